@@ -1,0 +1,56 @@
+// Files: RAII descriptors, whole-file reading with transparent gzip, paths made absolute.
+#pragma once
+
+#include "nfqws2/base/bytes.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nfqws2 {
+
+class FileDescriptor {
+  public:
+    FileDescriptor() = default;
+    explicit FileDescriptor(int fd) : fd_(fd) {}
+    FileDescriptor(FileDescriptor&& o) noexcept : fd_(std::exchange(o.fd_, -1)) {}
+    FileDescriptor& operator=(FileDescriptor&& o) noexcept {
+        if (this != &o) reset(std::exchange(o.fd_, -1));
+        return *this;
+    }
+    FileDescriptor(const FileDescriptor&) = delete;
+    FileDescriptor& operator=(const FileDescriptor&) = delete;
+    ~FileDescriptor() { reset(); }
+
+    int get() const { return fd_; }
+    explicit operator bool() const { return fd_ >= 0; }
+    int release() { return std::exchange(fd_, -1); }
+    void reset(int fd = -1);
+
+  private:
+    int fd_ = -1;
+};
+
+struct ReadResult {
+    std::vector<std::uint8_t> data;
+    std::string error; // empty on success, else "what: why"
+    bool ok() const { return error.empty(); }
+};
+
+inline constexpr std::size_t no_limit = SIZE_MAX;
+
+// Whole file as bytes. `limit` bounds the result; more is an error.
+ReadResult read_file(const std::string& path, std::size_t limit = no_limit);
+// The same, inflated when the first two bytes are 1F 8B whatever the name (first member only).
+ReadResult read_file_maybe_gzip(const std::string& path, std::size_t limit = no_limit);
+// Inflates one gzip member.
+ReadResult gunzip(Bytes compressed, std::size_t limit = no_limit);
+bool is_gzip(Bytes data);
+
+// realpath of the file, or of its directory plus the base name when the file does not exist;
+// nullopt when the directory is missing (spec part 01 section 4.6).
+std::optional<std::string> absolute_path(const std::string& path);
+bool can_read(const std::string& path, int* errno_value = nullptr); // opens a regular file
+
+} // namespace nfqws2

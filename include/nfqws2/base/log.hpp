@@ -1,0 +1,55 @@
+// Three message classes (spec part 01 section 1): debug goes to the debug target when debugging is
+// on; status to stdout (plus the target if that is not the console); error to stderr (plus the
+// target). The check `debug_enabled()` is inline so that a disabled log costs one load; callers on
+// the packet path test it before they format anything.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace nfqws2::log {
+
+enum class Target { none, console, file, syslog };
+
+namespace detail {
+extern bool debug_on;
+}
+inline bool debug_enabled() {
+    return detail::debug_on;
+}
+
+// A message is one line; a missing newline is added. printf formats.
+[[gnu::format(printf, 1, 2)]] void debug(const char* format, ...);
+[[gnu::format(printf, 1, 2)]] void status(const char* format, ...);
+[[gnu::format(printf, 1, 2)]] void error(const char* format, ...);
+// The text as it is (may hold any bytes but NUL); same classes.
+void debug_text(std::string_view text);
+void status_text(std::string_view text);
+void error_text(std::string_view text);
+// "<what>: <strerror(errno_value)>" as error.
+void os_error(std::string_view what, int errno_value);
+
+void set_target_none();
+void set_target_console();
+void set_target_syslog();
+// Creates/truncates the file; false (errno set) if that fails. The descriptor is kept open and
+// reopened when the file was moved away.
+bool set_target_file(const std::string& path);
+Target target();
+const std::string& target_file();
+bool chown_target_file(unsigned uid); // for the privilege drop; no symlink is followed
+
+// Limits repeated messages of one kind: true at most once per `interval_ms`; *suppressed tells how
+// many were swallowed since the last true.
+class RateLimit {
+  public:
+    explicit RateLimit(unsigned interval_ms) : interval_ms_(interval_ms) {}
+    bool allow(unsigned* suppressed = nullptr);
+
+  private:
+    unsigned interval_ms_;
+    long long next_ms_ = 0;
+    unsigned suppressed_ = 0;
+};
+
+} // namespace nfqws2::log

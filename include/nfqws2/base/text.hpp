@@ -1,0 +1,30 @@
+// Small text helpers: hex, numbers, splitting. ASCII only, locale independent.
+#pragma once
+
+#include "nfqws2/base/bytes.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2 {
+
+std::string to_hex(Bytes data);                                          // lower case
+std::optional<std::vector<std::uint8_t>> from_hex(std::string_view hex); // even count, any case
+
+// Whole text is a decimal number within [min, max]; nullopt otherwise (no sign, no blanks).
+std::optional<std::uint64_t> parse_uint(std::string_view text, std::uint64_t max = UINT64_MAX);
+
+std::vector<std::string_view> split(std::string_view text, char separator); // keeps empty items
+char ascii_lower(char c);
+std::string ascii_lower(std::string_view text);
+bool is_identifier(std::string_view text); // [A-Za-z_][A-Za-z0-9_]*
+
+// The member of `known` nearest to `word` by edit distance, or "" if none is near enough to be a
+// typing mistake. For error messages.
+std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);
+
+std::string format(const char* fmt, ...) __attribute__((format(printf, 1, 2)));
+
+} // namespace nfqws2

@@ -1,0 +1,233 @@
+// Theory of operation: a message is formatted once into a whole line and then written once to each
+// place it belongs to (stdout or stderr, and the debug target). The debug file's descriptor stays
+// open; before each line its inode is compared with the path's, so that a file that was moved away
+// or deleted is created again. If that fails (the directory may be closed to the unprivileged user)
+// the old descriptor stays in use. A lock keeps lines of several threads whole.
+#include "nfqws2/base/log.hpp"
+
+#include "nfqws2/base/file.hpp"
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <mutex>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+namespace nfqws2::log {
+
+namespace detail {
+bool debug_on = false;
+}
+
+namespace {
+
+constexpr mode_t file_mode = 0666; // the umask applies
+
+struct State {
+    std::mutex lock;
+    Target target = Target::none;
+    std::string path;
+    FileDescriptor file;
+    dev_t device = 0;
+    ino_t inode = 0;
+};
+
+State& state() {
+    static State instance;
+    return instance;
+}
+
+void remember_identity(State& s) {
+    struct stat st {};
+    if (fstat(s.file.get(), &st) == 0) {
+        s.device = st.st_dev;
+        s.inode = st.st_ino;
+    }
+}
+
+void follow_rotation(State& s) {
+    struct stat st {};
+    if (stat(s.path.c_str(), &st) == 0 && st.st_dev == s.device && st.st_ino == s.inode) return;
+    constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+    FileDescriptor fresh(open(s.path.c_str(), flags, file_mode));
+    if (!fresh) return;
+    s.file = std::move(fresh);
+    remember_identity(s);
+}
+
+void write_all(int fd, std::string_view line) {
+    while (!line.empty()) {
+        const ssize_t n = write(fd, line.data(), line.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return;
+        line.remove_prefix(static_cast<std::size_t>(n));
+    }
+}
+
+void write_target(State& s, int priority, std::string_view line) {
+    if (s.target == Target::file) {
+        follow_rotation(s);
+        write_all(s.file.get(), line);
+    } else if (s.target == Target::syslog && line.size() > 1) {
+        syslog(priority, "%.*s", static_cast<int>(line.size() - 1), line.data());
+    }
+}
+
+enum class Class { debug, status, error };
+
+// `line` ends with a newline.
+void emit_line(Class what, std::string_view line) {
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    if (what == Class::error)
+        std::fwrite(line.data(), 1, line.size(), stderr);
+    else if (what == Class::status || s.target == Target::console)
+        std::fwrite(line.data(), 1, line.size(), stdout);
+    write_target(s, what == Class::error ? LOG_ERR : LOG_DEBUG, line);
+}
+
+void emit_text(Class what, std::string_view text) {
+    if (!text.empty() && text.back() == '\n') {
+        emit_line(what, text);
+        return;
+    }
+    std::string line(text);
+    line += '\n';
+    emit_line(what, line);
+}
+
+[[gnu::format(printf, 2, 0)]] void emit_format(Class what, const char* format, va_list args) {
+    char buffer[2048];
+    va_list again;
+    va_copy(again, args);
+    const int size = std::vsnprintf(buffer, sizeof(buffer) - 1, format, args);
+    if (size >= 0 && static_cast<std::size_t>(size) < sizeof(buffer) - 1) {
+        auto length = static_cast<std::size_t>(size);
+        if (length == 0 || buffer[length - 1] != '\n') buffer[length++] = '\n';
+        emit_line(what, {buffer, length});
+    } else if (size >= 0) {
+        std::string line(static_cast<std::size_t>(size), '\0');
+        std::vsnprintf(line.data(), line.size() + 1, format, again);
+        emit_text(what, line);
+    }
+    va_end(again);
+}
+
+void set_target(Target target) {
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    s.target = target;
+    s.file.reset();
+    s.path.clear();
+    detail::debug_on = target != Target::none;
+}
+
+long long monotonic_ms() {
+    timespec ts{};
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    return static_cast<long long>(ts.tv_sec) * 1000 + ts.tv_nsec / 1'000'000;
+}
+
+} // namespace
+
+void debug(const char* format, ...) {
+    if (!debug_enabled()) return;
+    va_list args;
+    va_start(args, format);
+    emit_format(Class::debug, format, args);
+    va_end(args);
+}
+
+void status(const char* format, ...) {
+    va_list args;
+    va_start(args, format);
+    emit_format(Class::status, format, args);
+    va_end(args);
+}
+
+void error(const char* format, ...) {
+    va_list args;
+    va_start(args, format);
+    emit_format(Class::error, format, args);
+    va_end(args);
+}
+
+void debug_text(std::string_view text) {
+    if (debug_enabled()) emit_text(Class::debug, text);
+}
+
+void status_text(std::string_view text) {
+    emit_text(Class::status, text);
+}
+
+void error_text(std::string_view text) {
+    emit_text(Class::error, text);
+}
+
+void os_error(std::string_view what, int errno_value) {
+    error("%.*s: %s", static_cast<int>(what.size()), what.data(), std::strerror(errno_value));
+}
+
+void set_target_none() {
+    set_target(Target::none);
+}
+
+void set_target_console() {
+    set_target(Target::console);
+}
+
+void set_target_syslog() {
+    openlog("nfqws2", LOG_PID, LOG_USER);
+    set_target(Target::syslog);
+}
+
+bool set_target_file(const std::string& path) {
+    constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY;
+    FileDescriptor fresh(open(path.c_str(), flags, file_mode));
+    if (!fresh) return false;
+    set_target(Target::file);
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    s.path = path;
+    s.file = std::move(fresh);
+    remember_identity(s);
+    return true;
+}
+
+Target target() {
+    return state().target;
+}
+
+const std::string& target_file() {
+    return state().path;
+}
+
+bool chown_target_file(unsigned uid) {
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    struct stat st {};
+    if (s.target != Target::file) return true;
+    if (fstat(s.file.get(), &st) < 0) return false;
+    // A device or pipe named as log (/dev/null, a terminal) keeps its owner.
+    if (!S_ISREG(st.st_mode)) return true;
+    return fchown(s.file.get(), uid, static_cast<gid_t>(-1)) == 0;
+}
+
+bool RateLimit::allow(unsigned* suppressed) {
+    const long long now = monotonic_ms();
+    if (next_ms_ != 0 && now < next_ms_) {
+        suppressed_++;
+        return false;
+    }
+    if (suppressed != nullptr) *suppressed = suppressed_;
+    suppressed_ = 0;
+    next_ms_ = now + interval_ms_;
+    return true;
+}
+
+} // namespace nfqws2::log

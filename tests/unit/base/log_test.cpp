@@ -1,0 +1,176 @@
+#include "nfqws2/base/log.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+namespace nfqws2 {
+namespace {
+
+std::string content(const std::string& path) {
+    std::ifstream in(path);
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
+}
+
+class LogTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        char pattern[] = "/tmp/nfqws2-log-XXXXXX";
+        ASSERT_NE(mkdtemp(pattern), nullptr);
+        dir_ = pattern;
+        path_ = dir_ + "/debug.log";
+    }
+    void TearDown() override {
+        log::set_target_none();
+        std::filesystem::remove_all(dir_);
+    }
+    struct Streams {
+        std::string out, err;
+    };
+    template <class Action> static Streams captured(Action action) {
+        testing::internal::CaptureStdout();
+        testing::internal::CaptureStderr();
+        action();
+        std::fflush(nullptr);
+        return {testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+    }
+    static void one_of_each() {
+        log::debug("d%d", 1);
+        log::status("s%d", 2);
+        log::error("e%d", 3);
+    }
+
+    std::string dir_, path_;
+};
+
+TEST_F(LogTest, WithoutDebugging) {
+    log::set_target_none();
+    EXPECT_FALSE(log::debug_enabled());
+    const Streams s = captured(one_of_each);
+    EXPECT_EQ(s.out, "s2\n");
+    EXPECT_EQ(s.err, "e3\n");
+}
+
+TEST_F(LogTest, ConsolePrintsEachLineOnce) {
+    log::set_target_console();
+    EXPECT_TRUE(log::debug_enabled());
+    EXPECT_EQ(log::target(), log::Target::console);
+    const Streams s = captured(one_of_each);
+    EXPECT_EQ(s.out, "d1\ns2\n");
+    EXPECT_EQ(s.err, "e3\n");
+}
+
+TEST_F(LogTest, FileGetsAllClasses) {
+    ASSERT_TRUE(log::set_target_file(path_));
+    EXPECT_EQ(log::target_file(), path_);
+    const Streams s = captured(one_of_each);
+    EXPECT_EQ(s.out, "s2\n");
+    EXPECT_EQ(s.err, "e3\n");
+    EXPECT_EQ(content(path_), "d1\ns2\ne3\n");
+}
+
+TEST_F(LogTest, FileIsTruncatedAtStartAndFailureIsReported) {
+    std::ofstream(path_) << "old\n";
+    ASSERT_TRUE(log::set_target_file(path_));
+    log::debug("new");
+    EXPECT_EQ(content(path_), "new\n");
+    EXPECT_FALSE(log::set_target_file(dir_ + "/no/debug.log"));
+    EXPECT_EQ(errno, ENOENT);
+}
+
+TEST_F(LogTest, FollowsRotationAndDeletion) {
+    ASSERT_TRUE(log::set_target_file(path_));
+    log::debug("first");
+    std::filesystem::rename(path_, path_ + ".1");
+    log::debug("second");
+    EXPECT_EQ(content(path_ + ".1"), "first\n");
+    EXPECT_EQ(content(path_), "second\n");
+    std::filesystem::remove(path_);
+    log::debug("third");
+    EXPECT_EQ(content(path_), "third\n");
+}
+
+TEST_F(LogTest, KeepsTheOldFileWhenThePathBecomesASymlink) {
+    ASSERT_TRUE(log::set_target_file(path_));
+    std::ofstream(dir_ + "/victim") << "untouched\n";
+    std::filesystem::rename(path_, path_ + ".1");
+    std::filesystem::create_symlink(dir_ + "/victim", path_);
+    log::debug("line");
+    EXPECT_EQ(content(dir_ + "/victim"), "untouched\n");
+    EXPECT_EQ(content(path_ + ".1"), "line\n");
+}
+
+TEST_F(LogTest, WholeLines) {
+    ASSERT_TRUE(log::set_target_file(path_));
+    const std::string longer(5000, 'x');
+    log::debug("%s", "");
+    log::debug("with newline\n");
+    log::debug("%s", longer.c_str());
+    log::debug_text("50%s raw\x80");
+    log::debug("%s", std::string(2045, 'y').c_str());
+    log::debug("%s", std::string(2046, 'y').c_str());
+    log::debug("%s", std::string(2047, 'y').c_str());
+    EXPECT_EQ(content(path_), "\nwith newline\n" + longer + "\n50%s raw\x80\n" +
+                                  std::string(2045, 'y') + "\n" + std::string(2046, 'y') + "\n" +
+                                  std::string(2047, 'y') + "\n");
+}
+
+TEST_F(LogTest, OsErrorFormat) {
+    const Streams s = captured([] { log::os_error("open x", ENOENT); });
+    EXPECT_EQ(s.err, "open x: No such file or directory\n");
+    EXPECT_EQ(s.out, "");
+}
+
+TEST_F(LogTest, LinesOfThreadsStayWhole) {
+    ASSERT_TRUE(log::set_target_file(path_));
+    const auto writer = [](char c) {
+        for (unsigned i = 0; i < 200; i++)
+            log::debug("%s", std::string(300, c).c_str());
+    };
+    std::thread a(writer, 'a'), b(writer, 'b');
+    a.join();
+    b.join();
+    std::istringstream lines(content(path_));
+    unsigned count = 0;
+    for (std::string line; std::getline(lines, line); count++)
+        EXPECT_EQ(line, std::string(300, line[0]));
+    EXPECT_EQ(count, 400U);
+}
+
+TEST_F(LogTest, ChownTouchesOnlyTheLogFile) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    ASSERT_TRUE(log::set_target_file(path_));
+    ASSERT_TRUE(log::chown_target_file(12345));
+    struct stat st {};
+    ASSERT_EQ(stat(path_.c_str(), &st), 0);
+    EXPECT_EQ(st.st_uid, 12345U);
+    EXPECT_EQ(st.st_gid, getegid());
+    ASSERT_TRUE(log::set_target_file("/dev/null"));
+    EXPECT_TRUE(log::chown_target_file(12345));
+    ASSERT_EQ(stat("/dev/null", &st), 0);
+    EXPECT_EQ(st.st_uid, 0U);
+}
+
+TEST(RateLimit, CountsWhatItSwallows) {
+    log::RateLimit limit(50);
+    unsigned suppressed = 99;
+    EXPECT_TRUE(limit.allow(&suppressed));
+    EXPECT_EQ(suppressed, 0U);
+    EXPECT_FALSE(limit.allow(&suppressed));
+    EXPECT_FALSE(limit.allow());
+    std::this_thread::sleep_for(std::chrono::milliseconds(80));
+    EXPECT_TRUE(limit.allow(&suppressed));
+    EXPECT_EQ(suppressed, 2U);
+}
+
+} // namespace
+} // namespace nfqws2
