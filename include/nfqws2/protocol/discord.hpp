@@ -1,0 +1,10 @@
+// Discord voice: the client's IP discovery request (part 04 section 9).
+#pragma once
+
+#include "nfqws2/base/bytes.hpp"
+
+namespace nfqws2::protocol {
+
+bool is_discord_ip_discovery(Bytes data);
+
+} // namespace nfqws2::protocol

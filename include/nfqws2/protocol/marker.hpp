@@ -1,0 +1,41 @@
+// Position markers such as `midsld` or `host+1` and their resolution (part 04 section 11).
+#pragma once
+
+#include "nfqws2/base/bytes.hpp"
+#include "nfqws2/protocol/names.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::protocol {
+
+enum class Anchor : std::uint8_t {
+    abs,
+    host,
+    endhost,
+    sld,
+    midsld,
+    endsld,
+    method,
+    extlen,
+    sniext
+};
+
+struct Marker {
+    Anchor anchor = Anchor::abs;
+    std::int16_t offset = 0;
+};
+inline constexpr std::size_t max_markers = 128;
+
+std::optional<Marker> parse_marker(std::string_view text);
+// Comma list; "" is the empty list; nullopt on an empty or bad element or more than `max` markers.
+std::optional<std::vector<Marker>> parse_marker_list(std::string_view text,
+                                                     std::size_t max = max_markers);
+// Zero-based offset in 0..size-1, or nullopt.
+std::optional<std::size_t> resolve(Bytes data, Payload type, Marker marker);
+// Sorted, unique, unresolved left out.
+std::vector<std::size_t> resolve_all(Bytes data, Payload type, const std::vector<Marker>& markers);
+
+} // namespace nfqws2::protocol

@@ -1,0 +1,15 @@
+// WireGuard message types by leading word and size (part 04 section 8).
+#pragma once
+
+#include "nfqws2/base/bytes.hpp"
+
+namespace nfqws2::protocol {
+
+bool is_wireguard_initiation(Bytes data);
+bool is_wireguard_response(Bytes data);
+bool is_wireguard_cookie(Bytes data);
+bool is_wireguard_keepalive(Bytes data);
+// Weak on its own; the caller asks only in flows already known as WireGuard.
+bool is_wireguard_data(Bytes data);
+
+} // namespace nfqws2::protocol

@@ -1,0 +1,13 @@
+// XMPP stream openings and the STARTTLS exchange (part 04 section 6).
+#pragma once
+
+#include "nfqws2/base/bytes.hpp"
+
+namespace nfqws2::protocol {
+
+bool is_xmpp_stream(Bytes data);
+bool is_xmpp_starttls(Bytes data);
+bool is_xmpp_proceed(Bytes data);
+bool is_xmpp_features(Bytes data);
+
+} // namespace nfqws2::protocol
