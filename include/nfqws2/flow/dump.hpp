@@ -1,0 +1,12 @@
+// Text of one track for people (spec part 03 section 4.8).
+#pragma once
+
+#include "nfqws2/flow/track.hpp"
+
+#include <string>
+
+namespace nfqws2::flow {
+
+std::string describe(const Track& track, std::int64_t now_ns);
+
+} // namespace nfqws2::flow

@@ -1,0 +1,24 @@
+// Packets put aside while a message is being reassembled (spec part 03 section 7.1).
+#pragma once
+
+#include "nfqws2/base/bytes.hpp"
+#include "nfqws2/flow/positions.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace nfqws2::flow {
+
+inline constexpr std::size_t max_held_packets = 64;
+
+struct HeldPacket {
+    std::vector<std::uint8_t> data; // cut to its IP length
+    std::uint32_t mark = 0;         // of the original
+    std::uint32_t payload_len = 0;
+    std::string ifin, ifout;
+    Positions positions; // of the flow after this packet was fed
+};
+using HeldPackets = std::vector<HeldPacket>;
+
+} // namespace nfqws2::flow

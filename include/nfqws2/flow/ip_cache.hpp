@@ -1,0 +1,45 @@
+// Remembered TTLs and host names of addresses (spec part 03 section 10). Keyed hash, records in
+// order of last touch, so that expiry looks at the oldest only; bounded.
+#pragma once
+
+#include "nfqws2/base/clock.hpp"
+#include "nfqws2/base/ip_address.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace nfqws2::flow {
+
+struct IpCacheRecord {
+    std::uint8_t ttl = 0; // 0 = unknown
+    std::string hostname;
+    bool has_hostname = false;
+    bool hostname_is_ip = false;
+};
+
+class IpCache {
+  public:
+    // lifetime 0 = for ever; `max_records` bounds memory (oldest go first).
+    IpCache(std::uint32_t lifetime_s, Clock& clock, std::size_t max_records = 200'000);
+    ~IpCache();
+
+    // Not touched by reading. The pointer is valid until the next non-const call.
+    const IpCacheRecord* find(const IpAddress& address, std::string_view interface) const;
+    // Creates or touches. True if the stored value changed.
+    bool set_ttl(const IpAddress& address, std::string_view interface, std::uint8_t ttl);
+    bool set_hostname(const IpAddress& address, std::string_view name, bool is_ip);
+
+    void purge(); // cheap; called for each packet
+    std::size_t size() const;
+    // SIGUSR2: one line per record, IPv4 first.
+    void dump(const std::function<void(const std::string&)>& line) const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace nfqws2::flow

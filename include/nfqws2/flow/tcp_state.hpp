@@ -1,0 +1,25 @@
+// What one packet does to the counters, the TCP state and the positions of a flow (spec part 03
+// section 4.4). Pure functions over the record; the table decides about creation and reset.
+#pragma once
+
+#include "nfqws2/flow/track_data.hpp"
+#include "nfqws2/packet/dissect.hpp"
+
+#include <cstdint>
+
+namespace nfqws2::flow::detail {
+
+enum class Handshake : std::uint8_t { none, syn, syn_ack };
+
+// By flags alone: SYN (+ACK) without FIN, RST, PSH, URG.
+Handshake handshake_of(std::uint8_t tcp_flags);
+
+// The packet opens a new connection over the tuple of an older one.
+bool starts_over(const TrackData& track, const packet::Dissect& d);
+
+// Any packet; `from_server` is the flow's direction.
+void count_packet(TrackData& track, std::size_t payload_size, bool from_server);
+// TCP only, after count_packet.
+void follow_tcp(TrackData& track, const packet::Dissect& d, bool from_server);
+
+} // namespace nfqws2::flow::detail

@@ -1,0 +1,378 @@
+// Theory of operation. A track is a packed record in a slab, found through a linear hash over both
+// endpoints in a fixed order, so that one search serves both directions; the hash is keyed, and the
+// table grows and shrinks by single buckets.
+//
+// Expiry: every track is in a slot of one of two timing wheels, by the second at which it could
+// expire. A packet only stamps the track; when the slot comes up, a track that was used meanwhile
+// is put into the slot of its new deadline. Only a time-out that became shorter (ESTABLISHED to
+// FIN) moves a track at once. Each call of purge() looks at a bounded number of tracks.
+//
+// Limit: flows that have shown only one side (TCP before ESTABLISHED, UDP without an answer) have a
+// wheel of their own; when the table is full its earliest track makes room, and only without one
+// the earliest of the answered flows.
+//
+// End of a track: out of table and wheel, then the observer is told, then the memory goes. A pinned
+// track is kept until the last pin is gone; meanwhile its tuple may get a new track.
+#include "nfqws2/flow/connection_table.hpp"
+
+#include "nfqws2/flow/dump.hpp"
+#include "nfqws2/flow/expiry_wheel.hpp"
+#include "nfqws2/flow/flow_memory.hpp"
+#include "nfqws2/flow/hold_list.hpp"
+#include "nfqws2/flow/linear_hash.hpp"
+#include "nfqws2/flow/siphash.hpp"
+#include "nfqws2/flow/tcp_state.hpp"
+#include "tuple.hpp"
+
+#include <algorithm>
+
+namespace nfqws2::flow {
+
+namespace {
+
+using detail::TrackData;
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::uint32_t no_deadline = 0xFFFF0000; // far behind any slot of a wheel
+constexpr unsigned purge_budget = 256;            // tracks looked at per call
+constexpr unsigned release_budget = 8;            // flows whose held packets are released per call
+constexpr unsigned eviction_tries = 16;           // refreshed tracks passed over for a victim
+
+} // namespace
+
+struct ConnectionTable::Impl {
+    struct DataAt {
+        const SlabPool* pool;
+        TrackData& operator()(std::uint32_t index) const {
+            return static_cast<Track*>(pool->at(index))->d_;
+        }
+        // A record has four cache lines; fetched together they cost little more than one.
+        void prefetch(std::uint32_t index) const {
+            const char* p = static_cast<const char*>(pool->at(index));
+            for (std::size_t offset = 0; offset < sizeof(Track); offset += 64)
+                __builtin_prefetch(p + offset, 1);
+        }
+    };
+
+    Impl(const TableOptions& o, Clock& c)
+        : options(o), clock(c), epoch_s(c.boot_s()), table(DataAt{&memory.tracks}),
+          unanswered(DataAt{&memory.tracks}), answered(DataAt{&memory.tracks}) {}
+    ~Impl() {
+        table.for_each([this](std::uint32_t index) { at(index).~Track(); });
+    }
+
+    Track& at(std::uint32_t index) const { return *static_cast<Track*>(memory.tracks.at(index)); }
+    static std::uint32_t index_of(const Track& track) { return SlabPool::index_of(&track); }
+
+    // Seconds since the table was made: small numbers, and whole seconds of the clock.
+    std::uint32_t seconds(std::int64_t ns) const {
+        return static_cast<std::uint32_t>(std::max<std::int64_t>(ns / second_ns - epoch_s, 0));
+    }
+    std::uint32_t timeout(const TrackData& d) const {
+        if (!d.flags.tcp) return options.timeout_udp;
+        switch (static_cast<TcpState>(d.state)) {
+        case TcpState::syn:
+            return options.timeout_syn;
+        case TcpState::established:
+            return options.timeout_established;
+        case TcpState::fin:
+            break;
+        }
+        return options.timeout_fin;
+    }
+    std::uint32_t deadline(const TrackData& d) const {
+        const std::uint64_t end = std::uint64_t{seconds(d.last_ns)} + timeout(d);
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(end, no_deadline));
+    }
+    ExpiryWheel<DataAt>& wheel_of(const TrackData& d) {
+        return d.flags.answered ? answered : unanswered;
+    }
+    void relink(std::uint32_t index, TrackData& d, std::uint32_t second) {
+        wheel_of(d).unlink(index);
+        wheel_of(d).link(index, second);
+    }
+
+    Found find(const Tuple& tuple, std::uint32_t hash) const;
+    Track* create(const Tuple& tuple, std::uint32_t hash, std::int64_t now);
+    Track* reset(Track& track, std::int64_t now);
+    void settle(Track& track, bool state_changed);
+    void retire(std::uint32_t index);
+    void finish(Track& track);
+    bool evict_one();
+    void visit(std::uint32_t index, std::uint32_t now_s);
+    bool release_overdue(std::int64_t now);
+
+    TableOptions options;
+    Clock& clock;
+    TrackObserver* observer = nullptr;
+    std::int64_t epoch_s;
+    SipKey key = SipKey::random();
+    FlowMemory memory;
+    LinearHash<DataAt> table;
+    ExpiryWheel<DataAt> unanswered, answered;
+    HoldList holds;
+    std::uint32_t last_number = 0;
+    std::uint64_t evictions = 0;
+};
+
+ConnectionTable::Found ConnectionTable::Impl::find(const Tuple& t, std::uint32_t hash) const {
+    Found found;
+    const std::uint32_t index = table.find(hash, [&](std::uint32_t i) {
+        const TrackData& d = at(i).d_;
+        if (d.flags.tcp != t.tcp || d.flags.ipv6 != t.ipv6) return false;
+        if (t.source_is(d.client_address, d.client_port) &&
+            t.destination_is(d.server_address, d.server_port)) {
+            found.reverse = false;
+            return true;
+        }
+        found.reverse = true;
+        return t.source_is(d.server_address, d.server_port) &&
+               t.destination_is(d.client_address, d.client_port);
+    });
+    if (index == LinearHash<DataAt>::not_found) return {};
+    found.track = &at(index);
+    return found;
+}
+
+// The tuple's source becomes the client.
+Track* ConnectionTable::Impl::create(const Tuple& t, std::uint32_t hash, std::int64_t now) {
+    if (options.max_tracks != 0 && table.size() >= options.max_tracks && !evict_one())
+        return nullptr;
+    void* memory_for_track = memory.tracks.allocate();
+    if (memory_for_track == nullptr) return nullptr;
+    Track& track = *::new (memory_for_track) Track();
+    TrackData& d = track.d_;
+    d.hash = hash;
+    d.client_address = t.source;
+    d.server_address = t.destination;
+    d.client_port = t.source_port;
+    d.server_port = t.destination_port;
+    d.flags.tcp = t.tcp;
+    d.flags.ipv6 = t.ipv6;
+    d.l7 = static_cast<std::uint8_t>(protocol::L7::unknown);
+    d.start_ns = d.last_ns = now;
+    d.number = ++last_number;
+    const std::uint32_t index = index_of(track);
+    table.insert(index);
+    unanswered.link(index, deadline(d));
+    return &track;
+}
+
+// A new track in the place of the old one, with the same roles.
+Track* ConnectionTable::Impl::reset(Track& track, std::int64_t now) {
+    const TrackData& d = track.d_;
+    const Tuple roles{d.client_address, d.server_address, d.client_port,
+                      d.server_port,    d.flags.tcp,      d.flags.ipv6};
+    const std::uint32_t hash = d.hash;
+    retire(index_of(track));
+    return create(roles, hash, now);
+}
+
+// A flow that was answered changes the wheel; a time-out that became shorter changes the slot.
+void ConnectionTable::Impl::settle(Track& track, bool state_changed) {
+    TrackData& d = track.d_;
+    const bool now_answered = d.flags.tcp
+                                  ? track.state() != TcpState::syn
+                                  : d.client.pcounter_low != 0 && d.server.pcounter_low != 0;
+    if (now_answered && !d.flags.answered) {
+        const std::uint32_t index = index_of(track);
+        unanswered.unlink(index);
+        d.flags.answered = true;
+        answered.link(index, deadline(d));
+    } else if (state_changed && deadline(d) < d.wheel_s) {
+        relink(index_of(track), d, deadline(d));
+    }
+}
+
+void ConnectionTable::Impl::retire(std::uint32_t index) {
+    Track& track = at(index);
+    table.erase(index);
+    wheel_of(track.d_).unlink(index);
+    track.d_.flags.ended = true;
+    if (track.d_.pins == 0) finish(track);
+}
+
+void ConnectionTable::Impl::finish(Track& track) {
+    if (observer != nullptr) observer->on_track_end(track);
+    holds.remove(track);
+    track.~Track();
+    SlabPool::release(&track);
+}
+
+bool ConnectionTable::Impl::evict_one() {
+    for (unsigned tries = 0; tries < eviction_tries; tries++) {
+        std::uint32_t index = unanswered.first();
+        if (index == ExpiryWheel<DataAt>::none) index = answered.first();
+        if (index == ExpiryWheel<DataAt>::none) return false;
+        TrackData& d = at(index).d_;
+        const bool used_since = deadline(d) > d.wheel_s && tries + 1 < eviction_tries;
+        if (d.pins == 0 && !used_since) {
+            retire(index);
+            evictions++;
+            return true;
+        }
+        relink(index, d, std::max(deadline(d), d.wheel_s + 1));
+    }
+    return false;
+}
+
+// A track whose slot has come: expired, or used since it was put there.
+void ConnectionTable::Impl::visit(std::uint32_t index, std::uint32_t now_s) {
+    TrackData& d = at(index).d_;
+    const std::uint32_t end = deadline(d);
+    if (end <= now_s && d.pins == 0)
+        retire(index);
+    else
+        relink(index, d, std::max(end, now_s + 1));
+}
+
+bool ConnectionTable::Impl::release_overdue(std::int64_t now) {
+    if (options.release_ms == 0) return false;
+    const std::int64_t age = std::int64_t{options.release_ms} * 1'000'000;
+    for (unsigned i = 0; i < release_budget; i++) {
+        Track* track = holds.first();
+        if (track == nullptr || now - track->extension()->hold_link.since_ns < age) return false;
+        if (observer != nullptr)
+            observer->on_held_timeout(*track);
+        else
+            track->extension()->held.clear();
+        holds.update(*track, now);
+        if (holds.first() == track) holds.postpone(*track, now);
+    }
+    return true;
+}
+
+ConnectionTable::ConnectionTable(const TableOptions& options, Clock& clock)
+    : impl_(std::make_unique<Impl>(options, clock)) {
+}
+ConnectionTable::~ConnectionTable() = default;
+
+void ConnectionTable::set_observer(TrackObserver* observer) {
+    impl_->observer = observer;
+}
+
+ConnectionTable::Found ConnectionTable::feed(const packet::Dissect& d) {
+    if (!is_tracked(d)) return {};
+    Impl& t = *impl_;
+    const std::int64_t now = t.clock.boot_ns();
+    const bool tcp = d.l4 == packet::L4::tcp;
+    const auto handshake = tcp ? detail::handshake_of(d.tcp_flags()) : detail::Handshake::none;
+
+    Tuple tuple = Tuple::of(d);
+    const std::uint32_t hash = tuple.hash(t.key); // of both directions
+    Found found = t.find(tuple, hash);
+    if (!found) {
+        if (tcp && handshake == detail::Handshake::none) return {};
+        if (handshake == detail::Handshake::syn_ack) {
+            tuple = tuple.swapped();
+            found.reverse = true;
+        }
+        found.track = t.create(tuple, hash, now);
+    } else if (tcp && detail::starts_over(found.track->d_, d)) {
+        found.track = t.reset(*found.track, now);
+    }
+    if (!found) return {};
+
+    TrackData& data = found.track->d_;
+    data.last_ns = now;
+    const std::uint8_t state_before = data.state;
+    detail::count_packet(data, d.payload.size(), found.reverse);
+    if (tcp) detail::follow_tcp(data, d, found.reverse);
+    const bool state_changed = data.state != state_before;
+    if (!data.flags.answered || state_changed) t.settle(*found.track, state_changed);
+    return found;
+}
+
+ConnectionTable::Found ConnectionTable::find(const packet::Dissect& d) const {
+    if (!has_ports(d)) return {};
+    const Tuple tuple = Tuple::of(d);
+    return impl_->find(tuple, tuple.hash(impl_->key));
+}
+
+bool ConnectionTable::purge() {
+    Impl& t = *impl_;
+    const std::int64_t now = t.clock.boot_ns();
+    const std::uint32_t now_s = t.seconds(now);
+    unsigned budget = purge_budget;
+    const auto visit = [&](std::uint32_t index) { t.visit(index, now_s); };
+    bool more = t.unanswered.run(now_s, &budget, visit);
+    more |= t.answered.run(now_s, &budget, visit);
+    more |= t.release_overdue(now);
+    return more;
+}
+
+int ConnectionTable::next_purge_ms() const {
+    const Impl& t = *impl_;
+    const std::uint32_t next = std::min(t.unanswered.first_second(), t.answered.first_second());
+    if (next == ExpiryWheel<Impl::DataAt>::none) return -1;
+    const std::int64_t due_ns = (t.epoch_s + next) * second_ns;
+    const std::int64_t left_ms = (due_ns - t.clock.boot_ns() + 999'999) / 1'000'000;
+    return static_cast<int>(std::clamp<std::int64_t>(left_ms, 0, INT32_MAX));
+}
+
+int ConnectionTable::next_release_ms() const {
+    const Impl& t = *impl_;
+    const Track* track = t.holds.first();
+    if (track == nullptr || t.options.release_ms == 0) return -1;
+    const std::int64_t due_ns =
+        track->extension()->hold_link.since_ns + std::int64_t{t.options.release_ms} * 1'000'000;
+    const std::int64_t left_ms = (due_ns - t.clock.boot_ns() + 999'999) / 1'000'000;
+    return static_cast<int>(std::clamp<std::int64_t>(left_ms, 0, INT32_MAX));
+}
+
+bool ConnectionTable::may_hold(std::size_t packet_size) const {
+    const std::size_t cost = HoldList::cost(packet_size), limit = impl_->options.max_held_bytes;
+    return cost <= limit && impl_->holds.bytes() <= limit - cost;
+}
+
+void ConnectionTable::held_changed(Track& track) {
+    impl_->holds.update(track, impl_->clock.boot_ns());
+}
+
+ConnectionTable::Pin::Pin(ConnectionTable& table, Track* track) : table_(table), track_(track) {
+    if (track_ != nullptr) track_->d_.pins++;
+}
+
+ConnectionTable::Pin::~Pin() {
+    if (track_ == nullptr) return;
+    TrackData& d = track_->d_;
+    if (--d.pins == 0 && d.flags.ended) table_.impl_->finish(*track_);
+}
+
+std::size_t ConnectionTable::size() const {
+    return impl_->table.size();
+}
+
+std::size_t ConnectionTable::held_packets() const {
+    return impl_->holds.packets();
+}
+
+std::size_t ConnectionTable::held_bytes() const {
+    return impl_->holds.bytes();
+}
+
+std::uint64_t ConnectionTable::evicted() const {
+    return impl_->evictions;
+}
+
+void ConnectionTable::clear() {
+    Impl& t = *impl_;
+    for (ExpiryWheel<Impl::DataAt>* wheel : {&t.unanswered, &t.answered})
+        for (std::uint32_t index = wheel->first(); index != ExpiryWheel<Impl::DataAt>::none;
+             index = wheel->first())
+            t.retire(index);
+}
+
+void ConnectionTable::dump(const std::function<void(const std::string&)>& line) const {
+    const Impl& t = *impl_;
+    std::vector<const Track*> tracks;
+    tracks.reserve(t.table.size());
+    t.table.for_each([&](std::uint32_t index) { tracks.push_back(&t.at(index)); });
+    std::sort(tracks.begin(), tracks.end(),
+              [](const Track* a, const Track* b) { return a->number() < b->number(); });
+    const std::int64_t now = t.clock.boot_ns();
+    for (const Track* track : tracks)
+        line(describe(*track, now));
+}
+
+} // namespace nfqws2::flow
