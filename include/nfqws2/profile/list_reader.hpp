@@ -1,0 +1,49 @@
+// Turns the text of a list into entries: the first word of every line that is not a comment (spec
+// part 05 section 5.1). Files are read in pieces, so that the memory needed does not depend on
+// their size, and a file that shrinks while it is read does no harm (a mapping would).
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace nfqws2::profile {
+
+class ListScanner {
+  public:
+    using Entry = std::function<void(std::string_view token, std::size_t line)>;
+    explicit ListScanner(Entry entry) : entry_(std::move(entry)) {}
+
+    // Handles the complete lines at the front of `text` and returns their size in bytes; the caller
+    // presents the rest again with more behind it. `last`: an unfinished line is complete.
+    std::size_t scan(std::string_view text, bool last);
+    // The same for a piece of a line that is longer than the caller can hold. Without any line end
+    // in it (CR and NUL count) its first word is handled, and what follows up to the next line end
+    // belongs to no entry.
+    std::size_t scan_oversized(std::string_view text);
+
+  private:
+    void scan_line(std::string_view line);
+
+    Entry entry_;
+    std::size_t line_ = 1;
+    bool first_ = true;
+    bool skipping_ = false;
+};
+
+struct ListFileResult {
+    bool ok = false;
+    bool opened = false;
+    bool gzip = false;
+    std::size_t bytes = 0; // of text
+    std::string error;     // "zlib decompression failed : result -3", "P: Is a directory"
+};
+ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry);
+
+bool is_gzip_file(const std::string& path);
+
+// Items of --hostlist-domains, --ipset-ip: a comma ends an item as a line end does.
+void scan_list_items(std::string_view items, const ListScanner::Entry& entry);
+
+} // namespace nfqws2::profile

@@ -1,0 +1,59 @@
+// Owner of all lists of the process.
+#pragma once
+
+#include "nfqws2/base/clock.hpp"
+#include "nfqws2/profile/lists.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::profile {
+
+class ListStore {
+  public:
+    explicit ListStore(Clock& clock);
+    ~ListStore();
+    ListStore(const ListStore&) = delete;
+    ListStore& operator=(const ListStore&) = delete;
+
+    // Registration (parse time). An existing list of the same real path is returned again. On
+    // failure nullptr and *error.
+    std::shared_ptr<HostList> host_file(const std::string& path, std::string* error);
+    std::shared_ptr<NetList> net_file(const std::string& path, std::string* error);
+    // Automatic host list: created if missing; gzip refused.
+    std::shared_ptr<HostList> auto_host_file(const std::string& path, std::string* error);
+    std::shared_ptr<HostList> anonymous_hosts();
+    std::shared_ptr<NetList> anonymous_nets();
+    // Adds the items of a comma list to an anonymous list; bad networks are reported and skipped.
+    void add_domains(HostList& list, std::string_view items);
+    void add_networks(NetList& list, std::string_view items);
+
+    // Start-up: all files readable / loaded? Messages go to the log; false = exit 1.
+    bool test_access() const;
+    bool load_all();
+
+    // Change detection (at most once per second and list; time is cached) and swap of finished
+    // background loads. Cheap; called on the packet path before list look-ups.
+    void poll();
+    void request_reload(); // SIGHUP: everything again, in the background
+    void wait_for_loads(); // tests, and SIGHUP in offline mode
+
+    // Appends to the automatic list in memory and in its file (never glued to an unterminated
+    // line, one O_APPEND write). False and a logged error if the file could not be written; poll()
+    // tries again. False for anything that is no safe entry.
+    bool append_host(HostList& list, std::string_view host);
+    // Files to hand over to the dropped uid.
+    std::vector<std::string> auto_files() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// Consists of host name characters only, so that it can be written to a list. Names come from the
+// network.
+bool is_safe_entry(std::string_view host);
+
+} // namespace nfqws2::profile

@@ -1,0 +1,61 @@
+// Host lists and ip sets: compact, read-only after load, shared by real path, replaced as a whole
+// on reload (spec part 05 sections 4 and 5; goals in part 15.3).
+#pragma once
+
+#include "nfqws2/base/ip_address.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::profile {
+
+class HostList {
+  public:
+    virtual ~HostList() = default;
+    virtual bool empty() const = 0;
+    virtual bool contains(std::string_view host, bool is_ip) const = 0; // part 05 section 4.2
+    virtual const std::string& file() const = 0;                        // "" for the anonymous list
+    // The entry that makes contains() true, in file syntax; "" if none. For traces and --explain.
+    virtual std::string matching_entry(std::string_view host, bool is_ip) const;
+};
+class NetList {
+  public:
+    virtual ~NetList() = default;
+    virtual bool empty() const = 0;
+    virtual bool contains(const IpAddress& address) const = 0;
+    virtual const std::string& file() const = 0;
+    // The widest network of the list around the address, as CIDR; "" if none.
+    virtual std::string matching_entry(const IpAddress& address) const;
+};
+
+// Name of a list in messages: its file, or "fixed" for an anonymous one.
+std::string_view label(const HostList& list);
+std::string_view label(const NetList& list);
+
+// What a profile refers to; the same list twice is stored once.
+class HostCollection {
+  public:
+    void add(std::shared_ptr<HostList> list);
+    bool empty() const; // no list, or all lists empty
+    bool any_list() const { return !lists_.empty(); }
+    const HostList* find(std::string_view host, bool is_ip) const; // list that contains it
+    const std::vector<std::shared_ptr<HostList>>& lists() const { return lists_; }
+
+  private:
+    std::vector<std::shared_ptr<HostList>> lists_;
+};
+class NetCollection {
+  public:
+    void add(std::shared_ptr<NetList> list);
+    bool empty() const;
+    bool any_list() const { return !lists_.empty(); }
+    const NetList* find(const IpAddress& address) const;
+    const std::vector<std::shared_ptr<NetList>>& lists() const { return lists_; }
+
+  private:
+    std::vector<std::shared_ptr<NetList>> lists_;
+};
+
+} // namespace nfqws2::profile

@@ -1,0 +1,112 @@
+// Builds the profile list from options in command line order: the implicit first profile, --new,
+// --skip, --template, --import, numbering, filter defaults (spec part 05 section 1). Every option
+// is one method of the same shape, so that an option table can hold pointers to them.
+#pragma once
+
+#include "nfqws2/profile/list_store.hpp"
+#include "nfqws2/profile/profile.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::profile {
+
+struct BuiltProfiles {
+    std::vector<std::unique_ptr<Profile>> profiles; // 1, 2, ... without profile 0
+    std::size_t user_profiles = 0;                  // = profiles.size(), for the status line
+    std::size_t templates = 0;
+    std::vector<std::string> unused_templates; // labels "N (name)" of templates never imported
+};
+
+class ProfileBuilder {
+  public:
+    explicit ProfileBuilder(ListStore& lists);
+    ~ProfileBuilder();
+    ProfileBuilder(const ProfileBuilder&) = delete;
+    ProfileBuilder& operator=(const ProfileBuilder&) = delete;
+
+    // All methods: false = the program ends; *error then holds the message, one or more lines
+    // separated by '\n' without a final one. `value` is the option's argument; for an option given
+    // without its optional argument pass "" ("1" for auto_retrans_reset).
+    using Text = std::string_view;
+
+    // Structure. new_profile closes the open profile (which may fail) and opens the next.
+    bool new_profile(Text name, std::string* error);
+    bool skip(Text, std::string* error);
+    bool set_name(Text name, std::string* error);
+    bool set_template(Text name, std::string* error); // "" keeps the name
+    bool import(Text name, std::string* error);
+    bool set_cookie(Text value, std::string* error);
+
+    // Filters.
+    bool filter_l3(Text value, std::string* error);
+    bool filter_tcp(Text value, std::string* error);
+    bool filter_udp(Text value, std::string* error);
+    bool filter_lport(Text value, std::string* error);
+    bool filter_icmp(Text value, std::string* error);
+    bool filter_ipp(Text value, std::string* error);
+    bool filter_l7(Text value, std::string* error);
+    bool filter_ssid(Text value, std::string* error);
+
+    // Lists. Not executed in a profile that was skipped before. Bad networks in ipset_ip are logged
+    // and skipped.
+    bool ipset(Text file, std::string* error);
+    bool ipset_exclude(Text file, std::string* error);
+    bool ipset_ip(Text items, std::string* error);
+    bool ipset_exclude_ip(Text items, std::string* error);
+    bool hostlist(Text file, std::string* error);
+    bool hostlist_exclude(Text file, std::string* error);
+    bool hostlist_domains(Text items, std::string* error);
+    bool hostlist_exclude_domains(Text items, std::string* error);
+    bool hostlist_auto(Text file, std::string* error);
+
+    bool auto_fail_threshold(Text value, std::string* error);
+    bool auto_fail_time(Text value, std::string* error);
+    bool auto_retrans_threshold(Text value, std::string* error);
+    bool auto_retrans_maxseq(Text value, std::string* error);
+    bool auto_retrans_reset(Text value, std::string* error);
+    bool auto_incoming_maxseq(Text value, std::string* error);
+    bool auto_udp_out(Text value, std::string* error);
+    bool auto_udp_in(Text value, std::string* error);
+
+    // In-profile filter state and instances.
+    bool payload(Text value, std::string* error);
+    bool in_range(Text value, std::string* error);
+    bool out_range(Text value, std::string* error);
+    bool lua_desync(Text value, std::string* error);
+
+    // Closes the last profile, numbers everything, applies the filter defaults. Call once.
+    std::optional<BuiltProfiles> finish(std::string* error);
+
+    // Of the open profile; for messages that name it.
+    bool skipped() const;
+
+  private:
+    struct Draft;
+    bool close(std::string* error);
+    bool add_hosts(Text file, bool exclude, std::string* error);
+    bool add_nets(Text file, bool exclude, std::string* error);
+    void add_domains(Text items, std::shared_ptr<HostList>& anonymous, HostCollection& collection);
+    void add_networks(Text items, std::shared_ptr<NetList>& anonymous, NetCollection& collection);
+
+    ListStore& lists_;
+    std::unique_ptr<Draft> open_;
+    std::vector<std::unique_ptr<Profile>> profiles_;
+    std::vector<std::unique_ptr<Draft>> templates_;
+};
+
+// An autohostlist in any profile: refused in server mode with "autohostlists not supported in
+// server mode" (spec part 01 section 5, step 7).
+bool uses_auto_hosts(const std::vector<std::unique_ptr<Profile>>& profiles);
+
+// --lua-desync=FUNC[:ARG[=VALUE]]... (spec part 01 section 4.3): function and arguments only.
+// nullopt and *error ("bad identifier 'X'" and "invalid lua function call : V").
+std::optional<LuaInstance> parse_lua_call(std::string_view text, std::string* error);
+// Debug listing: profile 1 (noname) lua f(a="1" range_in=x0-x0 range_out=a0-a0 payload_type= all)
+std::string describe(const Profile& profile, const LuaInstance& instance);
+
+} // namespace nfqws2::profile

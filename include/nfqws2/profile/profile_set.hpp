@@ -1,0 +1,63 @@
+// All profiles in order, and the search for the one that wants a packet (spec part 05 sections 2
+// and 3). Profile 0 `no_action` is last and always matches.
+#pragma once
+
+#include "nfqws2/base/clock.hpp"
+#include "nfqws2/base/ip_address.hpp"
+#include "nfqws2/flow/track.hpp"
+#include "nfqws2/profile/list_store.hpp"
+#include "nfqws2/profile/profile.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::profile {
+
+struct Query {
+    std::uint8_t l4proto = 0;
+    IpAddress address;                 // family decides --filter-l3
+    const IpAddress* second = nullptr; // ICMP and raw IP
+    std::uint16_t port = 0, lport = 0; // server's port, initiator's port
+    std::uint8_t icmp_type = 255, icmp_code = 255;
+    protocol::L7 l7 = protocol::L7::unknown;
+    bool has_hostname = false;
+    bool hostname_is_ip = false;
+    std::string_view hostname;
+    std::string_view ssid; // "" = unknown
+};
+
+struct Selection {
+    const Profile* profile = nullptr; // never null from select()
+    flow::ListVerdict list;           // done only if the host list check decided for the winner
+};
+
+// Which filter refused a profile: the option's name ("filter-tcp"), for --trace and --explain.
+struct Rejection {
+    std::uint32_t profile;
+    const char* by;
+    std::string list = {};  // host list or ip set that decided: its file or "fixed"; else empty
+    std::string entry = {}; // the entry of an exclude list that matched
+};
+
+class ProfileSet {
+  public:
+    // `profiles` in search order without profile 0, which is appended here.
+    ProfileSet(std::vector<std::unique_ptr<Profile>> profiles, ListStore& lists, Clock& clock);
+    ~ProfileSet();
+
+    Selection select(const Query& query, std::vector<Rejection>* rejected = nullptr) const;
+    flow::ListVerdict check_hosts(const Profile& profile, std::string_view host, bool is_ip) const;
+
+    const Profile& by_number(std::uint32_t number) const;     // profile 0 for unknown numbers
+    const std::vector<std::unique_ptr<Profile>>& all() const; // 1, 2, ..., 0
+    bool needs_ssid() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace nfqws2::profile

@@ -1,0 +1,209 @@
+// Theory of operation.
+//
+// Each profile has a pool of hosts that failed lately: a counter and the time when it is forgotten,
+// which is a fixed time after the first failure. So the records of a pool expire in the order in
+// which they were made, and expiry looks at the oldest only. A success removes the record; the
+// threshold removes it too and adds the host to the list file, if the lists still do not know it.
+// A pool is bounded, because names come from the network: the oldest record gives way.
+#include "nfqws2/profile/auto_hosts.hpp"
+
+#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/base/text.hpp"
+#include "nfqws2/profile/keyed_hash.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <list>
+#include <unordered_map>
+
+namespace nfqws2::profile {
+
+namespace {
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::size_t max_records = 10'000; // per profile
+
+struct Record {
+    std::string host;
+    unsigned counter;
+    std::int64_t expires_ns;
+};
+
+struct NameHash {
+    std::size_t operator()(std::string_view name) const {
+        return static_cast<std::size_t>(siphash128(as_bytes(name), process_hash_key()).first);
+    }
+};
+
+// The failed hosts of one profile, oldest first.
+class Pool {
+  public:
+    Record* find(std::string_view host) {
+        const auto found = index_.find(host);
+        return found == index_.end() ? nullptr : &*found->second;
+    }
+    Record& add(std::string_view host, std::int64_t expires_ns) {
+        if (records_.size() >= max_records) erase(records_.front().host);
+        records_.push_back({std::string(host), 0, expires_ns});
+        index_[records_.back().host] = std::prev(records_.end());
+        return records_.back();
+    }
+    void erase(std::string_view host) {
+        const auto found = index_.find(host);
+        if (found == index_.end()) return;
+        const auto record = found->second;
+        index_.erase(found); // its key is the record's text
+        records_.erase(record);
+    }
+    void purge(std::int64_t now_ns) {
+        while (!records_.empty() && now_ns >= records_.front().expires_ns)
+            erase(records_.front().host);
+    }
+    const std::list<Record>& records() const { return records_; }
+
+    std::int64_t next_purge_ns = 0;
+
+  private:
+    std::list<Record> records_;
+    std::unordered_map<std::string_view, std::list<Record>::iterator, NameHash> index_;
+};
+
+std::string local_time(std::int64_t unix_s) {
+    const auto seconds = static_cast<std::time_t>(unix_s);
+    std::tm parts{};
+    localtime_r(&seconds, &parts);
+    return format("%02d.%02d.%04d %02d:%02d:%02d", parts.tm_mday, parts.tm_mon + 1,
+                  parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+std::string endpoint_text(const flow::Endpoint& endpoint) {
+    const std::string address = endpoint.address.text();
+    const std::string port = std::to_string(endpoint.port);
+    return endpoint.address.version == 6 ? "[" + address + "]:" + port : address + ":" + port;
+}
+
+// Names come from the network; a control character must not forge a line of the log.
+std::string printable(std::string_view text) {
+    std::string clean(text);
+    std::replace_if(
+        clean.begin(), clean.end(),
+        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
+    return clean;
+}
+
+} // namespace
+
+struct AutoHosts::Impl {
+    const ProfileSet& profiles;
+    ListStore& lists;
+    Clock& clock;
+    std::string log_path;
+    std::unordered_map<const Profile*, Pool> pools;
+
+    void record(const Event& event, const std::string& text) const;
+    void add_host(const Event& event);
+};
+
+AutoHosts::AutoHosts(const ProfileSet& profiles, ListStore& lists, Clock& clock)
+    : impl_(std::make_unique<Impl>(Impl{profiles, lists, clock, {}, {}})) {
+}
+
+AutoHosts::~AutoHosts() = default;
+
+bool AutoHosts::set_debug_log(const std::string& path) {
+    const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+    if (!fd) return false;
+    impl_->log_path = path;
+    return true;
+}
+
+// One line of the debug log. The file is opened for each, so that it may be moved away or deleted.
+void AutoHosts::Impl::record(const Event& event, const std::string& text) const {
+    if (log::debug_enabled())
+        log::debug("auto hostlist (profile %s) : %s : %s", event.profile->label().c_str(),
+                   printable(event.host).c_str(), text.c_str());
+    if (log_path.empty()) return;
+    const FileDescriptor fd(
+        open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+    const std::string line = local_time(clock.unix_s()) + " : " + printable(event.host) +
+                             " : profile " + event.profile->label() + " : client " +
+                             endpoint_text(event.client) + " : proto " + std::string(event.l7) +
+                             " : " + text + "\n";
+    if (!fd || write(fd.get(), line.data(), line.size()) < 0) {
+        static log::RateLimit limit(60'000);
+        if (limit.allow()) log::os_error(log_path, errno);
+    }
+}
+
+void AutoHosts::failure(const Event& event) {
+    if (!event.reason.empty()) impl_->record(event, event.reason);
+    const AutoHostOptions& options = event.profile->auto_options;
+    const std::int64_t now = impl_->clock.boot_ns();
+    Pool& pool = impl_->pools[event.profile];
+    pool.purge(now);
+    Record* record = pool.find(event.host);
+    if (record == nullptr) record = &pool.add(event.host, now + options.fail_time * second_ns);
+    ++record->counter;
+    impl_->record(event, format("fail counter %u/%u", record->counter, options.fail_threshold));
+    if (record->counter < options.fail_threshold) return;
+    pool.erase(event.host);
+    impl_->add_host(event);
+}
+
+// The lists are asked again: another flow or another program may have added the host meanwhile.
+void AutoHosts::Impl::add_host(const Event& event) {
+    HostList* list = event.profile->auto_hosts.get();
+    if (list == nullptr) return;
+    const flow::ListVerdict verdict =
+        profiles.check_hosts(*event.profile, event.host, event.host_is_ip);
+    if (verdict.positive || verdict.excluded) {
+        record(event, "NOT adding, duplicate detected");
+        return;
+    }
+    if (!is_safe_entry(event.host)) {
+        record(event, "NOT adding, not a host name");
+        return;
+    }
+    record(event, "adding to " + list->file());
+    lists.append_host(*list, event.host);
+}
+
+void AutoHosts::success(const Event& event) {
+    const auto pool = impl_->pools.find(event.profile);
+    if (pool == impl_->pools.end()) return;
+    pool->second.purge(impl_->clock.boot_ns());
+    if (pool->second.find(event.host) == nullptr) return;
+    pool->second.erase(event.host);
+    impl_->record(event, "fail counter reset. website is working.");
+}
+
+void AutoHosts::purge(const Profile& profile) {
+    if (impl_->pools.empty()) return;
+    const auto pool = impl_->pools.find(&profile);
+    if (pool == impl_->pools.end()) return;
+    const std::int64_t now = impl_->clock.boot_ns();
+    if (now < pool->second.next_purge_ns) return;
+    pool->second.next_purge_ns = now + second_ns;
+    pool->second.purge(now);
+}
+
+void AutoHosts::dump(const std::function<void(const std::string&)>& line) const {
+    const std::int64_t now = impl_->clock.boot_ns();
+    for (const auto& profile : impl_->profiles.all()) {
+        line("");
+        line("DESYNC profile " + profile->label());
+        const auto pool = impl_->pools.find(profile.get());
+        if (pool == impl_->pools.end()) continue;
+        for (const Record& record : pool->second.records())
+            line(format("host=%s counter=%u time_left=%lld", printable(record.host).c_str(),
+                        record.counter,
+                        static_cast<long long>((record.expires_ns - now) / second_ns)));
+    }
+}
+
+} // namespace nfqws2::profile

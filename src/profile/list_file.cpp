@@ -1,0 +1,208 @@
+#include "nfqws2/profile/list_file.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/profile/list_reader.hpp"
+
+#include <utility>
+
+namespace nfqws2::profile {
+
+namespace {
+
+constexpr std::size_t max_warnings = 20; // per load and kind of mistake
+
+// The first mistakes in full, the rest as a number.
+class Complaints {
+  public:
+    void add(std::string text) {
+        if (++count_ <= max_warnings) lines_.push_back(std::move(text));
+    }
+    void move_to(std::vector<std::string>& to, const std::string& path) {
+        if (count_ > max_warnings)
+            lines_.push_back(std::to_string(count_ - max_warnings) + " more in " + path);
+        for (std::string& line : lines_)
+            to.push_back(std::move(line));
+    }
+
+  private:
+    std::size_t count_ = 0;
+    std::vector<std::string> lines_;
+};
+
+std::string place(const std::string& path, std::size_t line) {
+    return " (" + path + " line " + std::to_string(line) + ")";
+}
+
+// Forms that users write and that no host name ever equals.
+bool never_matches(std::string_view entry) {
+    if (entry.starts_with('^')) entry.remove_prefix(1);
+    return entry.empty() || entry.starts_with('.') || entry.starts_with('*') ||
+           entry.find("://") != std::string_view::npos;
+}
+
+std::string entry_text(std::string_view host, std::size_t offset, HostMatch match) {
+    return (match == HostMatch::strict ? "^" : "") + std::string(host.substr(offset));
+}
+
+template <typename Find>
+std::string matching_host_entry(std::string_view host, bool is_ip, const Find& find) {
+    HostMatch last = HostMatch::none;
+    const auto offset =
+        match_host(host, is_ip, [&](std::string_view name) { return last = find(name); });
+    return offset ? entry_text(host, *offset, last) : std::string();
+}
+
+std::string network_text(const std::optional<Network>& network) {
+    if (!network) return {};
+    return network->address.text() + "/" + std::to_string(network->prefix);
+}
+
+void describe_result(LoadedList& list, const ListFileResult& file, const std::string& path,
+                     const char* kind, const std::string& loaded) {
+    list.ok = file.ok;
+    list.opened = file.opened;
+    list.error = file.error;
+    list.status.push_back(std::string("Loading ") + kind + " " + path);
+    if (!file.ok) return;
+    list.status.push_back(file.gzip ? "zlib compression detected. uncompressed size : " +
+                                          std::to_string(file.bytes)
+                                    : "loading plain text list");
+    list.status.push_back("Loaded " + loaded + " from " + path);
+}
+
+} // namespace
+
+Signature make_signature(const struct stat& st) {
+    return {st.st_mtim.tv_sec * std::int64_t{1'000'000'000} + st.st_mtim.tv_nsec,
+            static_cast<std::uint64_t>(st.st_size), st.st_ino, st.st_dev};
+}
+
+std::optional<Signature> read_signature(const std::string& path) {
+    struct stat st {};
+    if (stat(path.c_str(), &st) < 0) return std::nullopt;
+    return make_signature(st);
+}
+
+LoadedList HostListFile::load() const {
+    LoadedList list;
+    HostTableBuilder builder;
+    Complaints useless;
+    const ListFileResult file =
+        scan_list_file(path(), [&](std::string_view token, std::size_t line) {
+            builder.add(token);
+            if (never_matches(token))
+                useless.add("host list entry never matches : " + std::string(token) +
+                            place(path(), line));
+        });
+    if (file.ok) {
+        list.hosts = builder.finish();
+        useless.move_to(list.warnings, path());
+    }
+    describe_result(list, file, path(), kind(), std::to_string(builder.accepted()) + " hosts");
+    return list;
+}
+
+void HostListFile::install(LoadedList& loaded, std::uint64_t generation) {
+    std::swap(table_, loaded.hosts);
+    // Additions written before the load began are in what was read, unless somebody removed them.
+    std::erase_if(added_, [&](const auto& item) {
+        return item.second.written && item.second.generation < generation;
+    });
+}
+
+HostMatch HostListFile::find(std::string_view name) const {
+    const HostMatch match = table_.find(name);
+    if (match == HostMatch::plain || added_.empty()) return match;
+    return added_.find(name) != added_.end() ? HostMatch::plain : match;
+}
+
+bool HostListFile::contains(std::string_view host, bool is_ip) const {
+    return match_host(host, is_ip, [this](std::string_view name) { return find(name); })
+        .has_value();
+}
+
+std::string HostListFile::matching_entry(std::string_view host, bool is_ip) const {
+    return matching_host_entry(host, is_ip, [this](std::string_view name) { return find(name); });
+}
+
+void HostListFile::add(std::string_view host) {
+    if (added_.try_emplace(std::string(host), Added{0, false}).second) ++unwritten_;
+}
+
+std::string HostListFile::unwritten() const {
+    std::string lines;
+    for (const auto& [host, state] : added_)
+        if (!state.written) lines += host + '\n';
+    return lines;
+}
+
+void HostListFile::set_written() {
+    for (auto& [host, state] : added_)
+        if (!state.written) state = {generation_, true};
+    ++generation_;
+    unwritten_ = 0;
+}
+
+LoadedList NetListFile::load() const {
+    LoadedList list;
+    Complaints bad;
+    std::size_t accepted = 0;
+    const ListFileResult file =
+        scan_list_file(path(), [&](std::string_view token, std::size_t line) {
+            if (const auto network = parse_network(token)) {
+                list.nets.add(*network);
+                ++accepted;
+            } else {
+                bad.add("bad ip or subnet : " + std::string(token) + place(path(), line));
+            }
+        });
+    list.nets.finish();
+    bad.move_to(list.warnings, path());
+    describe_result(list, file, path(), kind(), std::to_string(accepted) + " ip/subnets");
+    return list;
+}
+
+void NetListFile::install(LoadedList& loaded, std::uint64_t) {
+    std::swap(table_, loaded.nets);
+}
+
+std::string NetListFile::matching_entry(const IpAddress& address) const {
+    return network_text(table_.find(address));
+}
+
+void FixedHostList::add(std::string_view items) {
+    items_ += items;
+    items_ += ',';
+    HostTableBuilder builder;
+    scan_list_items(items_, [&](std::string_view token, std::size_t) { builder.add(token); });
+    table_ = builder.finish();
+}
+
+bool FixedHostList::contains(std::string_view host, bool is_ip) const {
+    return match_host(host, is_ip, [this](std::string_view name) { return table_.find(name); })
+        .has_value();
+}
+
+std::string FixedHostList::matching_entry(std::string_view host, bool is_ip) const {
+    return matching_host_entry(host, is_ip,
+                               [this](std::string_view name) { return table_.find(name); });
+}
+
+void FixedNetList::add(std::string_view items) {
+    scan_list_items(items, [&](std::string_view token, std::size_t) {
+        if (const auto network = parse_network(token))
+            networks_.push_back(*network);
+        else
+            log::error("bad ip or subnet : %.*s", static_cast<int>(token.size()), token.data());
+    });
+    table_ = NetTable();
+    for (const Network& network : networks_)
+        table_.add(network);
+    table_.finish();
+}
+
+std::string FixedNetList::matching_entry(const IpAddress& address) const {
+    return network_text(table_.find(address));
+}
+
+} // namespace nfqws2::profile

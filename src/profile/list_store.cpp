@@ -1,0 +1,372 @@
+// Theory of operation.
+//
+// All lists are read once at start, in the calling thread. After that poll(), called on the packet
+// path, compares the signature of each file with that of the contents in memory, each file at most
+// once per second and a bounded number per call. A changed file that is small and not compressed is
+// read at once, in less time than a packet may be delayed; any other is read by BackgroundLoader,
+// and a later poll() swaps the finished table in. Tables are only touched by the thread that calls
+// poll(); the loader builds new ones without looking at the old.
+//
+// The contents in memory stay as they are while the file is missing, cannot be read, or is damaged
+// (reported once per state of the file), and until an emptied file has stayed empty for a second:
+// an empty list means "no condition", which must not happen while a script rewrites the file.
+#include "nfqws2/profile/list_store.hpp"
+
+#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/profile/append_file.hpp"
+#include "nfqws2/profile/background_loader.hpp"
+#include "nfqws2/profile/list_reader.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace nfqws2::profile {
+
+namespace {
+
+constexpr std::int64_t check_interval_ns = 1'000'000'000;
+constexpr std::int64_t retry_interval_ns = 10'000'000'000;
+constexpr std::size_t checks_per_poll = 64;
+constexpr std::uint64_t small_file = 32 * 1024;
+constexpr mode_t new_file_mode = 0666;
+
+void log_missing(const ListFile& file, int errno_value) {
+    log::os_error("stat", errno_value);
+    log::error("cannot access %s file '%s'. in-memory content remains unchanged.", file.kind(),
+               file.path().c_str());
+}
+
+void log_lines(const LoadedList& result) {
+    for (const std::string& line : result.status)
+        log::status_text(line);
+    for (const std::string& line : result.warnings)
+        log::error_text(line);
+}
+
+void log_failure(const LoadJob& job) {
+    log_lines(job.result);
+    log::error_text(job.result.error);
+    log::error("cannot %s %s file '%s'. in-memory content remains unchanged.",
+               job.result.opened ? "load" : "access", job.file->kind(), job.file->path().c_str());
+}
+
+std::string no_access(const char* kind, const std::string& path) {
+    return std::string("cannot access ") + kind + " file '" + path + "'\nfailed to register " +
+           kind + " '" + path + "'";
+}
+
+// Existing file as its real path.
+std::optional<std::string> existing_path(const std::string& path) {
+    struct stat st {};
+    if (stat(path.c_str(), &st) < 0) return std::nullopt;
+    return absolute_path(path);
+}
+
+} // namespace
+
+struct ListStore::Impl {
+    explicit Impl(Clock& the_clock) : clock(the_clock) {}
+
+    template <typename File>
+    std::shared_ptr<File> registered(std::vector<std::shared_ptr<File>>& files,
+                                     const std::string& path) {
+        for (const auto& file : files)
+            if (file->path() == path) return file;
+        files.push_back(std::make_shared<File>(path));
+        return files.back();
+    }
+    std::shared_ptr<ListFile> file_at(std::size_t index) const {
+        if (index < hosts.size()) return hosts[index];
+        return nets[index - hosts.size()];
+    }
+    std::size_t count() const { return hosts.size() + nets.size(); }
+
+    template <typename File> bool load_now(const std::vector<std::shared_ptr<File>>& files);
+    void check(const std::shared_ptr<ListFile>& file, std::int64_t now);
+    void start_load(const std::shared_ptr<ListFile>& file, const Signature& signature, bool forced);
+    void reload(const std::shared_ptr<ListFile>& file);
+    bool complete(LoadJob& job);
+    void complete_finished();
+    bool write_additions(HostListFile& list);
+    void retry_additions(std::int64_t now);
+
+    Clock& clock;
+    std::vector<std::shared_ptr<HostListFile>> hosts;
+    std::vector<std::shared_ptr<NetListFile>> nets;
+    std::size_t next_check = 0; // index of the file to check next in this round
+    std::int64_t next_round_ns = 0;
+    std::int64_t next_write_ns = 0; // when additions that could not be written are tried again
+    bool write_failed = false;      // reported
+    BackgroundLoader loader;
+};
+
+ListStore::ListStore(Clock& clock) : impl_(std::make_unique<Impl>(clock)) {
+}
+
+ListStore::~ListStore() = default;
+
+std::shared_ptr<HostList> ListStore::host_file(const std::string& path, std::string* error) {
+    const auto real = existing_path(path);
+    if (!real) {
+        *error = no_access("hostlist", path);
+        return nullptr;
+    }
+    return impl_->registered(impl_->hosts, *real);
+}
+
+std::shared_ptr<NetList> ListStore::net_file(const std::string& path, std::string* error) {
+    const auto real = existing_path(path);
+    if (!real) {
+        *error = no_access("ipset", path);
+        return nullptr;
+    }
+    return impl_->registered(impl_->nets, *real);
+}
+
+std::shared_ptr<HostList> ListStore::auto_host_file(const std::string& path, std::string* error) {
+    {
+        const FileDescriptor fd(
+            open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, new_file_mode));
+        if (!fd) {
+            *error = "cannot create " + path;
+            return nullptr;
+        }
+    }
+    if (is_gzip_file(path)) {
+        *error = "gzipped auto hostlists are not supported";
+        return nullptr;
+    }
+    const auto real = existing_path(path);
+    if (!real) {
+        *error = no_access("hostlist", path);
+        return nullptr;
+    }
+    auto file = impl_->registered(impl_->hosts, *real);
+    file->set_automatic();
+    return file;
+}
+
+std::shared_ptr<HostList> ListStore::anonymous_hosts() {
+    return std::make_shared<FixedHostList>();
+}
+
+std::shared_ptr<NetList> ListStore::anonymous_nets() {
+    return std::make_shared<FixedNetList>();
+}
+
+void ListStore::add_domains(HostList& list, std::string_view items) {
+    if (auto* fixed = dynamic_cast<FixedHostList*>(&list)) fixed->add(items);
+}
+
+void ListStore::add_networks(NetList& list, std::string_view items) {
+    if (auto* fixed = dynamic_cast<FixedNetList*>(&list)) fixed->add(items);
+}
+
+bool ListStore::test_access() const {
+    for (std::size_t i = 0; i < impl_->count(); ++i) {
+        const auto file = impl_->file_at(i);
+        int errno_value = 0;
+        if (can_read(file->path(), &errno_value)) continue;
+        log::os_error("file_open_test", errno_value);
+        log::error("cannot access %s file '%s'", file->kind(), file->path().c_str());
+        return false;
+    }
+    return true;
+}
+
+bool ListStore::load_all() {
+    if (!impl_->load_now(impl_->hosts)) {
+        log::error("hostlists load failed");
+        return false;
+    }
+    if (!impl_->load_now(impl_->nets)) {
+        log::error("ipset load failed");
+        return false;
+    }
+    impl_->next_round_ns = impl_->clock.boot_ns() + check_interval_ns;
+    impl_->next_check = impl_->count();
+    return true;
+}
+
+template <typename File>
+bool ListStore::Impl::load_now(const std::vector<std::shared_ptr<File>>& files) {
+    for (const auto& file : files) {
+        const auto signature = read_signature(file->path());
+        if (!signature) {
+            log_missing(*file, errno);
+            file->watch.missing = true;
+            continue;
+        }
+        LoadJob job{file, *signature, file->generation(), true, {}};
+        run_load(job);
+        if (!complete(job)) return false;
+    }
+    return true;
+}
+
+void ListStore::poll() {
+    if (impl_->loader.has_finished()) impl_->complete_finished();
+    const std::int64_t now = impl_->clock.boot_ns();
+    if (impl_->next_check >= impl_->count()) {
+        if (now < impl_->next_round_ns) return;
+        impl_->next_round_ns = now + check_interval_ns;
+        impl_->next_check = 0;
+        impl_->retry_additions(now);
+    }
+    const std::size_t last = std::min(impl_->count(), impl_->next_check + checks_per_poll);
+    while (impl_->next_check < last)
+        impl_->check(impl_->file_at(impl_->next_check++), now);
+}
+
+void ListStore::Impl::check(const std::shared_ptr<ListFile>& file, std::int64_t now) {
+    ListFile::Watch& watch = file->watch;
+    if (watch.loading) return;
+    const auto signature = read_signature(file->path());
+    if (!signature) {
+        if (!watch.missing) log_missing(*file, errno);
+        watch.missing = true;
+        return;
+    }
+    watch.missing = false;
+    if (signature == watch.loaded) {
+        watch.emptied.reset();
+        return;
+    }
+    if (signature == watch.failed && now < watch.retry_ns) return;
+    if (signature == watch.emptied) {
+        log::error("%s file '%s' is empty now: it is no condition any more", file->kind(),
+                   file->path().c_str());
+        LoadedList nothing;
+        file->install(nothing, file->generation());
+        loader.discard(std::move(nothing));
+        watch.loaded = signature;
+        watch.emptied.reset();
+        return;
+    }
+    start_load(file, *signature, false);
+}
+
+void ListStore::Impl::start_load(const std::shared_ptr<ListFile>& file, const Signature& signature,
+                                 bool forced) {
+    LoadJob job{file, signature, file->generation(), forced, {}};
+    const bool quick = signature.size <= small_file && !is_gzip_file(file->path());
+    if (!quick) {
+        file->watch.loading = loader.submit(job);
+        if (file->watch.loading) return;
+    }
+    run_load(job);
+    complete(job);
+}
+
+// Takes over what a load gave. False if the file is damaged; the old contents then stay.
+bool ListStore::Impl::complete(LoadJob& job) {
+    ListFile& file = *job.file;
+    ListFile::Watch& watch = file.watch;
+    const LoadedList& result = job.result;
+    watch.loading = false;
+    if (!result.ok) {
+        if (watch.failed != job.signature) log_failure(job);
+        watch.failed = job.signature;
+        watch.retry_ns = clock.boot_ns() + retry_interval_ns;
+        return !result.opened;
+    }
+    log_lines(result);
+    watch.failed.reset();
+    if (!job.forced && result.empty() && file.has_entries()) {
+        watch.emptied = job.signature;
+        return true;
+    }
+    file.install(job.result, job.generation);
+    loader.discard(std::move(job.result));
+    watch.loaded = job.signature;
+    watch.emptied.reset();
+    return true;
+}
+
+void ListStore::Impl::complete_finished() {
+    for (LoadJob& job : loader.take_finished()) {
+        complete(job);
+        if (std::exchange(job.file->watch.again, false)) reload(job.file);
+    }
+}
+
+void ListStore::Impl::reload(const std::shared_ptr<ListFile>& file) {
+    if (file->watch.loading) { // what is being read may be older than the request
+        file->watch.again = true;
+        return;
+    }
+    file->watch = {};
+    if (const auto signature = read_signature(file->path())) {
+        start_load(file, *signature, true);
+    } else {
+        log_missing(*file, errno);
+        file->watch.missing = true;
+    }
+}
+
+void ListStore::request_reload() {
+    for (std::size_t i = 0; i < impl_->count(); ++i)
+        impl_->reload(impl_->file_at(i));
+}
+
+void ListStore::wait_for_loads() {
+    do {
+        impl_->loader.wait();
+        impl_->complete_finished();
+    } while (impl_->loader.busy());
+}
+
+bool ListStore::append_host(HostList& list, std::string_view host) {
+    auto* file = dynamic_cast<HostListFile*>(&list);
+    if (file == nullptr || !is_safe_entry(host)) return false;
+    file->add(host);
+    return impl_->write_additions(*file);
+}
+
+bool ListStore::Impl::write_additions(HostListFile& list) {
+    const AppendResult result = append_lines(list.path(), list.unwritten());
+    if (!result.ok) {
+        next_write_ns = clock.boot_ns() + retry_interval_ns;
+        if (!write_failed) {
+            if (!result.busy) log::os_error("write", result.error);
+            log::error("cannot write hostlist file '%s'%s. will be tried again.",
+                       list.path().c_str(), result.busy ? ", it is locked" : "");
+        }
+        write_failed = true;
+        return false;
+    }
+    write_failed = false;
+    list.set_written();
+    // Nobody else changed the file: what is in memory is what is in the file.
+    if (result.created || list.watch.loaded == result.before) list.watch.loaded = result.after;
+    return true;
+}
+
+void ListStore::Impl::retry_additions(std::int64_t now) {
+    if (now < next_write_ns) return;
+    for (const auto& list : hosts)
+        if (list->has_unwritten()) write_additions(*list);
+}
+
+std::vector<std::string> ListStore::auto_files() const {
+    std::vector<std::string> files;
+    for (const auto& file : impl_->hosts)
+        if (file->automatic()) files.push_back(file->path());
+    return files;
+}
+
+bool is_safe_entry(std::string_view host) {
+    constexpr std::size_t longest_name = 255;
+    if (host.empty() || host.size() > longest_name || host.front() == '.') return false;
+    return std::all_of(host.begin(), host.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '.' || c == '-' || c == '_' || c == ':';
+    });
+}
+
+} // namespace nfqws2::profile

@@ -1,0 +1,64 @@
+// The value of --lua-desync (spec part 01 section 4.3) and its debug listing.
+#include "nfqws2/base/text.hpp"
+#include "nfqws2/profile/profile_builder.hpp"
+
+#include <algorithm>
+
+namespace nfqws2::profile {
+
+namespace {
+
+// Items between colons; `\:` is a colon inside an item, every other backslash is literal.
+std::vector<std::string> split_items(std::string_view text) {
+    std::vector<std::string> items(1);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == ':')
+            items.back() += text[++i];
+        else if (text[i] == ':')
+            items.emplace_back();
+        else
+            items.back() += text[i];
+    }
+    return items;
+}
+
+} // namespace
+
+std::optional<LuaInstance> parse_lua_call(std::string_view text, std::string* error) {
+    const std::string invalid = "invalid lua function call : " + std::string(text);
+    std::vector<std::string> items = split_items(text);
+    if (items.size() > 1 && items.back().empty()) items.pop_back(); // one trailing colon is allowed
+
+    LuaInstance call;
+    call.func = items.front();
+    if (!is_identifier(call.func)) {
+        *error = "bad identifier '" + call.func + "'\n" + invalid;
+        return std::nullopt;
+    }
+    for (std::size_t i = 1; i < items.size(); ++i) {
+        const std::string& item = items[i];
+        const std::size_t equals = item.find('=');
+        std::string name = item.substr(0, equals);
+        if (!is_identifier(name)) {
+            *error = invalid;
+            return std::nullopt;
+        }
+        call.args.emplace_back(std::move(name),
+                               equals == std::string::npos ? "" : item.substr(equals + 1));
+    }
+    return call;
+}
+
+std::string describe(const Profile& profile, const LuaInstance& instance) {
+    std::string text = "profile " + profile.label() + " lua " + instance.func + "(";
+    for (const auto& [name, value] : instance.args) {
+        if (&name != &instance.args.front().first) text += ',';
+        text += name + "=\"" + value + "\"";
+    }
+    std::string types = protocol::to_text(instance.payload);
+    std::replace(types.begin(), types.end(), ',', ' ');
+    return text + " range_in=" + flow::to_text(instance.in_range) +
+           " range_out=" + flow::to_text(instance.out_range) + " payload_type= " + types + ")";
+}
+
+} // namespace nfqws2::profile

@@ -1,0 +1,268 @@
+#include "profile_draft.hpp"
+
+#include "nfqws2/base/text.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nfqws2::profile {
+
+namespace {
+
+constexpr std::size_t longest_instance_name = 255;
+
+template <typename Value>
+void import_value(Value& to, bool& to_given, Value from, bool from_given) {
+    if (!from_given) return;
+    to = from;
+    to_given = true;
+}
+
+void import_auto_options(AutoHostOptions& to, AutoGiven& to_given, const AutoHostOptions& from,
+                         const AutoGiven& given) {
+    import_value(to.fail_threshold, to_given.fail_threshold, from.fail_threshold,
+                 given.fail_threshold);
+    import_value(to.fail_time, to_given.fail_time, from.fail_time, given.fail_time);
+    import_value(to.retrans_threshold, to_given.retrans_threshold, from.retrans_threshold,
+                 given.retrans_threshold);
+    import_value(to.retrans_maxseq, to_given.retrans_maxseq, from.retrans_maxseq,
+                 given.retrans_maxseq);
+    import_value(to.retrans_reset, to_given.retrans_reset, from.retrans_reset, given.retrans_reset);
+    import_value(to.incoming_maxseq, to_given.incoming_maxseq, from.incoming_maxseq,
+                 given.incoming_maxseq);
+    import_value(to.udp_out, to_given.udp_out, from.udp_out, given.udp_out);
+    import_value(to.udp_in, to_given.udp_in, from.udp_in, given.udp_in);
+}
+
+template <typename Collection> void append_lists(Collection& to, const Collection& from) {
+    for (const auto& list : from.lists())
+        to.add(list);
+}
+
+template <typename T> void append(std::vector<T>& to, const std::vector<T>& from) {
+    to.insert(to.end(), from.begin(), from.end());
+}
+
+void number_instances(Profile& p) {
+    std::uint32_t n = 0;
+    for (LuaInstance& instance : p.instances) {
+        instance.func_n = ++n;
+        instance.name =
+            instance.func + '_' + std::to_string(p.number) + '_' + std::to_string(instance.func_n);
+        if (instance.name.size() > longest_instance_name)
+            instance.name.resize(longest_instance_name);
+    }
+}
+
+// Part 05 section 1.3. A local port exists in TCP and UDP only, so its filter shuts out the rest.
+void apply_filter_defaults(Profile& p) {
+    const bool grouped = !p.tcp.empty() || !p.udp.empty() || !p.icmp.empty() || !p.ipp.empty();
+    if (grouped && p.tcp.empty()) p.tcp.add_nothing();
+    if (grouped && p.udp.empty()) p.udp.add_nothing();
+    if ((grouped || !p.lport.empty()) && p.icmp.empty()) p.icmp.add_nothing();
+    if ((grouped || !p.lport.empty()) && p.ipp.empty()) p.ipp.add_nothing();
+}
+
+} // namespace
+
+bool ProfileBuilder::Draft::import(const Draft& from, std::string* error) {
+    Profile& to = *profile;
+    const Profile& source = *from.profile;
+    if (source.auto_hosts && to.auto_hosts && to.auto_hosts != source.auto_hosts) {
+        *error = "autohostlist replacement is not supported\ncould not copy template";
+        return false;
+    }
+    if (source.auto_hosts) to.auto_hosts = source.auto_hosts;
+    import_auto_options(to.auto_options, auto_given, source.auto_options, from.auto_given);
+    if (from.l7_given) {
+        to.l7 = source.l7;
+        l7_given = true;
+    }
+    if (from.l3_given) {
+        to.ipv4 = source.ipv4 || (l3_given && to.ipv4);
+        to.ipv6 = source.ipv6 || (l3_given && to.ipv6);
+        l3_given = true;
+    }
+    if (source.cookie) to.cookie = source.cookie;
+    to.tcp.append(source.tcp);
+    to.udp.append(source.udp);
+    to.lport.append(source.lport);
+    to.icmp.append(source.icmp);
+    to.ipp.append(source.ipp);
+    append(to.ssids, source.ssids);
+    append(to.instances, source.instances);
+    append_lists(to.hosts, source.hosts);
+    append_lists(to.hosts_exclude, source.hosts_exclude);
+    append_lists(to.nets, source.nets);
+    append_lists(to.nets_exclude, source.nets_exclude);
+    return true;
+}
+
+ProfileBuilder::ProfileBuilder(ListStore& lists) : lists_(lists), open_(std::make_unique<Draft>()) {
+}
+
+ProfileBuilder::~ProfileBuilder() = default;
+
+bool ProfileBuilder::skipped() const {
+    return open_->skipped;
+}
+
+bool ProfileBuilder::new_profile(Text name, std::string* error) {
+    if (!close(error)) return false;
+    open_->profile->profile_name = name;
+    return true;
+}
+
+bool ProfileBuilder::close(std::string* error) {
+    std::unique_ptr<Draft> draft = std::exchange(open_, std::make_unique<Draft>());
+    Profile& profile = *draft->profile;
+    if (draft->skipped) return true;
+    if (!draft->is_template) {
+        profile.number = static_cast<std::uint32_t>(profiles_.size() + 1);
+        number_instances(profile);
+        apply_filter_defaults(profile);
+        profiles_.push_back(std::move(draft->profile));
+        return true;
+    }
+    for (const auto& other : templates_) {
+        if (profile.profile_name.empty() || other->profile->profile_name != profile.profile_name)
+            continue;
+        *error = "template '" + profile.profile_name + "' already present";
+        return false;
+    }
+    profile.number = static_cast<std::uint32_t>(templates_.size() + 1);
+    templates_.push_back(std::move(draft));
+    return true;
+}
+
+std::optional<BuiltProfiles> ProfileBuilder::finish(std::string* error) {
+    if (!close(error)) return std::nullopt;
+    BuiltProfiles built;
+    built.user_profiles = profiles_.size();
+    built.templates = templates_.size();
+    for (const auto& draft : templates_)
+        if (!draft->imported) built.unused_templates.push_back(draft->profile->label());
+    built.profiles = std::move(profiles_);
+    templates_.clear();
+    return built;
+}
+
+bool ProfileBuilder::skip(Text, std::string*) {
+    open_->skipped = true;
+    return true;
+}
+
+bool ProfileBuilder::set_name(Text name, std::string*) {
+    open_->profile->profile_name = name;
+    return true;
+}
+
+bool ProfileBuilder::set_template(Text name, std::string*) {
+    open_->is_template = true;
+    if (!name.empty()) open_->profile->profile_name = name;
+    return true;
+}
+
+bool ProfileBuilder::import(Text name, std::string* error) {
+    for (const auto& source : templates_) {
+        if (name.empty() || source->profile->profile_name != name) continue;
+        source->imported = true;
+        return open_->import(*source, error);
+    }
+    *error = "template '" + std::string(name) + "' not found";
+    return false;
+}
+
+bool ProfileBuilder::set_cookie(Text value, std::string*) {
+    open_->profile->cookie = std::string(value);
+    return true;
+}
+
+bool ProfileBuilder::filter_l3(Text value, std::string* error) {
+    bool ipv4 = false;
+    bool ipv6 = false;
+    for (std::string_view item : split(value, ',')) {
+        if (item != "ipv4" && item != "ipv6") {
+            *error = "bad value for --filter-l3";
+            return false;
+        }
+        (item == "ipv4" ? ipv4 : ipv6) = true;
+    }
+    Profile& p = *open_->profile;
+    p.ipv4 = ipv4 || (open_->l3_given && p.ipv4);
+    p.ipv6 = ipv6 || (open_->l3_given && p.ipv6);
+    open_->l3_given = true;
+    return true;
+}
+
+bool ProfileBuilder::filter_tcp(Text value, std::string* error) {
+    return open_->profile->tcp.add(value) || fail(error, "Invalid port filter", value);
+}
+
+bool ProfileBuilder::filter_udp(Text value, std::string* error) {
+    return open_->profile->udp.add(value) || fail(error, "Invalid port filter", value);
+}
+
+bool ProfileBuilder::filter_lport(Text value, std::string* error) {
+    return open_->profile->lport.add(value) || fail(error, "Invalid port filter", value);
+}
+
+bool ProfileBuilder::filter_icmp(Text value, std::string* error) {
+    return open_->profile->icmp.add(value) || fail(error, "Invalid icmp filter", value);
+}
+
+bool ProfileBuilder::filter_ipp(Text value, std::string* error) {
+    return open_->profile->ipp.add(value) || fail(error, "Invalid ip protocol filter", value);
+}
+
+bool ProfileBuilder::filter_l7(Text value, std::string* error) {
+    const auto set = protocol::parse_l7_set(value);
+    if (!set) return fail(error, "Invalid l7 filter", value);
+    open_->profile->l7 = *set;
+    open_->l7_given = true;
+    return true;
+}
+
+bool ProfileBuilder::filter_ssid(Text value, std::string*) {
+    for (std::string_view item : split(value, ','))
+        if (!item.empty()) open_->profile->ssids.emplace_back(item);
+    return true;
+}
+
+bool ProfileBuilder::payload(Text value, std::string* error) {
+    const auto set = protocol::parse_payload_set(value);
+    if (!set) return fail(error, "Invalid payload filter", value);
+    open_->payload = *set;
+    return true;
+}
+
+bool ProfileBuilder::in_range(Text value, std::string* error) {
+    const auto range = flow::parse_range(value);
+    if (!range) return fail(error, "invalid packet range value", value);
+    open_->in_range = *range;
+    return true;
+}
+
+bool ProfileBuilder::out_range(Text value, std::string* error) {
+    const auto range = flow::parse_range(value);
+    if (!range) return fail(error, "invalid packet range value", value);
+    open_->out_range = *range;
+    return true;
+}
+
+bool ProfileBuilder::lua_desync(Text value, std::string* error) {
+    auto instance = parse_lua_call(value, error);
+    if (!instance) return false;
+    instance->in_range = open_->in_range;
+    instance->out_range = open_->out_range;
+    instance->payload = open_->payload;
+    open_->profile->instances.push_back(std::move(*instance));
+    return true;
+}
+
+bool uses_auto_hosts(const std::vector<std::unique_ptr<Profile>>& profiles) {
+    return std::any_of(profiles.begin(), profiles.end(),
+                       [](const auto& profile) { return profile->auto_hosts != nullptr; });
+}
+
+} // namespace nfqws2::profile

@@ -1,0 +1,182 @@
+// The list options of ProfileBuilder and the settings of the automatic list.
+#include "profile_draft.hpp"
+
+#include "nfqws2/base/text.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+
+namespace nfqws2::profile {
+
+namespace {
+
+// Decimal; leading blanks and one '+' as the reference's conversion takes them.
+std::optional<std::uint32_t> parse_number(std::string_view text) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+    if (text.starts_with('+')) text.remove_prefix(1);
+    const auto value = parse_uint(text, std::numeric_limits<std::uint32_t>::max());
+    if (!value) return std::nullopt;
+    return static_cast<std::uint32_t>(*value);
+}
+
+// A setting without limits of its own.
+bool set_number(std::uint32_t& to, bool& given, std::string_view value, const char* option,
+                std::string* error) {
+    const auto number = parse_number(value);
+    if (!number) return fail(error, option, value);
+    to = *number;
+    given = true;
+    return true;
+}
+
+} // namespace
+
+bool ProfileBuilder::add_hosts(Text file, bool exclude, std::string* error) {
+    if (open_->skipped) return true;
+    auto list = lists_.host_file(std::string(file), error);
+    if (!list) return false;
+    Profile& p = *open_->profile;
+    (exclude ? p.hosts_exclude : p.hosts).add(std::move(list));
+    return true;
+}
+
+bool ProfileBuilder::add_nets(Text file, bool exclude, std::string* error) {
+    if (open_->skipped) return true;
+    auto list = lists_.net_file(std::string(file), error);
+    if (!list) return false;
+    Profile& p = *open_->profile;
+    (exclude ? p.nets_exclude : p.nets).add(std::move(list));
+    return true;
+}
+
+void ProfileBuilder::add_domains(Text items, std::shared_ptr<HostList>& anonymous,
+                                 HostCollection& collection) {
+    if (open_->skipped) return;
+    if (!anonymous) {
+        anonymous = lists_.anonymous_hosts();
+        collection.add(anonymous);
+    }
+    lists_.add_domains(*anonymous, items);
+}
+
+void ProfileBuilder::add_networks(Text items, std::shared_ptr<NetList>& anonymous,
+                                  NetCollection& collection) {
+    if (open_->skipped) return;
+    if (!anonymous) {
+        anonymous = lists_.anonymous_nets();
+        collection.add(anonymous);
+    }
+    lists_.add_networks(*anonymous, items);
+}
+
+bool ProfileBuilder::hostlist(Text file, std::string* error) {
+    return add_hosts(file, false, error);
+}
+
+bool ProfileBuilder::hostlist_exclude(Text file, std::string* error) {
+    return add_hosts(file, true, error);
+}
+
+bool ProfileBuilder::ipset(Text file, std::string* error) {
+    return add_nets(file, false, error);
+}
+
+bool ProfileBuilder::ipset_exclude(Text file, std::string* error) {
+    return add_nets(file, true, error);
+}
+
+bool ProfileBuilder::hostlist_domains(Text items, std::string*) {
+    add_domains(items, open_->domains, open_->profile->hosts);
+    return true;
+}
+
+bool ProfileBuilder::hostlist_exclude_domains(Text items, std::string*) {
+    add_domains(items, open_->domains_exclude, open_->profile->hosts_exclude);
+    return true;
+}
+
+bool ProfileBuilder::ipset_ip(Text items, std::string*) {
+    add_networks(items, open_->networks, open_->profile->nets);
+    return true;
+}
+
+bool ProfileBuilder::ipset_exclude_ip(Text items, std::string*) {
+    add_networks(items, open_->networks_exclude, open_->profile->nets_exclude);
+    return true;
+}
+
+bool ProfileBuilder::hostlist_auto(Text file, std::string* error) {
+    if (open_->skipped) return true;
+    Profile& p = *open_->profile;
+    if (p.auto_hosts) {
+        *error = "only one auto hostlist per profile is supported";
+        return false;
+    }
+    p.auto_hosts = lists_.auto_host_file(std::string(file), error);
+    if (!p.auto_hosts) return false;
+    p.hosts.add(p.auto_hosts);
+    return true;
+}
+
+bool ProfileBuilder::auto_fail_threshold(Text value, std::string* error) {
+    const auto number = parse_number(value);
+    if (!number || *number < 1 || *number > 20) {
+        *error = "auto hostlist fail threshold must be within 1..20";
+        return false;
+    }
+    open_->profile->auto_options.fail_threshold = *number;
+    open_->auto_given.fail_threshold = true;
+    return true;
+}
+
+bool ProfileBuilder::auto_fail_time(Text value, std::string* error) {
+    const auto number = parse_number(value);
+    if (!number || *number < 1) {
+        *error = "auto hostlist fail time is not valid";
+        return false;
+    }
+    open_->profile->auto_options.fail_time = *number;
+    open_->auto_given.fail_time = true;
+    return true;
+}
+
+bool ProfileBuilder::auto_retrans_threshold(Text value, std::string* error) {
+    const auto number = parse_number(value);
+    if (!number || *number < 2 || *number > 10) {
+        *error = "auto hostlist fail threshold must be within 2..10";
+        return false;
+    }
+    open_->profile->auto_options.retrans_threshold = *number;
+    open_->auto_given.retrans_threshold = true;
+    return true;
+}
+
+bool ProfileBuilder::auto_retrans_maxseq(Text value, std::string* error) {
+    return set_number(open_->profile->auto_options.retrans_maxseq, open_->auto_given.retrans_maxseq,
+                      value, "invalid hostlist-auto-retrans-maxseq value", error);
+}
+
+bool ProfileBuilder::auto_retrans_reset(Text value, std::string*) {
+    open_->profile->auto_options.retrans_reset = std::atoi(std::string(value).c_str()) != 0;
+    open_->auto_given.retrans_reset = true;
+    return true;
+}
+
+bool ProfileBuilder::auto_incoming_maxseq(Text value, std::string* error) {
+    return set_number(open_->profile->auto_options.incoming_maxseq,
+                      open_->auto_given.incoming_maxseq, value,
+                      "invalid hostlist-auto-incoming-maxseq value", error);
+}
+
+bool ProfileBuilder::auto_udp_out(Text value, std::string* error) {
+    return set_number(open_->profile->auto_options.udp_out, open_->auto_given.udp_out, value,
+                      "invalid hostlist-auto-udp-out value", error);
+}
+
+bool ProfileBuilder::auto_udp_in(Text value, std::string* error) {
+    return set_number(open_->profile->auto_options.udp_in, open_->auto_given.udp_in, value,
+                      "invalid hostlist-auto-udp-in value", error);
+}
+
+} // namespace nfqws2::profile

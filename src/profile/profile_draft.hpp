@@ -1,0 +1,36 @@
+// What ProfileBuilder knows about a profile or template while its options are read.
+#pragma once
+
+#include "nfqws2/profile/profile_builder.hpp"
+
+namespace nfqws2::profile {
+
+// The options of an automatic list that were given, directly or by an import.
+struct AutoGiven {
+    bool fail_threshold = false, fail_time = false, retrans_threshold = false;
+    bool retrans_maxseq = false, retrans_reset = false, incoming_maxseq = false;
+    bool udp_out = false, udp_in = false;
+};
+
+struct ProfileBuilder::Draft {
+    std::unique_ptr<Profile> profile = std::make_unique<Profile>();
+    bool skipped = false, is_template = false;
+    bool l3_given = false, l7_given = false;
+    bool imported = false; // a template somebody used
+    AutoGiven auto_given;
+    std::shared_ptr<HostList> domains, domains_exclude; // anonymous lists
+    std::shared_ptr<NetList> networks, networks_exclude;
+    // --payload, --in-range, --out-range in force
+    protocol::PayloadSet payload;
+    flow::Range in_range = flow::Range::never(), out_range = flow::Range::always();
+
+    bool import(const Draft& from, std::string* error);
+};
+
+// "<what> : <value>" as error.
+inline bool fail(std::string* error, const char* what, std::string_view value) {
+    *error = std::string(what) + " : " + std::string(value);
+    return false;
+}
+
+} // namespace nfqws2::profile

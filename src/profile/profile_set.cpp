@@ -1,0 +1,227 @@
+#include "nfqws2/profile/profile_set.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/base/text.hpp"
+#include "nfqws2/profile/list_store.hpp"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+
+namespace nfqws2::profile {
+
+namespace {
+
+// What one test of a profile found besides yes or no. Text is gathered only for --trace.
+struct Refusal {
+    const char* by = nullptr;
+    const HostList* hosts = nullptr;
+    const NetList* nets = nullptr;
+    const IpAddress* address = nullptr; // the one inside the exclude set
+};
+
+std::string protocol_text(std::uint8_t l4proto) {
+    switch (l4proto) {
+    case IPPROTO_TCP:
+        return "tcp";
+    case IPPROTO_UDP:
+        return "udp";
+    case IPPROTO_ICMP:
+        return "icmp";
+    case IPPROTO_ICMPV6:
+        return "icmpv6";
+    default:
+        return "proto " + std::to_string(l4proto);
+    }
+}
+
+int length(std::string_view text) {
+    return static_cast<int>(text.size());
+}
+
+void log_search(const Query& q) {
+    std::string addresses = "ip=" + q.address.text();
+    if (q.second != nullptr) addresses = "ip1=" + q.address.text() + " ip2=" + q.second->text();
+    const std::string_view l7 = protocol::name(q.l7);
+    log::debug("desync profile search for %s %s port=%u icmp=%u:%u l7proto=%.*s ssid='%.*s' "
+               "hostname='%.*s'",
+               protocol_text(q.l4proto).c_str(), addresses.c_str(), q.port, q.icmp_type,
+               q.icmp_code, length(l7), l7.data(), length(q.ssid), q.ssid.data(),
+               length(q.hostname), q.hostname.data());
+}
+
+void log_check(std::string_view list, const char* kind, std::string_view what, bool found) {
+    log::debug("[%.*s] %s check for %.*s : %s", length(list), list.data(), kind, length(what),
+               what.data(), found ? "positive" : "negative");
+}
+
+const HostList* find_host(const HostCollection& lists, const char* kind, std::string_view host,
+                          bool is_ip) {
+    if (!log::debug_enabled()) return lists.find(host, is_ip);
+    for (const auto& list : lists.lists()) {
+        const bool found = list->contains(host, is_ip);
+        log_check(label(*list), kind, host, found);
+        if (found) return list.get();
+    }
+    return nullptr;
+}
+
+// The list that holds one of the query's addresses; *which gets that address.
+const NetList* find_net(const NetCollection& lists, const char* kind, const Query& q,
+                        const IpAddress** which) {
+    for (const auto& list : lists.lists()) {
+        for (const IpAddress* address : {&q.address, q.second}) {
+            if (address == nullptr) continue;
+            const bool found = list->contains(*address);
+            if (log::debug_enabled()) log_check(label(*list), kind, address->text(), found);
+            if (!found) continue;
+            *which = address;
+            return list.get();
+        }
+    }
+    return nullptr;
+}
+
+// Part 05 section 4.2.
+flow::ListVerdict judge_host(const Profile& p, std::string_view host, bool is_ip,
+                             const HostList** excluded_by) {
+    if (log::debug_enabled()) log::debug("* hostlist check for profile %s", p.label().c_str());
+    *excluded_by = find_host(p.hosts_exclude, "exclude hostlist", host, is_ip);
+    if (*excluded_by != nullptr) return {true, false, true};
+    if (p.hosts.empty()) return {true, true, false};
+    return {true, find_host(p.hosts, "include hostlist", host, is_ip) != nullptr, false};
+}
+
+// Part 05 section 4.3.
+bool passes_nets(const Profile& p, const Query& q, Refusal& refusal) {
+    if (!p.nets.any_list() && !p.nets_exclude.any_list()) return true;
+    if (log::debug_enabled()) log::debug("* ipset check for profile %s", p.label().c_str());
+    const IpAddress* which = nullptr;
+    if (const NetList* list = find_net(p.nets_exclude, "exclude ipset", q, &which)) {
+        refusal = {"ipset-exclude", nullptr, list, which};
+        return false;
+    }
+    if (p.nets.empty()) return true;
+    if (find_net(p.nets, "include ipset", q, &which) != nullptr) return true;
+    refusal.by = "ipset";
+    return false;
+}
+
+// The filter of the packet's protocol group that refuses it, or nullptr.
+const char* refused_by_group(const Profile& p, const Query& q) {
+    switch (q.l4proto) {
+    case IPPROTO_TCP:
+        if (!p.tcp.matches(q.port)) return "filter-tcp";
+        return p.lport.matches(q.lport) ? nullptr : "filter-lport";
+    case IPPROTO_UDP:
+        if (!p.udp.matches(q.port)) return "filter-udp";
+        return p.lport.matches(q.lport) ? nullptr : "filter-lport";
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+        return p.icmp.matches(q.icmp_type, q.icmp_code) ? nullptr : "filter-icmp";
+    default:
+        return p.ipp.matches(q.l4proto) ? nullptr : "filter-ipp";
+    }
+}
+
+const char* refused_by_filter(const Profile& p, const Query& q) {
+    if (q.address.version == 4 ? !p.ipv4 : !p.ipv6) return "filter-l3";
+    if (const char* by = refused_by_group(p, q)) return by;
+    if (!p.l7.matches(q.l7)) return "filter-l7";
+    if (!p.ssids.empty() &&
+        (q.ssid.empty() || std::find(p.ssids.begin(), p.ssids.end(), q.ssid) == p.ssids.end()))
+        return "filter-ssid";
+    return nullptr;
+}
+
+// Section 2 of part 05, cheap filters first. The order cannot be told apart from outside except by
+// the name of the refusing filter.
+bool matches(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refusal& refusal) {
+    refusal.by = refused_by_filter(p, q);
+    if (refusal.by != nullptr) return false;
+    if (!p.auto_hosts && !q.has_hostname && p.has_host_lists()) {
+        refusal.by = p.hosts.empty() ? "hostlist-exclude" : "hostlist";
+        return false;
+    }
+    if (!passes_nets(p, q, refusal)) return false;
+    if (p.auto_hosts ? q.has_hostname : !p.has_host_lists()) return true;
+    if (!q.has_hostname) { // an automatic list decides when the name is known
+        refusal.by = "hostlist-auto";
+        return false;
+    }
+    verdict = judge_host(p, q.hostname, q.hostname_is_ip, &refusal.hosts);
+    if (log::debug_enabled())
+        log::debug("hostlist check for %.*s : %s", length(q.hostname), q.hostname.data(),
+                   verdict.positive ? "positive" : "negative");
+    if (!verdict.positive) refusal.by = verdict.excluded ? "hostlist-exclude" : "hostlist";
+    return verdict.positive;
+}
+
+Rejection make_rejection(const Profile& p, const Query& q, const Refusal& refusal) {
+    Rejection rejection{p.number, refusal.by, {}, {}};
+    if (refusal.hosts != nullptr) {
+        rejection.list = label(*refusal.hosts);
+        rejection.entry = refusal.hosts->matching_entry(q.hostname, q.hostname_is_ip);
+    } else if (refusal.nets != nullptr) {
+        rejection.list = label(*refusal.nets);
+        rejection.entry = refusal.nets->matching_entry(*refusal.address);
+    }
+    return rejection;
+}
+
+} // namespace
+
+struct ProfileSet::Impl {
+    std::vector<std::unique_ptr<Profile>> profiles;
+    ListStore& lists;
+};
+
+ProfileSet::ProfileSet(std::vector<std::unique_ptr<Profile>> profiles, ListStore& lists, Clock&)
+    : impl_(std::make_unique<Impl>(Impl{std::move(profiles), lists})) {
+    auto last = std::make_unique<Profile>();
+    last->profile_name = "no_action";
+    impl_->profiles.push_back(std::move(last));
+}
+
+ProfileSet::~ProfileSet() = default;
+
+Selection ProfileSet::select(const Query& query, std::vector<Rejection>* rejected) const {
+    impl_->lists.poll();
+    if (log::debug_enabled()) log_search(query);
+    for (const auto& profile : impl_->profiles) {
+        flow::ListVerdict verdict;
+        Refusal refusal;
+        if (matches(*profile, query, verdict, refusal)) {
+            if (log::debug_enabled())
+                log::debug("desync profile %s matches", profile->label().c_str());
+            return {profile.get(), verdict};
+        }
+        if (rejected != nullptr) rejected->push_back(make_rejection(*profile, query, refusal));
+    }
+    return {impl_->profiles.back().get(), {}};
+}
+
+flow::ListVerdict ProfileSet::check_hosts(const Profile& profile, std::string_view host,
+                                          bool is_ip) const {
+    impl_->lists.poll();
+    const HostList* excluded_by = nullptr;
+    return judge_host(profile, host, is_ip, &excluded_by);
+}
+
+const Profile& ProfileSet::by_number(std::uint32_t number) const {
+    const auto& all = impl_->profiles;
+    if (number > 0 && number < all.size() && all[number - 1]->number == number)
+        return *all[number - 1];
+    return *all.back();
+}
+
+const std::vector<std::unique_ptr<Profile>>& ProfileSet::all() const {
+    return impl_->profiles;
+}
+
+bool ProfileSet::needs_ssid() const {
+    return std::any_of(impl_->profiles.begin(), impl_->profiles.end(),
+                       [](const auto& profile) { return !profile->ssids.empty(); });
+}
+
+} // namespace nfqws2::profile
