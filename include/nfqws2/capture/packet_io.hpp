@@ -1,0 +1,72 @@
+// The only doors to the outside: where packets come from, where verdicts and new packets go.
+// Everything between them is the same code live (NFQUEUE, raw sockets) and offline (capture files).
+#pragma once
+
+#include "nfqws2/base/bytes.hpp"
+#include "nfqws2/base/ip_address.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::capture {
+
+struct InputPacket {
+    Bytes data; // as received, may be anything
+    std::uint32_t id = 0;
+    std::uint32_t mark = 0;
+    std::uint32_t ifin_index = 0, ifout_index = 0;
+    std::string_view ifin, ifout; // empty = not known; valid during the call
+};
+
+enum class Action : std::uint8_t { accept, modify, drop };
+
+struct Verdict {
+    Action action = Action::accept;
+    Bytes data; // modify: the new packet; valid until the handler is called again
+};
+
+class PacketHandler {
+  public:
+    virtual ~PacketHandler() = default;
+    virtual Verdict on_packet(const InputPacket& packet) = 0;
+};
+
+struct OutputPacket {
+    Bytes data;             // must look like IPv4 or IPv6 (packet::looks_like_*)
+    std::uint32_t mark = 0; // complete mark, the caller has or-ed the desync mark
+    std::string_view ifout; // used only with bind-fix
+    unsigned repeats = 1;
+};
+
+// Raw sending (spec part 02 section 7). Order on the wire is kept: a live sender first flushes the
+// verdicts that its source still holds back.
+class PacketSender {
+  public:
+    virtual ~PacketSender() = default;
+    // False after the first failure (logged, rate-limited per kind).
+    virtual bool send(const OutputPacket& packet) = 0;
+};
+
+struct InterfaceAddress {
+    IpAddress address, netmask, broadcast, destination; // empty() when absent
+};
+struct Interface {
+    std::string name;
+    std::optional<unsigned> index, mtu;
+    unsigned flags = 0;
+    std::string ssid;
+    std::vector<InterfaceAddress> addresses;
+};
+
+// What Lua may ask about the machine (spec part 02 section 8).
+class NetworkInfo {
+  public:
+    virtual ~NetworkInfo() = default;
+    virtual IpAddress source_for(const IpAddress& target) = 0; // empty() = no route
+    virtual std::optional<std::vector<Interface>> interfaces() = 0;
+};
+
+} // namespace nfqws2::capture

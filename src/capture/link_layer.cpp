@@ -1,0 +1,112 @@
+#include "nfqws2/capture/link_layer.hpp"
+
+namespace nfqws2::capture {
+
+namespace {
+
+constexpr std::uint16_t type_ipv4 = 0x0800, type_ipv6 = 0x86DD;
+
+bool is_vlan_tag(std::uint16_t ethertype) {
+    return ethertype == 0x8100 || ethertype == 0x88A8 || ethertype == 0x9100;
+}
+
+bool has_version(Bytes packet, unsigned version) {
+    return !packet.empty() && packet[0] >> 4 == version;
+}
+
+// Length by the IP header, or the data's size if the header does not tell.
+std::size_t ip_length(Bytes packet) {
+    std::size_t length = 0;
+    if (has_version(packet, 4) && packet.size() >= 20) {
+        length = load_be16(packet.data() + 2);
+        if (length < (packet[0] & 15U) * 4U || length < 20) length = 0;
+    } else if (has_version(packet, 6) && packet.size() >= 40) {
+        length = load_be16(packet.data() + 4);
+        if (length != 0) length += 40;
+        // Zero may mean a jumbogram, but also a bare header; only the latter has no next header.
+        else if (packet[6] == 59)
+            length = 40;
+    }
+    return length == 0 ? packet.size() : length;
+}
+
+Bytes without_padding(Bytes packet) {
+    return clipped(packet, 0, ip_length(packet));
+}
+
+// `rest` starts behind the type field: up to two VLAN tags may follow.
+Bytes by_ethertype(std::uint16_t ethertype, Bytes rest) {
+    for (int tags = 0; tags < 2 && is_vlan_tag(ethertype); tags++) {
+        if (rest.size() < 4) return {};
+        ethertype = load_be16(rest.data() + 2);
+        rest = rest.subspan(4);
+    }
+    const bool ip = (ethertype == type_ipv4 && has_version(rest, 4)) ||
+                    (ethertype == type_ipv6 && has_version(rest, 6));
+    return ip ? without_padding(rest) : Bytes{};
+}
+
+// The address family is in the byte order of whoever captured, and differs between systems.
+Bytes by_family(Bytes frame) {
+    if (frame.size() < 4) return {};
+    std::uint32_t family = load_be32(frame.data());
+    if (family > 0xFFFF)
+        family = static_cast<std::uint32_t>(frame[3]) << 24 |
+                 static_cast<std::uint32_t>(frame[2]) << 16 |
+                 static_cast<std::uint32_t>(frame[1]) << 8 | frame[0];
+    const Bytes packet = frame.subspan(4);
+    const bool inet6 = family == 10 || family == 24 || family == 28 || family == 30;
+    const bool ip = (family == 2 && has_version(packet, 4)) || (inet6 && has_version(packet, 6));
+    return ip ? without_padding(packet) : Bytes{};
+}
+
+} // namespace
+
+std::optional<LinkType> link_type_from_dlt(int dlt) {
+    switch (dlt) {
+    case 12:
+    case 14:
+    case 101:
+        return LinkType::raw;
+    case 228:
+        return LinkType::raw_ipv4;
+    case 229:
+        return LinkType::raw_ipv6;
+    case 1:
+        return LinkType::ethernet;
+    case 113:
+        return LinkType::cooked;
+    case 276:
+        return LinkType::cooked2;
+    case 0:
+    case 108:
+        return LinkType::null_loop;
+    default:
+        return std::nullopt;
+    }
+}
+
+Bytes ip_packet_in_frame(LinkType type, Bytes frame) {
+    switch (type) {
+    case LinkType::raw:
+        return has_version(frame, 4) || has_version(frame, 6) ? frame : Bytes{};
+    case LinkType::raw_ipv4:
+        return has_version(frame, 4) ? frame : Bytes{};
+    case LinkType::raw_ipv6:
+        return has_version(frame, 6) ? frame : Bytes{};
+    case LinkType::ethernet:
+        return frame.size() < 14 ? Bytes{}
+                                 : by_ethertype(load_be16(frame.data() + 12), frame.subspan(14));
+    case LinkType::cooked:
+        return frame.size() < 16 ? Bytes{}
+                                 : by_ethertype(load_be16(frame.data() + 14), frame.subspan(16));
+    case LinkType::cooked2:
+        return frame.size() < 20 ? Bytes{}
+                                 : by_ethertype(load_be16(frame.data()), frame.subspan(20));
+    case LinkType::null_loop:
+        return by_family(frame);
+    }
+    return {};
+}
+
+} // namespace nfqws2::capture

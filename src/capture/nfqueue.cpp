@@ -1,0 +1,132 @@
+// Theory of operation: one recvmmsg takes whatever is waiting, up to 32 datagrams (the first may be
+// waited for, the rest never). Each packet goes to the handler, its verdict into the batch. The
+// batch leaves with one send: when it is full, before any raw packet is sent (order on the wire),
+// and at the end of the datagrams received. So no verdict ever waits while the program sleeps.
+#include "nfqws2/capture/nfqueue.hpp"
+
+#include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <libmnl/libmnl.h>
+#include <libnetfilter_queue/libnetfilter_queue.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <linux/netlink.h>
+
+namespace nfqws2::capture {
+
+namespace {
+
+constexpr std::uint16_t packet_message = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET;
+
+std::uint32_t u32_of(const nlattr* attribute) {
+    return attribute == nullptr ? 0 : ntohl(mnl_attr_get_u32(attribute));
+}
+
+} // namespace
+
+NfQueue::Received NfQueue::receive(PacketHandler& handler, bool may_block) {
+    const int flags = may_block ? MSG_WAITFORONE : MSG_DONTWAIT;
+    const int count = recvmmsg(socket_.get(), headers_.data(), batch_size, flags, nullptr);
+    if (count < 0) return receive_failed(errno);
+    interfaces_.refresh();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); i++) {
+        if (headers_[i].msg_len == 0) {
+            log::error("recv from nfq returned 0 !");
+            return Received::broken;
+        }
+        handle_datagram({buffers_.get() + i * datagram_size, headers_[i].msg_len}, &handler);
+    }
+    flush();
+    counters_.batches++;
+    if (static_cast<std::size_t>(count) == batch_size) report_losses();
+    return Received::packets;
+}
+
+NfQueue::Received NfQueue::receive_failed(int error) {
+    if (error == EINTR || error == EAGAIN || error == EWOULDBLOCK) return Received::nothing;
+    if (error == ENOBUFS) {
+        counters_.overruns++;
+        if (overrun_log_.allow()) log::os_error("recv: the queue was too fast for us", error);
+        return Received::nothing;
+    }
+    log::os_error("recv: netlink socket of the queue is broken", error);
+    return Received::broken;
+}
+
+// Without a handler every packet is accepted.
+void NfQueue::handle_datagram(Bytes datagram, PacketHandler* handler) {
+    int left = static_cast<int>(datagram.size());
+    const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
+    if (!mnl_nlmsg_ok(message, left)) counters_.malformed++;
+    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+        if (message->nlmsg_type == packet_message) {
+            handle_packet(message, handler);
+        } else if (message->nlmsg_type == NLMSG_ERROR) {
+            // Most often ENOENT: the packet's interface vanished before the verdict came.
+            counters_.refused++;
+        }
+    }
+}
+
+void NfQueue::handle_packet(const nlmsghdr* message, PacketHandler* handler) {
+    nlattr* attributes[NFQA_MAX + 1] = {};
+    if (nfq_nlmsg_parse(message, attributes) < 0 || attributes[NFQA_PACKET_HDR] == nullptr) {
+        counters_.malformed++;
+        if (message_log_.allow()) log::error("queue message without a packet header skipped");
+        return;
+    }
+    counters_.packets++;
+    nfqnl_msg_packet_hdr header;
+    std::memcpy(&header, mnl_attr_get_payload(attributes[NFQA_PACKET_HDR]), sizeof(header));
+    InputPacket packet;
+    packet.id = ntohl(header.packet_id);
+    packet.mark = u32_of(attributes[NFQA_MARK]);
+    last_id_ = packet.id;
+
+    const nlattr* payload = attributes[NFQA_PAYLOAD];
+    if (payload == nullptr || handler == nullptr) {
+        add_verdict(packet.id, packet.mark, {});
+        return;
+    }
+    packet.data = {static_cast<const std::uint8_t*>(mnl_attr_get_payload(payload)),
+                   mnl_attr_get_payload_len(payload)};
+    packet.ifin_index = u32_of(attributes[NFQA_IFINDEX_INDEV]);
+    packet.ifout_index = u32_of(attributes[NFQA_IFINDEX_OUTDEV]);
+    packet.ifin = interfaces_.name(packet.ifin_index);
+    packet.ifout = interfaces_.name(packet.ifout_index);
+    const Verdict verdict = handler->on_packet(packet);
+    add_verdict(packet.id, packet.mark, verdict);
+}
+
+void NfQueue::add_verdict(std::uint32_t id, std::uint32_t mark, const Verdict& verdict) {
+    if (verdicts_.add(id, mark, verdict)) return;
+    flush();
+    verdicts_.add(id, mark, verdict);
+}
+
+void NfQueue::flush() {
+    if (verdicts_.empty()) return;
+    const Bytes messages = verdicts_.messages();
+    if (!send_verdicts(messages)) counters_.lost_verdicts++;
+    verdicts_.clear();
+}
+
+// Netlink handles the messages before send() returns; only want of memory can stop it.
+bool NfQueue::send_verdicts(Bytes messages) {
+    constexpr int max_tries = 5;
+    constexpr timespec pause{0, 200'000};
+    int error = 0;
+    for (int tries = 0; tries < max_tries; tries++) {
+        counters_.verdict_messages++;
+        if (send(socket_.get(), messages.data(), messages.size(), 0) >= 0) return true;
+        error = errno;
+        if (error != EINTR && error != EAGAIN && error != ENOBUFS && error != ENOMEM) break;
+        nanosleep(&pause, nullptr);
+    }
+    if (verdict_log_.allow()) log::os_error("sending verdicts", error);
+    return false;
+}
+
+} // namespace nfqws2::capture

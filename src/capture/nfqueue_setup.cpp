@@ -1,0 +1,199 @@
+// Opening and closing of the queue. All configuration after the bind goes into one message, so
+// that there is no moment in which packets are queued but not yet delivered.
+#include "nfqws2/capture/nfqueue.hpp"
+
+#include <arpa/inet.h>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <libmnl/libmnl.h>
+#include <libnetfilter_queue/libnetfilter_queue.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <linux/netlink.h>
+
+namespace nfqws2::capture {
+
+namespace {
+
+constexpr int copy_range = 65535;
+// Must hold the largest verdict datagram.
+constexpr int send_buffer = 256 * 1024;
+
+bool set_option(int fd, int level, int option, int value) {
+    return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+} // namespace
+
+NfQueue::NfQueue() = default;
+NfQueue::~NfQueue() = default;
+
+bool NfQueue::open(const Options& options) {
+    options_ = options;
+    counters_ = {};
+    last_id_ = 0;
+    reported_drops_ = 0;
+    verdicts_ = VerdictBatch(options.number);
+    if (!buffers_) {
+        buffers_ = std::make_unique_for_overwrite<std::uint8_t[]>(batch_size * datagram_size);
+        for (std::size_t i = 0; i < batch_size; i++) {
+            vectors_[i] = {buffers_.get() + i * datagram_size, datagram_size};
+            headers_[i].msg_hdr.msg_iov = &vectors_[i];
+            headers_[i].msg_hdr.msg_iovlen = 1;
+        }
+    }
+
+    log::status("opening nfq library handle");
+    if (!open_socket()) return false;
+    set_buffers(options.receive_buffer);
+    if (bind_protocol_family(AF_INET, "AF_INET", true) &&
+        bind_protocol_family(AF_INET6, "AF_INET6", false) && bind_queue() &&
+        configure(options.length)) {
+        interfaces_.open();
+        return true;
+    }
+    log::status("closing nfq library handle");
+    socket_.reset();
+    return false;
+}
+
+void NfQueue::close() {
+    if (!socket_) return;
+    flush();
+    // Unbinding drops what the kernel still holds; let it pass instead.
+    if (verdicts_.add_accept_all(last_id_)) flush();
+    log::status("unbinding from queue %u", options_.number);
+    alignas(nlmsghdr) char buffer[256];
+    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
+    nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_UNBIND);
+    send(socket_.get(), message, message->nlmsg_len, 0);
+    log::status("closing nfq library handle");
+    socket_.reset();
+    interfaces_.close();
+}
+
+bool NfQueue::open_socket() {
+    FileDescriptor fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+    sockaddr_nl address{};
+    address.nl_family = AF_NETLINK;
+    socklen_t size = sizeof(address);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (!fd || bind(fd.get(), generic, size) < 0 || getsockname(fd.get(), generic, &size) < 0) {
+        log::os_error("nfq_open()", errno);
+        return false;
+    }
+    port_id_ = address.nl_pid;
+    // Everything sent goes to the kernel, and no other process can send to a connected socket.
+    sockaddr_nl kernel{};
+    kernel.nl_family = AF_NETLINK;
+    if (connect(fd.get(), reinterpret_cast<sockaddr*>(&kernel), sizeof(kernel)) < 0) {
+        log::os_error("nfq_open()", errno);
+        return false;
+    }
+    socket_ = std::move(fd);
+    return true;
+}
+
+void NfQueue::set_buffers(std::uint32_t receive_buffer) {
+    const int fd = socket_.get();
+    const int wanted =
+        receive_buffer > INT_MAX / 2 ? INT_MAX / 2 : static_cast<int>(receive_buffer);
+    if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, wanted))
+        set_option(fd, SOL_SOCKET, SO_RCVBUF, wanted);
+    int real = 0;
+    socklen_t size = sizeof(real);
+    if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &real, &size) == 0 && real / 2 != wanted)
+        log::status("could not set receive buffer size to %d. real size is %d", wanted, real / 2);
+    if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, send_buffer))
+        set_option(fd, SOL_SOCKET, SO_SNDBUF, send_buffer);
+    if (!set_option(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1))
+        log::os_error("setsockopt(NETLINK_NO_ENOBUFS)", errno);
+    // Answers to refused verdicts need not repeat the whole packet; old kernels lack the option.
+    set_option(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
+}
+
+// Without effect since Linux 3.8, needed before.
+bool NfQueue::bind_protocol_family(std::uint16_t family, const char* name, bool must) {
+    constexpr struct {
+        std::uint8_t command;
+        const char *status, *what;
+    } steps[] = {
+        {NFQNL_CFG_CMD_PF_UNBIND, "unbinding existing nf_queue handler for %s (if any)",
+         "nfq_unbind_pf()"},
+        {NFQNL_CFG_CMD_PF_BIND, "binding nfnetlink_queue as nf_queue handler for %s",
+         "nfq_bind_pf()"},
+    };
+    for (const auto& step : steps) {
+        log::status(step.status, name);
+        alignas(nlmsghdr) char buffer[256];
+        nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, 0);
+        nfq_nlmsg_cfg_put_cmd(message, family, step.command);
+        if (const int error = request(message)) {
+            log::os_error(step.what, error);
+            if (must) return false;
+        }
+    }
+    return true;
+}
+
+bool NfQueue::bind_queue() {
+    log::status("binding this socket to queue '%u'", options_.number);
+    alignas(nlmsghdr) char buffer[256];
+    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
+    nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
+    const int error = request(message);
+    if (error == 0) return true;
+    log::os_error("nfq_create_queue()", error);
+    if (error == EPERM)
+        log::error("queue %u is in use by another process, or CAP_NET_ADMIN is missing",
+                   options_.number);
+    return false;
+}
+
+bool NfQueue::configure(std::uint32_t length) {
+    log::status("setting copy_packet mode");
+    for (const bool with_flags : {true, false}) {
+        alignas(nlmsghdr) char buffer[256];
+        nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
+        nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, copy_range);
+        nfq_nlmsg_cfg_put_qmaxlen(message, length);
+        if (with_flags) {
+            mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_FAIL_OPEN));
+            mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_FAIL_OPEN));
+        }
+        const int error = request(message);
+        if (error == 0) return true;
+        if (with_flags) {
+            log::error("can't set queue flags. its OK on linux <3.6");
+        } else {
+            log::os_error("can't set packet_copy mode and queue length", error);
+        }
+    }
+    return false;
+}
+
+int NfQueue::request(nlmsghdr* message) {
+    message->nlmsg_flags |= NLM_F_ACK;
+    message->nlmsg_seq = ++sequence_;
+    if (send(socket_.get(), message, message->nlmsg_len, 0) < 0) return errno;
+    return await_answer(sequence_);
+}
+
+int NfQueue::await_answer(std::uint32_t sequence) {
+    for (;;) {
+        const ssize_t size = recv(socket_.get(), buffers_.get(), datagram_size, 0);
+        if (size < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
+        if (size <= 0) return size < 0 ? errno : ECONNRESET;
+        int left = static_cast<int>(size);
+        const auto* message = reinterpret_cast<const nlmsghdr*>(buffers_.get());
+        if (mnl_nlmsg_ok(message, left) && message->nlmsg_type == NLMSG_ERROR &&
+            message->nlmsg_seq == sequence &&
+            mnl_nlmsg_get_payload_len(message) >= sizeof(nlmsgerr))
+            return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
+        // A packet that was faster than the answer: nobody can look at it yet, so it passes.
+        handle_datagram({buffers_.get(), static_cast<std::size_t>(size)}, nullptr);
+        flush();
+    }
+}
+
+} // namespace nfqws2::capture

@@ -1,0 +1,126 @@
+#include "nfqws2/capture/link_layer.hpp"
+
+#include "packets.hpp"
+
+#include <gtest/gtest.h>
+
+namespace nfqws2::capture {
+namespace {
+
+using test::Buffer;
+using test::unhex;
+
+const Buffer four = test::udp4(0xC000020A, 0xC6336414, 53, "data");
+const Buffer six = test::ipv6(Buffer(16, 1), Buffer(16, 2), 253, "data");
+
+Buffer behind(std::string_view header, const Buffer& packet, std::size_t padding = 0) {
+    Buffer out = unhex(header);
+    out.insert(out.end(), packet.begin(), packet.end());
+    out.resize(out.size() + padding, 0xEE);
+    return out;
+}
+Buffer inner(LinkType type, const Buffer& frame) {
+    const Bytes p = ip_packet_in_frame(type, frame);
+    return {p.begin(), p.end()};
+}
+
+TEST(LinkLayer, SupportedNumbers) {
+    for (const int raw : {101, 12, 14})
+        EXPECT_EQ(link_type_from_dlt(raw), LinkType::raw) << raw;
+    EXPECT_EQ(link_type_from_dlt(228), LinkType::raw_ipv4);
+    EXPECT_EQ(link_type_from_dlt(229), LinkType::raw_ipv6);
+    EXPECT_EQ(link_type_from_dlt(1), LinkType::ethernet);
+    EXPECT_EQ(link_type_from_dlt(113), LinkType::cooked);
+    EXPECT_EQ(link_type_from_dlt(276), LinkType::cooked2);
+    EXPECT_EQ(link_type_from_dlt(0), LinkType::null_loop);
+    EXPECT_EQ(link_type_from_dlt(108), LinkType::null_loop);
+    EXPECT_FALSE(link_type_from_dlt(105)); // 802.11
+}
+
+TEST(LinkLayer, RawIpIsTakenAsItIs) {
+    Buffer padded = four;
+    padded.push_back(0);
+    EXPECT_EQ(inner(LinkType::raw, padded), padded);
+    EXPECT_EQ(inner(LinkType::raw, six), six);
+    EXPECT_EQ(inner(LinkType::raw, {0x45}), Buffer{0x45}) << "cut short by the capture";
+    EXPECT_TRUE(inner(LinkType::raw, {0x55, 0}).empty());
+    EXPECT_TRUE(inner(LinkType::raw, {}).empty());
+    EXPECT_EQ(inner(LinkType::raw_ipv4, four), four);
+    EXPECT_TRUE(inner(LinkType::raw_ipv4, six).empty());
+    EXPECT_EQ(inner(LinkType::raw_ipv6, six), six);
+    EXPECT_TRUE(inner(LinkType::raw_ipv6, four).empty());
+}
+
+constexpr const char* macs = "020000000001 020000000002 ";
+
+TEST(LinkLayer, EthernetWithUpToTwoTags) {
+    const std::string m = macs;
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "0800", four)), four);
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "86DD", six)), six);
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "8100 0005 0800", four)), four);
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "88A8 0005 8100 0006 86DD", six)), six);
+    EXPECT_TRUE(
+        inner(LinkType::ethernet, behind(m + "88A8 0005 8100 0006 8100 0007 0800", four)).empty());
+    EXPECT_TRUE(inner(LinkType::ethernet, behind(m + "0806", four)).empty()) << "ARP";
+    EXPECT_TRUE(inner(LinkType::ethernet, behind(m + "0800", six)).empty());
+    EXPECT_TRUE(inner(LinkType::ethernet, behind(m + "86DD", four)).empty());
+}
+
+TEST(LinkLayer, PaddingIsNotPartOfThePacket) {
+    const std::string m = macs;
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "0800", four, 14)), four);
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "86DD", six, 3)), six);
+    const Buffer bare = test::ipv6(Buffer(16, 1), Buffer(16, 2), 59, "");
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "86DD", bare, 6)), bare);
+    // Lengths that cannot be true say nothing about padding (0: segmentation offload, jumbograms).
+    for (const std::uint16_t length : {std::uint16_t{0}, std::uint16_t{19}}) {
+        Buffer odd = four;
+        store_be16(&odd[2], length);
+        EXPECT_EQ(inner(LinkType::ethernet, behind(m + "0800", odd)), odd) << length;
+    }
+    Buffer jumbo = six;
+    store_be16(&jumbo[4], 0);
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "86DD", jumbo)), jumbo);
+}
+
+TEST(LinkLayer, CookedCaptures) {
+    const std::string v1 = "0004 0001 0006 020000000001 0000 ";
+    EXPECT_EQ(inner(LinkType::cooked, behind(v1 + "0800", four, 2)), four);
+    EXPECT_EQ(inner(LinkType::cooked, behind(v1 + "8100 0001 86DD", six)), six);
+    EXPECT_TRUE(inner(LinkType::cooked, behind(v1 + "0806", four)).empty());
+    const std::string rest = " 0000 00000003 0001 00 06 0200000000010000";
+    EXPECT_EQ(inner(LinkType::cooked2, behind("0800" + rest, four, 2)), four);
+    EXPECT_EQ(inner(LinkType::cooked2, behind("86DD" + rest, six)), six);
+    EXPECT_TRUE(inner(LinkType::cooked2, behind("0806" + rest, four)).empty());
+}
+
+TEST(LinkLayer, NullAndLoopInEitherByteOrder) {
+    EXPECT_EQ(inner(LinkType::null_loop, behind("02000000", four)), four);
+    EXPECT_EQ(inner(LinkType::null_loop, behind("00000002", four)), four);
+    for (const char* family : {"0A000000", "18000000", "1C000000", "0000001E", "1E000000"})
+        EXPECT_EQ(inner(LinkType::null_loop, behind(family, six)), six) << family;
+    EXPECT_TRUE(inner(LinkType::null_loop, behind("00000007", four)).empty());
+    EXPECT_TRUE(inner(LinkType::null_loop, behind("00000002", six)).empty());
+}
+
+TEST(LinkLayer, FramesCutAnywhere) {
+    const std::string m = macs;
+    const struct {
+        LinkType type;
+        Buffer frame;
+    } cases[] = {{LinkType::ethernet, behind(m + "88A8 0005 8100 0006 0800", four)},
+                 {LinkType::cooked, behind("0004 0001 0006 020000000001 0000 0800", four)},
+                 {LinkType::cooked2, behind("86DD 0000 00000003 0001 00 06 0200000000010000", six)},
+                 {LinkType::null_loop, behind("00000002", four)}};
+    for (const auto& c : cases) {
+        const std::size_t whole = inner(c.type, c.frame).size();
+        for (std::size_t n = 0; n < c.frame.size(); n++) {
+            const Buffer cut(c.frame.begin(), c.frame.begin() + static_cast<std::ptrdiff_t>(n));
+            const std::size_t header = c.frame.size() - whole;
+            EXPECT_EQ(inner(c.type, cut).size(), n > header ? n - header : 0);
+        }
+    }
+}
+
+} // namespace
+} // namespace nfqws2::capture
