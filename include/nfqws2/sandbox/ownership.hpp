@@ -1,0 +1,17 @@
+// Files and directories that are prepared as root and belong to the unprivileged user later.
+#pragma once
+
+#include <string>
+
+namespace nfqws2::sandbox {
+
+// Makes `path` a directory (mode 0755 and umask) that `uid` owns, or at least one that the current
+// user can write to. Refuses a symbolic link, a file, and a directory that a stranger made in a
+// place where everybody can make directories. False: logged.
+bool make_writable_directory(const std::string& path, unsigned uid);
+
+// Gives a regular file to `uid`, group unchanged. A symbolic link or anything else is left alone
+// and is an error. False: errno is set.
+bool give_file(const std::string& path, unsigned uid);
+
+} // namespace nfqws2::sandbox

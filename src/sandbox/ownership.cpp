@@ -1,0 +1,72 @@
+#include "nfqws2/sandbox/ownership.hpp"
+
+#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/base/text.hpp"
+#include "nfqws2/sandbox/privileges.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace nfqws2::sandbox {
+
+namespace {
+
+constexpr gid_t same_group = static_cast<gid_t>(-1);
+
+bool refuse(const std::string& path, const std::string& why) {
+    log::error("writable directory '%s': %s", path.c_str(), why.c_str());
+    return false;
+}
+
+// Everybody may make entries in the directory that holds this one (/tmp).
+bool is_in_public_place(int directory) {
+    struct stat parent {};
+    return fstatat(directory, "..", &parent, 0) != 0 || (parent.st_mode & S_IWOTH) != 0;
+}
+
+bool is_known_owner(uid_t owner, unsigned uid) {
+    return owner == 0 || owner == geteuid() || owner == uid || owner == Identity{}.uid;
+}
+
+bool can_create_files(int directory) {
+    constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    const std::string name = nfqws2::format(".nfqws2-test-%d", getpid());
+    const FileDescriptor file(openat(directory, name.c_str(), flags, 0600));
+    if (!file) return false;
+    unlinkat(directory, name.c_str(), 0);
+    return true;
+}
+
+} // namespace
+
+bool make_writable_directory(const std::string& path, unsigned uid) {
+    if (mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) return refuse(path, std::strerror(errno));
+    const FileDescriptor directory(
+        open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat st {};
+    if (!directory || fstat(directory.get(), &st) < 0) {
+        const bool wrong_kind = errno == ENOTDIR || errno == ELOOP;
+        return refuse(path, wrong_kind ? "is not a directory" : std::strerror(errno));
+    }
+    if (!is_known_owner(st.st_uid, uid) && is_in_public_place(directory.get()))
+        return refuse(path, nfqws2::format("belongs to another user (uid %u)", st.st_uid));
+    if (fchown(directory.get(), uid, same_group) == 0) return true;
+    return can_create_files(directory.get()) || refuse(path, std::strerror(errno));
+}
+
+bool give_file(const std::string& path, unsigned uid) {
+    const FileDescriptor file(open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat st {};
+    if (!file || fstat(file.get(), &st) < 0) return false;
+    if (!S_ISREG(st.st_mode)) {
+        errno = S_ISLNK(st.st_mode) ? ELOOP : EINVAL;
+        return false;
+    }
+    return fchownat(file.get(), "", uid, same_group, AT_EMPTY_PATH) == 0;
+}
+
+} // namespace nfqws2::sandbox
