@@ -1,0 +1,66 @@
+// The one Lua state of the process: libraries, what is taken away from scripts, globals, the
+// --lua-init items, the interrupt (spec part 06 sections 1-4 and 12).
+#pragma once
+
+#include "nfqws2/lua/host.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nfqws2::lua {
+
+struct NamedBlob {
+    std::string name;
+    std::vector<std::uint8_t> data;
+};
+
+struct InitItem {
+    bool is_file = false;
+    std::string text; // absolute path or source
+};
+
+struct Globals {
+    std::string version;
+    std::uint32_t qnum = 0xFFFFFFFF;
+    bool debug = false, daemon = false, server = false;
+    bool ipcache_hostname = false, ctrack_disable = false;
+};
+
+class State {
+  public:
+    explicit State(Host& host);
+    ~State();
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    // Creates the state and all globals. `seeded`: math.random follows host.random's seed and
+    // math.randomseed ignores its argument. The blobs' memory is released. False: logged.
+    bool open(std::vector<NamedBlob>& blobs, const Globals& globals, bool seeded);
+    // Runs the items in order; false at the first error (logged) or when `stop` says so.
+    bool run_init(std::span<const InitItem> items, const std::function<bool()>& stop);
+
+    // Raises the error INTERRUPT in running Lua code. Async-signal-safe.
+    void interrupt();
+    // Full collection when `period_s` have passed since the last (0 = never); the first call
+    // collects.
+    void collect_garbage(unsigned period_s);
+
+  private:
+    bool run_item(const InitItem& item);
+
+    Host& host_;
+    std::int64_t next_gc_ms_ = 0;
+};
+
+// Stack index of the message handler that every protected call of ours names; it turns the error
+// value into text and adds a traceback.
+inline constexpr int message_handler_index = 1;
+
+// Pops the error value left by a failed protected call and logs it: "LUA ERROR: <message>", then
+// `where` (may be empty) and the traceback.
+void log_lua_error(lua_State* L, const std::string& where);
+
+} // namespace nfqws2::lua

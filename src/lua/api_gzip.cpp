@@ -1,0 +1,216 @@
+// zlib streams (spec part 07 section 10). A stream is a userdata that owns its z_stream and frees
+// it when it is ended or collected. Output grows in Host::bytes, outside of any frame that a Lua
+// error may skip.
+#include "api.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <limits>
+#include <new>
+
+namespace nfqws2::lua {
+
+namespace {
+
+constexpr const char* stream_type = "userdata_zstream";
+constexpr std::size_t max_output = 64 * 1024 * 1024; // of one call: stops decompression bombs
+constexpr std::size_t first_output = 4096;
+constexpr std::size_t kept_output = 256 * 1024; // capacity that stays allocated between calls
+
+enum class Role : std::uint8_t { inflate, deflate };
+
+struct Stream {
+    z_stream z{};
+    Role role = Role::inflate;
+    bool open = false;
+    bool finished = false;
+};
+
+void close(Stream& stream) {
+    if (!stream.open) return;
+    stream.open = false;
+    if (stream.role == Role::inflate)
+        inflateEnd(&stream.z);
+    else
+        deflateEnd(&stream.z);
+}
+
+int collect(lua_State* L) {
+    close(*static_cast<Stream*>(lua_touserdata(L, 1)));
+    return 0;
+}
+
+Stream& push_stream(lua_State* L, Role role) {
+    Stream& stream = *new (lua_newuserdata(L, sizeof(Stream))) Stream{};
+    stream.role = role;
+    if (luaL_newmetatable(L, stream_type)) {
+        lua_pushcfunction(L, collect);
+        lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, collect);
+        lua_setfield(L, -2, "__close");
+    }
+    lua_setmetatable(L, -2);
+    return stream;
+}
+
+Stream& check_stream(lua_State* L) {
+    void* data = lua_touserdata(L, 1);
+    bool good = false;
+    if (data != nullptr && lua_getmetatable(L, 1)) {
+        luaL_getmetatable(L, stream_type);
+        good = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+    }
+    if (!good) wrong_type(L, 1, stream_type);
+    auto& stream = *static_cast<Stream*>(data);
+    if (!stream.open) luaL_error(L, "gzip stream is not valid");
+    return stream;
+}
+
+Stream& check_stream(lua_State* L, Role role) {
+    Stream& stream = check_stream(L);
+    if (stream.role != role) luaL_error(L, "gzip stream role mismatch");
+    return stream;
+}
+
+int optional_small_int(lua_State* L, int index, int otherwise) {
+    if (lua_isnoneornil(L, index)) return otherwise;
+    // Out of zlib's range either way.
+    return static_cast<int>(std::clamp<std::int64_t>(check_int(L, index), -1000, 1000));
+}
+
+// Bytes to allocate first; nullopt if the argument makes no sense.
+std::optional<std::size_t> output_hint(lua_State* L, int index, std::int64_t lowest,
+                                       std::size_t otherwise) {
+    if (lua_isnoneornil(L, index)) return otherwise;
+    const std::int64_t hint = check_int(L, index);
+    if (hint < lowest) return std::nullopt;
+    return static_cast<std::size_t>(std::max<std::int64_t>(hint, 0));
+}
+
+// Runs the stream over the whole input. The output stands in `out`; false if the data is bad, the
+// output too large or memory lacks.
+bool run(Stream& stream, Bytes in, int flush, std::size_t hint, std::vector<std::uint8_t>& out) {
+    try {
+        out.resize(std::clamp(hint, first_output, max_output));
+        std::size_t written = 0;
+        z_stream& z = stream.z;
+        while (true) {
+            const std::size_t piece = std::min<std::size_t>(in.size(), 1U << 30);
+            const bool last = piece == in.size();
+            z.next_in = const_cast<Bytef*>(in.data()); // zlib does not write there
+            z.avail_in = static_cast<uInt>(piece);
+            const auto room =
+                static_cast<uInt>(std::min<std::size_t>(out.size() - written, 1U << 30));
+            z.next_out = out.data() + written;
+            z.avail_out = room;
+            const int status = stream.role == Role::inflate
+                                   ? inflate(&z, Z_NO_FLUSH)
+                                   : deflate(&z, last ? flush : Z_NO_FLUSH);
+            in = in.subspan(piece - z.avail_in);
+            written += room - z.avail_out;
+            if (status == Z_STREAM_END) {
+                stream.finished = true;
+                break;
+            }
+            if (status != Z_OK && status != Z_BUF_ERROR) return false;
+            if (z.avail_out != 0 && in.empty()) break; // nothing more to say
+            if (z.avail_out == 0 && out.size() == written) {
+                if (out.size() >= max_output) return false;
+                out.resize(std::min(out.size() * 2, max_output));
+            } else if (status == Z_BUF_ERROR) {
+                return false; // no progress although there are input and room
+            }
+        }
+        out.resize(written);
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
+int push_result(lua_State* L, bool good, const Stream& stream) {
+    std::vector<std::uint8_t>& bytes = host_of(L).bytes;
+    if (good) {
+        push(L, Bytes(bytes));
+        lua_pushboolean(L, stream.finished);
+    } else {
+        lua_pushnil(L);
+        lua_pushnil(L);
+    }
+    bytes.clear();
+    if (bytes.capacity() > kept_output) bytes.shrink_to_fit();
+    return 2;
+}
+
+int end_stream(lua_State* L, const char* name, Role role) {
+    check_count(L, name, 1);
+    close(check_stream(L, role));
+    return 0;
+}
+
+int gunzip_init(lua_State* L) {
+    check_count(L, "gunzip_init", 0, 1);
+    const int window_bits = optional_small_int(L, 1, 47);
+    Stream& stream = push_stream(L, Role::inflate);
+    stream.open = inflateInit2(&stream.z, window_bits) == Z_OK;
+    if (!stream.open) lua_pushnil(L);
+    return 1;
+}
+
+int gunzip_inflate(lua_State* L) {
+    check_count(L, "gunzip_inflate", 2, 3);
+    Stream& stream = check_stream(L, Role::inflate);
+    const Bytes in = check_text(L, 2);
+    const auto hint = output_hint(L, 3, 0, std::min(in.size(), max_output) * 4);
+    if (stream.finished) { // whatever follows the end is dropped
+        host_of(L).bytes.clear();
+        return push_result(L, true, stream);
+    }
+    return push_result(L, hint && run(stream, in, Z_NO_FLUSH, *hint, host_of(L).bytes), stream);
+}
+
+int gunzip_end(lua_State* L) {
+    return end_stream(L, "gunzip_end", Role::inflate);
+}
+
+int gzip_init(lua_State* L) {
+    check_count(L, "gzip_init", 0, 3);
+    const int window_bits = optional_small_int(L, 1, 31);
+    const int level = optional_small_int(L, 2, 9);
+    const int memory_level = optional_small_int(L, 3, 8);
+    Stream& stream = push_stream(L, Role::deflate);
+    stream.open = deflateInit2(&stream.z, level, Z_DEFLATED, window_bits, memory_level,
+                               Z_DEFAULT_STRATEGY) == Z_OK;
+    if (!stream.open) lua_pushnil(L);
+    return 1;
+}
+
+int gzip_deflate(lua_State* L) {
+    check_count(L, "gzip_deflate", 1, 3);
+    Stream& stream = check_stream(L, Role::deflate);
+    const Bytes in = optional_text(L, 2);
+    const auto hint = output_hint(L, 3, -63, in.size());
+    host_of(L).bytes.clear();
+    if (stream.finished) return push_result(L, in.empty(), stream);
+    const int flush = in.empty() ? Z_FINISH : Z_NO_FLUSH;
+    return push_result(L, hint && run(stream, in, flush, *hint, host_of(L).bytes), stream);
+}
+
+int gzip_end(lua_State* L) {
+    return end_stream(L, "gzip_end", Role::deflate);
+}
+
+} // namespace
+
+void register_gzip_api(Host& host) {
+    static constexpr NativeFunction functions[] = {
+        {"gunzip_init", gunzip_init},   {"gunzip_inflate", gunzip_inflate},
+        {"gunzip_end", gunzip_end},     {"gzip_init", gzip_init},
+        {"gzip_deflate", gzip_deflate}, {"gzip_end", gzip_end},
+    };
+    register_functions(host, functions);
+}
+
+} // namespace nfqws2::lua

@@ -1,0 +1,148 @@
+#include "nfqws2/lua/restrict.hpp"
+
+#include "nfqws2/base/log.hpp"
+
+namespace nfqws2::lua {
+
+namespace {
+
+void remove_field(lua_State* L, const char* table, const char* field) {
+    lua_getglobal(L, table);
+    if (lua_istable(L, -1)) {
+        lua_pushstring(L, field);
+        lua_pushnil(L);
+        lua_rawset(L, -3);
+    }
+    lua_pop(L, 1);
+}
+
+void remove_from_package(lua_State* L, const char* table, const char* module) {
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, table);
+    if (lua_istable(L, -1)) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, module);
+    }
+    lua_pop(L, 2);
+}
+
+// package.loaders (5.1) / package.searchers (5.2+) are {preload, Lua file, C library, all-in-one};
+// the last two load machine code.
+void remove_c_searchers(lua_State* L) {
+    lua_getglobal(L, "package");
+    for (const char* name : {"loaders", "searchers"}) {
+        lua_getfield(L, -1, name);
+        if (lua_istable(L, -1)) {
+            for (int i = 3; i <= 4; i++) {
+                lua_pushnil(L);
+                lua_rawseti(L, -2, i);
+            }
+        }
+        lua_pop(L, 1);
+    }
+    lua_pushliteral(L, "");
+    lua_setfield(L, -2, "cpath");
+    lua_pop(L, 1);
+}
+
+bool is_bytecode(const char* data, std::size_t size) {
+    return size > 0 && data[0] == '\x1b';
+}
+
+// load/loadstring in front of the original (upvalue 1). Text pieces of a reader function are
+// checked by the mode argument, which every supported engine honours.
+int safe_load(lua_State* L) {
+    const int count = lua_gettop(L);
+    std::size_t size = 0;
+    if (count >= 1 && lua_type(L, 1) == LUA_TSTRING) {
+        const char* data = lua_tolstring(L, 1, &size);
+        if (is_bytecode(data, size)) {
+            lua_pushnil(L);
+            lua_pushliteral(L, "attempt to load a binary chunk (precompiled code is refused)");
+            return 2;
+        }
+    }
+    lua_settop(L, count < 4 ? 4 : count);
+    lua_pushliteral(L, "t");
+    lua_replace(L, 3);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    // A fourth argument that was not given must stay absent: PUC Lua treats nil as an environment.
+    const int arguments = count >= 4 ? 4 : 3;
+    lua_settop(L, 1 + arguments);
+    lua_call(L, arguments, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+int safe_loadfile(lua_State* L) {
+    const int count = lua_gettop(L);
+    lua_settop(L, count < 3 ? 3 : count);
+    lua_pushliteral(L, "t");
+    lua_replace(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    const int arguments = count >= 3 ? 3 : 2;
+    lua_settop(L, 1 + arguments);
+    lua_call(L, arguments, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+int safe_dofile(lua_State* L) {
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1)); // the original loadfile
+    lua_pushvalue(L, 1);
+    lua_pushliteral(L, "t");
+    lua_call(L, 2, 2);
+    if (lua_isnil(L, -2)) return lua_error(L);
+    lua_pop(L, 1);
+    lua_call(L, 0, LUA_MULTRET);
+    return lua_gettop(L) - 1;
+}
+
+void wrap_global(lua_State* L, const char* name, const char* original, lua_CFunction wrapper) {
+    lua_getglobal(L, original);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return;
+    }
+    lua_pushcclosure(L, wrapper, 1);
+    lua_setglobal(L, name);
+}
+
+} // namespace
+
+void restrict_libraries(lua_State* L) {
+    if (log::debug_enabled())
+        log::debug("LUA REMOVE: os.execute io.popen package.loadlib debug package.loaded.debug");
+    remove_field(L, "os", "execute");
+    remove_field(L, "io", "popen");
+    remove_field(L, "package", "loadlib");
+    remove_from_package(L, "loaded", "debug");
+    lua_pushnil(L);
+    lua_setglobal(L, "debug");
+
+    for (const char* module : {"ffi", "jit.util", "jit.profile"}) {
+        remove_from_package(L, "loaded", module);
+        remove_from_package(L, "preload", module);
+    }
+    remove_c_searchers(L);
+
+    wrap_global(L, "dofile", "loadfile", safe_dofile);
+    wrap_global(L, "loadfile", "loadfile", safe_loadfile);
+    lua_getglobal(L, "loadstring");
+    const bool has_loadstring = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (has_loadstring) wrap_global(L, "loadstring", "loadstring", safe_load);
+    wrap_global(L, "load", "load", safe_load);
+}
+
+bool load_text(lua_State* L, std::string_view source, const char* chunk_name) {
+    if (is_bytecode(source.data(), source.size())) {
+        lua_pushfstring(L, "%s: precompiled code is refused",
+                        chunk_name[0] == '@' ? chunk_name + 1 : chunk_name);
+        return false;
+    }
+    return luaL_loadbuffer(L, source.data(), source.size(), chunk_name) == 0;
+}
+
+} // namespace nfqws2::lua

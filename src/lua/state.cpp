@@ -1,0 +1,340 @@
+#include "nfqws2/lua/state.hpp"
+
+#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/base/text.hpp"
+#include "nfqws2/lua/desync_table.hpp"
+#include "nfqws2/lua/restrict.hpp"
+#include "nfqws2/protocol/blobs.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace nfqws2::lua {
+
+namespace {
+
+// The state that a signal handler may interrupt. There is one per process.
+lua_State* interruptible = nullptr;
+
+void interrupt_hook(lua_State* L, lua_Debug*) {
+    lua_sethook(L, nullptr, 0, 0);
+    luaL_error(L, "INTERRUPT");
+}
+
+// Message handler: keeps the message on its own first line, the traceback follows.
+int add_traceback(lua_State* L) {
+    const char* message = lua_tostring(L, 1);
+    if (message == nullptr) {
+        lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+        message = lua_tostring(L, -1);
+    }
+    luaL_traceback(L, L, message, 1);
+    return 1;
+}
+
+int panic(lua_State* L) {
+    const char* message = lua_tostring(L, -1);
+    log::error("LUA ERROR: %s", message != nullptr ? message : "(no message)");
+    log::error("LUA PANIC: THIS IS FATAL. DYING.");
+    std::_Exit(100);
+}
+
+#if LUA_VERSION_NUM >= 504
+void warn(void* data, const char* text, int to_be_continued) {
+    auto& pending = *static_cast<std::string*>(data);
+    pending += text;
+    if (to_be_continued) return;
+    log::status("LUA WARNING: %s", pending.c_str());
+    pending.clear();
+}
+#endif
+
+void set_global(lua_State* L, const char* name, std::string_view value) {
+    if (log::debug_enabled())
+        log::debug("LUA STR: %s = '%.*s'", name, static_cast<int>(value.size()), value.data());
+    push(L, value);
+    lua_setglobal(L, name);
+}
+
+void set_global(lua_State* L, const char* name, double value) {
+    if (log::debug_enabled()) log::debug("LUA NUMERIC: %s = %.0f", name, value);
+#if LUA_VERSION_NUM >= 503
+    lua_pushinteger(L, static_cast<lua_Integer>(value));
+#else
+    lua_pushnumber(L, value);
+#endif
+    lua_setglobal(L, name);
+}
+
+void set_global(lua_State* L, const char* name, bool value) {
+    if (log::debug_enabled()) log::debug("LUA BOOL: %s = %s", name, value ? "true" : "false");
+    lua_pushboolean(L, value);
+    lua_setglobal(L, name);
+}
+
+void set_blob(lua_State* L, const char* name, Bytes data) {
+    if (log::debug_enabled()) log::debug("LUA BLOB: %s (size=%zu)", name, data.size());
+    push(L, data);
+    lua_setglobal(L, name);
+}
+
+void report_engine(lua_State* L) {
+    lua_getglobal(L, "_VERSION"); // "Lua 5.1"
+    const char* full = lua_tostring(L, -1);
+    std::string version = full != nullptr ? full : "?";
+    if (version.rfind("Lua ", 0) == 0) version.erase(0, 4);
+    lua_pop(L, 1);
+
+    lua_getglobal(L, "jit");
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        log::status("LUA v%s", version.c_str());
+        return;
+    }
+    lua_getfield(L, -1, "version");
+    log::status("LUA v%s %s", version.c_str(), lua_tostring(L, -1));
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "status");
+    const int before = lua_gettop(L) - 1;
+    std::string flags;
+    if (lua_pcall(L, 0, LUA_MULTRET, 0) == 0) {
+        flags = lua_toboolean(L, before + 1) ? "ON" : "OFF";
+        for (int i = before + 2; i <= lua_gettop(L); i++) {
+            const char* flag = lua_tostring(L, i);
+            if (flag != nullptr) flags.append(" ").append(flag);
+        }
+    }
+    log::status("JIT: %s", flags.c_str());
+    lua_settop(L, before - 1);
+}
+
+// Under --seed every generator must follow the seed, also the one the base library seeds from the
+// clock when it is loaded.
+void make_random_reproducible(lua_State* L, Random& random) {
+    lua_getglobal(L, "math");
+    lua_getfield(L, -1, "randomseed");
+    lua_pushnumber(L, static_cast<lua_Number>(random.next64() >> 33));
+    lua_call(L, 1, 0);
+    lua_pushcfunction(L, [](lua_State*) { return 0; });
+    lua_setfield(L, -2, "randomseed");
+    lua_pop(L, 1);
+}
+
+void push_unix_time(lua_State* L) {
+    const std::int64_t now = host_of(L).clock->unix_s();
+#if LUA_VERSION_NUM >= 503
+    lua_pushinteger(L, static_cast<lua_Integer>(now));
+#else
+    lua_pushnumber(L, static_cast<lua_Number>(now));
+#endif
+}
+
+// os.time() and os.date() without a time follow the process's clock, which is the capture's in
+// offline mode. Upvalues: the Host, the original function.
+int clock_time(lua_State* L) {
+    if (!lua_isnoneornil(L, 1)) {
+        lua_settop(L, 1);
+        lua_pushvalue(L, lua_upvalueindex(2));
+        lua_insert(L, 1);
+        lua_call(L, 1, 1);
+        return 1;
+    }
+    push_unix_time(L);
+    return 1;
+}
+
+int clock_date(lua_State* L) {
+    lua_settop(L, 2);
+    if (lua_isnil(L, 1)) {
+        lua_pushliteral(L, "%c");
+        lua_replace(L, 1);
+    }
+    if (lua_isnil(L, 2)) {
+        push_unix_time(L);
+        lua_replace(L, 2);
+    }
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, 2, 1);
+    return 1;
+}
+
+void follow_clock(Host& host) {
+    lua_State* L = host.L;
+    const struct {
+        const char* name;
+        lua_CFunction function;
+    } functions[] = {{"time", clock_time}, {"date", clock_date}};
+    lua_getglobal(L, "os");
+    for (const auto& f : functions) {
+        lua_pushlightuserdata(L, &host);
+        lua_getfield(L, -2, f.name);
+        lua_pushcclosure(L, f.function, 2);
+        lua_setfield(L, -2, f.name);
+    }
+    lua_pop(L, 1);
+}
+
+bool load_file(lua_State* L, const std::string& path) {
+    std::string opened = path;
+    int why = 0;
+    if (!can_read(opened, &why)) {
+        opened = path + ".gz";
+        if (!can_read(opened, &why)) {
+            log::error("LUA file '%s' or '%s.gz' not accessible: %s", path.c_str(), path.c_str(),
+                       std::strerror(why));
+            return false;
+        }
+    }
+    ReadResult raw = read_file(opened);
+    if (!raw.ok()) {
+        log::error("LUA file '%s': %s", opened.c_str(), raw.error.c_str());
+        return false;
+    }
+    std::string chunk = "@" + opened;
+    if (is_gzip(raw.data)) {
+        raw = gunzip(raw.data);
+        if (!raw.ok()) {
+            log::error("could not unzip lua file '%s': %s", opened.c_str(), raw.error.c_str());
+            return false;
+        }
+        chunk = opened; // shown as [string "path.gz"]
+    }
+    std::string_view source = as_text(raw.data);
+    if (source.starts_with("\xEF\xBB\xBF")) source.remove_prefix(3);
+    // A "#!" line is dropped but its newline stays, so that line numbers are right.
+    if (source.starts_with("#")) source.remove_prefix(std::min(source.find('\n'), source.size()));
+    if (log::debug_enabled()) log::debug("LUA RUN FILE: %s", opened.c_str());
+    if (!load_text(L, source, chunk.c_str())) {
+        log_lua_error(L, "");
+        return false;
+    }
+    return true;
+}
+
+bool load_source(lua_State* L, const std::string& source) {
+    if (log::debug_enabled()) log::debug("LUA RUN STR: %.127s", source.c_str());
+    if (!load_text(L, source, source.c_str())) {
+        log_lua_error(L, "");
+        return false;
+    }
+    return true;
+}
+
+} // namespace
+
+void log_lua_error(lua_State* L, const std::string& where) {
+    std::string text;
+    std::size_t size = 0;
+    if (const char* p = lua_tolstring(L, -1, &size)) {
+        text.assign(p, size);
+    } else {
+        text = std::string("(error object is a ") + luaL_typename(L, -1) + " value)";
+    }
+    lua_pop(L, 1);
+    const std::size_t traceback = text.find("\nstack traceback:");
+    log::error("LUA ERROR: %s", text.substr(0, traceback).c_str());
+    if (!where.empty()) log::error("  in %s", where.c_str());
+    // One traceback tells as much as a thousand: scripts that fail do so for every packet.
+    static log::RateLimit limit(1000);
+    if (traceback != std::string::npos && limit.allow())
+        log::error("%s", text.c_str() + traceback + 1);
+}
+
+State::State(Host& host) : host_(host) {
+}
+
+State::~State() {
+    interruptible = nullptr;
+    if (host_.L == nullptr) return;
+    host_.timers.clear(host_.L);
+    lua_close(host_.L);
+    host_.L = nullptr;
+}
+
+bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool seeded) {
+    lua_State* L = luaL_newstate();
+    if (L == nullptr) {
+        log::error("LUA: not enough memory for the state");
+        return false;
+    }
+    host_.L = L;
+    lua_atpanic(L, panic);
+    luaL_openlibs(L);
+    report_engine(L);
+#if LUA_VERSION_NUM >= 504
+    static std::string pending_warning;
+    lua_setwarnf(L, warn, &pending_warning);
+#endif
+    lua_settop(L, 0);
+    lua_newtable(L);
+    host_.states_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    load_fast_table(host_);
+    restrict_libraries(L);
+
+    lua_pushcfunction(L, add_traceback);
+
+    set_blob(L, "fake_default_tls", protocol::fake_default_tls());
+    set_blob(L, "fake_default_http", protocol::fake_default_http());
+    set_blob(L, "fake_default_quic", protocol::fake_default_quic());
+    for (NamedBlob& blob : blobs) {
+        set_blob(L, blob.name.c_str(), blob.data);
+    }
+    blobs.clear();
+    blobs.shrink_to_fit();
+
+    set_global(L, "NFQWS2_VER", globals.version);
+    set_global(L, "NFQWS2_COMPAT_VER", 6.0);
+    set_global(L, "qnum", static_cast<double>(globals.qnum));
+    set_global(L, "desync_fwmark", static_cast<double>(host_.desync_fwmark));
+    set_global(L, "b_debug", globals.debug);
+    set_global(L, "b_daemon", globals.daemon);
+    set_global(L, "b_server", globals.server);
+    set_global(L, "b_ipcache_hostname", globals.ipcache_hostname);
+    set_global(L, "b_ctrack_disable", globals.ctrack_disable);
+    register_constants(host_);
+    register_all(host_);
+    follow_clock(host_);
+    if (seeded) make_random_reproducible(L, *host_.random);
+    interruptible = L;
+    return true;
+}
+
+bool State::run_init(std::span<const InitItem> items, const std::function<bool()>& stop) {
+    for (const InitItem& item : items) {
+        if (stop && stop()) return false;
+        if (!run_item(item)) return false;
+    }
+    return !(stop && stop());
+}
+
+bool State::run_item(const InitItem& item) {
+    lua_State* L = host_.L;
+    if (!(item.is_file ? load_file(L, item.text) : load_source(L, item.text))) return false;
+    // Whatever the chunk returns is ignored.
+    if (lua_pcall(L, 0, 0, message_handler_index) != 0) {
+        log_lua_error(L, "--lua-init");
+        return false;
+    }
+    return true;
+}
+
+void State::interrupt() {
+    if (interruptible != nullptr)
+        lua_sethook(interruptible, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+void State::collect_garbage(unsigned period_s) {
+    if (period_s == 0) return;
+    const std::int64_t now = host_.clock->boot_ms();
+    if (now < next_gc_ms_) return;
+    next_gc_ms_ = now + static_cast<std::int64_t>(period_s) * 1000;
+    const int before = lua_gc(host_.L, LUA_GCCOUNT, 0);
+    lua_gc(host_.L, LUA_GCCOLLECT, 0);
+    if (log::debug_enabled())
+        log::debug("LUA GARBAGE COLLECT: %dK => %dK", before, lua_gc(host_.L, LUA_GCCOUNT, 0));
+}
+
+} // namespace nfqws2::lua
