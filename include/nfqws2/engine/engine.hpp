@@ -1,0 +1,105 @@
+// The pipeline: a packet comes in, walks through flow, payload, profile and Lua, and leaves as a
+// verdict plus packets of our own (spec part 03 section 2). It does not know where packets come
+// from or go to.
+#pragma once
+
+#include "nfqws2/base/clock.hpp"
+#include "nfqws2/base/random.hpp"
+#include "nfqws2/capture/packet_io.hpp"
+#include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/flow/ip_cache.hpp"
+#include "nfqws2/profile/auto_hosts.hpp"
+#include "nfqws2/profile/list_store.hpp"
+#include "nfqws2/profile/profile_set.hpp"
+#include "nfqws2/protocol/names.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::engine {
+
+struct Blob {
+    std::string name;
+    std::vector<std::uint8_t> data;
+};
+
+// One --lua-init: a file (absolute path) or source text.
+struct LuaInit {
+    bool is_file = false;
+    std::string text;
+};
+
+struct Options {
+    std::uint32_t desync_fwmark = 0x40000000;
+    bool server = false;
+    bool ctrack_disable = false;
+    flow::TableOptions ctrack;
+    protocol::DisableSet payload_disable, reasm_disable;
+    std::uint32_t ipcache_lifetime = 7200;
+    bool ipcache_hostname = false;
+    bool seeded = false; // --seed: math.randomseed ignores its argument
+    std::uint64_t seed = 0;
+
+    // Lua
+    std::uint32_t qnum = 0xFFFFFFFF;    // global `qnum`
+    bool debug = false, daemon = false; // globals b_debug, b_daemon
+    std::string version;                // global NFQWS2_VER
+    std::vector<Blob> blobs;            // user blobs in order; the standard ones are added
+    std::vector<LuaInit> lua_init;
+    unsigned lua_gc_s = 60;
+};
+
+struct Services {
+    Clock* clock = nullptr;
+    Random* random = nullptr;
+    capture::PacketSender* sender = nullptr;
+    capture::NetworkInfo* network = nullptr;
+    profile::ProfileSet* profiles = nullptr;
+    profile::ListStore* lists = nullptr;
+    profile::AutoHosts* auto_hosts = nullptr;
+    // SSID of an interface name, "" if unknown; may be empty.
+    std::function<std::string_view(std::string_view)> ssid_of;
+};
+
+struct Counters {
+    std::uint64_t packets = 0, accepted = 0, modified = 0, dropped = 0, ignored = 0, lua_errors = 0;
+};
+
+class Engine final : public capture::PacketHandler {
+  public:
+    Engine(Options options, Services services);
+    ~Engine() override;
+
+    // Creates the Lua state, runs the init items, checks that every desync function exists (spec
+    // part 06 section 1). False: the reason was logged. `stop_requested` is asked between items.
+    bool init_lua(const std::function<bool()>& stop_requested);
+    // Asks running Lua code to end with the error INTERRUPT. Async-signal-safe.
+    void interrupt();
+
+    capture::Verdict on_packet(const capture::InputPacket& packet) override;
+
+    // Housekeeping for the event loop, called once per turn (after a batch, or on time-out).
+    bool has_timers() const;
+    std::int64_t next_timer_ms() const; // boot ms of the next Lua timer, INT64_MAX if none
+    std::int64_t next_oneshot_ms() const; // the same for timers that fire once
+    int next_wakeup_ms() const;         // until a Lua timer or a held packet is due; -1 = none
+    void run_timers();                  // due Lua timers, overdue held packets
+    void collect_garbage();             // --lua-gc, by time
+    void release_held();                // program end: held packets leave unmodified
+
+    const Counters& counters() const;
+    std::size_t flows() const;
+    std::size_t held() const;
+    void dump_conntrack(const std::function<void(const std::string&)>& line) const; // SIGUSR1
+    void dump_ip_cache(const std::function<void(const std::string&)>& line) const;  // SIGUSR2
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace nfqws2::engine

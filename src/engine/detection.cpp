@@ -1,0 +1,80 @@
+// What is in the payload (spec part 03 sections 2.3 and 2.4, part 04 section 2)?
+#include "nfqws2/protocol/detect.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/protocol/dns.hpp"
+#include "nfqws2/protocol/http.hpp"
+#include "pipeline.hpp"
+
+namespace nfqws2::engine {
+
+using protocol::Payload;
+
+// The first known payload decides the protocol of the flow.
+void Pipeline::note_payload(Passage& p, Payload payload, protocol::L7 l7) {
+    if (payload == Payload::unknown) return;
+    p.payload = payload;
+    if (log::debug_enabled())
+        log::debug("packet contains %s payload", std::string(protocol::name(payload)).c_str());
+    if (p.l7 != protocol::L7::unknown) return;
+    p.l7 = l7;
+    if (p.track != nullptr) p.track->set_l7(l7);
+}
+
+Detected Pipeline::detect_tcp(Passage& p) {
+    const bool examine = !p.dis.payload.empty() && (p.dis.tcp_flags() & packet::tcp_flag::syn) == 0;
+    if (!p.reverse) return examine ? detect_tcp_initiator(p) : Detected::go_on;
+    if (examine) {
+        const protocol::Detection d =
+            protocol::detect_tcp_responder(p.dis.payload, options.payload_disable);
+        note_payload(p, d.payload, d.l7);
+    }
+    if (!options.server) watch_reply(p);
+    return Detected::go_on;
+}
+
+Detected Pipeline::detect_tcp_initiator(Passage& p) {
+    const Bytes data = p.dis.payload;
+    flow::TrackExtension* extension = p.track != nullptr ? p.track->extension() : nullptr;
+    bool joining = extension != nullptr && extension->reassembly != nullptr;
+    if (joining && !extension->reassembly->feed(p.dis.tcp_seq(), data)) {
+        if (log::debug_enabled()) log::debug("reassemble session failed");
+        release(*p.track);
+        joining = false;
+    }
+    if (!options.server) watch_retransmission(p);
+    if (joining) {
+        note_payload(p, Payload::tls_client_hello, protocol::L7::tls);
+    } else {
+        protocol::Detection d = protocol::detect_tcp_initiator(data, options.payload_disable);
+        if (d.payload == Payload::unknown && p.track != nullptr &&
+            positions_of(p).client.rseq() == 1)
+            d = protocol::detect_mtproto(data, options.payload_disable);
+        note_payload(p, d.payload, d.l7);
+    }
+    if (p.payload == Payload::tls_client_hello) return tls_client_hello(p, joining);
+    if (p.track != nullptr && p.track->holding()) release(*p.track);
+    if (p.payload == Payload::http_req) p.raw_host = protocol::http_host(data);
+    return Detected::go_on;
+}
+
+Detected Pipeline::detect_udp(Passage& p) {
+    if (p.dis.payload.empty()) return Detected::go_on;
+    const protocol::Detection d =
+        protocol::detect_udp(p.dis.payload, p.l7, options.payload_disable);
+    note_payload(p, d.payload, d.l7);
+    if (p.payload == Payload::quic_initial && !p.reverse) return quic_initial(p);
+    if (p.payload == Payload::dns_response && options.ipcache_hostname) harvest_dns(p);
+    return Detected::go_on;
+}
+
+// Only answers from port 53 are believed, as documented: anybody can send a datagram that looks
+// like a response.
+void Pipeline::harvest_dns(const Passage& p) {
+    if (p.dis.source_port() != 53) return;
+    protocol::harvest_dns(p.dis.payload, [this](const IpAddress& address, std::string_view name) {
+        ip_cache.set_hostname(address, name, false);
+    });
+}
+
+} // namespace nfqws2::engine

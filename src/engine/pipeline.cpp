@@ -1,0 +1,222 @@
+// The way of a packet, top to bottom (spec part 03 section 2). Each step stands in the file named
+// in pipeline.hpp.
+#include "pipeline.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/protocol/detect.hpp"
+
+namespace nfqws2::engine {
+
+Pipeline::Pipeline(Options opts, Services svc)
+    : options(std::move(opts)), services(std::move(svc)),
+      ip_cache(options.ipcache_lifetime, *services.clock), host(std::make_unique<lua::Host>()),
+      state(*host), desync(*host) {
+    if (!options.ctrack_disable) {
+        connections = std::make_unique<flow::ConnectionTable>(options.ctrack, *services.clock);
+        connections->set_observer(this);
+    }
+    host->clock = services.clock;
+    host->random = services.random;
+    host->sender = services.sender;
+    host->network = services.network;
+    host->connections = connections.get();
+    host->desync_fwmark = options.desync_fwmark;
+    host->server_mode = options.server;
+}
+
+// Tracks hold references into the Lua state, so they end first.
+Pipeline::~Pipeline() {
+    if (connections) connections->clear();
+}
+
+bool Pipeline::init_lua(const std::function<bool()>& stop_requested) {
+    std::vector<lua::NamedBlob> blobs;
+    for (Blob& blob : options.blobs) {
+        blobs.push_back({std::move(blob.name), std::move(blob.data)});
+    }
+    options.blobs.clear();
+    lua::Globals globals;
+    globals.version = options.version;
+    globals.qnum = options.qnum;
+    globals.debug = options.debug;
+    globals.daemon = options.daemon;
+    globals.server = options.server;
+    globals.ipcache_hostname = options.ipcache_hostname;
+    globals.ctrack_disable = options.ctrack_disable;
+    if (!state.open(blobs, globals, options.seeded)) return false;
+    std::vector<lua::InitItem> items;
+    for (const LuaInit& item : options.lua_init) {
+        items.push_back({item.is_file, item.text});
+    }
+    return state.run_init(items, stop_requested) && desync.prepare(*services.profiles);
+}
+
+capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
+    if (log::debug_enabled())
+        log::debug("\npacket: id=%u len=%zu mark=%08X ifin=%.*s(%u) ifout=%.*s(%u)", packet.id,
+                   packet.data.size(), packet.mark, static_cast<int>(packet.ifin.size()),
+                   packet.ifin.data(), packet.ifin_index, static_cast<int>(packet.ifout.size()),
+                   packet.ifout.data(), packet.ifout_index);
+    if ((packet.mark & options.desync_fwmark) != 0) {
+        if (log::debug_enabled()) log::debug("ignoring generated packet");
+        counters.ignored++;
+        return {};
+    }
+    ip_cache.purge();
+    services.lists->poll();
+
+    Passage p;
+    p.dis = packet::dissect(packet.data);
+    p.mark = packet.mark;
+    p.ifin = packet.ifin;
+    p.ifout = packet.ifout;
+    if (!p.dis.is_ip()) {
+        if (log::debug_enabled()) log::debug("invalid packet - neither ipv4 or ipv6");
+        return {};
+    }
+    switch (p.dis.l4) {
+    case packet::L4::tcp:
+    case packet::L4::udp:
+        return tcp_or_udp(p);
+    case packet::L4::icmp:
+        return icmp(p);
+    case packet::L4::none:
+        break;
+    }
+    return raw_ip(p);
+}
+
+capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
+    bool reverse = false;
+    if (connections) {
+        const flow::ConnectionTable::Found found = connections->feed(p.dis);
+        p.track = found.track;
+        reverse = found.reverse;
+    }
+    // Scripts may feed packets themselves, which may expire tracks: not this one.
+    std::optional<flow::ConnectionTable::Pin> pin;
+    if (p.track != nullptr) pin.emplace(*connections, p.track);
+
+    if (p.track != nullptr)
+        set_flow_direction(p, reverse);
+    else
+        guess_direction(p);
+    set_target(p);
+    if (p.track != nullptr) p.l7 = p.track->l7();
+
+    select_profile(p);
+    if (p.profile->auto_hosts) services.auto_hosts->purge(*p.profile);
+    learn_ttl(p);
+
+    p.payload = p.dis.payload.empty() ? protocol::Payload::empty : protocol::Payload::unknown;
+    const Detected detected = p.is_tcp() ? detect_tcp(p) : detect_udp(p);
+    if (detected == Detected::held) {
+        const capture::Verdict drop{capture::Action::drop, {}};
+        return p.is_tcp() ? drop : substitute_first_drop(p, drop, true);
+    }
+    if (!rediscover(p)) {
+        if (p.track != nullptr && p.track->holding()) release(*p.track);
+        return {};
+    }
+    return substitute_first_drop(p, lua_stage(p), false);
+}
+
+capture::Verdict Pipeline::icmp(Passage& p) {
+    p.payload = protocol::Payload::icmp;
+    bool reverse = false;
+    if (protocol::icmp_type_quotes_packet(p.dis.icmp_type()) && !p.dis.payload.empty()) {
+        const packet::Dissect quoted =
+            packet::dissect(p.dis.payload, packet::Completeness::partial);
+        if (quoted.is_ip()) {
+            p.payload =
+                quoted.l3 == packet::L3::ipv4 ? protocol::Payload::ipv4 : protocol::Payload::ipv6;
+            if (connections) {
+                const flow::ConnectionTable::Found found = connections->find(quoted);
+                p.track = found.track;
+                reverse = !found.reverse;
+            }
+        } else if (log::debug_enabled()) {
+            log::debug("attached packet is invalid");
+        }
+    }
+    std::optional<flow::ConnectionTable::Pin> pin;
+    if (p.track != nullptr) {
+        pin.emplace(*connections, p.track);
+        set_flow_direction(p, reverse);
+        p.l7 = p.track->l7();
+    } else {
+        guess_direction(p);
+    }
+    set_target(p);
+    select_for_related(p);
+    return lua_stage(p);
+}
+
+capture::Verdict Pipeline::raw_ip(Passage& p) {
+    guess_direction(p);
+    set_target(p);
+    select_for_related(p);
+    return lua_stage(p);
+}
+
+capture::Verdict Pipeline::lua_stage(Passage& p) {
+    if (p.profile->instances.empty()) {
+        if (log::debug_enabled()) log::debug("no lua functions in this profile");
+        return {};
+    }
+    if (p.track != nullptr && p.track->cutoff(p.outgoing())) {
+        if (log::debug_enabled()) log::debug("lua %s cutoff", p.outgoing() ? "out" : "in");
+        return {};
+    }
+    lua::PacketView view;
+    view.dis = &p.dis;
+    view.track = p.track;
+    if (p.track != nullptr) {
+        view.positions = &positions_of(p);
+        if (p.is_tcp()) view.tcp_mss = p.track->common_mss();
+    }
+    view.from_client = !p.reverse;
+    view.profile = p.profile;
+    view.outgoing = p.outgoing();
+    view.ifin = p.ifin;
+    view.ifout = p.ifout;
+    view.fwmark = p.mark;
+    view.target = p.target;
+    view.target_port = p.target_port;
+    view.payload = p.payload;
+    view.l7 = p.l7;
+    view.replay = p.replay;
+    if (p.reasm_data)
+        view.reasm_data = p.reasm_data;
+    else if (p.is_tcp())
+        view.reasm_data = p.dis.payload;
+    view.decrypt_data = p.decrypt_data;
+    return desync.run(view);
+}
+
+// A dropped first packet would take the kernel's conntrack entry with it: a crippled packet that no
+// host accepts goes out instead (spec part 02 section 9.4).
+capture::Verdict Pipeline::substitute_first_drop(Passage& p, capture::Verdict verdict, bool held) {
+    if (verdict.action != capture::Action::drop || (p.incoming && !held)) return verdict;
+    if (p.track != nullptr) {
+        const flow::Positions& positions = positions_of(p);
+        if ((options.server ? positions.server : positions.client).pcounter != 1) return verdict;
+    } else {
+        using namespace packet::tcp_flag;
+        if (!p.is_tcp()) return verdict;
+        const int flags = p.dis.tcp_flags() & (urg | ack | psh | rst | syn | fin);
+        if (flags != syn && flags != (syn | ack)) return verdict;
+    }
+    if (log::debug_enabled()) log::debug("applying linux postnat conntrack workaround");
+    substitute_.assign(p.dis.packet.begin(), p.dis.packet.end());
+    if (p.dis.l3 == packet::L3::ipv4) {
+        substitute_[9] = 255;
+        substitute_[8] = 1;
+    } else {
+        substitute_[6] = 255;
+        substitute_[7] = 1;
+    }
+    return {capture::Action::modify, substitute_};
+}
+
+} // namespace nfqws2::engine

@@ -1,0 +1,132 @@
+// The pipeline's own types; not visible outside of engine/.
+#pragma once
+
+#include "nfqws2/engine/engine.hpp"
+#include "nfqws2/lua/desync.hpp"
+#include "nfqws2/lua/state.hpp"
+#include "nfqws2/packet/dissect.hpp"
+#include "nfqws2/protocol/hostname.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nfqws2::engine {
+
+// One packet on its way through the pipeline: what is known about it so far.
+struct Passage {
+    packet::Dissect dis;
+    std::uint32_t mark = 0;
+    std::string_view ifin, ifout;
+
+    flow::Track* track = nullptr;
+    std::optional<flow::Positions> positions; // see positions_of()
+    bool reverse = false;                     // from the server to the client of the flow
+    bool incoming = false;                    // what Lua calls "in": reverse, inverted by --server
+    IpAddress target;
+    std::uint16_t target_port = 0, near_port = 0;
+
+    const profile::Profile* profile = nullptr;
+    protocol::Payload payload = protocol::Payload::unknown;
+    protocol::L7 l7 = protocol::L7::unknown;
+    std::optional<std::string> raw_host; // found in this packet, not yet normalised
+
+    std::optional<lua::Replay> replay;
+    std::optional<Bytes> reasm_data;     // joined message, replay only
+    std::optional<Bytes> decrypt_data;   // CRYPTO stream of a QUIC hello
+    std::vector<std::uint8_t> decrypted; // what it points to when the hello came in one datagram
+
+    bool outgoing() const { return !incoming; }
+    bool is_tcp() const { return dis.l4 == packet::L4::tcp; }
+    bool is_replay() const { return replay.has_value(); }
+};
+
+// What payload detection decided about a packet.
+enum class Detected : std::uint8_t {
+    go_on,
+    held, // a copy was put aside; this packet must not go on its way now
+};
+
+class Pipeline final : public flow::TrackObserver {
+  public:
+    Pipeline(Options options, Services services);
+    ~Pipeline() override;
+
+    bool init_lua(const std::function<bool()>& stop_requested);
+    capture::Verdict process(const capture::InputPacket& packet);
+    void release_all();
+
+    // flow::TrackObserver
+    void on_track_end(flow::Track& track) override;
+    void on_held_timeout(flow::Track& track) override;
+
+    Options options;
+    Services services;
+    std::unique_ptr<flow::ConnectionTable> connections;
+    flow::IpCache ip_cache;
+    std::unique_ptr<lua::Host> host;
+    lua::State state;
+    lua::Desync desync;
+    Counters counters;
+    std::uint64_t timer_errors = 0;
+
+  private:
+    // --- pipeline.cpp: the way of a packet, top to bottom
+    capture::Verdict tcp_or_udp(Passage& p);
+    capture::Verdict icmp(Passage& p);
+    capture::Verdict raw_ip(Passage& p);
+    capture::Verdict lua_stage(Passage& p);
+    capture::Verdict substitute_first_drop(Passage& p, capture::Verdict verdict, bool held);
+
+    // --- direction.cpp
+    void set_flow_direction(Passage& p, bool reverse) const;
+    void guess_direction(Passage& p) const;
+    void set_target(Passage& p) const;
+    std::string_view ssid(const Passage& p) const;
+
+    // --- selection.cpp
+    void select_profile(Passage& p);
+    void select_for_related(Passage& p);
+    bool rediscover(Passage& p);
+    bool lists_allow(Passage& p, const profile::Selection& search, const protocol::HostName* host);
+    profile::Query query(const Passage& p) const;
+    void learn_ttl(Passage& p);
+
+    // --- detection.cpp
+    Detected detect_tcp(Passage& p);
+    Detected detect_tcp_initiator(Passage& p);
+    Detected detect_udp(Passage& p);
+    void note_payload(Passage& p, protocol::Payload payload, protocol::L7 l7);
+    void harvest_dns(const Passage& p);
+
+    // --- holding.cpp
+    Detected tls_client_hello(Passage& p, bool joining);
+    void start_tls(Passage& p);
+    Detected quic_initial(Passage& p);
+    Detected join_quic(Passage& p, Bytes frames);
+    bool hold(Passage& p);
+    void release(flow::Track& track);
+
+    // --- replay.cpp
+    void replay(flow::Track& track);
+    void replay_piece(const flow::HeldPacket& piece, Bytes message, const lua::Replay& position);
+    void send_held(const flow::HeldPacket& piece, Bytes data);
+
+    // --- auto_host.cpp
+    void watch_retransmission(Passage& p);
+    void watch_reply(Passage& p);
+    void watch_udp(Passage& p);
+    void report(const Passage& p, flow::AutoHostState& state, bool failed, std::string reason);
+    void send_reset(const Passage& p);
+
+    std::vector<std::uint8_t> substitute_; // buffer of the protocol-255 packet
+};
+
+// The counters of the flow for this packet: a snapshot for replayed pieces, else made on demand.
+inline const flow::Positions& positions_of(Passage& p) {
+    if (!p.positions) p.positions = p.track->positions();
+    return *p.positions;
+}
+
+} // namespace nfqws2::engine

@@ -1,0 +1,84 @@
+// The second way of held packets: piece by piece through the pipeline, with the joined message at
+// hand (spec part 03 section 7).
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/protocol/detect.hpp"
+#include "nfqws2/protocol/quic.hpp"
+#include "nfqws2/protocol/tls.hpp"
+#include "pipeline.hpp"
+
+namespace nfqws2::engine {
+
+using protocol::Payload;
+
+// The message and its pieces leave the flow first: nothing a script does can reach them.
+void Pipeline::replay(flow::Track& track) {
+    flow::TrackExtension& extension = track.need_extension();
+    const std::unique_ptr<flow::Reassembly> message = std::move(extension.reassembly);
+    const flow::HeldPackets pieces = std::move(extension.held);
+    extension.held.clear();
+    connections->held_changed(track);
+    if (log::debug_enabled()) log::debug("reassemble session finished");
+
+    // What scripts see of it: the record as it is, or the joined CRYPTO stream of a QUIC hello.
+    std::vector<std::uint8_t> stream;
+    if (message->kind() == flow::Reassembly::Kind::quic_initial) {
+        if (std::optional<protocol::CryptoStream> joined =
+                protocol::quic_collect_crypto(message->data()))
+            stream = std::move(joined->data);
+    }
+    const Bytes whole = track.is_tcp() ? message->data() : Bytes(stream);
+
+    std::uint32_t sent = 0;
+    for (std::size_t i = 0; i < pieces.size(); i++) {
+        lua::Replay position;
+        position.piece = static_cast<unsigned>(i + 1);
+        position.count = static_cast<unsigned>(pieces.size());
+        position.offset =
+            track.is_tcp() ? pieces[i].positions.client.seq - pieces[0].positions.client.seq : sent;
+        sent += pieces[i].payload_len;
+        replay_piece(pieces[i], whole, position);
+    }
+}
+
+void Pipeline::replay_piece(const flow::HeldPacket& piece, Bytes message,
+                            const lua::Replay& position) {
+    Passage p;
+    p.dis = packet::dissect(piece.data);
+    const flow::ConnectionTable::Found found = connections->find(p.dis);
+    if (!found || found.reverse) return send_held(piece, piece.data);
+    p.track = found.track;
+    p.positions = piece.positions;
+    p.replay = position;
+    p.mark = piece.mark;
+    p.ifin = piece.ifin;
+    p.ifout = piece.ifout;
+    set_flow_direction(p, false);
+    set_target(p);
+    p.l7 = p.track->l7();
+    select_profile(p);
+    if (p.is_tcp()) {
+        p.payload = Payload::tls_client_hello;
+        p.reasm_data = message;
+        p.raw_host = protocol::tls_client_hello_host(message);
+    } else {
+        const protocol::Detection d =
+            protocol::detect_udp(p.dis.payload, p.l7, options.payload_disable);
+        note_payload(p, d.payload, d.l7);
+        if (protocol::is_client_hello_handshake(message)) {
+            p.raw_host = protocol::client_hello_handshake_host(message);
+            p.decrypt_data = message;
+        }
+    }
+    if (!rediscover(p)) return send_held(piece, piece.data);
+    const capture::Verdict verdict = lua_stage(p);
+    if (verdict.action == capture::Action::accept)
+        send_held(piece, piece.data);
+    else if (verdict.action == capture::Action::modify)
+        send_held(piece, verdict.data);
+}
+
+void Pipeline::send_held(const flow::HeldPacket& piece, Bytes data) {
+    services.sender->send({data, piece.mark | options.desync_fwmark, piece.ifout, 1});
+}
+
+} // namespace nfqws2::engine
