@@ -1,0 +1,43 @@
+// The words to parse and where each came from, so that a message can point at the culprit.
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace nfqws2::app {
+
+// A start-up failure whose text is ready to be shown.
+class ConfigError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+struct Word {
+    std::string text;
+    unsigned line = 0; // of the configuration file; unused on the command line
+};
+
+struct Arguments {
+    std::string program; // prefix of parser messages: argv[0], "x" for a configuration file
+    std::string file;    // configuration file, "" = command line
+    std::vector<Word> words;
+
+    // "argument 5" or "/etc/nfqws2.conf:12". Positions count from 0, argument numbers from 1.
+    std::string where(std::size_t position) const;
+};
+
+// The command line as words or, when its first argument is @file or $file, the contents of that
+// file. Throws ConfigError.
+Arguments collect_arguments(int argc, const char* const* argv);
+
+// Words of a configuration text after POSIX expansion (spec part 01 section 3). `file` is only for
+// messages. Throws ConfigError.
+std::vector<Word> expand_config(std::string text, const std::string& file);
+
+// The text cut at line ends outside of quotes and expansions, so that a word can be traced to a
+// line; comment lines are blanked. Line numbers count from 1.
+std::vector<Word> split_config_lines(const std::string& text);
+
+} // namespace nfqws2::app

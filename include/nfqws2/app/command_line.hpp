@@ -1,0 +1,18 @@
+// From words to a finished Config (spec part 01 sections 2 to 5).
+#pragma once
+
+#include "nfqws2/app/arguments.hpp"
+#include "nfqws2/app/options.hpp"
+
+#include <optional>
+
+namespace nfqws2::app {
+
+// Executes the options from left to right into `state`. A value: the program ends with this code,
+// all messages are printed.
+std::optional<int> parse_options(const Arguments& arguments, ParseState& state);
+
+// Closes the last profile and checks what concerns several options. Throws ConfigError.
+void finish_config(ParseState& state);
+
+} // namespace nfqws2::app

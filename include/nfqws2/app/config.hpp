@@ -1,0 +1,59 @@
+// Everything a command line says, as plain data. Filled by the option parser, read by start-up.
+#pragma once
+
+#include "nfqws2/capture/network_info.hpp"
+#include "nfqws2/engine/engine.hpp"
+#include "nfqws2/profile/list_store.hpp"
+#include "nfqws2/profile/profile.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nfqws2::app {
+
+// The ids of a process that gave its privileges away: belongs to nobody.
+inline constexpr unsigned default_id = 0x7FFFFFFF;
+
+struct Privileges {
+    bool drop = false;
+    bool by_user = false; // --user: supplementary groups come from initgroups
+    std::string user;
+    unsigned uid = default_id;
+    std::vector<unsigned> gids{default_id}; // first is primary
+};
+
+struct Config {
+    engine::Options engine;
+
+    std::vector<std::unique_ptr<profile::Profile>> profiles; // 1, 2, ... without profile 0
+    std::size_t user_profiles = 0, templates = 0;            // for the status lines
+    std::vector<std::string> unused_templates;               // labels
+    bool uses_ssid = false;
+
+    bool intercept = true, dry_run = false;
+    unsigned fuzz_packets = 0;
+    std::optional<std::uint16_t> qnum;
+    bool bind_fix4 = false, bind_fix6 = false;
+    bool daemon = false;
+    std::string pidfile;
+    Privileges privileges;
+    bool writable = false;
+    std::string writable_dir; // "" = default
+    std::string auto_debug_file;
+
+    // offline mode (spec part 14.1)
+    std::string pcap_in, pcap_out, pcap_ifname = "pcap0";
+    std::vector<capture::Network> pcap_local;
+
+    // tracing and checking (spec parts 14.2 to 14.4)
+    std::string trace_file; // "" = off, "-" = standard output
+    bool check = false, check_json = false, explain_json = false;
+    std::vector<std::string> explain;
+
+    bool offline() const { return !pcap_in.empty(); }
+};
+
+} // namespace nfqws2::app

@@ -1,0 +1,43 @@
+// The three ways to spend the run: packets from the kernel, packets from a file, timers only.
+#pragma once
+
+#include "nfqws2/app/config.hpp"
+#include "nfqws2/app/process_clock.hpp"
+#include "nfqws2/app/signals.hpp"
+#include "nfqws2/capture/nfqueue.hpp"
+
+namespace nfqws2::capture {
+class PcapSink;
+class PcapSource;
+} // namespace nfqws2::capture
+
+namespace nfqws2::app {
+
+// What every loop needs.
+struct Runtime {
+    const Config& config;
+    ProcessClock& clock;
+    profile::ListStore& lists;
+    profile::AutoHosts& auto_hosts;
+    engine::Engine& engine;
+    Signals& signals;
+};
+
+// Garbage collection, reload and dumps: what is done between packets on somebody's request.
+void do_requests(Runtime& run);
+
+// Until INT or TERM. The queue is open. Returns the exit code.
+int run_live(Runtime& run, capture::NfQueue& queue, const capture::NfQueue::Options& options);
+
+// --intercept=0: until no timer is left, or INT or TERM.
+int run_timers_only(Runtime& run);
+
+// --fuzz: that many packets of random bytes, most with a plausible start.
+void run_fuzz(Runtime& run, Random& random, unsigned count);
+
+#if NFQWS2_HAVE_PCAP
+// The whole capture; the clock stands at its first stamp. Prints the summary; exit code 0, 2 or 3.
+int run_offline(Runtime& run, capture::PcapSource& source, capture::PcapSink& sink);
+#endif
+
+} // namespace nfqws2::app

@@ -1,0 +1,58 @@
+// The grammar of getopt_long_only(3) over a table of options (spec part 01 section 2): single or
+// double dash, unambiguous prefixes, permuted non-option words. Knows nothing of the options.
+#pragma once
+
+#include "nfqws2/app/arguments.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nfqws2::app {
+
+enum class Arg : std::uint8_t { none, required, optional };
+
+struct OptionName {
+    const char* name;
+    Arg arg;
+    // Options the compatible program does not have: an abbreviation means one of them only if no
+    // other option fits, so that no abbreviation in use becomes ambiguous.
+    bool extension;
+};
+
+struct ParsedOption {
+    std::size_t index = 0;    // in the table
+    std::size_t position = 0; // of the option's word
+    std::optional<std::string> value;
+};
+
+class OptionParser {
+  public:
+    enum class Step : std::uint8_t { option, end, error };
+
+    OptionParser(const Arguments& arguments, std::span<const OptionName> table,
+                 bool stop_at_first_word);
+
+    // The next option from the left.
+    Step next();
+    const ParsedOption& option() const { return option_; }
+    const std::string& error() const { return error_; } // without program name
+
+  private:
+    Step parse_word(const std::string& word);
+    Step fail(std::string text);
+    std::optional<std::size_t> find(const std::string& name, std::vector<std::size_t>& candidates,
+                                    bool extension) const;
+    std::string hint(const std::string& name) const;
+
+    const Arguments& arguments_;
+    std::span<const OptionName> table_;
+    bool stop_at_first_word_;
+    std::size_t next_ = 0;
+    ParsedOption option_;
+    std::string error_;
+};
+
+} // namespace nfqws2::app

@@ -1,0 +1,27 @@
+// Steps of the start that deal with files and messages (spec part 01 section 5). Each returns false
+// after it has logged why the program must end.
+#pragma once
+
+#include "nfqws2/app/config.hpp"
+
+namespace nfqws2::app {
+
+// Numbers of profiles and templates; with debugging the instances of each profile.
+void print_profiles(const Config& config);
+
+// --writable: makes the directory, gives it to the target user, sets WRITABLE.
+bool make_writable(const Config& config);
+
+// Log files and automatic host lists become the target user's. Failures are only logged.
+void give_files_away(const Config& config, const profile::ListStore& lists);
+
+// Can all lists and Lua files be read?
+bool test_files(const Config& config, const profile::ListStore& lists);
+
+// Environment EXEDIR: the directory of the program, for --chdir and scripts.
+void set_exe_dir(const char* program);
+
+// 0, 1 and 2 are open afterwards, so that no other file gets their numbers.
+void keep_standard_descriptors();
+
+} // namespace nfqws2::app

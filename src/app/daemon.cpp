@@ -1,0 +1,78 @@
+#include "nfqws2/app/daemon.hpp"
+
+#include "nfqws2/base/log.hpp"
+
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace nfqws2::app {
+namespace {
+
+[[noreturn]] void die(int code, const char* what) {
+    log::os_error(what, errno);
+    std::exit(code);
+}
+
+} // namespace
+
+void daemonise(PidFile& pid_file) {
+    char directory[PATH_MAX];
+    const bool have_directory = getcwd(directory, sizeof directory) != nullptr;
+    std::fflush(nullptr);
+    const pid_t child = fork();
+    if (child < 0) die(20, "fork");
+    if (child > 0) {
+        pid_file.write(child);
+        _exit(0);
+    }
+    if (have_directory && chdir(directory) != 0) log::os_error("chdir", errno);
+    if (setsid() < 0) die(21, "setsid");
+    for (int fd = 0; fd <= 2; fd++)
+        if (close(fd) != 0 && errno != EBADF) die(22, "close");
+    if (open("/dev/null", O_RDWR) != 0) die(23, "open /dev/null");
+    if (dup(0) != 1) die(24, "dup");
+    if (dup(0) != 2) die(25, "dup");
+}
+
+bool PidFile::open(const std::string& path) {
+    if (path.empty()) return true;
+    file_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (file_) return true;
+    log::os_error("create pidfile", errno);
+    return false;
+}
+
+void PidFile::write(pid_t pid) {
+    if (!file_) return;
+    const std::string text = std::to_string(pid);
+    if (::write(file_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+        log::os_error("write pidfile", errno);
+}
+
+void notify_ready() {
+    const char* target = std::getenv("NOTIFY_SOCKET");
+    if (target == nullptr || target[0] == '\0') return;
+    sockaddr_un address{};
+    const std::size_t length = std::strlen(target);
+    if ((target[0] != '/' && target[0] != '@') || length >= sizeof address.sun_path) return;
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, target, length);
+    if (target[0] == '@') address.sun_path[0] = '\0'; // abstract name
+
+    static constexpr char message[] = "READY=1";
+    const FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const auto address_length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+    if (!socket || sendto(socket.get(), message, sizeof message - 1, MSG_NOSIGNAL,
+                          reinterpret_cast<const sockaddr*>(&address), address_length) < 0)
+        log::os_error("notify", errno);
+}
+
+} // namespace nfqws2::app

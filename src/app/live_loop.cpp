@@ -1,0 +1,58 @@
+// Theory of operation: one turn serves requests (garbage, reload, dumps), waits for the queue, a
+// signal or the next timer, handles one batch of packets with its verdicts, and runs due timers.
+// While batches hold more than one packet the wait is left out: more is likely to be there, and an
+// empty receive costs no more than the poll. A broken socket is opened again after growing pauses.
+#include "nfqws2/app/loops.hpp"
+
+#include "nfqws2/base/log.hpp"
+
+namespace nfqws2::app {
+namespace {
+
+using capture::NfQueue;
+
+constexpr int first_pause_ms = 1000, last_pause_ms = 16'000;
+
+// False: the program should end, on request or because the queue cannot be had.
+bool reopen(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
+    queue.close();
+    for (int pause = first_pause_ms; pause <= last_pause_ms && !run.signals.quit(); pause *= 2) {
+        log::error("queue %u is lost, opening it again in %d s", options.number, pause / 1000);
+        run.signals.wait(-1, pause);
+        if (!run.signals.quit() && queue.open(options)) return true;
+    }
+    return false;
+}
+
+void report_losses(const NfQueue& queue) {
+    const auto lost = queue.kernel_drops().value_or(0);
+    if (lost != 0)
+        log::status("%llu packets passed unprocessed because the queue was full",
+                    static_cast<unsigned long long>(lost));
+}
+
+} // namespace
+
+int run_live(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
+    bool more = false, broken = false;
+    while (!run.signals.quit() && !broken) {
+        do_requests(run);
+        if (more || run.signals.wait(queue.fd(), run.engine.next_wakeup_ms())) {
+            const auto before = queue.counters().packets;
+            const auto result = queue.receive(run.engine, false);
+            more = queue.counters().packets - before > 1;
+            if (result == NfQueue::Received::broken) broken = !reopen(run, queue, options);
+        }
+        run.engine.run_timers();
+    }
+    if (run.signals.quit()) {
+        log::status("quit requested");
+        broken = false;
+    }
+    run.engine.release_held();
+    report_losses(queue);
+    queue.close();
+    return broken ? 1 : 0;
+}
+
+} // namespace nfqws2::app

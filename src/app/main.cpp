@@ -1,0 +1,5 @@
+#include "nfqws2/app/program.hpp"
+
+int main(int argc, char** argv) {
+    return nfqws2::app::run_program(argc, argv);
+}

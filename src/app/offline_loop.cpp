@@ -1,0 +1,111 @@
+// Theory of operation: the virtual clock moves to each packet's stamp, stopping on the way at every
+// time a Lua timer or a held packet falls due, so that what is due fires before the packet, in
+// order, and sees its own time. After the last packet time goes on for as long as one-shot timers
+// are pending, a minute at most; then held packets are released and the totals printed.
+#include "nfqws2/app/loops.hpp"
+
+#if NFQWS2_HAVE_PCAP
+
+#include "nfqws2/app/offline.hpp"
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/capture/pcap_sink.hpp"
+#include "nfqws2/capture/pcap_source.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace nfqws2::app {
+namespace {
+
+using capture::PcapSink;
+using capture::PcapSource;
+
+constexpr std::int64_t ns_per_ms = 1'000'000;
+constexpr std::int64_t after_last_packet_ns = 60'000 * ns_per_ms;
+
+// Everything that falls due up to and including `end_ns`, each at its own time.
+void run_due(Runtime& run, std::int64_t end_ns) {
+    while (!run.signals.quit()) {
+        const int wait_ms = run.engine.next_wakeup_ms();
+        if (wait_ms < 0) break;
+        const std::int64_t due_ns = (run.clock.boot_ms() + wait_ms) * ns_per_ms;
+        if (due_ns > end_ns) break;
+        run.clock.advance_to(due_ns);
+        run.engine.run_timers();
+        if (run.engine.next_wakeup_ms() != 0) continue;
+        // Not all was done at once; the way on must still lead forward and not past the end.
+        if (run.clock.boot_ns() + ns_per_ms > end_ns) break;
+        run.clock.advance_to(run.clock.boot_ns() + ns_per_ms);
+    }
+}
+
+void process(Runtime& run, PcapSink& sink, const capture::InputPacket& packet) {
+    const capture::Verdict verdict = run.engine.on_packet(packet);
+    switch (verdict.action) {
+    case capture::Action::accept:
+        sink.accepted(packet.data);
+        break;
+    case capture::Action::modify:
+        sink.modified(verdict.data);
+        break;
+    case capture::Action::drop:
+        break;
+    }
+}
+
+// Timers that fire once are waited for; periodic ones fire in between.
+void finish_timers(Runtime& run) {
+    const std::int64_t end_ns = run.clock.boot_ns() + after_last_packet_ns;
+    while (!run.signals.quit()) {
+        const std::int64_t due_ms = run.engine.next_oneshot_ms();
+        if (due_ms > end_ns / ns_per_ms) break;
+        run_due(run, due_ms * ns_per_ms);
+    }
+}
+
+void print_summary(const Runtime& run, const PcapSource& source, const PcapSink& sink,
+                   std::size_t held, std::size_t flows, double seconds) {
+    const engine::Counters& c = run.engine.counters();
+    using Count = unsigned long long;
+    const auto read = static_cast<Count>(source.packets_read());
+    log::error("packets read %llu, skipped %llu, accepted %llu, modified %llu, dropped %llu, "
+               "generated %llu, held at the end %zu, flows %zu, Lua errors %llu, %.3f s, %.0f "
+               "packets/s",
+               read, static_cast<Count>(source.frames_skipped()), static_cast<Count>(c.accepted),
+               static_cast<Count>(c.modified), static_cast<Count>(c.dropped),
+               static_cast<Count>(sink.packets_generated()), held, flows,
+               static_cast<Count>(c.lua_errors), seconds,
+               seconds > 0 ? static_cast<double>(read) / seconds : 0.0);
+}
+
+} // namespace
+
+int run_offline(Runtime& run, PcapSource& source, PcapSink& sink) {
+    using Stopwatch = std::chrono::steady_clock;
+    const auto start = Stopwatch::now();
+    PcapSource::Packet packet;
+    auto next = PcapSource::Next::end;
+    while (!run.signals.quit()) {
+        do_requests(run);
+        next = source.next(packet);
+        if (next != PcapSource::Next::packet) break;
+        run_due(run, packet.stamp_ns);
+        run.clock.advance_to(packet.stamp_ns);
+        process(run, sink, packet.input);
+    }
+    finish_timers(run);
+    const std::size_t held = run.engine.held(), flows = run.engine.flows();
+    run.engine.release_held();
+
+    const bool written = sink.finish();
+    const std::chrono::duration<double> elapsed = Stopwatch::now() - start;
+    print_summary(run, source, sink, held, flows, elapsed.count());
+    if (next == PcapSource::Next::error) log::error("%s", source.error().c_str());
+    if (!written) log::error("%s", sink.error().c_str());
+    if (next == PcapSource::Next::error || !written) return exit_capture_error;
+    return run.engine.counters().lua_errors != 0 ? exit_lua_error : 0;
+}
+
+} // namespace nfqws2::app
+
+#endif

@@ -1,0 +1,242 @@
+#include "option_actions.hpp"
+
+#include "nfqws2/app/values.hpp"
+#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/base/text.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace nfqws2::app {
+namespace {
+
+std::uint64_t number(const OptionValue& value, std::uint64_t max, const std::string& error) {
+    const auto n = decimal(*value, max);
+    if (!n) throw BadValue(error + " : " + *value);
+    return *n;
+}
+
+void debug_to_file(const std::string& path) {
+    const std::string absolute = made_absolute(path);
+    if (!log::set_target_file(absolute))
+        throw BadValue("cannot create " + absolute + " (" + std::strerror(errno) + ")");
+}
+
+// Independent of a later --chdir. That the file cannot be opened is found out when it is tried,
+// because a capture error has its own exit code.
+std::string capture_path(const OptionValue& value) {
+    if (value->empty()) throw BadValue("needs the name of a capture file");
+    return *value == "-" ? "-" : absolute_path(*value).value_or(*value);
+}
+
+protocol::DisableSet disable_set(const OptionValue& value, const char* error) {
+    protocol::DisableSet result;
+    if (!value) {
+        result.disable_every();
+        return result;
+    }
+    std::string bad;
+    const auto set = protocol::parse_payload_set(*value, &bad);
+    if (!set) throw BadValue(std::string(error) + " : " + *value + " (unknown name '" + bad + "')");
+    result.set(*set);
+    return result;
+}
+
+} // namespace
+
+void ignore_option(ParseState&, const OptionValue&) {
+}
+
+void set_debug(ParseState& state, const OptionValue& value) {
+    bool on = true;
+    if (!value) {
+        log::set_target_console();
+    } else if (*value == "syslog") {
+        log::set_target_syslog();
+    } else if (value->starts_with('@')) {
+        debug_to_file(value->substr(1));
+    } else if (value->starts_with('0') || value->starts_with('1')) {
+        on = decimal(*value, UINT32_MAX).value_or(1) != 0;
+        on ? log::set_target_console() : log::set_target_none();
+    } else {
+        throw BadValue("invalid debug mode : " + *value + " (should be 0, 1, syslog or @file)");
+    }
+    state.config.engine.debug = on;
+}
+
+void set_dry_run(ParseState& state, const OptionValue&) {
+    state.config.dry_run = true;
+}
+
+void set_version(ParseState& state, const OptionValue&) {
+    state.exit_code = 0;
+}
+
+void set_help(ParseState& state, const OptionValue&) {
+    log::status_text(help_text());
+    state.exit_code = 0;
+}
+
+void set_intercept(ParseState& state, const OptionValue& value) {
+    state.config.intercept = parse_flag(value);
+}
+
+void set_fuzz(ParseState& state, const OptionValue& value) {
+    state.config.fuzz_packets =
+        static_cast<unsigned>(number(value, UINT32_MAX, "bad packet count"));
+    state.config.intercept = false;
+}
+
+void set_qnum(ParseState& state, const OptionValue& value) {
+    state.config.qnum =
+        static_cast<std::uint16_t>(number(value, UINT16_MAX, "bad qnum, should be 0..65535"));
+    state.config.engine.qnum = *state.config.qnum;
+}
+
+void set_bind_fix4(ParseState& state, const OptionValue&) {
+    state.config.bind_fix4 = true;
+}
+
+void set_bind_fix6(ParseState& state, const OptionValue&) {
+    state.config.bind_fix6 = true;
+}
+
+void set_fwmark(ParseState& state, const OptionValue& value) {
+    state.config.engine.desync_fwmark = parse_fwmark(*value);
+}
+
+void set_daemon(ParseState& state, const OptionValue&) {
+    state.config.daemon = true;
+    state.config.engine.daemon = true;
+}
+
+void change_dir(ParseState&, const OptionValue& value) {
+    const char* exe_dir = std::getenv("EXEDIR");
+    if (!value && exe_dir == nullptr) throw BadValue("chdir: directory unknown");
+    const std::string dir = value ? *value : exe_dir;
+    if (chdir(dir.c_str()) != 0)
+        throw BadValue("chdir: " + std::string(std::strerror(errno)) + " '" + dir + "'");
+}
+
+void set_pidfile(ParseState& state, const OptionValue& value) {
+    state.config.pidfile = made_absolute(*value);
+}
+
+void set_user(ParseState& state, const OptionValue& value) {
+    state.config.privileges = parse_user(*value, state.config.privileges);
+}
+
+void set_uid(ParseState& state, const OptionValue& value) {
+    state.config.privileges = parse_uid(*value, state.config.privileges);
+}
+
+void set_writable(ParseState& state, const OptionValue& value) {
+    state.config.writable = true;
+    state.config.writable_dir = value && !value->empty() ? made_absolute(*value) : "";
+}
+
+void set_ctrack_timeouts(ParseState& state, const OptionValue& value) {
+    state.config.engine.ctrack = parse_ctrack_timeouts(*value, state.config.engine.ctrack);
+}
+
+void set_ctrack_disable(ParseState& state, const OptionValue& value) {
+    state.config.engine.ctrack_disable = parse_flag(value);
+}
+
+void set_ctrack_max(ParseState& state, const OptionValue& value) {
+    state.config.engine.ctrack.max_tracks =
+        static_cast<std::size_t>(number(value, UINT32_MAX, "invalid ctrack-max value"));
+}
+
+void set_payload_disable(ParseState& state, const OptionValue& value) {
+    state.config.engine.payload_disable = disable_set(value, "Invalid payload filter");
+}
+
+void set_reasm_disable(ParseState& state, const OptionValue& value) {
+    state.config.engine.reasm_disable = disable_set(value, "Invalid l7 protocol list");
+}
+
+void set_server(ParseState& state, const OptionValue& value) {
+    state.config.engine.server = parse_flag(value);
+}
+
+void set_ipcache_lifetime(ParseState& state, const OptionValue& value) {
+    state.config.engine.ipcache_lifetime =
+        static_cast<std::uint32_t>(number(value, UINT32_MAX, "invalid ipcache-lifetime value"));
+}
+
+void set_ipcache_hostname(ParseState& state, const OptionValue& value) {
+    state.config.engine.ipcache_hostname = parse_flag(value);
+}
+
+void add_blob(ParseState& state, const OptionValue& value) {
+    auto& blobs = state.config.engine.blobs;
+    blobs.push_back(parse_blob(*value, blobs));
+    if (log::debug_enabled())
+        log::debug("blob '%s' : size=%zu", blobs.back().name.c_str(), blobs.back().data.size());
+}
+
+void add_lua_init(ParseState& state, const OptionValue& value) {
+    state.config.engine.lua_init.push_back(parse_lua_init(*value));
+}
+
+void set_lua_gc(ParseState& state, const OptionValue& value) {
+    state.config.engine.lua_gc_s =
+        static_cast<unsigned>(number(value, INT32_MAX, "lua-gc must be >=0"));
+}
+
+void set_pcap_in(ParseState& state, const OptionValue& value) {
+    state.config.pcap_in = capture_path(value);
+}
+
+void set_pcap_out(ParseState& state, const OptionValue& value) {
+    state.config.pcap_out = capture_path(value);
+}
+
+void set_pcap_local(ParseState& state, const OptionValue& value) {
+    state.config.pcap_local = parse_networks(*value);
+}
+
+void set_pcap_ifname(ParseState& state, const OptionValue& value) {
+    constexpr std::size_t max_name = 15; // IFNAMSIZ without the final zero
+    if (value->empty() || value->size() > max_name)
+        throw BadValue("interface name should have 1..15 characters : " + *value);
+    state.config.pcap_ifname = *value;
+}
+
+void set_seed(ParseState& state, const OptionValue& value) {
+    state.config.engine.seed = number(value, UINT64_MAX, "invalid seed, should be 0..2^64-1");
+    state.config.engine.seeded = true;
+}
+
+void set_trace(ParseState& state, const OptionValue& value) {
+    state.config.trace_file = *value == "-" ? "-" : made_absolute(*value);
+}
+
+void set_check(ParseState& state, const OptionValue& value) {
+    if (value && *value != "json")
+        throw BadValue("invalid value : " + *value + " (should be json)");
+    state.config.check = true;
+    state.config.check_json = value.has_value();
+}
+
+void add_explain(ParseState& state, const OptionValue& value) {
+    state.config.explain.push_back(*value);
+}
+
+void set_explain_json(ParseState& state, const OptionValue&) {
+    state.config.explain_json = true;
+}
+
+void set_hostlist_auto_debug(ParseState& state, const OptionValue& value) {
+    const std::string path = made_absolute(*value);
+    const FileDescriptor file(open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
+    if (!file) throw BadValue("cannot create " + path + " (" + std::strerror(errno) + ")");
+    state.config.auto_debug_file = path;
+}
+
+} // namespace nfqws2::app

@@ -1,0 +1,91 @@
+#include "nfqws2/app/option_parser.hpp"
+
+#include "nfqws2/base/text.hpp"
+
+#include <string_view>
+
+namespace nfqws2::app {
+
+OptionParser::OptionParser(const Arguments& arguments, std::span<const OptionName> table,
+                           bool stop_at_first_word)
+    : arguments_(arguments), table_(table), stop_at_first_word_(stop_at_first_word) {
+}
+
+OptionParser::Step OptionParser::next() {
+    while (next_ < arguments_.words.size()) {
+        const std::string& word = arguments_.words[next_].text;
+        if (word == "--") break;
+        const bool is_option = word.size() > 1 && word[0] == '-';
+        if (is_option) {
+            option_ = {0, next_++, std::nullopt};
+            return parse_word(word);
+        }
+        if (stop_at_first_word_) break;
+        next_++;
+    }
+    next_ = arguments_.words.size();
+    return Step::end;
+}
+
+OptionParser::Step OptionParser::parse_word(const std::string& word) {
+    const std::size_t dashes = word[1] == '-' ? 2 : 1;
+    const std::size_t equals = word.find('=', dashes);
+    const std::string name =
+        word.substr(dashes, equals == std::string::npos ? equals : equals - dashes);
+    const std::string prefix(dashes, '-');
+
+    std::vector<std::size_t> candidates;
+    auto found = find(name, candidates, false);
+    if (!found && candidates.empty()) found = find(name, candidates, true);
+    if (!found) {
+        if (candidates.empty())
+            return fail("unrecognized option '" + prefix + name + "'" + hint(name));
+        std::string text = "option '" + word + "' is ambiguous; possibilities:";
+        for (const std::size_t c : candidates)
+            text += " '" + prefix + table_[c].name + "'";
+        return fail(text);
+    }
+
+    const OptionName& option = table_[*found];
+    const std::string full_name = prefix + option.name;
+    option_.index = *found;
+    if (equals != std::string::npos) {
+        if (option.arg == Arg::none)
+            return fail("option '" + full_name + "' doesn't allow an argument");
+        option_.value = word.substr(equals + 1);
+    } else if (option.arg == Arg::required) {
+        if (next_ >= arguments_.words.size())
+            return fail("option '" + full_name + "' requires an argument");
+        option_.value = arguments_.words[next_++].text;
+    }
+    return Step::option;
+}
+
+// An exact name, else the only option of that kind that starts with it; else the candidates.
+std::optional<std::size_t> OptionParser::find(const std::string& name,
+                                              std::vector<std::size_t>& candidates,
+                                              bool extension) const {
+    if (name.empty()) return std::nullopt;
+    for (std::size_t i = 0; i < table_.size(); i++) {
+        if (name == table_[i].name) return i;
+        if (table_[i].extension == extension && std::string_view(table_[i].name).starts_with(name))
+            candidates.push_back(i);
+    }
+    if (candidates.size() == 1) return candidates.front();
+    return std::nullopt;
+}
+
+std::string OptionParser::hint(const std::string& name) const {
+    std::vector<std::string_view> known;
+    for (const OptionName& o : table_)
+        known.emplace_back(o.name);
+    const std::string_view best = nearest(name, known);
+    return best.empty() ? "" : "; did you mean '--" + std::string(best) + "'?";
+}
+
+OptionParser::Step OptionParser::fail(std::string text) {
+    error_ = std::move(text) + " (" + arguments_.where(option_.position) + ")";
+    return Step::error;
+}
+
+} // namespace nfqws2::app

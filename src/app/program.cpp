@@ -1,0 +1,191 @@
+// Theory of operation: what needs the privileges of the start comes first (configuration, lists,
+// pid file, capture files), then the drop, then the sandbox, then Lua. Whatever a script does, it
+// does it as the unprivileged user and under the system call filter. The parent of a daemon ends
+// only when Lua and the queue are ready.
+#include "nfqws2/app/program.hpp"
+
+#include "nfqws2/app/command_line.hpp"
+#include "nfqws2/app/daemon.hpp"
+#include "nfqws2/app/offline.hpp"
+#include "nfqws2/app/session.hpp"
+#include "nfqws2/app/startup.hpp"
+#include "nfqws2/app/version.hpp"
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/capture/raw_sender.hpp"
+#include "nfqws2/sandbox/privileges.hpp"
+#include "nfqws2/sandbox/seccomp.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <unistd.h>
+
+namespace nfqws2::app {
+namespace {
+
+// --fuzz: what scripts send goes nowhere.
+class NoSender final : public capture::PacketSender {
+  public:
+    bool send(const capture::OutputPacket&) override { return true; }
+};
+
+class Program {
+  public:
+    int run(int argc, const char* const* argv);
+
+  private:
+    using ExitCode = std::optional<int>; // nullopt: go on
+
+    ExitCode parse(int argc, const char* const* argv);
+    bool load_files();
+    bool give_up_privileges();
+    int verify_only();
+    int run_with_kernel();
+    int run_without_queue(Session& session);
+    int run_queue(Session& session, capture::RawSender& sender);
+    void announce_ready();
+
+    ProcessClock clock_;
+    profile::ListStore lists_{clock_};
+    ParseState state_{lists_};
+    Config& config_ = state_.config;
+    std::unique_ptr<Random> random_;
+    PidFile pid_file_;
+    OfflineFiles offline_;
+};
+
+int Program::run(int argc, const char* const* argv) {
+    if (const auto code = parse(argc, argv)) return *code;
+    if (config_.offline() && !config_.dry_run && !offline_.open_input(config_, clock_))
+        return exit_capture_error;
+    print_profiles(config_);
+    if (!load_files()) return 1;
+    if (config_.dry_run) return verify_only();
+    if (config_.engine.ctrack_disable)
+        log::status("conntrack disabled ! some functions will not work. make sure it's what you "
+                    "want.");
+
+    random_ =
+        config_.engine.seeded ? make_seeded_random(config_.engine.seed) : make_secure_random();
+    config_.engine.version = version_text();
+    if (config_.offline()) {
+        if (!offline_.open_output(config_, clock_, *random_)) return exit_capture_error;
+    } else if (!pid_file_.open(config_.pidfile)) {
+        return 1;
+    }
+    if (!give_up_privileges() || !test_files(config_, lists_)) return 1;
+    sandbox::forbid_system_calls();
+    return config_.offline() ? offline_.run(config_, clock_, lists_, *random_) : run_with_kernel();
+}
+
+Program::ExitCode Program::parse(int argc, const char* const* argv) {
+    keep_standard_descriptors();
+    Arguments arguments;
+    std::string error;
+    try {
+        arguments = collect_arguments(argc, argv);
+    } catch (const ConfigError& e) {
+        error = e.what();
+    }
+    offline_.keep_stdout_for_packets(arguments);
+    log::status("%s\n", version_text().c_str());
+    log::status_text("\n");
+    if (argc < 2) {
+        log::status_text(help_text());
+        return 1;
+    }
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
+    std::setvbuf(stderr, nullptr, _IOLBF, 0);
+    if (!error.empty()) {
+        log::error_text(error);
+        return 1;
+    }
+    set_exe_dir(argv[0]);
+    config_.privileges.drop = sandbox::can_change_identity();
+    if (const auto code = parse_options(arguments, state_)) return code;
+    try {
+        finish_config(state_);
+    } catch (const ConfigError& e) {
+        log::error_text(e.what());
+        return 1;
+    }
+    return std::nullopt;
+}
+
+bool Program::load_files() {
+    if (!make_writable(config_)) return false;
+    give_files_away(config_, lists_);
+    return test_files(config_, lists_) && lists_.load_all();
+}
+
+bool Program::give_up_privileges() {
+    const Privileges& p = config_.privileges;
+    if (p.drop && !sandbox::change_identity({p.uid, p.gids, p.by_user ? p.user : std::string()}))
+        return false;
+    const auto keep =
+        config_.offline() ? sandbox::KeptCapabilities::none : sandbox::KeptCapabilities::network;
+    if (!sandbox::drop_capabilities(keep)) return false;
+    log::status_text(sandbox::running_as());
+    return true;
+}
+
+int Program::verify_only() {
+    if (config_.privileges.drop && (!give_up_privileges() || !test_files(config_, lists_)))
+        return 1;
+    log::status("command line parameters verified");
+    return 0;
+}
+
+void Program::announce_ready() {
+    if (config_.daemon)
+        daemonise(pid_file_);
+    else
+        pid_file_.write(getpid());
+    notify_ready();
+}
+
+int Program::run_with_kernel() {
+    capture::RawSender raw({config_.bind_fix4, config_.bind_fix6});
+    if (!raw.open()) return 1;
+    NoSender nowhere;
+    capture::LiveNetworkInfo network;
+    if (!config_.intercept) announce_ready();
+
+    const bool fuzzing = config_.fuzz_packets != 0;
+    capture::PacketSender& sender = fuzzing ? static_cast<capture::PacketSender&>(nowhere) : raw;
+    Session session(config_, clock_, lists_, *random_, sender, network);
+    if (!session.init_lua()) return session.quit_requested() ? 0 : 1;
+    return config_.intercept ? run_queue(session, raw) : run_without_queue(session);
+}
+
+int Program::run_without_queue(Session& session) {
+    if (config_.fuzz_packets != 0) run_fuzz(session.runtime(), *random_, config_.fuzz_packets);
+    return run_timers_only(session.runtime());
+}
+
+int Program::run_queue(Session& session, capture::RawSender& sender) {
+    capture::NfQueue queue;
+    capture::NfQueue::Options options;
+    options.number = *config_.qnum;
+    if (!queue.open(options)) return 1;
+    sender.set_before_send([&queue] { queue.flush(); });
+    if (config_.uses_ssid)
+        log::error("Wi-Fi names are not known, profiles with --filter-ssid match nothing");
+    announce_ready();
+    const int code = run_live(session.runtime(), queue, options);
+    sender.set_before_send({});
+    return code;
+}
+
+} // namespace
+
+int run_program(int argc, const char* const* argv) {
+    try {
+        return Program().run(argc, argv);
+    } catch (const std::exception& e) {
+        log::error("nfqws2: %s", e.what());
+        return 1;
+    }
+}
+
+} // namespace nfqws2::app

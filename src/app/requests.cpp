@@ -1,0 +1,38 @@
+#include "nfqws2/app/loops.hpp"
+
+#include "nfqws2/base/log.hpp"
+
+namespace nfqws2::app {
+namespace {
+
+void print_line(const std::string& line) {
+    log::status_text(line);
+}
+
+void dump_connections(const Runtime& run) {
+    log::status_text("\nCONNTRACK DUMP\n");
+    run.engine.dump_conntrack(print_line);
+    log::status_text("\n");
+}
+
+void dump_pools(const Runtime& run) {
+    log::status_text("\nHOSTFAIL POOL DUMP\n");
+    run.auto_hosts.dump(print_line);
+    log::status_text("\nIPCACHE\n");
+    run.engine.dump_ip_cache(print_line);
+    log::status_text("\n");
+}
+
+} // namespace
+
+void do_requests(Runtime& run) {
+    run.engine.collect_garbage();
+    if (run.signals.take_hup()) {
+        log::status("HUP received ! Lists will be reloaded.");
+        run.lists.request_reload();
+    }
+    if (run.signals.take_usr1()) dump_connections(run);
+    if (run.signals.take_usr2()) dump_pools(run);
+}
+
+} // namespace nfqws2::app

@@ -1,0 +1,120 @@
+#include "parse_helper.hpp"
+
+namespace nfqws2::app {
+namespace {
+
+TEST(CommandLine, QueueNumberIsNeeded) {
+    EXPECT_EQ(Parsed({"--new"}).finish_error, "Need queue number (--qnum)");
+    EXPECT_EQ(Parsed({"--dry-run"}).finish_error, "Need queue number (--qnum)");
+    EXPECT_TRUE(Parsed({"--intercept=0"}).good());
+    EXPECT_TRUE(Parsed({"--pcap-in=-"}).good());
+    EXPECT_TRUE(Parsed({"-qnum", "5"}).good());
+}
+
+TEST(CommandLine, PosixlyCorrectEndsAtTheFirstWord) {
+    setenv("POSIXLY_CORRECT", "1", 1);
+    const Parsed parsed({"--qnum=1", "word", "--qnum=2", "--nothing"});
+    unsetenv("POSIXLY_CORRECT");
+    ASSERT_TRUE(parsed.good()) << parsed.err;
+    EXPECT_EQ(parsed.config().qnum, 1);
+}
+
+TEST(CommandLine, ParserErrorPrintsHelpOnStdout) {
+    const Parsed parsed({"--qnum=1", "--nothing"});
+    EXPECT_EQ(parsed.code, 1);
+    EXPECT_EQ(parsed.err, "nfqws2: unrecognized option '--nothing' (argument 2)\n");
+    EXPECT_EQ(parsed.out, help_text());
+}
+
+TEST(CommandLine, ParserErrorAfterDryRunPrintsNoHelp) {
+    const Parsed parsed({"--dry-run", "--qnum"});
+    EXPECT_EQ(parsed.code, 1);
+    EXPECT_EQ(parsed.err, "nfqws2: option '--qnum' requires an argument (argument 2)\n");
+    EXPECT_EQ(parsed.out, "");
+}
+
+TEST(CommandLine, VersionIgnoresWhatFollows) {
+    const Parsed parsed({"--version", "--nothing"});
+    EXPECT_EQ(parsed.code, 0);
+    EXPECT_EQ(parsed.err, "");
+    EXPECT_EQ(Parsed({"--qnum=99999", "--version"}).code, 1) << "options to its left act";
+}
+
+TEST(CommandLine, Help) {
+    const Parsed parsed({"--help"});
+    EXPECT_EQ(parsed.code, 0);
+    EXPECT_EQ(parsed.out, help_text());
+}
+
+TEST(CommandLine, ErrorsInAFileNameItsLine) {
+    const Parsed value("my.conf", {{"--qnum=1", 1}, {"--filter-tcp", 3}, {"80-", 3}});
+    EXPECT_EQ(value.code, 1);
+    EXPECT_EQ(value.err, "nfqws2: option '--filter-tcp' (my.conf:3): Invalid port filter : 80-\n");
+    const Parsed name("my.conf", {{"--hostlits=a", 9}});
+    EXPECT_EQ(name.err,
+              "x: unrecognized option '--hostlits'; did you mean '--hostlist'? (my.conf:9)\n");
+}
+
+TEST(CommandLine, DiagnosisThatIsNotThereIsRefused) {
+    for (const char* option : {"--trace=-", "--check", "--explain=tcp:1.2.3.4:80"})
+        EXPECT_TRUE(contains(Parsed({"--qnum=1", option}).finish_error, "is not available"))
+            << option;
+}
+
+TEST(CommandLine, SeedNeverReachesTheNetwork) {
+    EXPECT_EQ(Parsed({"--qnum=1", "--seed=1"}).finish_error,
+              "--seed needs --pcap-in or --intercept=0");
+    EXPECT_TRUE(Parsed({"--seed=1", "--pcap-in=-"}).good());
+    EXPECT_TRUE(Parsed({"--seed=1", "--intercept=0"}).good());
+}
+
+TEST(CommandLine, OptionsThatDoNotFitTogether) {
+    EXPECT_NE(Parsed({"--qnum=1", "--pcap-out=-"}).finish_error, "");
+    EXPECT_NE(Parsed({"--pcap-in=-", "--intercept=0"}).finish_error, "");
+    EXPECT_NE(Parsed({"--pcap-in=-", "--fuzz=5"}).finish_error, "");
+}
+
+TEST(CommandLine, AutoHostListNeedsClientMode) {
+    const TempDir dir;
+    const std::string list = "--hostlist-auto=" + (dir / "auto.txt");
+    EXPECT_TRUE(Parsed({"--qnum=1", list}).good());
+    EXPECT_EQ(Parsed({"--qnum=1", list, "--server"}).finish_error,
+              "autohostlists not supported in server mode");
+    EXPECT_TRUE(Parsed({"--qnum=1", "--server", "--template=t", list, "--new"}).good())
+        << "templates are not checked";
+}
+
+TEST(CommandLine, ProfileOptionsReachTheProfiles) {
+    const Parsed parsed({"--qnum=1", "--template=t1", "--filter-tcp=80", "--lua-desync=f", "--new",
+                         "--template=t2", "--import=t1", "--lua-desync=g", "--new", "--name=p1",
+                         "--import", "t2", "--lua-desync=h", "--new=p2", "--lua-desync=i"});
+    ASSERT_TRUE(parsed.good()) << parsed.err << parsed.finish_error;
+    const Config& c = parsed.config();
+    EXPECT_EQ(c.user_profiles, 2U);
+    EXPECT_EQ(c.templates, 2U);
+    ASSERT_EQ(c.profiles.size(), 2U);
+    EXPECT_EQ(c.profiles[0]->profile_name, "p1");
+    ASSERT_EQ(c.profiles[0]->instances.size(), 3U);
+    EXPECT_EQ(c.profiles[0]->instances[2].func, "h");
+    EXPECT_EQ(c.profiles[1]->profile_name, "p2");
+    ASSERT_EQ(c.profiles[1]->instances.size(), 1U);
+}
+
+TEST(CommandLine, OptionalValuesOfProfileOptions) {
+    const TempDir dir;
+    const Parsed parsed({"--qnum=1", "--hostlist-auto-retrans-reset=0", "--new",
+                         "--hostlist-auto-retrans-reset", "--cookie="});
+    ASSERT_TRUE(parsed.good()) << parsed.err;
+    ASSERT_EQ(parsed.config().profiles.size(), 2U);
+    EXPECT_FALSE(parsed.config().profiles[0]->auto_options.retrans_reset);
+    EXPECT_TRUE(parsed.config().profiles[1]->auto_options.retrans_reset);
+    EXPECT_EQ(parsed.config().profiles[1]->cookie, "");
+}
+
+TEST(CommandLine, SsidUseIsNoticed) {
+    EXPECT_FALSE(Parsed({"--qnum=1"}).config().uses_ssid);
+    EXPECT_TRUE(Parsed({"--qnum=1", "--new", "--filter-ssid=home"}).config().uses_ssid);
+}
+
+} // namespace
+} // namespace nfqws2::app
