@@ -1,0 +1,566 @@
+-- Orchestrators: functions that decide which of the instances after them run. Load after zapret-lib.lua.
+--
+-- An orchestrator takes the list of following instances (the plan) over from the engine with orchestrate(); from then on
+-- nothing of it runs unless an orchestrator runs it. desync.arg belongs to the instance executed last, so orchestrators
+-- read their own arguments before they run the plan.
+--
+-- State, open to user scripts:
+--   autostate[askey][hostkey] : host record: failure_counter, failure_time_last, nstrategy, ctstrategy, final
+--   track.lua_state.automate  : connection record, shared by all orchestrators: nocheck, failure, retrans
+
+--------------------------------------------------------------------------------
+-- Records
+--------------------------------------------------------------------------------
+
+-- The global function called `name`, or nil.
+local function global_function(name)
+	local f = _G[name]
+	return type(f) == "function" and f or nil
+end
+
+-- standard_hostkey: the key of the host record: host name, else target IP.
+-- Arguments: nld=N : last N labels of the name, reqhost : no IP fallback (nil).
+function standard_hostkey(desync)
+	local track, arg = desync.track, desync.arg
+	local name = track and track.hostname
+	if name then
+		local nld = tonumber(arg.nld)
+		if nld and nld > 0 and not track.hostname_is_ip then
+			return dissect_nld(name, nld) or name
+		end
+		return name
+	end
+	return not arg.reqhost and host_ip(desync) or nil
+end
+
+-- A table of host records is swept when it reaches this size.
+local HOST_RECORDS_MAX = 10000
+
+-- Number of host records by table. Weak: user scripts may replace autostate.
+local record_count = setmetatable({}, {__mode = "k"})
+
+local WITHOUT_KNOWLEDGE = {nstrategy = true, ctstrategy = true, final = true}
+
+-- True if the record holds nothing that a new one would not: first strategy, no failures, no fields of user scripts.
+local function is_blank(hrec)
+	if (hrec.nstrategy or 1) ~= 1 then
+		return false
+	end
+	for field in pairs(hrec) do
+		if not WITHOUT_KNOWLEDGE[field] then
+			return false
+		end
+	end
+	return true
+end
+
+-- Makes room: forgets blank records; if that is not enough, the half with the older failures.
+local function sweep_records(records)
+	local kept, sum = 0, 0
+	for key, hrec in pairs(records) do
+		if is_blank(hrec) then
+			records[key] = nil
+		else
+			kept = kept + 1
+			sum = sum + (hrec.failure_time_last or 0)
+		end
+	end
+	if kept > HOST_RECORDS_MAX / 2 then
+		local average = sum / kept
+		for key, hrec in pairs(records) do
+			if (hrec.failure_time_last or 0) <= average then
+				records[key] = nil
+				kept = kept - 1
+			end
+		end
+	end
+	record_count[records] = kept
+end
+
+-- automate_host_record: the record of the packet's host, created on demand; nil if the host has no key.
+-- Arguments: key=<name shared by several orchestrators> (instance name), hostkey=<function> (standard_hostkey).
+function automate_host_record(desync)
+	local arg = desync.arg
+	local make_key = standard_hostkey
+	if arg.hostkey then
+		make_key = global_function(arg.hostkey)
+		if not make_key then
+			error("automate: invalid hostkey function '" .. arg.hostkey .. "'")
+		end
+	end
+	local hostkey = make_key(desync)
+	if not hostkey then
+		DLOG("automate: host record key unavailable")
+		return nil
+	end
+	local askey = arg.key and #arg.key > 0 and arg.key or desync.func_instance
+	autostate = autostate or {}
+	local records = autostate[askey]
+	if not records then
+		records = {}
+		autostate[askey] = records
+	end
+	local hrec = records[hostkey]
+	if not hrec then
+		local count = record_count[records] or 0
+		if count >= HOST_RECORDS_MAX then
+			sweep_records(records)
+			count = record_count[records]
+		end
+		record_count[records] = count + 1
+		hrec = {}
+		records[hostkey] = hrec
+	end
+	if b_debug then
+		DLOG("automate: host record key 'autostate." .. askey .. "." .. hostkey .. "'")
+	end
+	return hrec
+end
+
+-- automate_conn_record: the record of the connection, created on demand; nil without conntrack.
+function automate_conn_record(desync)
+	local track = desync.track
+	if not track then
+		DLOG("automate: no connection record without conntrack")
+		return nil
+	end
+	local crec = track.lua_state.automate
+	if not crec then
+		crec = {}
+		track.lua_state.automate = crec
+	end
+	return crec
+end
+
+--------------------------------------------------------------------------------
+-- Failure counting
+--------------------------------------------------------------------------------
+
+-- automate_failure_counter: count a failure of the host, one per connection at most (crec may be nil: always).
+-- fails   : how many make it final,
+-- maxtime : seconds after which older failures are forgotten.
+-- Returns true, and starts anew, if this failure is the last one allowed.
+function automate_failure_counter(hrec, crec, fails, maxtime)
+	if crec then
+		if crec.failure then
+			DLOG("automate: duplicate failure in the same connection is not counted")
+			return false
+		end
+		crec.failure = true
+	end
+	local now = os.time()
+	local last = hrec.failure_time_last or now
+	local count = hrec.failure_counter
+	if not count or now > last + maxtime then
+		count = 0
+	end
+	count = count + 1
+	hrec.failure_time_last = now
+	hrec.failure_counter = count
+	if b_debug then
+		DLOG("automate: failure counter " .. count .. "/" .. tostring(fails))
+	end
+	if fails and count >= fails then
+		hrec.failure_counter = nil
+		return true
+	end
+	return false
+end
+
+-- automate_failure_counter_reset: forget the failures of the host.
+function automate_failure_counter_reset(hrec)
+	if hrec.failure_counter then
+		DLOG("automate: failure counter reset")
+		hrec.failure_counter = nil
+	end
+end
+
+local function detector(desync, kind, default)
+	local name = desync.arg[kind .. "_detector"]
+	if not name then
+		return default
+	end
+	return global_function(name) or error("automate: invalid " .. kind .. " detector function '" .. name .. "'")
+end
+
+-- automate_failure_check: let the detectors look at the packet. A connection gives one result, success has priority.
+-- Arguments: success_detector=<function> and failure_detector=<function> : f(desync, crec) -> bool (standard ones),
+--            fails=N (3) and time=<seconds> (60) for automate_failure_counter.
+-- Returns true if the failures of the host reached the limit with this packet.
+function automate_failure_check(desync, hrec, crec)
+	if crec.nocheck then
+		return false
+	end
+	local success_detector = detector(desync, "success", standard_success_detector)
+	local failure_detector = detector(desync, "failure", standard_failure_detector)
+	if success_detector(desync, crec) then
+		DLOG("automate: success detected")
+		crec.nocheck = true
+		automate_failure_counter_reset(hrec)
+		return false
+	end
+	if failure_detector(desync, crec) then
+		DLOG("automate: failure detected")
+		crec.nocheck = true
+		local arg = desync.arg
+		return automate_failure_counter(hrec, crec, tonumber(arg.fails) or 3, tonumber(arg.time) or 60)
+	end
+	return false
+end
+
+--------------------------------------------------------------------------------
+-- Standard detectors
+--------------------------------------------------------------------------------
+
+-- is_dpi_redirect: true if an HTTP redirect leads to another second level domain than that of `hostname`.
+-- Relative locations are never a DPI's.
+function is_dpi_redirect(hostname, location)
+	local url = dissect_url(location)
+	local target = url and url.domain and dissect_nld(url.domain, 2)
+	return target ~= nil and target ~= dissect_nld(hostname, 2)
+end
+
+-- standard_detector_defaults: the arguments of the standard detectors with defaults filled in.
+--   inseq=<rseq> (4096)    : incoming: success beyond, a RST up to there is a failure
+--   maxseq=<rseq> (32768)  : outgoing: success beyond, retransmissions up to there are counted
+--   retrans=N (3)          : that many retransmissions are a failure
+--   udp_in=N (1), udp_out=N (4) : more incoming packets than udp_in are a success,
+--                                 udp_out outgoing ones without that success are a failure
+--   no_rst, no_http_redirect    : do not take a RST, a redirect for a failure
+--   reset                       : answer the failing retransmission with a RST, so that the client gives up at once
+function standard_detector_defaults(arg)
+	return {
+		inseq = tonumber(arg.inseq) or 4096,
+		retrans = tonumber(arg.retrans) or 3,
+		maxseq = tonumber(arg.maxseq) or 32768,
+		udp_in = tonumber(arg.udp_in) or 1,
+		udp_out = tonumber(arg.udp_out) or 4,
+		no_http_redirect = arg.no_http_redirect,
+		no_rst = arg.no_rst,
+		reset = arg.reset
+	}
+end
+
+-- Sends a RST in the peer's name to the sender of the current packet.
+local function reset_sender(desync)
+	local peer = desync.track and desync.track.pos.reverse or {}
+	local dis = deepcopy(desync.dis)
+	dis_reverse(dis)
+	dis.payload = ""
+	dis.tcp.options = {}
+	dis.tcp.th_flags = TH_RST
+	dis.tcp.th_win = peer.tcp and peer.tcp.winsize or 64
+	if dis.ip6 then
+		dis.ip6.ip6_flow = peer.ip6_flow or 0x60000000
+	end
+	DLOG("standard_failure_detector: sending RST to the retransmitter")
+	rawsend_dissect(dis, {ifout = desync.ifin})
+end
+
+-- standard_failure_detector: retransmissions, an early RST, a redirect to a foreign domain, UDP without answer.
+-- Arguments: standard_detector_defaults. Returns true on failure.
+function standard_failure_detector(desync, crec)
+	local limits = standard_detector_defaults(desync.arg)
+	local dis, track = desync.dis, desync.track
+	if dis.tcp then
+		local seq = pos_get(desync, "s")
+		if desync.outgoing then
+			local count = crec.retrans or 0
+			if #dis.payload > 0 and seq <= limits.maxseq and limits.maxseq > 0 and count < limits.retrans
+				and is_retransmission(desync)
+			then
+				crec.retrans = count + 1
+				if b_debug then
+					DLOG("standard_failure_detector: retransmission " .. crec.retrans .. "/" .. limits.retrans)
+				end
+				if crec.retrans >= limits.retrans then
+					if limits.reset then
+						reset_sender(desync)
+					end
+					return true
+				end
+			end
+		elseif not limits.no_rst and limits.inseq > 0 and seq >= 1 and bitand(dis.tcp.th_flags, TH_RST) ~= 0 then
+			if b_debug then
+				DLOG("standard_failure_detector: incoming RST s" .. seq .. ", limit s" .. limits.inseq)
+			end
+			return seq <= limits.inseq
+		elseif not limits.no_http_redirect and desync.l7payload == "http_reply" and track and track.hostname then
+			local reply = http_dissect_reply(dis.payload)
+			if reply and (reply.code == 302 or reply.code == 307) then
+				local idx = array_field_search(reply.headers, "header_low", "location")
+				local location = idx and reply.headers[idx].value
+				if location and is_dpi_redirect(track.hostname, location) then
+					DLOG("standard_failure_detector: redirect from '" .. track.hostname .. "' to '" .. location .. "'")
+					return true
+				end
+			end
+		end
+	elseif dis.udp and desync.outgoing and limits.udp_out > 0 then
+		return pos_get(desync, "n") >= limits.udp_out and pos_get(desync, "n", true) <= limits.udp_in
+	end
+	return false
+end
+
+-- standard_success_detector: enough data went through.
+-- Arguments: standard_detector_defaults. Returns true on success.
+function standard_success_detector(desync, crec)
+	local limits = standard_detector_defaults(desync.arg)
+	if desync.dis.tcp then
+		local limit = desync.outgoing and limits.maxseq or limits.inseq
+		return limit > 0 and pos_get(desync, "s") > limit
+	elseif desync.dis.udp and not desync.outgoing then
+		return limits.udp_out > 0 and pos_get(desync, "n") > limits.udp_in
+	end
+	return false
+end
+
+--------------------------------------------------------------------------------
+-- circular
+--------------------------------------------------------------------------------
+
+-- Looks through the plan for `strategy` numbers and the final one; stores them in the host record.
+local function count_strategies(desync, hrec)
+	local seen, count, final = {}, 0
+	for _, instance in ipairs(desync.plan) do
+		local arg = instance.arg
+		if arg.strategy then
+			local n = tonumber(arg.strategy)
+			if not n or n < 1 then
+				error("circular: strategy number must be a number from 1, got '" .. arg.strategy .. "'")
+			end
+			if not seen[n] then
+				seen[n] = true
+				count = count + 1
+			end
+			if arg.final then
+				final = n
+			end
+		end
+	end
+	if count == 0 then
+		error("circular: add strategy=N arguments to the following instances. N begins with 1")
+	end
+	for n = 1, count do
+		if not seen[n] then
+			error("circular: strategies must be numbered from 1 without gaps, " .. n .. " is missing")
+		end
+	end
+	hrec.ctstrategy = count
+	hrec.final = final or hrec.final
+end
+
+-- circular: change over to the next strategy when the present one fails for a host.
+-- Arguments: those of automate_host_record, standard_hostkey, automate_failure_check and the detectors.
+-- Following instances carry strategy=N (1..n without gaps) and optionally `final`: no change from there on. Instances
+-- without `strategy` never run. Needs conntrack: without it, or without a host record, nothing runs.
+-- Verdict: that of the instances of the present strategy.
+function circular(ctx, desync)
+	orchestrate(ctx, desync)
+	if not desync.track then
+		DLOG_ERR("circular: conntrack is required")
+		return VERDICT_PASS
+	end
+	local hrec = automate_host_record(desync)
+	if not hrec then
+		DLOG("circular: no host record, nothing to run")
+		return VERDICT_PASS
+	end
+	if not hrec.ctstrategy then
+		count_strategies(desync, hrec)
+	end
+	hrec.nstrategy = hrec.nstrategy or 1
+	if hrec.final ~= hrec.nstrategy and automate_failure_check(desync, hrec, automate_conn_record(desync)) then
+		hrec.nstrategy = hrec.nstrategy % hrec.ctstrategy + 1
+		DLOG("circular: changing to strategy " .. hrec.nstrategy)
+	end
+	local current = hrec.nstrategy
+	local verdict = VERDICT_PASS
+	local instance = plan_instance_pop(desync)
+	while instance do
+		if tonumber(instance.arg.strategy) == current then
+			verdict = plan_instance_execute(desync, verdict, instance)
+		end
+		instance = plan_instance_pop(desync)
+	end
+	return verdict
+end
+
+--------------------------------------------------------------------------------
+-- Conditions: f(desync) -> bool, used as `iff` of orchestrators and `cond` of instances
+--------------------------------------------------------------------------------
+
+-- cond_true, cond_false: constants.
+function cond_true(desync)
+	return true
+end
+
+function cond_false(desync)
+	return false
+end
+
+-- cond_random: true with a probability. Arguments: percent=N (50).
+function cond_random(desync)
+	return math.random(0, 99) < (tonumber(desync.arg.percent) or 50)
+end
+
+-- cond_payload_str: true if the packet's own payload contains a text. Arguments: pattern=<text>, required.
+function cond_payload_str(desync)
+	local text = desync.arg.pattern
+	if not text then
+		error("cond_payload_str: missing 'pattern'")
+	end
+	return desync.dis.payload:find(text, 1, true) ~= nil
+end
+
+-- cond_tcp_has_ts: true for TCP with a timestamp option.
+function cond_tcp_has_ts(desync)
+	local tcp = desync.dis.tcp
+	return tcp ~= nil and find_tcp_option(tcp.options, TCP_KIND_TS) ~= nil
+end
+
+-- cond_lua: the result of a piece of Lua, which finds the desync table in the global `desync`.
+-- Arguments: cond_code=<Lua source>, required; compiled once per instance.
+function cond_lua(desync)
+	local code = desync.arg.cond_code
+	if not code then
+		error("cond_lua: missing 'cond_code'")
+	end
+	local name = desync.func_instance .. "_cond_cond_code"
+	if not _G[name] then
+		local compiled, syntax_error = load(code, name, "t")
+		if not compiled then
+			error(syntax_error, 0)
+		end
+		_G[name] = compiled
+	end
+	local outer = _G.desync
+	_G.desync = desync
+	local ok, result = pcall(_G[name])
+	_G.desync = outer
+	if not ok then
+		error(result, 0)
+	end
+	return result
+end
+
+--------------------------------------------------------------------------------
+-- Orchestrators with conditions
+--------------------------------------------------------------------------------
+
+-- require_iff: raise an error in the name of orchestrator `name` unless argument iff is a global function.
+function require_iff(desync, name)
+	local iff = desync.arg.iff
+	if not iff then
+		error(name .. ": missing 'iff' function")
+	end
+	if not global_function(iff) then
+		error(name .. ": invalid 'iff' function '" .. iff .. "'")
+	end
+end
+
+-- condition: run the following instances if a condition holds.
+-- Arguments: iff=<condition>, neg : invert it, instances=N : without it only the first N are left out (all).
+-- Verdict: that of the instances run.
+function condition(ctx, desync)
+	require_iff(desync, "condition")
+	orchestrate(ctx, desync)
+	local arg = desync.arg
+	if logical_xor(_G[arg.iff](desync), arg.neg) then
+		DLOG("condition: true")
+	else
+		DLOG("condition: false")
+		plan_clear(desync, tonumber(arg.instances))
+	end
+	return replay_execution_plan(desync)
+end
+
+-- per_instance_condition: ask each following instance for its own condition.
+-- Arguments: instances=N : ask only the first N, run the rest anyway (all).
+-- Asked instances carry cond=<condition> and optionally cond_neg; those without cond do not run.
+-- Verdict: that of the instances run.
+function per_instance_condition(ctx, desync)
+	orchestrate(ctx, desync)
+	local ask = tonumber(desync.arg.instances) or #desync.plan
+	local verdict = VERDICT_PASS
+	while ask > 0 and #desync.plan > 0 do
+		ask = ask - 1
+		local instance = plan_instance_pop(desync)
+		local cond = instance.arg.cond
+		if cond then
+			local holds = global_function(cond)
+			if not holds then
+				error("per_instance_condition: invalid 'cond' function '" .. cond .. "'")
+			end
+			apply_execution_plan(desync, instance)
+			if logical_xor(holds(desync), instance.arg.cond_neg) then
+				verdict = plan_instance_execute_preapplied(desync, verdict, instance)
+			elseif b_debug then
+				DLOG("per_instance_condition: '" .. instance.func_instance .. "' condition is false")
+			end
+		elseif b_debug then
+			DLOG("per_instance_condition: '" .. instance.func_instance .. "' has no 'cond', not run")
+		end
+	end
+	return verdict_aggregate(verdict, replay_execution_plan(desync))
+end
+
+-- stopif: stop if a condition holds. It runs nothing itself, so it is of use only below another orchestrator.
+-- Arguments: iff=<condition>, neg : invert it.
+-- Verdict: PASS.
+function stopif(ctx, desync)
+	require_iff(desync, "stopif")
+	orchestrate(ctx, desync)
+	local arg = desync.arg
+	if logical_xor(_G[arg.iff](desync), arg.neg) then
+		DLOG("stopif: stopping")
+		plan_clear(desync)
+	end
+end
+
+-- repeater: run the first following instances several times.
+-- Arguments: repeats=N, required, instances=N : how many to repeat (1),
+--            iff=<condition asked before each round> (cond_true), neg : invert it,
+--            stop : leave the instances after them to the caller, clear : discard those.
+-- Verdict: that of all runs.
+function repeater(ctx, desync)
+	local arg = desync.arg
+	local repeats = tonumber(arg.repeats)
+	if not repeats then
+		error("repeater: missing 'repeats'")
+	end
+	local iff = arg.iff or "cond_true"
+	if not global_function(iff) then
+		error("repeater: invalid 'iff' function '" .. iff .. "'")
+	end
+	orchestrate(ctx, desync)
+	if #desync.plan == 0 then
+		return VERDICT_PASS
+	end
+	local instances = math.min(tonumber(arg.instances) or 1, #desync.plan)
+	local original = deepcopy(desync.plan)
+	local verdict = VERDICT_PASS
+	for round = 1, repeats do
+		if not logical_xor(_G[iff](desync), arg.neg) then
+			DLOG("repeater: condition ends the rounds")
+			break
+		end
+		if b_debug then
+			DLOG("repeater: round " .. round .. "/" .. repeats)
+		end
+		local rest = #desync.plan - instances
+		-- a nested orchestrator may take more than one
+		while #desync.plan > rest do
+			verdict = plan_instance_execute(desync, verdict, plan_instance_pop(desync))
+		end
+		desync.plan = deepcopy(original)
+	end
+	plan_clear(desync, instances)
+	if arg.clear then
+		plan_clear(desync)
+	end
+	if arg.clear or arg.stop then
+		return verdict
+	end
+	return verdict_aggregate(verdict, replay_execution_plan(desync))
+end
