@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Replays the golden captures through the program's offline mode and compares byte by byte.
+
+usage: run.py PROGRAM LUA_DIR [-v] [NAME_PART ...]
+
+Each scenario is a folder of tests/data/golden (see the README there). Its `in.pcap` goes in through
+--pcap-in, what comes out of --pcap-out must equal `out.pcap` in number, order, direction, cause
+(the input whose processing emitted it) and bytes, outside of the ranges that meta.json calls random.
+Random ranges must still be plausible: valid checksums unless the scenario asks for bad ones.
+
+Scenarios listed in waiting.txt are expected to fail; one that passes must leave the list.
+Last line: "N passed, N failed, N skipped".
+"""
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.join(HERE, "..", "data", "golden")
+LOCAL = "192.0.2.10,2001:db8:1::10"
+LOCAL_RAW = (bytes([192, 0, 2, 10]), bytes.fromhex("20010db8000100000000000000000010"))
+EPOCH = 1700000000
+# A raw send that fails by MTU cannot happen offline; tests/e2e plays these on real sockets.
+LIVE_ONLY = {"240-multisplit-sendfail6": "needs a route MTU"}
+
+
+def read_pcap(path):
+    """List of (second, bytes) of a classic little-endian pcap."""
+    with open(path, "rb") as f:
+        data = f.read()
+    if len(data) < 24:
+        return []
+    packets, at = [], 24
+    while at + 16 <= len(data):
+        second, _, captured, _ = struct.unpack_from("<IIII", data, at)
+        packets.append((second, data[at + 16:at + 16 + captured]))
+        at += 16 + captured
+    return packets
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def ip_parts(packet):
+    """(version, protocol, header length, src, dst, is fragment)"""
+    if packet[0] >> 4 == 4:
+        off = struct.unpack_from(">H", packet, 6)[0]
+        return 4, packet[9], (packet[0] & 15) * 4, packet[12:16], packet[16:20], bool(off & 0x3FFF)
+    proto, at, fragment = packet[6], 40, False
+    while proto in (0, 43, 44, 51, 60, 135) and at + 8 <= len(packet):
+        fragment = fragment or proto == 44
+        size = 8 if proto == 44 else (packet[at + 1] + 2) * 4 if proto == 51 else \
+            (packet[at + 1] + 1) * 8
+        proto, at = packet[at], at + size
+    return 6, proto, at, packet[8:24], packet[24:40], fragment
+
+
+def direction(packet):
+    return "in" if ip_parts(packet)[4] in LOCAL_RAW else "out"
+
+
+def l4_checksum_ok(packet):
+    version, proto, at, src, dst, fragment = ip_parts(packet)
+    if fragment or proto not in (6, 17):
+        return True
+    body = packet[at:]
+    if proto == 17 and body[6:8] == b"\0\0" and version == 4:
+        return True
+    pseudo = src + dst + (struct.pack(">BBH", 0, proto, len(body)) if version == 4
+                          else struct.pack(">IHBB", len(body), 0, 0, proto))
+    return checksum(pseudo + body) == 0xFFFF
+
+
+def random_problems(packet, args):
+    """Why the random parts of a packet are not plausible."""
+    version, _, header, _, _, _ = ip_parts(packet)
+    if version == 4 and checksum(packet[:header]) != 0xFFFF:
+        return "wrong IPv4 header checksum"
+    if "badsum" not in args and not l4_checksum_ok(packet):
+        return "wrong L4 checksum"
+    return None
+
+
+def masked(data, ranges):
+    out = bytearray(data)
+    for offset, length in ranges:
+        for i in range(offset, min(offset + length, len(out))):
+            out[i] = 0
+    return bytes(out)
+
+
+def compare_packets(meta, args, want, got):
+    if len(want) != len(got):
+        return "%d packets expected, %d came out" % (len(want), len(got))
+    for i, ((_, w), (stamp, g), info) in enumerate(zip(want, got, meta["output"])):
+        ranges = [(r["offset"], r["length"]) for r in meta["random"] if r["out_index"] == i]
+        if len(w) != len(g):
+            return "packet %d: length %d expected, %d came out" % (i, len(w), len(g))
+        if masked(w, ranges) != masked(g, ranges):
+            at = next(k for k in range(len(w)) if masked(w, ranges)[k] != masked(g, ranges)[k])
+            return "packet %d differs at byte %d:\n  want %s\n  got  %s" % (i, at, w.hex(), g.hex())
+        if info["direction"] != direction(g):
+            return "packet %d: direction %s expected" % (i, info["direction"])
+        if stamp - EPOCH != info["after_input"]:
+            return "packet %d: after input %d expected, came after %d" % (
+                i, info["after_input"], stamp - EPOCH)
+        if ranges:
+            problem = random_problems(g, args)
+            if problem:
+                return "packet %d: %s" % (i, problem)
+    return None
+
+
+def compare_files(meta, folder, writable):
+    for entry in meta.get("files", []):
+        path = os.path.join(writable, entry["name"])
+        if not os.path.exists(path):
+            return "file %s was not written" % entry["name"]
+        with open(os.path.join(folder, entry["name"]), "rb") as f:
+            want = f.read()
+        with open(path, "rb") as f:
+            got = f.read()
+        ranges = [(r["offset"], r["length"]) for r in entry.get("ignore", [])]
+        if masked(want, ranges) != masked(got, ranges):
+            return "file %s differs" % entry["name"]
+    return None
+
+
+def run_scenario(program, lua_dir, folder):
+    with open(os.path.join(folder, "meta.json")) as f:
+        meta = json.load(f)
+    with open(os.path.join(folder, "args")) as f:
+        args = f.read().splitlines()
+    with tempfile.TemporaryDirectory() as work:
+        os.chmod(work, 0o755)
+        writable = os.path.join(work, "writable")
+        os.mkdir(writable)
+        # The program drops its privileges, so every user must be able to write there.
+        os.chmod(writable, 0o777)
+        out = os.path.join(work, "out.pcap")
+        command = [program, "--pcap-in=" + os.path.join(folder, "in.pcap"), "--pcap-out=" + out,
+                   "--pcap-local=" + LOCAL]
+        command += [a.replace("@WRITABLE@", writable) for a in args]
+        result = subprocess.run(command, cwd=lua_dir, capture_output=True, timeout=120,
+                                errors="replace", text=True)
+        if result.returncode not in (0, 3):
+            return "exit code %d: %s" % (result.returncode, result.stderr.strip()[-600:])
+        want = read_pcap(os.path.join(folder, "out.pcap"))
+        problem = compare_packets(meta, " ".join(args), want, read_pcap(out)) or \
+            compare_files(meta, folder, writable)
+        if problem and result.stderr:
+            problem += "\n  stderr: " + result.stderr.strip()[-400:].replace("\n", "\n          ")
+        return problem
+
+
+def waiting_list():
+    path = os.path.join(HERE, "waiting.txt")
+    if not os.path.exists(path):
+        return {}
+    with open(path) as f:
+        lines = [line.strip().partition(" ") for line in f if line.strip() and line[0] != "#"]
+    return {name: reason.strip() for name, _, reason in lines}
+
+
+def main():
+    args = sys.argv[1:]
+    verbose = "-v" in args
+    args = [a for a in args if a != "-v"]
+    program, lua_dir, wanted = os.path.abspath(args[0]), os.path.abspath(args[1]), args[2:]
+    waiting = waiting_list()
+    passed, failed, skipped = 0, 0, 0
+    for name in sorted(os.listdir(DATA)):
+        folder = os.path.join(DATA, name)
+        if not os.path.isdir(folder) or (wanted and not any(w in name for w in wanted)):
+            continue
+        if name in LIVE_ONLY:
+            print("live only: %s (%s)" % (name, LIVE_ONLY[name]))
+            continue
+        try:
+            problem = run_scenario(program, lua_dir, folder)
+        except subprocess.TimeoutExpired:
+            problem = "timed out"
+        if name in waiting:
+            if problem:
+                print("waiting: %s: %s" % (name, waiting[name]))
+                skipped += 1
+                continue
+            problem = "passes now: take it off waiting.txt"
+        if problem:
+            failed += 1
+            print("FAILED %s: %s" % (name, problem))
+        else:
+            passed += 1
+            if verbose:
+                print("ok %s" % name)
+    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
