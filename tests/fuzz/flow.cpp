@@ -1,0 +1,152 @@
+// A stream of steps from the input: packets of a few flows, time, releases, limits. Each step takes
+// a fixed number of bytes. The table's promises are checked after each.
+#include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/flow/range.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+using namespace nfqws2;
+using namespace nfqws2::flow;
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+class Observer final : public TrackObserver {
+  public:
+    void on_track_end(Track& track) override { release(track); }
+    void on_held_timeout(Track& track) override { release(track); }
+
+    ConnectionTable* table = nullptr;
+
+  private:
+    void release(Track& track) {
+        require(track.number() != 0);
+        if (TrackExtension* extension = track.extension()) {
+            extension->held.clear();
+            extension->reassembly.reset();
+            table->held_changed(track);
+        }
+    }
+};
+
+struct Reader {
+    Bytes rest;
+    std::uint8_t u8() {
+        if (rest.empty()) return 0;
+        const std::uint8_t v = rest[0];
+        rest = rest.subspan(1);
+        return v;
+    }
+    std::uint32_t u32() {
+        std::uint32_t v = 0;
+        for (int i = 0; i < 4; i++)
+            v = v << 8 | u8();
+        return v;
+    }
+};
+
+// A packet whose tuple comes from one byte and whose header and payload come from the input.
+struct Packet {
+    std::array<std::uint8_t, 20 + 60 + 256> bytes{};
+    std::size_t size = 0;
+
+    explicit Packet(Reader& in) {
+        const std::uint8_t who = in.u8(), shape = in.u8();
+        const bool tcp = (who & 1) != 0, back = (who & 2) != 0;
+        bytes[0] = 0x45;
+        bytes[9] = tcp ? packet::proto::tcp : packet::proto::udp;
+        bytes[back ? 19 : 15] = static_cast<std::uint8_t>(who >> 2);
+        bytes[back ? 23 : 21] = 7;
+        const std::size_t header = tcp ? 20 + (shape >> 4) % 11 * 4U : 8;
+        if (tcp) {
+            store_be32(&bytes[24], in.u32());
+            store_be32(&bytes[28], in.u32());
+            bytes[32] = static_cast<std::uint8_t>(header / 4 << 4);
+            bytes[33] = in.u8();
+            bytes[34] = in.u8();
+            for (std::size_t i = 20; i < header; i++)
+                bytes[20 + i] = in.u8();
+        }
+        const std::size_t payload = shape % 16 * 17U;
+        size = 20 + header + payload;
+        store_be16(&bytes[2], static_cast<std::uint16_t>(size));
+        if (!tcp) store_be16(&bytes[24], static_cast<std::uint16_t>(8 + payload));
+        if ((shape & 15) == 15) size = 20 + header / 2; // cut off
+    }
+    Bytes raw() const { return Bytes(bytes).first(size); }
+};
+
+void hold(ConnectionTable& table, Track& track, Bytes data) {
+    TrackExtension& extension = track.need_extension();
+    if (extension.held.size() >= max_held_packets || !table.may_hold(data.size())) return;
+    HeldPacket piece;
+    piece.data.assign(data.begin(), data.end());
+    piece.positions = track.positions();
+    extension.held.push_back(std::move(piece));
+    table.held_changed(track);
+}
+
+void reassemble(Track& track, const packet::Dissect& d, std::uint8_t how) {
+    TrackExtension& extension = track.need_extension();
+    const std::uint32_t seq = track.is_tcp() ? d.tcp_seq() : 0;
+    if (!extension.reassembly)
+        extension.reassembly = std::make_unique<Reassembly>(
+            track.is_tcp() ? Reassembly::Kind::tls_client_hello : Reassembly::Kind::quic_initial,
+            std::size_t{how} * 80, seq);
+    Reassembly& r = *extension.reassembly;
+    const bool fed = track.is_tcp() ? r.feed(seq, d.payload) : r.append(d.payload);
+    require(r.present() <= r.target() && r.target() <= max_message);
+    require(r.data().size() == r.present());
+    if (!fed || r.complete()) extension.reassembly.reset();
+}
+
+void use(Track& track, std::uint8_t how) {
+    track.cut_instance(how % 3, how % 20, how & 1, how & 2);
+    track.set_hostname(std::string(how, 'h'), how & 1, how & 2);
+    const Positions p = track.positions();
+    require(p.client.pdcounter <= p.client.pcounter && p.server.pdcounter <= p.server.pcounter);
+    const Range range{{"ndbspax"[how % 7], how}, {"ndbspax"[how / 7 % 7], how}, (how & 4) != 0};
+    if (in_range(range, &p.client)) require(!beyond_range(range, &p.client));
+    require(track.hostname().size() == how);
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    Reader in{{data, size}};
+    VirtualClock clock(1'700'000'000'000'000'000);
+    const std::size_t limit = in.u8() % 24;
+    ConnectionTable table({5, 20, 5, 8, limit, 4096, 1500}, clock);
+    Observer observer;
+    observer.table = &table;
+    table.set_observer(&observer);
+    while (!in.rest.empty()) {
+        const std::uint8_t step = in.u8();
+        if ((step & 7) == 0)
+            clock.advance_to(clock.boot_ns() + std::int64_t{in.u8()} * in.u8() * 10'000'000);
+        table.purge();
+        const Packet packet(in);
+        const packet::Dissect d = packet::dissect(
+            packet.raw(), step & 8 ? packet::Completeness::partial : packet::Completeness::strict);
+        const auto before = table.find(d);
+        const ConnectionTable::Pin pin(table, step & 16 ? before.track : nullptr);
+        const auto found = table.feed(d);
+        require(limit == 0 || table.size() <= limit);
+        if (!found) continue;
+        const auto after = table.find(d);
+        require(after.track == found.track && after.reverse == found.reverse);
+        use(*found.track, in.u8());
+        if (step & 32) hold(table, *found.track, d.packet);
+        if (step & 64) reassemble(*found.track, d, in.u8());
+        require((table.held_packets() == 0) == (table.held_bytes() == 0));
+        require(table.held_bytes() <= 4096);
+    }
+    table.clear();
+    require(table.size() == 0 && table.held_packets() == 0);
+    return 0;
+}

@@ -1,0 +1,346 @@
+"""A small network of namespaces: client - box - server, with real tools in it.
+
+    client 10.77.1.2 / fd77:1::2 --- box (router, may filter) --- server 10.77.2.2 / fd77:2::2
+
+Everything a Lab makes (namespaces, processes, folder) is removed by close(), which also runs at
+interpreter exit. The traffic never leaves the namespaces.
+"""
+import atexit
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+
+CLIENT4, CLIENT6 = "10.77.1.2", "fd77:1::2"
+SERVER4, SERVER6 = "10.77.2.2", "fd77:2::2"
+CLIENT = {4: CLIENT4, 6: CLIENT6}
+SERVER = {4: SERVER4, 6: SERVER6}
+TABLES = ("iptables", "ip6tables")
+
+CLONE_NEWNET = 0x40000000
+SIOCETHTOOL = 0x8946
+# Segmentation, checksum and receive offloads a real network card would not show on the wire.
+ETHTOOL_OFF = (0x1F, 0x24, 0x2C, 0x17)  # TSO, GSO, GRO, TX checksums
+
+NGINX_CONF = """
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx-error.log;
+events {{ worker_connections 4096; }}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    keepalive_requests 100000;
+    server {{
+        listen 80 backlog=4096;
+        listen [::]:80 backlog=4096;
+        listen 443 ssl backlog=4096;
+        listen [::]:443 ssl backlog=4096;
+        ssl_certificate {folder}/site.crt;
+        ssl_certificate_key {folder}/site.key;
+        root {folder}/www;
+        location = /echo-host {{ return 200 "$host\\n"; }}
+    }}
+}}
+"""
+
+
+class LabError(Exception):
+    pass
+
+
+def switch_namespace(handle):
+    if ctypes.CDLL(None, use_errno=True).setns(handle, CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise LabError("setns: " + os.strerror(number))
+
+
+def why_unavailable():
+    """Why namespaces with NFQUEUE cannot be made here, or None."""
+    if os.geteuid() != 0:
+        return "root is needed to make network namespaces"
+    name = "nfqws2-probe-%d" % os.getpid()
+    try:
+        make = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True,
+                              env=environment())
+    except FileNotFoundError:
+        return "the tool `ip` is not installed"
+    if make.returncode != 0:
+        return "network namespaces do not work here: " + make.stderr.strip()
+    try:
+        rule = subprocess.run(
+            ["ip", "netns", "exec", name, "iptables", "-t", "mangle", "-A", "POSTROUTING", "-p",
+             "tcp", "-j", "NFQUEUE", "--queue-num", "1"], capture_output=True, text=True,
+            env=environment())
+        if rule.returncode != 0:
+            return "iptables -j NFQUEUE does not work here: " + rule.stderr.strip()
+    finally:
+        subprocess.run(["ip", "netns", "del", name], env=environment(), check=False)
+    return None
+
+
+def environment():
+    env = dict(os.environ)
+    env["PATH"] = env.get("PATH", "") + ":" + SBIN
+    return env
+
+
+def remove_namespace(name):
+    """Ends what still runs in a namespace of ours and removes it."""
+    pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True,
+                          env=environment(), check=False).stdout.split()
+    for pid in pids:
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    subprocess.run(["ip", "netns", "del", name], env=environment(), check=False,
+                   capture_output=True)
+
+
+class Lab:
+    def __init__(self, label="lab"):
+        self.prefix = "nfqws2-%s-%d" % (label, os.getpid())
+        self.folder = tempfile.mkdtemp(prefix="nfqws2-lab-")
+        os.chmod(self.folder, 0o755)
+        self.processes = []
+        self.namespaces = []
+        atexit.register(self.close)
+        self._make_network()
+
+    # --- network
+
+    def ns(self, who):
+        return "%s-%s" % (self.prefix, who)
+
+    def command(self, who, *argv):
+        return ["ip", "netns", "exec", self.ns(who), *argv]
+
+    def run(self, who, *argv, check=True, timeout=60, **kwargs):
+        result = subprocess.run(self.command(who, *argv), capture_output=True, text=True,
+                                timeout=timeout, env=environment(), **kwargs)
+        if check and result.returncode != 0:
+            raise LabError("%s: %s: %s" % (who, " ".join(argv), result.stderr.strip()))
+        return result
+
+    def sh(self, who, script, check=True, timeout=60):
+        return self.run(who, "sh", "-ec", script, check=check, timeout=timeout)
+
+    @contextlib.contextmanager
+    def inside(self, who):
+        """The calling thread is in a namespace; what it opens there stays there."""
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        there = os.open("/run/netns/" + self.ns(who), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            switch_namespace(there)
+            yield
+        finally:
+            switch_namespace(home)
+            os.close(there)
+            os.close(home)
+
+    def socket(self, who, *args):
+        """A socket of a namespace, for this process."""
+        with self.inside(who):
+            return socket.socket(*args)
+
+    def start(self, who, *argv, log=None):
+        """Starts a process that close() ends. Output goes to a file of the lab's folder."""
+        path = os.path.join(self.folder, log or "process-%d.log" % len(self.processes))
+        with open(path, "wb") as out:
+            process = subprocess.Popen(self.command(who, *argv), stdout=out, stderr=out,
+                                       stdin=subprocess.DEVNULL, env=environment())
+        process.log = path
+        self.processes.append(process)
+        return process
+
+    def _make_network(self):
+        for who in ("client", "box", "server"):
+            subprocess.run(["ip", "netns", "add", self.ns(who)], check=True, env=environment(),
+                           capture_output=True)
+            self.namespaces.append(self.ns(who))
+            self.sh(who, "ip link set lo up; sysctl -qw net.ipv6.conf.all.accept_dad=0 "
+                         "net.ipv6.conf.default.accept_dad=0")
+        for end, here in (("client", 1), ("server", 2)):
+            # Known hardware addresses: nobody has to ask, no first packet has to wait.
+            mac = ["02:00:00:00:%02d:%02d" % (here, side) for side in (1, 2)]
+            subprocess.run(["ip", "-n", self.ns(end), "link", "add", "eth0", "address", mac[1],
+                            "type", "veth", "peer", "name", "to-" + end, "address", mac[0],
+                            "netns", self.ns("box")], check=True, env=environment(),
+                           capture_output=True)
+            for who, name, side in ((end, "eth0", 2), ("box", "to-" + end, 1)):
+                self.sh(who, "ip addr add 10.77.{n}.{s}/24 dev {d}; ip addr add fd77:{n}::{s}/64 "
+                             "dev {d} nodad; ip link set {d} up; for a in 10.77.{n}.{o} "
+                             "fd77:{n}::{o}; do ip neigh add $a lladdr {m} dev {d}; done".format(
+                                 n=here, s=side, o=3 - side, d=name, m=mac[2 - side]))
+            self.sh(end, "ip route add default via 10.77.%d.1; ip -6 route add default via "
+                         "fd77:%d::1" % (here, here))
+        self.sh("box", "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+        for end in ("client", "server"):
+            self.offloads_off(end, "eth0")
+            self.offloads_off("box", "to-" + end)
+
+    def offloads_off(self, who, interface):
+        """The wire shows what a real network card would: no super-packets, checksums complete."""
+        with self.socket(who, socket.AF_INET, socket.SOCK_DGRAM) as control:
+            for command in ETHTOOL_OFF:
+                value = ctypes.create_string_buffer(struct.pack("II", command, 0))
+                request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(value))
+                fcntl.ioctl(control, SIOCETHTOOL, request)
+
+    def filter_words(self, *words):
+        """The box resets every packet towards the server that shows one of the words."""
+        for word in words:
+            for tables in TABLES:
+                self.run("box", tables, "-A", "FORWARD", "-i", "to-client", "-p", "tcp", "-m",
+                         "string", "--string", word, "--algo", "bm", "-j", "REJECT",
+                         "--reject-with", "tcp-reset")
+
+    # --- tools
+
+    def start_site(self, *names):
+        """nginx with HTTP and HTTPS for the names; the certificate is <folder>/site.crt."""
+        www = os.path.join(self.folder, "www")
+        os.makedirs(www, exist_ok=True)
+        with open(os.path.join(www, "index.html"), "w") as f:
+            f.write("It works: the site is open.\n")
+        with open(os.path.join(www, "big.bin"), "wb") as f:
+            f.write(os.urandom(1 << 20))
+        for path in (www, os.path.join(www, "index.html"), os.path.join(www, "big.bin")):
+            os.chmod(path, 0o755)
+        san = ",".join("DNS:" + n for n in names)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", "/CN=" + names[0], "-addext", "subjectAltName=" + san, "-keyout",
+                        self.folder + "/site.key", "-out", self.folder + "/site.crt"], check=True,
+                       capture_output=True)
+        conf = self.folder + "/nginx.conf"
+        with open(conf, "w") as f:
+            f.write(NGINX_CONF.format(folder=self.folder))
+        process = self.start("server", "nginx", "-p", self.folder, "-e",
+                             self.folder + "/nginx-error.log", "-c", conf, "-g", "daemon off;",
+                             log="nginx.log")
+        self.wait_for(lambda: self.run("server", "curl", "-s", "-o", "/dev/null",
+                                       "http://127.0.0.1/", check=False).returncode == 0,
+                      "nginx did not start", process)
+        return process
+
+    def curl(self, *args, name=None, port=None, version=4, timeout=5):
+        """curl in the client's namespace; `name` is resolved to the server's address."""
+        argv = ["curl", "-s", "-S", "-m", str(timeout), "--cacert", self.folder + "/site.crt"]
+        if name:
+            address = SERVER4 if version == 4 else "[%s]" % SERVER6
+            for p in ([port] if port else [80, 443]):
+                argv += ["--resolve", "%s:%d:%s" % (name, p, address)]
+        return self.run("client", *argv, *args, check=False, timeout=timeout + 30)
+
+    def queue_client(self, number=200, ports="80,443", packets=None, mark="0x40000000",
+                     protocol="tcp"):
+        """Sends the client's packets for the ports, and the answers, to an NFQUEUE."""
+        for tables in TABLES:
+            base = [tables, "-t", "mangle"]
+            limit = []
+            if packets:
+                limit = ["-m", "connbytes", "--connbytes", "1:%d" % packets, "--connbytes-mode",
+                         "packets", "--connbytes-dir"]
+            self.run("client", *base, "-A", "POSTROUTING", "-o", "eth0", "-p", protocol, "-m",
+                     "multiport", "--dports", ports, "-m", "mark", "!", "--mark",
+                     "%s/%s" % (mark, mark), *(limit + ["original"] if limit else []), "-j",
+                     "NFQUEUE", "--queue-num", str(number), "--queue-bypass")
+            self.run("client", *base, "-A", "PREROUTING", "-i", "eth0", "-p", protocol, "-m",
+                     "multiport", "--sports", ports, *(limit + ["reply"] if limit else []), "-j",
+                     "NFQUEUE", "--queue-num", str(number), "--queue-bypass")
+
+    def queue_all(self, who, number=200, interface="eth0", ways=("out", "in"), mark="0x40000000"):
+        """Sends all IP packets of an interface, but neighbour discovery, to an NFQUEUE."""
+        chains = {"out": ("POSTROUTING", "-o"), "in": ("PREROUTING", "-i")}
+        for tables in TABLES:
+            for chain, option in (chains[way] for way in ways):
+                if tables == "ip6tables":
+                    for kind in ("133", "134", "135", "136", "137"):
+                        self.run(who, tables, "-t", "mangle", "-A", chain, option, interface, "-p",
+                                 "icmpv6", "--icmpv6-type", kind, "-j", "ACCEPT")
+                self.run(who, tables, "-t", "mangle", "-A", chain, option, interface, "-m", "mark",
+                         "!", "--mark", "%s/%s" % (mark, mark), "-j", "NFQUEUE", "--queue-num",
+                         str(number), "--queue-bypass")
+
+    def libraries(self, folder, *names):
+        """--lua-init of script libraries, from a copy that a user without rights can read."""
+        target = os.path.join(self.folder, "lua")
+        if not os.path.isdir(target):
+            shutil.copytree(folder, target)
+            for path in [target] + [os.path.join(target, n) for n in os.listdir(target)]:
+                os.chmod(path, 0o755)
+        return ["--lua-init=@%s/zapret-%s.lua" % (target, name) for name in names]
+
+    def start_nfqws2(self, program, *args, who="client", queue=200, ready_timeout=10):
+        process = self.start(who, program, "--qnum=%d" % queue, *args,
+                             log="nfqws2-%d.log" % len(self.processes))
+        self.wait_for(lambda: self.queue_bound(who, queue), "nfqws2 did not bind its queue",
+                      process, ready_timeout)
+        return process
+
+    def queue_state(self, who, queue):
+        """The kernel's row of a bound queue: number, owner, waiting, copy mode, copy range, dropped
+        by the kernel, dropped for the program, last id; or None."""
+        with self.inside(who), open("/proc/thread-self/net/netfilter/nfnetlink_queue") as f:
+            rows = [[int(word) for word in line.split()] for line in f]
+        return next((row for row in rows if row[0] == queue), None)
+
+    def queue_bound(self, who, queue):
+        return self.queue_state(who, queue) is not None
+
+    @staticmethod
+    def wait_for(condition, complaint, process=None, timeout=10):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if condition():
+                return
+            if process is not None and process.poll() is not None:
+                break
+            time.sleep(0.05)
+        text = ""
+        if process is not None:
+            with open(process.log, errors="replace") as f:
+                text = ":\n" + f.read()[-2000:]
+        raise LabError(complaint + text)
+
+    @staticmethod
+    def stop(process, sig=signal.SIGTERM, timeout=10):
+        """Ends a process; its exit code."""
+        if process.poll() is None:
+            process.send_signal(sig)
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        return process.returncode
+
+    def close(self):
+        for process in reversed(self.processes):
+            self.stop(process, timeout=3)
+        self.processes = []
+        for name in self.namespaces:
+            remove_namespace(name)
+        self.namespaces = []
+        shutil.rmtree(self.folder, ignore_errors=True)
+        atexit.unregister(self.close)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
