@@ -106,6 +106,7 @@ suites() { # $1 = build folder, $2 = title prefix
 
 build release -DCMAKE_BUILD_TYPE=Release && {
 	suites build/release ""
+	suite "mdig with a real name server" python3 tests/tools/mdig_live.py build/release/mdig
 	suite "end-to-end" python3 tests/e2e/run.py build/release/nfqws2 lua
 }
 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
