@@ -89,6 +89,7 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
 capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     bool reverse = false;
     if (connections) {
+        connections->purge();
         const flow::ConnectionTable::Found found = connections->feed(p.dis);
         p.track = found.track;
         reverse = found.reverse;

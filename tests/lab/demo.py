@@ -44,8 +44,8 @@ def live(program, lua):
         before = round_of_requests(lab)
         lab.queue_client(200)
         strategy = " ".join(STRATEGY)
-        print("\nWith nfqws2 --qnum=200 --lua-init=@zapret-lib.lua --lua-init=@zapret-antidpi.lua \\\n"
-              "    %s:" % strategy)
+        print("\nWith nfqws2 --qnum=200 --lua-init=@zapret-lib.lua --lua-init=@zapret-antidpi.lua "
+              "\\\n    %s:" % strategy)
         process = lab.start_nfqws2(program, *lab.libraries(lua, "lib", "antidpi"),
                                    *STRATEGY)
         after = round_of_requests(lab)

@@ -98,6 +98,17 @@ def environment():
     return env
 
 
+def libraries(folder, source, *names):
+    """--lua-init of script libraries, from a copy in `folder` that a user without rights can
+    read."""
+    target = os.path.join(folder, "lua")
+    if not os.path.isdir(target):
+        shutil.copytree(source, target)
+        for path in [target] + [os.path.join(target, n) for n in os.listdir(target)]:
+            os.chmod(path, 0o755)
+    return ["--lua-init=@%s/zapret-%s.lua" % (target, name) for name in names]
+
+
 def remove_namespace(name):
     """Ends what still runs in a namespace of ours and removes it."""
     pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True,
@@ -264,26 +275,17 @@ class Lab:
                      "NFQUEUE", "--queue-num", str(number), "--queue-bypass")
 
     def queue_all(self, who, number=200, interface="eth0", ways=("out", "in"), mark="0x40000000"):
-        """Sends all IP packets of an interface, but neighbour discovery, to an NFQUEUE."""
+        """Sends all IP packets of an interface to an NFQUEUE."""
         chains = {"out": ("POSTROUTING", "-o"), "in": ("PREROUTING", "-i")}
         for tables in TABLES:
             for chain, option in (chains[way] for way in ways):
-                if tables == "ip6tables":
-                    for kind in ("133", "134", "135", "136", "137"):
-                        self.run(who, tables, "-t", "mangle", "-A", chain, option, interface, "-p",
-                                 "icmpv6", "--icmpv6-type", kind, "-j", "ACCEPT")
                 self.run(who, tables, "-t", "mangle", "-A", chain, option, interface, "-m", "mark",
                          "!", "--mark", "%s/%s" % (mark, mark), "-j", "NFQUEUE", "--queue-num",
                          str(number), "--queue-bypass")
 
-    def libraries(self, folder, *names):
-        """--lua-init of script libraries, from a copy that a user without rights can read."""
-        target = os.path.join(self.folder, "lua")
-        if not os.path.isdir(target):
-            shutil.copytree(folder, target)
-            for path in [target] + [os.path.join(target, n) for n in os.listdir(target)]:
-                os.chmod(path, 0o755)
-        return ["--lua-init=@%s/zapret-%s.lua" % (target, name) for name in names]
+    def libraries(self, source, *names):
+        """--lua-init of script libraries."""
+        return libraries(self.folder, source, *names)
 
     def start_nfqws2(self, program, *args, who="client", queue=200, ready_timeout=10):
         process = self.start(who, program, "--qnum=%d" % queue, *args,
