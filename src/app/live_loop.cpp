@@ -37,7 +37,9 @@ int run_live(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
     bool more = false, broken = false;
     while (!run.signals.quit() && !broken) {
         do_requests(run);
-        if (more || run.signals.wait(queue.fd(), run.engine.next_wakeup_ms())) {
+        const bool readable = more || run.signals.wait(queue.fd(), run.engine.next_wakeup_ms());
+        if (run.signals.quit()) break; // what is queued passes unprocessed
+        if (readable) {
             const auto before = queue.counters().packets;
             const auto result = queue.receive(run.engine, false);
             more = queue.counters().packets - before > 1;

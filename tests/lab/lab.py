@@ -125,7 +125,7 @@ def remove_namespace(name):
 class Lab:
     def __init__(self, label="lab"):
         self.prefix = "nfqws2-%s-%d" % (label, os.getpid())
-        self.folder = tempfile.mkdtemp(prefix="nfqws2-lab-")
+        self.folder = tempfile.mkdtemp(prefix=self.prefix + "-")
         os.chmod(self.folder, 0o755)
         self.processes = []
         self.namespaces = []
