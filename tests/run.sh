@@ -81,7 +81,8 @@ units() { # $1 = build folder; every test_* executable, counted by GoogleTest it
 			grep -E -B12 '^\[  FAILED  \] [^ ]+ \([0-9]+ ms\)$' "$out" | sed 's/^/  /'
 		fi
 		# A skipped test says why on the line before.
-		grep -E -A3 'Skipped$|: Skipped' "$out" | sed 's/^/SKIPPED /' | head -n 20
+		grep -E -A1 ': Skipped$' "$out" | grep -vE ': Skipped$|^--' | sed 's/^/SKIPPED /' |
+			head -n 20
 		up=$((up + ${p:-0})) uf=$((uf + f)) us=$((us + ${s:-0}))
 	done
 	echo "$up passed, $uf failed, $us skipped"
