@@ -43,15 +43,16 @@ suite() { # $1 = title, rest = command
 	count "$title" "$log" $?
 }
 
-build() { # $1 = folder, rest = cmake options
+build() { # $1 = folder, $2 = targets, rest = cmake options
 	dir=$root/build/$1
-	shift
+	targets=$2
+	shift 2
 	say "building in build/${dir##*/}"
 	launcher=
 	command -v ccache >/dev/null 2>&1 && launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
-	# shellcheck disable=SC2086 # empty or one word
+	# shellcheck disable=SC2086 # lists of words
 	if cmake -S "$root" -B "$dir" -G Ninja $launcher "$@" >"$dir.log" 2>&1 &&
-		cmake --build "$dir" >>"$dir.log" 2>&1; then
+		cmake --build "$dir" --target $targets >>"$dir.log" 2>&1; then
 		passed=$((passed + 1))
 		return 0
 	fi
@@ -110,7 +111,7 @@ if [ "${1:-}" = units ]; then
 	exit
 fi
 
-build release -DCMAKE_BUILD_TYPE=Release && {
+build release all -DCMAKE_BUILD_TYPE=Release && {
 	suites build/release ""
 	suite "mdig with a real name server" python3 tests/tools/mdig_live.py build/release/mdig
 	suite "end-to-end" python3 tests/e2e/run.py build/release/nfqws2 lua
@@ -120,12 +121,17 @@ build release -DCMAKE_BUILD_TYPE=Release && {
 ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
 UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS UBSAN_OPTIONS
-build asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DNFQWS2_SANITIZE=address,undefined &&
+build asan all -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1" \
+	-DNFQWS2_SANITIZE=address,undefined && {
 	suites build/asan "sanitized "
-build puc -DCMAKE_BUILD_TYPE=Release -DNFQWS2_LUA=lua5.4 && suites build/puc "PUC Lua "
-if command -v clang++ >/dev/null 2>&1; then
-	build clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++
-fi
+	suite "sanitized end-to-end" python3 tests/e2e/run.py build/asan/nfqws2 lua broken bad_input \
+		queue golden
+}
+build puc "nfqws2 test_lua test_engine" -DCMAKE_BUILD_TYPE=Release -DNFQWS2_LUA=lua5.4 &&
+	suites build/puc "PUC Lua "
+command -v clang++ >/dev/null 2>&1 &&
+	build clang all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang \
+		-DCMAKE_CXX_COMPILER=clang++
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
