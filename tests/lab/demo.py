@@ -81,7 +81,7 @@ def offline(program, lua, reason):
             before = f.read()
         with open(out, "rb") as f:
             after = f.read()
-        name = b"www.microsoft.com"
+        name = b"www.example.com"
         print("\nThe name %s is readable in one packet before: %s, after: %s" % (
             name.decode(), name in before, name in after))
         return 0 if name in before and name not in after else 1
