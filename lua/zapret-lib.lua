@@ -612,10 +612,36 @@ function deepcopy(orig, copies)
 end
 
 -- One level copy.
-local function copy_fields(orig)
-	local copy = {}
+-- copy : table to copy into, default a new one
+local function copy_fields(orig, copy)
+	copy = copy or {}
 	for key, value in pairs(orig) do copy[key] = value end
 	return copy
+end
+
+-- Copies of a dissect and its headers, one level each. They begin with the fields that are always there, so that the
+-- table gets its size at once: growing with each field takes several times longer.
+local function copy_dis(dis)
+	return copy_fields(dis, {
+		l4proto = dis.l4proto, transport_len = dis.transport_len, l3_len = dis.l3_len, l4_len = dis.l4_len,
+		payload = dis.payload, ip = dis.ip, ip6 = dis.ip6, tcp = dis.tcp, udp = dis.udp,
+	})
+end
+
+local function copy_ip(ip)
+	return copy_fields(ip, {
+		ip_v = ip.ip_v, ip_hl = ip.ip_hl, ip_tos = ip.ip_tos, ip_len = ip.ip_len, ip_id = ip.ip_id,
+		ip_off = ip.ip_off, ip_ttl = ip.ip_ttl, ip_p = ip.ip_p, ip_sum = ip.ip_sum,
+		ip_src = ip.ip_src, ip_dst = ip.ip_dst,
+	})
+end
+
+local function copy_tcp(tcp)
+	return copy_fields(tcp, {
+		th_sport = tcp.th_sport, th_dport = tcp.th_dport, th_seq = tcp.th_seq, th_ack = tcp.th_ack,
+		th_x2 = tcp.th_x2, th_off = tcp.th_off, th_flags = tcp.th_flags, th_win = tcp.th_win,
+		th_sum = tcp.th_sum, th_urp = tcp.th_urp, options = tcp.options,
+	})
 end
 
 -- Do two trees hold the same values?
@@ -1105,9 +1131,13 @@ local function remove_nops(tcp_options)
 end
 
 local function add_to_timestamp(tcp_options, increment)
-	local option = tcp_options[find_tcp_option(tcp_options, TCP_KIND_TS)]
+	local index = find_tcp_option(tcp_options, TCP_KIND_TS)
+	local option = tcp_options[index]
 	if option and option.data and #option.data == 8 then
-		option.data = bu32(u32add(u32(option.data), increment)) .. option.data:sub(5)
+		-- A new table: a copy of the packet may share the old one.
+		local changed = copy_fields(option)
+		changed.data = bu32(u32add(u32(option.data), increment)) .. option.data:sub(5)
+		tcp_options[index] = changed
 	else
 		log("apply_fooling: timestamp tcp option not present or invalid")
 	end
@@ -1597,6 +1627,20 @@ local function segment_urgent_pointer(urp, pos, len)
 	if urp >= pos and urp < pos + len then return urp - pos + 1 end
 end
 
+-- Copy of a dissect for apply_fooling, apply_ip_id and rawsend_dissect: what they change is copied, what they only read
+-- is shared. Functions named by a user may change anything.
+local function copy_for_sending(dis, fooling, ipfrag)
+	if fooling.fool or ipfrag and ipfrag.ipfrag then return deepcopy(dis) end
+	local copy = copy_dis(dis)
+	if dis.ip then copy.ip = copy_ip(dis.ip) end
+	if dis.ip6 then copy.ip6 = deepcopy(dis.ip6) end
+	if dis.tcp then
+		copy.tcp = copy_tcp(dis.tcp)
+		if dis.tcp.options then copy.tcp.options = copy_fields(dis.tcp.options) end
+	end
+	return copy
+end
+
 -- Sends a dissect after fooling, as TCP segments if it does not fit into mss. `dis` is not changed.
 -- Returns true if all was sent; false at the first failure, or if the headers leave no room for payload.
 -- Flags (except URG) are the same in every segment. UDP is never segmented.
@@ -1607,7 +1651,7 @@ end
 function rawsend_dissect_segmented(desync, dis, mss, options)
 	dis = dis or desync.dis
 	options = options or desync_opts(desync)
-	local segment = deepcopy(dis)
+	local segment = copy_for_sending(dis, options.fooling or desync.arg, options.ipfrag)
 	apply_fooling(desync, segment, options.fooling)
 
 	local tcp, payload = segment.tcp, segment.payload
@@ -1648,10 +1692,10 @@ end
 function rawsend_payload_segmented(desync, payload, seq, options)
 	local dis = desync.dis
 	if payload or seq and seq ~= 0 then
-		dis = copy_fields(dis) -- the headers are copied by rawsend_dissect_segmented
+		dis = copy_dis(dis) -- the headers are copied by rawsend_dissect_segmented
 		dis.payload = payload or dis.payload
-		if dis.tcp and seq then
-			dis.tcp = copy_fields(dis.tcp)
+		if dis.tcp and seq and seq ~= 0 then
+			dis.tcp = copy_tcp(dis.tcp)
 			dis.tcp.th_seq = u32add(dis.tcp.th_seq, seq)
 		end
 	end

@@ -22,6 +22,27 @@ std::string describe(const PacketView& view, const profile::LuaInstance& instanc
     return "profile " + view.profile->label() + ", instance " + instance.name;
 }
 
+// Why the instance does not take the packet. `cuts`: the flow has instance cutoffs.
+std::optional<Skipped> why_not(const PacketView& view, const profile::LuaInstance& instance,
+                               bool cuts) {
+    const bool out = view.outgoing;
+    if (cuts && view.track->instance_cut(view.profile->number, instance.func_n, out))
+        return Skipped::cutoff;
+    if (!flow::in_range(instance.range(out), view.direct())) return Skipped::range;
+    if (!instance.payload.matches(view.payload)) return Skipped::payload;
+    return std::nullopt;
+}
+
+// Pushes the value of a global. False: a metatable of the globals raised an error, pushed instead.
+bool push_global(lua_State* L, std::string_view name) {
+    lua_pushcfunction(L, [](lua_State* l) {
+        lua_getglobal(l, lua_tostring(l, 1));
+        return 1;
+    });
+    push(L, name);
+    return lua_pcall(L, 1, 1, 0) == 0;
+}
+
 } // namespace
 
 const flow::SidePositions* PacketView::direct() const {
@@ -43,6 +64,16 @@ struct Desync::PreparedProfile {
     std::vector<Prepared> instances;
 };
 
+// The part of a packet's run that works inside a protected call.
+struct Desync::Run {
+    Desync* desync;
+    const PacketView* view;
+    bool cuts;      // the flow has instance cutoffs
+    std::size_t at; // instance being looked at
+    bool serving;   // it is being called
+    capture::Verdict answer;
+};
+
 Desync::Desync(Host& host) : host_(host), table_(host) {
 }
 Desync::~Desync() = default;
@@ -50,6 +81,13 @@ Desync::~Desync() = default;
 bool Desync::prepare(const profile::ProfileSet& profiles) {
     lua_State* L = host_.L;
     table_.prepare(profiles);
+    lua_pushcfunction(L, [](lua_State* l) {
+        Run& run = *static_cast<Run*>(lua_touserdata(l, 2));
+        lua_settop(l, message_handler_index);
+        run.desync->run_due(run);
+        return 0;
+    });
+    run_ref_ = luaL_ref(L, LUA_REGISTRYINDEX);
     const auto intern = [L](std::string_view text) {
         push(L, text);
         return luaL_ref(L, LUA_REGISTRYINDEX);
@@ -57,8 +95,7 @@ bool Desync::prepare(const profile::ProfileSet& profiles) {
     for (const auto& profile : profiles.all()) {
         if (prepared_.size() <= profile->number) prepared_.resize(profile->number + 1);
         for (const profile::LuaInstance& instance : profile->instances) {
-            lua_getglobal(L, instance.func.c_str());
-            const bool exists = lua_isfunction(L, -1);
+            const bool exists = push_global(L, instance.func) && lua_isfunction(L, -1);
             lua_pop(L, 1);
             if (!exists) {
                 log::error("desync function '%s' does not exist (profile %s)",
@@ -90,6 +127,7 @@ capture::Verdict Desync::run(const PacketView& view) {
     const bool out = view.outgoing;
     if (track != nullptr && track->cutoff(out)) {
         if (log::debug_enabled()) log::debug("lua %s cutoff", out ? "out" : "in");
+        if (observer_ != nullptr) tell_skipped(profile, 0, Skipped::lua_cutoff);
         return {};
     }
     if (profile.instances.empty()) return {};
@@ -98,15 +136,16 @@ capture::Verdict Desync::run(const PacketView& view) {
     const flow::SidePositions* side = view.direct();
     bool all_cut = true, any_due = false;
     const bool cuts = track != nullptr && track->has_cuts();
-    const auto is_cut = [&](const profile::LuaInstance& i) {
-        return cuts && track->instance_cut(profile.number, i.func_n, out);
-    };
     for (const profile::LuaInstance& instance : profile.instances) {
-        if (is_cut(instance) || flow::beyond_range(instance.range(out), side)) continue;
+        if (cuts && track->instance_cut(profile.number, instance.func_n, out)) continue;
+        if (flow::beyond_range(instance.range(out), side)) continue;
         all_cut = false;
         any_due = any_due || (instance.payload.matches(view.payload) &&
                               flow::in_range(instance.range(out), side));
     }
+    if (!any_due && observer_ != nullptr)
+        for (const profile::LuaInstance& instance : profile.instances)
+            observer_->skipped(instance, *why_not(view, instance, cuts));
     if (all_cut) {
         if (log::debug_enabled())
             log::debug("all %s desync functions reached cutoff condition", out ? "out" : "in");
@@ -115,43 +154,77 @@ capture::Verdict Desync::run(const PacketView& view) {
     }
     if (!any_due) return {};
 
+    return run_protected(view, cuts);
+}
+
+// Most of what can fail is in the instances' own protected calls; but metatables of the globals or
+// of the table, and want of memory, may raise errors between them.
+capture::Verdict Desync::run_protected(const PacketView& view, bool cuts) {
     lua_State* L = host_.L;
     lua_settop(L, message_handler_index);
-    if (!lua_checkstack(L, 64)) return failed();
-    if (!table_.push(view)) {
+    Run run{this, &view, cuts, 0, false, {}};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, run_ref_);
+    lua_pushvalue(L, message_handler_index); // has the same index inside
+    lua_pushlightuserdata(L, &run);
+    if (lua_pcall(L, 2, 0, message_handler_index) == 0) return run.answer;
+
+    const profile::Profile& profile = *view.profile;
+    if (run.serving) {
+        instance_failed(log_lua_error(L, describe(view, profile.instances[run.at])));
+        run.at++;
+    } else {
         errors_++;
         log_lua_error(L, "profile " + profile.label());
-        return failed();
     }
+    if (observer_ != nullptr) tell_skipped(profile, run.at, Skipped::error);
+    return failed();
+}
+
+void Desync::run_due(Run& run) {
+    lua_State* L = host_.L;
+    const PacketView& view = *run.view;
+    const profile::Profile& profile = *view.profile;
+    luaL_checkstack(L, 64, "desync");
+    if (!table_.push(view)) lua_error(L);
     const int desync_index = lua_gettop(L);
 
     int verdict = verdict_pass;
     const PreparedProfile& prepared = prepared_[profile.number];
     for (std::size_t i = 0; i < profile.instances.size(); i++) {
         const profile::LuaInstance& instance = profile.instances[i];
-        if (is_cut(instance) || !flow::in_range(instance.range(out), side) ||
-            !instance.payload.matches(view.payload)) {
+        run.at = i;
+        if (const std::optional<Skipped> why = why_not(view, instance, run.cuts)) {
             if (log::debug_enabled()) log::debug("* lua '%s' : not due", instance.name.c_str());
+            if (observer_ != nullptr) observer_->skipped(instance, *why);
             continue;
         }
         bool cancelled = false;
+        if (observer_ != nullptr) observer_->calling(instance);
+        run.serving = true;
         const std::optional<int> result =
             call(view, instance, prepared.instances[i], desync_index, &cancelled);
-        if (!result) return failed();
+        run.serving = false;
+        if (!result) {
+            if (observer_ != nullptr) tell_skipped(profile, i + 1, Skipped::error);
+            run.answer = failed();
+            return;
+        }
+        if (observer_ != nullptr) observer_->returned(*result & verdict_mask);
         const int action = *result & verdict_mask;
         if (action == verdict_drop ||
             (action == verdict_modify && (verdict & verdict_mask) == verdict_pass))
             verdict = (verdict & verdict_preserve_next) | action;
         verdict |= *result & verdict_preserve_next;
-        if (cancelled) break;
+        if (cancelled) {
+            if (observer_ != nullptr) tell_skipped(profile, i + 1, Skipped::plan_cancelled);
+            break;
+        }
     }
-    capture::Verdict answer;
+    run.at = profile.instances.size();
     if ((verdict & verdict_mask) == verdict_drop)
-        answer.action = capture::Action::drop;
+        run.answer.action = capture::Action::drop;
     else if ((verdict & verdict_mask) == verdict_modify)
-        answer = rebuild(view, desync_index, (verdict & verdict_preserve_next) != 0);
-    lua_settop(L, message_handler_index);
-    return answer;
+        run.answer = rebuild(view, desync_index, (verdict & verdict_preserve_next) != 0);
 }
 
 std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstance& instance,
@@ -160,18 +233,17 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     // The function is looked up now: scripts may redefine it at run time.
     lua_getglobal(L, instance.func.c_str());
     if (!lua_isfunction(L, -1)) {
-        errors_++;
-        log::error("desync function '%s' does not exist", instance.func.c_str());
-        return std::nullopt;
+        const std::string error = "desync function '" + instance.func + "' does not exist";
+        log::error_text(error);
+        return instance_failed(error);
     }
     push_ctx(host_);
     lua_pushvalue(L, desync_index);
 
     // Arguments are resolved against the table as the previous instance left it.
     if (!push_arguments(prepared, desync_index)) {
-        errors_++;
         log::error("  in %s", describe(view, instance).c_str());
-        return std::nullopt;
+        return instance_failed(substitute_error_);
     }
     lua_setfield(L, desync_index, "arg");
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.func_ref);
@@ -192,11 +264,7 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     const int status = lua_pcall(L, 2, LUA_MULTRET, message_handler_index);
     host_.call = nullptr;
     *cancelled = running.plan_cancelled;
-    if (status != 0) {
-        errors_++;
-        log_lua_error(L, describe(view, instance));
-        return std::nullopt;
-    }
+    if (status != 0) return instance_failed(log_lua_error(L, describe(view, instance)));
     return verdict_of(lua_gettop(L) - desync_index, view, instance);
 }
 
@@ -220,10 +288,21 @@ std::optional<int> Desync::verdict_of(int result_count, const PacketView& view,
     }
     lua_pop(L, result_count);
     if (!verdict) {
-        errors_++;
         log::error("%s in %s", complaint.c_str(), describe(view, instance).c_str());
+        return instance_failed(complaint);
     }
     return verdict;
+}
+
+std::nullopt_t Desync::instance_failed(std::string_view error) {
+    errors_++;
+    if (observer_ != nullptr) observer_->failed(error);
+    return std::nullopt;
+}
+
+void Desync::tell_skipped(const profile::Profile& profile, std::size_t from, Skipped why) {
+    for (std::size_t i = from; i < profile.instances.size(); i++)
+        observer_->skipped(profile.instances[i], why);
 }
 
 bool Desync::push_arguments(const Prepared& instance, int desync_index) {
@@ -255,10 +334,11 @@ bool Desync::substitute(const Prepared&, std::string_view value, int desync_inde
     lua_gettable(L, desync_index);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
-        lua_getglobal(L, std::string(name).c_str());
+        lua_getglobal(L, name.data()); // the text of a Lua string ends with a NUL
     }
     if (lua_isnil(L, -1)) {
-        log::error("blob '%.*s' unavailable", static_cast<int>(name.size()), name.data());
+        substitute_error_ = "blob '" + std::string(name) + "' unavailable";
+        log::error_text(substitute_error_);
         return false;
     }
     if (value[0] == '%') {
@@ -287,6 +367,7 @@ capture::Verdict Desync::rebuild(const PacketView& view, int desync_index, bool 
         errors_++;
         log::error("dissect data is bad. VERDICT_MODIFY cancel. (profile %s)",
                    view.profile->label().c_str());
+        if (observer_ != nullptr) observer_->rebuild_failed("dissect data is bad");
         return failed();
     }
     RebuildOptions options;
@@ -297,6 +378,7 @@ capture::Verdict Desync::rebuild(const PacketView& view, int desync_index, bool 
         errors_++;
         log::error("failed to reconstruct packet after VERDICT_MODIFY: %s (profile %s)",
                    error.c_str(), view.profile->label().c_str());
+        if (observer_ != nullptr) observer_->rebuild_failed(error);
         lua_settop(L, message_handler_index);
         return {};
     }

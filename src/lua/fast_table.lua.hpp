@@ -6,6 +6,8 @@ namespace nfqws2::lua {
 inline constexpr const char* fast_table_source = R"lua(
 local facts_address, facts_size, payload_names, l7_names, profiles, states = ...
 local ffi = require("ffi")
+-- The builder becomes one long trace with a constant for each key: the usual limits would abort it.
+require("jit.opt").start("maxrecord=8000", "maxirconst=2000")
 ffi.cdef [[
 struct nfqws2_side {
 	double pcounter, pdcounter, pbcounter;

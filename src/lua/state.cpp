@@ -15,6 +15,11 @@ namespace nfqws2::lua {
 
 namespace {
 
+// A collection begins when the heap has grown to so many per cent of what the last one left. A
+// small heap may grow more, for a sixth less work on every packet; a large one keeps the usual
+// value.
+constexpr int small_heap_pause = 400, large_heap_pause = 200, large_heap_kb = 4096;
+
 // The state that a signal handler may interrupt. There is one per process.
 lua_State* interruptible = nullptr;
 
@@ -225,7 +230,7 @@ bool load_source(lua_State* L, const std::string& source) {
 
 } // namespace
 
-void log_lua_error(lua_State* L, const std::string& where) {
+std::string log_lua_error(lua_State* L, const std::string& where) {
     std::string text;
     std::size_t size = 0;
     if (const char* p = lua_tolstring(L, -1, &size)) {
@@ -235,12 +240,14 @@ void log_lua_error(lua_State* L, const std::string& where) {
     }
     lua_pop(L, 1);
     const std::size_t traceback = text.find("\nstack traceback:");
-    log::error("LUA ERROR: %s", text.substr(0, traceback).c_str());
+    std::string message = text.substr(0, traceback);
+    log::error("LUA ERROR: %s", message.c_str());
     if (!where.empty()) log::error("  in %s", where.c_str());
     // One traceback tells as much as a thousand: scripts that fail do so for every packet.
     static log::RateLimit limit(1000);
     if (traceback != std::string::npos && limit.allow())
         log::error("%s", text.c_str() + traceback + 1);
+    return message;
 }
 
 State::State(Host& host) : host_(host) {
@@ -262,6 +269,7 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
     }
     host_.L = L;
     lua_atpanic(L, panic);
+    lua_gc(L, LUA_GCSETPAUSE, small_heap_pause);
     luaL_openlibs(L);
     report_engine(L);
 #if LUA_VERSION_NUM >= 504
@@ -302,12 +310,31 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
     return true;
 }
 
-bool State::run_init(std::span<const InitItem> items, const std::function<bool()>& stop) {
-    for (const InitItem& item : items) {
+bool State::run_init(std::span<const InitItem> items, const std::function<bool()>& stop,
+                     std::optional<std::size_t>* failed) {
+    for (std::size_t i = 0; i < items.size(); i++) {
         if (stop && stop()) return false;
-        if (!run_item(item)) return false;
+        if (run_item(items[i])) continue;
+        if (failed != nullptr) *failed = i;
+        return false;
     }
     return !(stop && stop());
+}
+
+std::vector<std::pair<std::string, std::string>> State::globals() const {
+    std::vector<std::pair<std::string, std::string>> result;
+    lua_State* L = host_.L;
+    lua_getglobal(L, "_G");
+    if (lua_istable(L, -1)) {
+        lua_pushnil(L);
+        while (lua_next(L, -2) != 0) {
+            if (lua_type(L, -2) == LUA_TSTRING)
+                result.emplace_back(lua_tostring(L, -2), luaL_typename(L, -1));
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+    return result;
 }
 
 bool State::run_item(const InitItem& item) {
@@ -326,13 +353,28 @@ void State::interrupt() {
         lua_sethook(interruptible, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
+// Only a change of the size sets the pause: a script may have set its own.
+void State::adapt_pause() {
+    const bool large = lua_gc(host_.L, LUA_GCCOUNT, 0) > large_heap_kb;
+    if (large == large_heap_) return;
+    large_heap_ = large;
+    lua_gc(host_.L, LUA_GCSETPAUSE, large ? large_heap_pause : small_heap_pause);
+}
+
 void State::collect_garbage(unsigned period_s) {
+    adapt_pause();
     if (period_s == 0) return;
     const std::int64_t now = host_.clock->boot_ms();
     if (now < next_gc_ms_) return;
     next_gc_ms_ = now + static_cast<std::int64_t>(period_s) * 1000;
     const int before = lua_gc(host_.L, LUA_GCCOUNT, 0);
-    lua_gc(host_.L, LUA_GCCOLLECT, 0);
+    // A finalizer may raise an error.
+    lua_pushcfunction(host_.L, [](lua_State* L) {
+        lua_gc(L, LUA_GCCOLLECT, 0);
+        return 0;
+    });
+    if (lua_pcall(host_.L, 0, 0, message_handler_index) != 0)
+        log_lua_error(host_.L, "garbage collection");
     if (log::debug_enabled())
         log::debug("LUA GARBAGE COLLECT: %dK => %dK", before, lua_gc(host_.L, LUA_GCCOUNT, 0));
 }

@@ -10,9 +10,26 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace nfqws2::lua {
+
+// Why an instance of the packet's profile was not called, or what it was called for in vain
+// (error).
+enum class Skipped : std::uint8_t { payload, range, cutoff, lua_cutoff, plan_cancelled, error };
+
+// Told what becomes of every instance of a packet's profile (--trace), in order: either skipped(),
+// or calling() and then returned() or failed().
+class InstanceObserver {
+  public:
+    virtual ~InstanceObserver() = default;
+    virtual void skipped(const profile::LuaInstance& instance, Skipped why) = 0;
+    virtual void calling(const profile::LuaInstance& instance) = 0;
+    virtual void returned(int verdict) = 0; // pass, modify or drop: 0, 1, 2
+    virtual void failed(std::string_view error) = 0;
+    virtual void rebuild_failed(std::string_view error) = 0; // after all instances
+};
 
 class Desync {
   public:
@@ -22,6 +39,8 @@ class Desync {
     // Interns names and arguments of all instances. False: a desync function does not exist
     // (logged).
     bool prepare(const profile::ProfileSet& profiles);
+    // nullptr: nobody watches.
+    void set_observer(InstanceObserver* observer) { observer_ = observer; }
     // The result's bytes live in host.scratch: valid until Lua runs again.
     capture::Verdict run(const PacketView& view);
     std::uint64_t errors() const { return errors_; }
@@ -29,7 +48,10 @@ class Desync {
   private:
     struct Prepared;
     struct PreparedProfile;
+    struct Run;
 
+    capture::Verdict run_protected(const PacketView& view, bool cuts);
+    void run_due(Run& run);
     bool push_arguments(const Prepared& instance, int desync_index);
     bool substitute(const Prepared& instance, std::string_view value, int desync_index);
     std::optional<int> call(const PacketView& view, const profile::LuaInstance& instance,
@@ -38,11 +60,17 @@ class Desync {
                                   const profile::LuaInstance& instance);
     capture::Verdict rebuild(const PacketView& view, int desync_index, bool preserve_next);
     capture::Verdict failed();
+    std::nullopt_t instance_failed(std::string_view error);
+    // The rest of the instances, from index `from` on, are not called for the same reason.
+    void tell_skipped(const profile::Profile& profile, std::size_t from, Skipped why);
 
     Host& host_;
     DesyncTable table_;
     std::vector<PreparedProfile> prepared_; // by profile number
+    int run_ref_ = LUA_NOREF;               // the function around run_due()
     std::uint64_t errors_ = 0;
+    InstanceObserver* observer_ = nullptr;
+    std::string substitute_error_; // why substitute() failed last
 };
 
 } // namespace nfqws2::lua

@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nfqws2::lua {
@@ -39,20 +41,27 @@ class State {
     // Creates the state and all globals. `seeded`: math.random follows host.random's seed and
     // math.randomseed ignores its argument. The blobs' memory is released. False: logged.
     bool open(std::vector<NamedBlob>& blobs, const Globals& globals, bool seeded);
-    // Runs the items in order; false at the first error (logged) or when `stop` says so.
-    bool run_init(std::span<const InitItem> items, const std::function<bool()>& stop);
+    // Runs the items in order; false at the first error (logged) or when `stop` says so. `failed`
+    // gets the index of the item with the error.
+    bool run_init(std::span<const InitItem> items, const std::function<bool()>& stop,
+                  std::optional<std::size_t>* failed = nullptr);
+
+    // The global variables with the types of their values ("function", "string", ...).
+    std::vector<std::pair<std::string, std::string>> globals() const;
 
     // Raises the error INTERRUPT in running Lua code. Async-signal-safe.
     void interrupt();
     // Full collection when `period_s` have passed since the last (0 = never); the first call
-    // collects.
+    // collects. Every call adapts the pause of the incremental collector to the size of the heap.
     void collect_garbage(unsigned period_s);
 
   private:
     bool run_item(const InitItem& item);
+    void adapt_pause();
 
     Host& host_;
     std::int64_t next_gc_ms_ = 0;
+    bool large_heap_ = false;
 };
 
 // Stack index of the message handler that every protected call of ours names; it turns the error
@@ -60,7 +69,7 @@ class State {
 inline constexpr int message_handler_index = 1;
 
 // Pops the error value left by a failed protected call and logs it: "LUA ERROR: <message>", then
-// `where` (may be empty) and the traceback.
-void log_lua_error(lua_State* L, const std::string& where);
+// `where` (may be empty) and the traceback. Returns the message.
+std::string log_lua_error(lua_State* L, const std::string& where);
 
 } // namespace nfqws2::lua

@@ -100,6 +100,39 @@ TEST_F(DesyncTableTest, LuaJitHasTheCompiledWay) {
     }
 }
 
+// A builder that the JIT gives up on is slower than the C API.
+TEST_F(DesyncTableTest, TheBuilderIsCompiled) {
+    if (!is_luajit) return; // the C API is all there is
+    ASSERT_EQ(run("counts = {start = 0, stop = 0, abort = 0} "
+                  "jit.attach(function(what) counts[what] = (counts[what] or 0) + 1 end, 'trace')"),
+              "");
+    const std::vector<std::uint8_t> syn = *from_hex(
+        "4500002800010000400666CB0A0100010A0100029C4001BB000003E7000000005002FAF000000000");
+    const std::vector<std::uint8_t> packet = *from_hex(
+        "4500002800010000400666CB0A0100010A0100029C4001BB000003E8000000005010FAF000000000");
+    const packet::Dissect d = packet::dissect(packet);
+    connections.feed(packet::dissect(syn));
+    PacketView view;
+    view.dis = &d;
+    view.profile = &profiles->by_number(1);
+    view.target = d.destination();
+    view.track = connections.feed(d).track;
+    ASSERT_NE(view.track, nullptr);
+    const flow::Positions positions = view.track->positions();
+    view.positions = &positions;
+    const auto push_some = [&] {
+        for (int i = 0; i < 2000; i++) {
+            ASSERT_TRUE(table.push(view));
+            lua_pop(host.L, 1);
+        }
+    };
+    push_some();
+    EXPECT_NE(eval("counts.stop"), "0");
+    EXPECT_EQ(run("counts = {start = 0, stop = 0, abort = 0}"), "");
+    push_some();
+    EXPECT_EQ(eval("counts.start"), "0") << "still trying to compile";
+}
+
 TEST_F(DesyncTableTest, BothWaysGiveTheSameTable) {
     const std::vector<std::vector<std::uint8_t>> packets = golden_packets();
     ASSERT_GT(packets.size(), 500U);
