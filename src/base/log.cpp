@@ -35,6 +35,7 @@ struct State {
     FileDescriptor file;
     dev_t device = 0;
     ino_t inode = 0;
+    std::string* collected = nullptr; // ErrorCollector
 };
 
 State& state() {
@@ -84,6 +85,7 @@ enum class Class { debug, status, error };
 void emit_line(Class what, std::string_view line) {
     State& s = state();
     const std::lock_guard guard(s.lock);
+    if (what == Class::error && s.collected != nullptr) *s.collected += line;
     if (what == Class::error)
         std::fwrite(line.data(), 1, line.size(), stderr);
     else if (what == Class::status || s.target == Target::console)
@@ -216,6 +218,27 @@ bool chown_target_file(unsigned uid) {
     // A device or pipe named as log (/dev/null, a terminal) keeps its owner.
     if (!S_ISREG(st.st_mode)) return true;
     return fchown(s.file.get(), uid, static_cast<gid_t>(-1)) == 0;
+}
+
+ErrorCollector::ErrorCollector() {
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    s.collected = &text_;
+}
+
+ErrorCollector::~ErrorCollector() {
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    s.collected = nullptr;
+}
+
+std::string ErrorCollector::take() {
+    const std::lock_guard guard(state().lock);
+    std::string text = std::move(text_);
+    text_.clear();
+    while (text.ends_with('\n'))
+        text.pop_back();
+    return text;
 }
 
 bool RateLimit::allow(unsigned* suppressed) {

@@ -39,6 +39,20 @@ Target target();
 const std::string& target_file();
 bool chown_target_file(unsigned uid); // for the privilege drop; no symlink is followed
 
+// Keeps a copy of the error messages while it lives. One at a time.
+class ErrorCollector {
+  public:
+    ErrorCollector();
+    ~ErrorCollector();
+    ErrorCollector(const ErrorCollector&) = delete;
+    ErrorCollector& operator=(const ErrorCollector&) = delete;
+    // What was collected since the last call, without the final newline.
+    std::string take();
+
+  private:
+    std::string text_;
+};
+
 // Limits repeated messages of one kind: true at most once per `interval_ms`; *suppressed tells how
 // many were swallowed since the last true.
 class RateLimit {

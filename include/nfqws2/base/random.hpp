@@ -15,8 +15,8 @@ class Random {
     // Cryptographic bytes; false if the system has no entropy source.
     virtual bool fill_secure(MutBytes out) = 0;
 
-    void fill(MutBytes out);                    // fast bytes
-    std::uint32_t below(std::uint32_t bound);   // uniform in 0..bound-1; 0 for bound 0
+    void fill(MutBytes out);                  // fast bytes
+    std::uint32_t below(std::uint32_t bound); // uniform in 0..bound-1; 0 for bound 0
 };
 
 // Fast part seeded from getrandom(2), secure part straight from it.

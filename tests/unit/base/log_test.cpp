@@ -160,6 +160,19 @@ TEST_F(LogTest, ChownTouchesOnlyTheLogFile) {
     EXPECT_EQ(st.st_uid, 0U);
 }
 
+TEST_F(LogTest, ErrorsAreCollected) {
+    log::ErrorCollector collector;
+    testing::internal::CaptureStderr();
+    testing::internal::CaptureStdout();
+    log::error("first %d", 1);
+    log::status("not this");
+    log::error_text("second\n");
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "first 1\nsecond\n") << "shown all the same";
+    testing::internal::GetCapturedStdout();
+    EXPECT_EQ(collector.take(), "first 1\nsecond");
+    EXPECT_EQ(collector.take(), "");
+}
+
 TEST(RateLimit, CountsWhatItSwallows) {
     log::RateLimit limit(50);
     unsigned suppressed = 99;
