@@ -107,8 +107,17 @@ bool ProfileBuilder::skipped() const {
     return open_->skipped;
 }
 
+// The option may be the one that closes the open profile: then the position is that of the next.
+void ProfileBuilder::set_position(OptionPosition position) {
+    position_ = position;
+    if (open_->begun) return;
+    open_->begun = true;
+    open_->profile->position = position;
+}
+
 bool ProfileBuilder::new_profile(Text name, std::string* error) {
     if (!close(error)) return false;
+    set_position(position_);
     open_->profile->profile_name = name;
     return true;
 }
@@ -141,7 +150,9 @@ std::optional<BuiltProfiles> ProfileBuilder::finish(std::string* error) {
     built.user_profiles = profiles_.size();
     built.templates = templates_.size();
     for (const auto& draft : templates_)
-        if (!draft->imported) built.unused_templates.push_back(draft->profile->label());
+        if (!draft->imported)
+            built.unused_templates.push_back({draft->profile->label(), draft->template_position});
+    built.list_uses = std::move(list_uses_);
     built.profiles = std::move(profiles_);
     templates_.clear();
     return built;
@@ -159,6 +170,7 @@ bool ProfileBuilder::set_name(Text name, std::string*) {
 
 bool ProfileBuilder::set_template(Text name, std::string*) {
     open_->is_template = true;
+    open_->template_position = position_;
     if (!name.empty()) open_->profile->profile_name = name;
     return true;
 }
@@ -256,6 +268,7 @@ bool ProfileBuilder::lua_desync(Text value, std::string* error) {
     instance->in_range = open_->in_range;
     instance->out_range = open_->out_range;
     instance->payload = open_->payload;
+    instance->position = position_;
     open_->profile->instances.push_back(std::move(*instance));
     return true;
 }

@@ -36,6 +36,7 @@ bool ProfileBuilder::add_hosts(Text file, bool exclude, std::string* error) {
     if (open_->skipped) return true;
     auto list = lists_.host_file(std::string(file), error);
     if (!list) return false;
+    list_uses_.push_back({position_, list, nullptr});
     Profile& p = *open_->profile;
     (exclude ? p.hosts_exclude : p.hosts).add(std::move(list));
     return true;
@@ -45,6 +46,7 @@ bool ProfileBuilder::add_nets(Text file, bool exclude, std::string* error) {
     if (open_->skipped) return true;
     auto list = lists_.net_file(std::string(file), error);
     if (!list) return false;
+    list_uses_.push_back({position_, nullptr, list});
     Profile& p = *open_->profile;
     (exclude ? p.nets_exclude : p.nets).add(std::move(list));
     return true;
@@ -55,6 +57,7 @@ void ProfileBuilder::add_domains(Text items, std::shared_ptr<HostList>& anonymou
     if (open_->skipped) return;
     if (!anonymous) {
         anonymous = lists_.anonymous_hosts();
+        list_uses_.push_back({position_, anonymous, nullptr});
         collection.add(anonymous);
     }
     lists_.add_domains(*anonymous, items);
@@ -65,6 +68,7 @@ void ProfileBuilder::add_networks(Text items, std::shared_ptr<NetList>& anonymou
     if (open_->skipped) return;
     if (!anonymous) {
         anonymous = lists_.anonymous_nets();
+        list_uses_.push_back({position_, nullptr, anonymous});
         collection.add(anonymous);
     }
     lists_.add_networks(*anonymous, items);

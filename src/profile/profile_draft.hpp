@@ -17,6 +17,8 @@ struct ProfileBuilder::Draft {
     bool skipped = false, is_template = false;
     bool l3_given = false, l7_given = false;
     bool imported = false; // a template somebody used
+    bool begun = false;    // its position is known
+    OptionPosition template_position = 0;
     AutoGiven auto_given;
     std::shared_ptr<HostList> domains, domains_exclude; // anonymous lists
     std::shared_ptr<NetList> networks, networks_exclude;

@@ -7,6 +7,7 @@
 #include "nfqws2/profile/lists.hpp"
 #include "nfqws2/protocol/names.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +16,9 @@
 #include <vector>
 
 namespace nfqws2::profile {
+
+// Where an option stood among the arguments, counted from 0, for messages.
+using OptionPosition = std::size_t;
 
 // One --lua-desync with the in-profile filters that were in force when it was given.
 struct LuaInstance {
@@ -25,6 +29,7 @@ struct LuaInstance {
     flow::Range in_range = flow::Range::never();
     flow::Range out_range = flow::Range::always();
     protocol::PayloadSet payload; // empty = all
+    OptionPosition position = 0;
 
     const flow::Range& range(bool outgoing) const { return outgoing ? out_range : in_range; }
 };
@@ -41,7 +46,8 @@ struct AutoHostOptions {
 
 struct Profile {
     std::uint32_t number = 0;
-    std::string profile_name; // "" = unnamed
+    OptionPosition position = 0; // of --new, for the first profile of its first option
+    std::string profile_name;    // "" = unnamed
     std::optional<std::string> cookie;
 
     bool ipv4 = true, ipv6 = true;

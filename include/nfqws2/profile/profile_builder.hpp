@@ -15,11 +15,25 @@
 
 namespace nfqws2::profile {
 
+// A template that nobody imported.
+struct UnusedTemplate {
+    std::string label; // "N (name)"
+    OptionPosition position = 0;
+};
+
+// A list that an option brought into a profile; one of the pointers is set.
+struct ListUse {
+    OptionPosition position = 0;
+    std::shared_ptr<HostList> hosts;
+    std::shared_ptr<NetList> nets;
+};
+
 struct BuiltProfiles {
     std::vector<std::unique_ptr<Profile>> profiles; // 1, 2, ... without profile 0
     std::size_t user_profiles = 0;                  // = profiles.size(), for the status line
     std::size_t templates = 0;
-    std::vector<std::string> unused_templates; // labels "N (name)" of templates never imported
+    std::vector<UnusedTemplate> unused_templates;
+    std::vector<ListUse> list_uses; // without automatic lists, which may be empty
 };
 
 class ProfileBuilder {
@@ -28,6 +42,9 @@ class ProfileBuilder {
     ~ProfileBuilder();
     ProfileBuilder(const ProfileBuilder&) = delete;
     ProfileBuilder& operator=(const ProfileBuilder&) = delete;
+
+    // Position of the option whose method is called next.
+    void set_position(OptionPosition position);
 
     // All methods: false = the program ends; *error then holds the message, one or more lines
     // separated by '\n' without a final one. `value` is the option's argument; for an option given
@@ -94,6 +111,8 @@ class ProfileBuilder {
     void add_networks(Text items, std::shared_ptr<NetList>& anonymous, NetCollection& collection);
 
     ListStore& lists_;
+    OptionPosition position_ = 0;
+    std::vector<ListUse> list_uses_;
     std::unique_ptr<Draft> open_;
     std::vector<std::unique_ptr<Profile>> profiles_;
     std::vector<std::unique_ptr<Draft>> templates_;

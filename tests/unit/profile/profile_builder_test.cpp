@@ -102,7 +102,54 @@ TEST_F(Numbering, InstanceNameIsCutAt255) {
 
 TEST_F(Numbering, UnusedTemplates) {
     ASSERT_TRUE(options.parse({"--template=a", "--new", "--template=b", "--new", "--import=b"}));
-    EXPECT_EQ(options.built.unused_templates, (std::vector<std::string>{"1 (a)"}));
+    ASSERT_EQ(options.built.unused_templates.size(), 1U);
+    EXPECT_EQ(options.built.unused_templates[0].label, "1 (a)");
+}
+
+TEST(Positions, AreRemembered) {
+    const TempDir dir;
+    RealClock clock;
+    ListStore lists(clock);
+    ProfileBuilder builder(lists);
+    std::string error;
+    const auto option = [&](OptionPosition position, auto method, const std::string& value) {
+        builder.set_position(position);
+        ASSERT_TRUE((builder.*method)(value, &error)) << error;
+    };
+    const std::string file = dir.write("list", "a.com\n"), set = dir.write("set", "10.0.0.0/8\n");
+    option(3, &ProfileBuilder::filter_tcp, "80");
+    option(4, &ProfileBuilder::lua_desync, "f");
+    option(5, &ProfileBuilder::hostlist, file);
+    option(6, &ProfileBuilder::new_profile, "");
+    option(7, &ProfileBuilder::set_template, "t");
+    option(8, &ProfileBuilder::lua_desync, "g");
+    option(9, &ProfileBuilder::new_profile, "");
+    option(10, &ProfileBuilder::set_template, "unused");
+    option(11, &ProfileBuilder::new_profile, "");
+    option(12, &ProfileBuilder::import, "t");
+    option(13, &ProfileBuilder::lua_desync, "h");
+    option(14, &ProfileBuilder::hostlist_domains, "b.com");
+    option(15, &ProfileBuilder::hostlist_domains, "c.com");
+    option(16, &ProfileBuilder::ipset_exclude, set);
+    option(17, &ProfileBuilder::ipset_ip, "1.2.3.4");
+    option(18, &ProfileBuilder::hostlist_auto, dir.file("auto"));
+    const auto built = builder.finish(&error);
+    ASSERT_TRUE(built) << error;
+    ASSERT_EQ(built->profiles.size(), 2U);
+    EXPECT_EQ(built->profiles[0]->position, 3U);
+    EXPECT_EQ(built->profiles[0]->instances[0].position, 4U);
+    EXPECT_EQ(built->profiles[1]->position, 11U);
+    ASSERT_EQ(built->profiles[1]->instances.size(), 2U);
+    EXPECT_EQ(built->profiles[1]->instances[0].position, 8U) << "imported: where it was written";
+    EXPECT_EQ(built->profiles[1]->instances[1].position, 13U);
+    ASSERT_EQ(built->unused_templates.size(), 1U);
+    EXPECT_EQ(built->unused_templates[0].position, 10U);
+    std::vector<OptionPosition> uses;
+    for (const ListUse& use : built->list_uses) {
+        uses.push_back(use.position);
+        EXPECT_NE(use.hosts == nullptr, use.nets == nullptr);
+    }
+    EXPECT_EQ(uses, (std::vector<OptionPosition>{5, 14, 16, 17}));
 }
 
 TEST_F(Import, ExampleOfTheSpecification) {
