@@ -121,7 +121,7 @@ void Pipeline::send_reset(const Passage& p) {
     const packet::Reconstructed built = packet::reconstruct(reset, {}, *services.random, buffer);
     if (!built.ok()) return;
     if (log::debug_enabled()) log::debug("sending RST to retransmitter");
-    services.sender->send({Bytes(buffer.data(), built.size), options.desync_fwmark, p.ifin, 1});
+    host->sender->send({Bytes(buffer.data(), built.size), options.desync_fwmark, p.ifin, 1});
 }
 
 } // namespace nfqws2::engine

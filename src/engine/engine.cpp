@@ -7,11 +7,6 @@
 
 namespace nfqws2::engine {
 
-namespace {
-// Idle flows are looked at this often when there is no traffic, so that memory is given back.
-constexpr int idle_wakeup_ms = 10'000;
-} // namespace
-
 struct Engine::Impl {
     Impl(Options options, Services services) : pipeline(std::move(options), std::move(services)) {}
     Pipeline pipeline;
@@ -23,7 +18,17 @@ Engine::Engine(Options options, Services services)
 Engine::~Engine() = default;
 
 bool Engine::init_lua(const std::function<bool()>& stop_requested) {
-    return impl_->pipeline.init_lua(stop_requested);
+    return impl_->pipeline.init_lua(stop_requested, nullptr) &&
+           impl_->pipeline.desync.prepare(*impl_->pipeline.services.profiles);
+}
+
+bool Engine::run_lua_init(const std::function<bool()>& stop_requested,
+                          std::optional<std::size_t>* failed) {
+    return impl_->pipeline.init_lua(stop_requested, failed);
+}
+
+std::vector<std::pair<std::string, std::string>> Engine::lua_globals() const {
+    return impl_->pipeline.state.globals();
 }
 
 void Engine::interrupt() {
@@ -65,12 +70,14 @@ std::int64_t Engine::next_oneshot_ms() const {
 }
 
 int Engine::next_wakeup_ms() const {
-    const Pipeline& pipeline = impl_->pipeline;
+    Pipeline& pipeline = impl_->pipeline;
+    pipeline.now.update();
     std::int64_t wait = std::numeric_limits<int>::max();
     if (has_timers())
-        wait = std::max<std::int64_t>(0, next_timer_ms() - pipeline.services.clock->boot_ms());
+        wait = std::max<std::int64_t>(0, next_timer_ms() - pipeline.now.boot_ms());
     if (pipeline.connections != nullptr) {
-        if (pipeline.connections->size() > 0) wait = std::min<std::int64_t>(wait, idle_wakeup_ms);
+        const int purge = pipeline.connections->next_purge_ms();
+        if (purge >= 0) wait = std::min<std::int64_t>(wait, purge);
         const int release = pipeline.connections->next_release_ms();
         if (release >= 0) wait = std::min<std::int64_t>(wait, release);
     }
@@ -80,9 +87,14 @@ int Engine::next_wakeup_ms() const {
 void Engine::run_timers() {
     Pipeline& pipeline = impl_->pipeline;
     lua::Host& host = *pipeline.host;
+    pipeline.now.update();
     if (!host.timers.empty())
         pipeline.timer_errors += host.timers.run_due(host.L, host.clock->boot_ms());
     if (pipeline.connections != nullptr) pipeline.connections->purge();
+    if (Trace* trace = pipeline.services.trace) {
+        trace->end_timers();
+        trace->flush();
+    }
 }
 
 void Engine::collect_garbage() {
@@ -108,10 +120,12 @@ std::size_t Engine::held() const {
 }
 
 void Engine::dump_conntrack(const std::function<void(const std::string&)>& line) const {
+    impl_->pipeline.now.update();
     if (impl_->pipeline.connections != nullptr) impl_->pipeline.connections->dump(line);
 }
 
 void Engine::dump_ip_cache(const std::function<void(const std::string&)>& line) const {
+    impl_->pipeline.now.update();
     impl_->pipeline.ip_cache.dump(line);
 }
 

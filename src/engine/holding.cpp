@@ -88,7 +88,7 @@ Detected Pipeline::join_quic(Passage& p, Bytes frames) {
     if (may_join && p.track->extension() != nullptr)
         message = p.track->extension()->reassembly.get();
     const auto give_up = [&] {
-        if (p.track != nullptr && p.track->holding()) release(*p.track);
+        if (message != nullptr) release(*p.track); // there may be a message without held packets
         return Detected::go_on;
     };
     if (message != nullptr && !message->append(frames)) return give_up();
@@ -130,6 +130,7 @@ bool Pipeline::hold(Passage& p) {
     }
     flow::HeldPacket piece;
     piece.data.assign(p.dis.packet.begin(), p.dis.packet.end());
+    piece.number = p.number;
     piece.mark = p.mark;
     piece.payload_len = static_cast<std::uint32_t>(p.dis.payload.size());
     piece.ifin = p.ifin;
@@ -152,8 +153,20 @@ void Pipeline::release(flow::Track& track) {
     extension->held.clear();
     connections->held_changed(track);
     for (const flow::HeldPacket& piece : pieces) {
+        if (services.trace != nullptr) trace_release(track, piece);
         send_held(piece, piece.data);
     }
+}
+
+void Pipeline::trace_release(flow::Track& track, const flow::HeldPacket& piece) {
+    Passage p;
+    resume(p, piece);
+    p.track = &track;
+    p.l7 = track.l7();
+    p.profile = &services.profiles->by_number(track.profile());
+    services.trace->begin(p);
+    services.trace->note("released");
+    services.trace->end(p, {});
 }
 
 void Pipeline::release_all() {

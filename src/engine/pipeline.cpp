@@ -8,16 +8,21 @@
 namespace nfqws2::engine {
 
 Pipeline::Pipeline(Options opts, Services svc)
-    : options(std::move(opts)), services(std::move(svc)),
-      ip_cache(options.ipcache_lifetime, *services.clock), host(std::make_unique<lua::Host>()),
-      state(*host), desync(*host) {
+    : options(std::move(opts)), services(std::move(svc)), now(*services.clock),
+      ip_cache(options.ipcache_lifetime, now), host(std::make_unique<lua::Host>()), state(*host),
+      desync(*host) {
     if (!options.ctrack_disable) {
-        connections = std::make_unique<flow::ConnectionTable>(options.ctrack, *services.clock);
+        connections = std::make_unique<flow::ConnectionTable>(options.ctrack, now);
         connections->set_observer(this);
     }
     host->clock = services.clock;
     host->random = services.random;
     host->sender = services.sender;
+    if (services.trace != nullptr) {
+        services.trace->send_through(*services.sender);
+        host->sender = services.trace;
+        desync.set_observer(services.trace);
+    }
     host->network = services.network;
     host->connections = connections.get();
     host->desync_fwmark = options.desync_fwmark;
@@ -29,7 +34,8 @@ Pipeline::~Pipeline() {
     if (connections) connections->clear();
 }
 
-bool Pipeline::init_lua(const std::function<bool()>& stop_requested) {
+bool Pipeline::init_lua(const std::function<bool()>& stop_requested,
+                        std::optional<std::size_t>* failed) {
     std::vector<lua::NamedBlob> blobs;
     for (Blob& blob : options.blobs) {
         blobs.push_back({std::move(blob.name), std::move(blob.data)});
@@ -48,7 +54,7 @@ bool Pipeline::init_lua(const std::function<bool()>& stop_requested) {
     for (const LuaInit& item : options.lua_init) {
         items.push_back({item.is_file, item.text});
     }
-    return state.run_init(items, stop_requested) && desync.prepare(*services.profiles);
+    return state.run_init(items, stop_requested, failed);
 }
 
 capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
@@ -57,21 +63,32 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
                    packet.data.size(), packet.mark, static_cast<int>(packet.ifin.size()),
                    packet.ifin.data(), packet.ifin_index, static_cast<int>(packet.ifout.size()),
                    packet.ifout.data(), packet.ifout_index);
-    if ((packet.mark & options.desync_fwmark) != 0) {
-        if (log::debug_enabled()) log::debug("ignoring generated packet");
-        counters.ignored++;
-        return {};
-    }
-    ip_cache.purge();
-    services.lists->poll();
-
     Passage p;
+    p.raw = packet.data;
+    p.number = counters.packets + 1;
     p.dis = packet::dissect(packet.data);
     p.mark = packet.mark;
     p.ifin = packet.ifin;
     p.ifout = packet.ifout;
+    if (services.trace != nullptr) services.trace->begin(p);
+    const capture::Verdict verdict = route(p);
+    if (services.trace != nullptr) services.trace->end(p, verdict);
+    return verdict;
+}
+
+capture::Verdict Pipeline::route(Passage& p) {
+    if ((p.mark & options.desync_fwmark) != 0) {
+        if (log::debug_enabled()) log::debug("ignoring generated packet");
+        if (services.trace != nullptr) services.trace->note("own mark");
+        counters.ignored++;
+        return {};
+    }
+    now.update();
+    ip_cache.purge();
+    poll_lists();
     if (!p.dis.is_ip()) {
         if (log::debug_enabled()) log::debug("invalid packet - neither ipv4 or ipv6");
+        if (services.trace != nullptr) services.trace->note("not IP");
         return {};
     }
     switch (p.dis.l4) {
@@ -86,6 +103,15 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
     return raw_ip(p);
 }
 
+// Changed list files are looked for once per second; a finished load is taken over by the next
+// search for a profile, or here.
+void Pipeline::poll_lists() {
+    constexpr std::int64_t interval_ns = 10'000'000;
+    if (now.boot_ns() < next_list_poll_ns_) return;
+    next_list_poll_ns_ = now.boot_ns() + interval_ns;
+    services.lists->poll();
+}
+
 capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     bool reverse = false;
     if (connections) {
@@ -94,9 +120,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
         p.track = found.track;
         reverse = found.reverse;
     }
-    // Scripts may feed packets themselves, which may expire tracks: not this one.
-    std::optional<flow::ConnectionTable::Pin> pin;
-    if (p.track != nullptr) pin.emplace(*connections, p.track);
+    if (p.track != nullptr) p.pin.emplace(*connections, p.track);
 
     if (p.track != nullptr)
         set_flow_direction(p, reverse);
@@ -112,6 +136,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     p.payload = p.dis.payload.empty() ? protocol::Payload::empty : protocol::Payload::unknown;
     const Detected detected = p.is_tcp() ? detect_tcp(p) : detect_udp(p);
     if (detected == Detected::held) {
+        if (services.trace != nullptr) services.trace->held();
         const capture::Verdict drop{capture::Action::drop, {}};
         return p.is_tcp() ? drop : substitute_first_drop(p, drop, true);
     }
@@ -140,9 +165,8 @@ capture::Verdict Pipeline::icmp(Passage& p) {
             log::debug("attached packet is invalid");
         }
     }
-    std::optional<flow::ConnectionTable::Pin> pin;
     if (p.track != nullptr) {
-        pin.emplace(*connections, p.track);
+        p.pin.emplace(*connections, p.track);
         set_flow_direction(p, reverse);
         p.l7 = p.track->l7();
     } else {
@@ -167,6 +191,7 @@ capture::Verdict Pipeline::lua_stage(Passage& p) {
     }
     if (p.track != nullptr && p.track->cutoff(p.outgoing())) {
         if (log::debug_enabled()) log::debug("lua %s cutoff", p.outgoing() ? "out" : "in");
+        if (services.trace != nullptr) services.trace->all_cut_off(*p.profile);
         return {};
     }
     lua::PacketView view;

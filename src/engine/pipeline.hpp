@@ -2,10 +2,12 @@
 #pragma once
 
 #include "nfqws2/engine/engine.hpp"
+#include "nfqws2/engine/trace.hpp"
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/lua/state.hpp"
 #include "nfqws2/packet/dissect.hpp"
 #include "nfqws2/protocol/hostname.hpp"
+#include "packet_clock.hpp"
 
 #include <memory>
 #include <optional>
@@ -16,11 +18,15 @@ namespace nfqws2::engine {
 
 // One packet on its way through the pipeline: what is known about it so far.
 struct Passage {
+    Bytes raw;                // as it came in
+    std::uint64_t number = 0; // since start, from 1; a replayed piece keeps that of its packet
     packet::Dissect dis;
     std::uint32_t mark = 0;
     std::string_view ifin, ifout;
 
     flow::Track* track = nullptr;
+    // Scripts may feed packets themselves, which may expire tracks: not this one.
+    std::optional<flow::ConnectionTable::Pin> pin;
     std::optional<flow::Positions> positions; // see positions_of()
     bool reverse = false;                     // from the server to the client of the flow
     bool incoming = false;                    // what Lua calls "in": reverse, inverted by --server
@@ -53,7 +59,7 @@ class Pipeline final : public flow::TrackObserver {
     Pipeline(Options options, Services services);
     ~Pipeline() override;
 
-    bool init_lua(const std::function<bool()>& stop_requested);
+    bool init_lua(const std::function<bool()>& stop_requested, std::optional<std::size_t>* failed);
     capture::Verdict process(const capture::InputPacket& packet);
     void release_all();
 
@@ -63,6 +69,7 @@ class Pipeline final : public flow::TrackObserver {
 
     Options options;
     Services services;
+    PacketClock now; // of connections and ip_cache
     std::unique_ptr<flow::ConnectionTable> connections;
     flow::IpCache ip_cache;
     std::unique_ptr<lua::Host> host;
@@ -73,6 +80,8 @@ class Pipeline final : public flow::TrackObserver {
 
   private:
     // --- pipeline.cpp: the way of a packet, top to bottom
+    capture::Verdict route(Passage& p);
+    void poll_lists();
     capture::Verdict tcp_or_udp(Passage& p);
     capture::Verdict icmp(Passage& p);
     capture::Verdict raw_ip(Passage& p);
@@ -107,10 +116,13 @@ class Pipeline final : public flow::TrackObserver {
     Detected join_quic(Passage& p, Bytes frames);
     bool hold(Passage& p);
     void release(flow::Track& track);
+    void trace_release(flow::Track& track, const flow::HeldPacket& piece);
 
     // --- replay.cpp
     void replay(flow::Track& track);
+    void resume(Passage& p, const flow::HeldPacket& piece) const;
     void replay_piece(const flow::HeldPacket& piece, Bytes message, const lua::Replay& position);
+    capture::Verdict judge_piece(Passage& p, Bytes message);
     void send_held(const flow::HeldPacket& piece, Bytes data);
 
     // --- auto_host.cpp
@@ -120,6 +132,12 @@ class Pipeline final : public flow::TrackObserver {
     void report(const Passage& p, flow::AutoHostState& state, bool failed, std::string reason);
     void send_reset(const Passage& p);
 
+    // Where a profile search lists whom it refused; nullptr when nobody asks.
+    std::vector<profile::Rejection>* rejections() const {
+        return services.trace != nullptr ? &services.trace->rejections() : nullptr;
+    }
+
+    std::int64_t next_list_poll_ns_ = 0;
     std::vector<std::uint8_t> substitute_; // buffer of the protocol-255 packet
 };
 

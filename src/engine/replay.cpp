@@ -40,20 +40,38 @@ void Pipeline::replay(flow::Track& track) {
     }
 }
 
-void Pipeline::replay_piece(const flow::HeldPacket& piece, Bytes message,
-                            const lua::Replay& position) {
-    Passage p;
+// The packet as it was when it was put aside.
+void Pipeline::resume(Passage& p, const flow::HeldPacket& piece) const {
+    p.raw = piece.data;
+    p.number = piece.number;
     p.dis = packet::dissect(piece.data);
-    const flow::ConnectionTable::Found found = connections->find(p.dis);
-    if (!found || found.reverse) return send_held(piece, piece.data);
-    p.track = found.track;
     p.positions = piece.positions;
-    p.replay = position;
     p.mark = piece.mark;
     p.ifin = piece.ifin;
     p.ifout = piece.ifout;
     set_flow_direction(p, false);
     set_target(p);
+}
+
+void Pipeline::replay_piece(const flow::HeldPacket& piece, Bytes message,
+                            const lua::Replay& position) {
+    Passage p;
+    resume(p, piece);
+    p.replay = position;
+    if (services.trace != nullptr) services.trace->begin(p);
+    const capture::Verdict verdict = judge_piece(p, message);
+    if (services.trace != nullptr) services.trace->end(p, verdict);
+    if (verdict.action == capture::Action::accept)
+        send_held(piece, piece.data);
+    else if (verdict.action == capture::Action::modify)
+        send_held(piece, verdict.data);
+}
+
+capture::Verdict Pipeline::judge_piece(Passage& p, Bytes message) {
+    const flow::ConnectionTable::Found found = connections->find(p.dis);
+    if (!found || found.reverse) return {};
+    p.track = found.track;
+    p.pin.emplace(*connections, p.track); // may be another one than when the replay began
     p.l7 = p.track->l7();
     select_profile(p);
     if (p.is_tcp()) {
@@ -69,12 +87,7 @@ void Pipeline::replay_piece(const flow::HeldPacket& piece, Bytes message,
             p.decrypt_data = message;
         }
     }
-    if (!rediscover(p)) return send_held(piece, piece.data);
-    const capture::Verdict verdict = lua_stage(p);
-    if (verdict.action == capture::Action::accept)
-        send_held(piece, piece.data);
-    else if (verdict.action == capture::Action::modify)
-        send_held(piece, verdict.data);
+    return rediscover(p) ? lua_stage(p) : capture::Verdict{};
 }
 
 void Pipeline::send_held(const flow::HeldPacket& piece, Bytes data) {

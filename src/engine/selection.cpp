@@ -36,7 +36,7 @@ void Pipeline::select_profile(Passage& p) {
         q.hostname = track->hostname();
         q.hostname_is_ip = track->hostname_is_ip();
     }
-    p.profile = services.profiles->select(q).profile;
+    p.profile = services.profiles->select(q, rejections()).profile;
     if (track != nullptr) track->set_profile(p.profile->number);
 }
 
@@ -70,7 +70,7 @@ void Pipeline::select_for_related(Passage& p) {
             q.hostname_is_ip = cached->hostname_is_ip;
         }
     }
-    p.profile = services.profiles->select(q).profile;
+    p.profile = services.profiles->select(q, rejections()).profile;
 }
 
 // False: the host is known and the lists are against it, the packet passes without Lua.
@@ -102,7 +102,7 @@ bool Pipeline::rediscover(Passage& p) {
             q.hostname = found->name;
             q.hostname_is_ip = found->is_ip;
         }
-        search = services.profiles->select(q);
+        search = services.profiles->select(q, rejections());
         const bool changed = search.profile != p.profile;
         p.profile = search.profile;
         if (changed && log::debug_enabled())
@@ -137,6 +137,7 @@ bool Pipeline::lists_allow(Passage& p, const profile::Selection& search,
     if (verdict.done && !verdict.positive) {
         if (log::debug_enabled())
             log::debug("not applying tampering because of previous negative hostlist check");
+        if (services.trace != nullptr) services.trace->note("host list");
         return false;
     }
     return true;

@@ -60,12 +60,13 @@ std::uint32_t PageArena::lowest_free() {
 
 std::byte* PageArena::place(std::uint32_t number) {
     if (number < per_region) return map_aligned(block_size);
-    Region& region = regions_[number / per_region];
+    const std::uint32_t index = number / per_region;
+    Region& region = regions_[index];
     if (region.start == nullptr) {
         region.start = map_aligned(region_size);
         if (region.start == nullptr) return nullptr;
 #ifdef MADV_HUGEPAGE
-        madvise(region.start, region_size, MADV_HUGEPAGE);
+        if (index >= first_huge) madvise(region.start, region_size, MADV_HUGEPAGE);
 #endif
     }
     return region.start + number % per_region * block_size;

@@ -16,11 +16,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nfqws2::engine {
+
+class Trace;
 
 struct Blob {
     std::string name;
@@ -63,6 +67,7 @@ struct Services {
     profile::AutoHosts* auto_hosts = nullptr;
     // SSID of an interface name, "" if unknown; may be empty.
     std::function<std::string_view(std::string_view)> ssid_of;
+    Trace* trace = nullptr; // --trace
 };
 
 struct Counters {
@@ -77,6 +82,11 @@ class Engine final : public capture::PacketHandler {
     // Creates the Lua state, runs the init items, checks that every desync function exists (spec
     // part 06 section 1). False: the reason was logged. `stop_requested` is asked between items.
     bool init_lua(const std::function<bool()>& stop_requested);
+    // The same without that check, for --check; `failed` gets the index of the item with the error.
+    bool run_lua_init(const std::function<bool()>& stop_requested,
+                      std::optional<std::size_t>* failed);
+    // Names and types of the global variables of Lua.
+    std::vector<std::pair<std::string, std::string>> lua_globals() const;
     // Asks running Lua code to end with the error INTERRUPT. Async-signal-safe.
     void interrupt();
 
@@ -84,12 +94,12 @@ class Engine final : public capture::PacketHandler {
 
     // Housekeeping for the event loop, called once per turn (after a batch, or on time-out).
     bool has_timers() const;
-    std::int64_t next_timer_ms() const; // boot ms of the next Lua timer, INT64_MAX if none
+    std::int64_t next_timer_ms() const;   // boot ms of the next Lua timer, INT64_MAX if none
     std::int64_t next_oneshot_ms() const; // the same for timers that fire once
-    int next_wakeup_ms() const;         // until a Lua timer or a held packet is due; -1 = none
-    void run_timers();                  // due Lua timers, overdue held packets
-    void collect_garbage();             // --lua-gc, by time
-    void release_held();                // program end: held packets leave unmodified
+    int next_wakeup_ms() const; // until a timer, a held packet or an idle flow is due; -1 = none
+    void run_timers();          // due Lua timers, overdue held packets
+    void collect_garbage();     // --lua-gc, by time
+    void release_held();        // program end: held packets leave unmodified
 
     const Counters& counters() const;
     std::size_t flows() const;

@@ -1,0 +1,118 @@
+// A whole engine with doors that only remember what went through. Scripts report with `tell(...)`:
+// a packet sent to the interface "tell" that carries text.
+#pragma once
+
+#include "../profile/profile_testing.hpp"
+#include "nfqws2/base/text.hpp"
+#include "nfqws2/engine/engine.hpp"
+#include "packets.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nfqws2::engine::test {
+
+using Lines = std::vector<std::string>;
+
+struct Sent {
+    Buffer data;
+    std::uint32_t mark;
+    std::string ifout;
+    bool operator==(const Sent&) const = default;
+};
+
+inline void PrintTo(const Sent& sent, std::ostream* out) {
+    *out << to_hex(sent.data) << " mark " << sent.mark << " to " << sent.ifout;
+}
+
+class Wire final : public capture::PacketSender {
+  public:
+    bool send(const capture::OutputPacket& packet) override;
+    std::vector<Sent> sent;
+    Lines told;
+};
+
+class FixedNetwork final : public capture::NetworkInfo {
+  public:
+    IpAddress source_for(const IpAddress& target) override { return target; }
+    std::optional<std::vector<capture::Interface>> interfaces() override { return std::nullopt; }
+};
+
+struct Config {
+    std::vector<std::string> profile = {};
+    std::string lua = {};
+    Options options = {};
+};
+
+// What became of one packet, and what was told and sent meanwhile.
+struct Outcome {
+    capture::Action action = capture::Action::accept;
+    Buffer data = {};
+    Lines told = {};
+    std::vector<Sent> sent = {};
+
+    bool accepted() const { return action == capture::Action::accept; }
+    bool dropped() const { return action == capture::Action::drop; }
+    bool modified() const { return action == capture::Action::modify; }
+    std::string line() const { return told.size() == 1 ? told.front() : "(not one line)"; }
+};
+
+class Machine {
+  public:
+    static constexpr std::int64_t start_ns = 1'700'000'000'000'000'000;
+    static constexpr std::uint32_t mark = 0x40000000;
+
+    explicit Machine(Config config);
+
+    Outcome process(Bytes packet, std::string_view ifin, std::string_view ifout,
+                    std::uint32_t fwmark = 0);
+    Outcome out(Bytes packet) { return process(packet, "", "eth0"); }
+    Outcome in(Bytes packet) { return process(packet, "eth0", ""); }
+    // Time passes, the event loop turns once.
+    Outcome wait(double seconds);
+    void advance(double seconds); // without a turn
+
+    // The three packets of a handshake.
+    void open(const TcpFlow& flow);
+    // What the debugging dump of the ip cache says.
+    Lines ip_cache() const;
+
+    VirtualClock clock{start_ns};
+    std::unique_ptr<Random> random = make_seeded_random(7);
+    Wire wire;
+    FixedNetwork network;
+    profile::ListStore lists{clock};
+    std::unique_ptr<profile::ProfileSet> profiles;
+    std::unique_ptr<profile::AutoHosts> auto_hosts;
+    bool ready = false; // init_lua was successful
+    std::unique_ptr<Engine> engine;
+
+  private:
+    Outcome collect(const capture::Verdict& verdict);
+};
+
+// A Lua expression for these bytes.
+inline std::string lua_bytes(Bytes data) {
+    return "parse_hex(\"" + to_hex(data) + "\")";
+}
+
+// Starts recording what is written to stderr; text() ends it.
+class ErrorText {
+  public:
+    ErrorText() { testing::internal::CaptureStderr(); }
+    ~ErrorText() {
+        if (!done_) testing::internal::GetCapturedStderr();
+    }
+    std::string text() {
+        done_ = true;
+        return testing::internal::GetCapturedStderr();
+    }
+
+  private:
+    bool done_ = false;
+};
+
+} // namespace nfqws2::engine::test
