@@ -182,6 +182,7 @@ void add_blob(ParseState& state, const OptionValue& value) {
 
 void add_lua_init(ParseState& state, const OptionValue& value) {
     state.config.engine.lua_init.push_back(parse_lua_init(*value));
+    state.config.lua_init_positions.push_back(state.position);
 }
 
 void set_lua_gc(ParseState& state, const OptionValue& value) {
@@ -214,6 +215,7 @@ void set_seed(ParseState& state, const OptionValue& value) {
 }
 
 void set_trace(ParseState& state, const OptionValue& value) {
+    if (value->empty()) throw BadValue("needs the name of a file");
     state.config.trace_file = *value == "-" ? "-" : made_absolute(*value);
 }
 
@@ -225,7 +227,7 @@ void set_check(ParseState& state, const OptionValue& value) {
 }
 
 void add_explain(ParseState& state, const OptionValue& value) {
-    state.config.explain.push_back(*value);
+    state.config.explain.push_back(parse_explain(*value));
 }
 
 void set_explain_json(ParseState& state, const OptionValue&) {

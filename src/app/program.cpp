@@ -4,17 +4,24 @@
 // only when Lua and the queue are ready.
 #include "nfqws2/app/program.hpp"
 
+#include "nfqws2/app/check.hpp"
 #include "nfqws2/app/command_line.hpp"
 #include "nfqws2/app/daemon.hpp"
+#include "nfqws2/app/data_output.hpp"
+#include "nfqws2/app/explain.hpp"
 #include "nfqws2/app/offline.hpp"
+#include "nfqws2/app/report.hpp"
 #include "nfqws2/app/session.hpp"
 #include "nfqws2/app/startup.hpp"
 #include "nfqws2/app/version.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/capture/raw_sender.hpp"
+#include "nfqws2/capture/wlan.hpp"
+#include "nfqws2/engine/trace.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
 #include "nfqws2/sandbox/seccomp.hpp"
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -31,6 +38,7 @@ class NoSender final : public capture::PacketSender {
 
 class Program {
   public:
+    Program() : report_(arguments_, state_) {}
     int run(int argc, const char* const* argv);
 
   private:
@@ -38,28 +46,54 @@ class Program {
 
     ExitCode parse(int argc, const char* const* argv);
     bool load_files();
+    bool open_trace();
+    engine::Trace* trace() { return trace_ ? &*trace_ : nullptr; }
     bool give_up_privileges();
+    int start(int argc, const char* const* argv);
     int verify_only();
+    int check();
+    void check_lua();
+    void show_report();
+    int explain_packets();
     int run_with_kernel();
     int run_without_queue(Session& session);
     int run_queue(Session& session, capture::RawSender& sender);
     void announce_ready();
 
+    Arguments arguments_;
     ProcessClock clock_;
     profile::ListStore lists_{clock_};
     ParseState state_{lists_};
     Config& config_ = state_.config;
     std::unique_ptr<Random> random_;
     PidFile pid_file_;
+    capture::WlanInfo wlan_;
+    DataOutput standard_output_;
     OfflineFiles offline_;
+    std::optional<engine::Trace> trace_;
+    Report report_;
+    std::optional<log::ErrorCollector> errors_; // for a report in JSON
 };
 
 int Program::run(int argc, const char* const* argv) {
+    const int code = start(argc, argv);
+    if (!errors_ || code == 0 || report_.has_errors()) return code;
+    // The start ended before there was anything to check.
+    report_.add(Level::error, state_.failed ? std::optional(state_.position) : std::nullopt,
+                errors_->take());
+    show_report();
+    return code;
+}
+
+int Program::start(int argc, const char* const* argv) {
     if (const auto code = parse(argc, argv)) return *code;
-    if (config_.offline() && !config_.dry_run && !offline_.open_input(config_, clock_))
+    if (!config_.explain.empty()) return explain_packets();
+    const bool only_look = config_.dry_run || config_.check;
+    if (config_.offline() && !only_look && !offline_.open_input(config_, clock_))
         return exit_capture_error;
     print_profiles(config_);
     if (!load_files()) return 1;
+    if (config_.check) return check();
     if (config_.dry_run) return verify_only();
     if (config_.engine.ctrack_disable)
         log::status("conntrack disabled ! some functions will not work. make sure it's what you "
@@ -69,25 +103,28 @@ int Program::run(int argc, const char* const* argv) {
         config_.engine.seeded ? make_seeded_random(config_.engine.seed) : make_secure_random();
     config_.engine.version = version_text();
     if (config_.offline()) {
-        if (!offline_.open_output(config_, clock_, *random_)) return exit_capture_error;
+        if (!offline_.open_output(config_, standard_output_, clock_, *random_))
+            return exit_capture_error;
     } else if (!pid_file_.open(config_.pidfile)) {
         return 1;
     }
+    if (!open_trace()) return 1;
     if (!give_up_privileges() || !test_files(config_, lists_)) return 1;
     sandbox::forbid_system_calls();
-    return config_.offline() ? offline_.run(config_, clock_, lists_, *random_) : run_with_kernel();
+    return config_.offline() ? offline_.run(config_, clock_, lists_, *random_, trace())
+                             : run_with_kernel();
 }
 
 Program::ExitCode Program::parse(int argc, const char* const* argv) {
     keep_standard_descriptors();
-    Arguments arguments;
     std::string error;
     try {
-        arguments = collect_arguments(argc, argv);
+        arguments_ = collect_arguments(argc, argv);
     } catch (const ConfigError& e) {
         error = e.what();
     }
-    offline_.keep_stdout_for_packets(arguments);
+    standard_output_.reserve(arguments_);
+    if (standard_output_.for_check()) errors_.emplace();
     log::status("%s\n", version_text().c_str());
     log::status_text("\n");
     if (argc < 2) {
@@ -102,7 +139,7 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
     }
     set_exe_dir(argv[0]);
     config_.privileges.drop = sandbox::can_change_identity();
-    if (const auto code = parse_options(arguments, state_)) return code;
+    if (const auto code = parse_options(arguments_, state_)) return code;
     try {
         finish_config(state_);
     } catch (const ConfigError& e) {
@@ -116,6 +153,19 @@ bool Program::load_files() {
     if (!make_writable(config_)) return false;
     give_files_away(config_, lists_);
     return test_files(config_, lists_) && lists_.load_all();
+}
+
+bool Program::open_trace() {
+    if (config_.trace_file.empty()) return true;
+    FileDescriptor file = config_.trace_file == "-" ? standard_output_.duplicate()
+                                                    : engine::TraceFile::create(config_.trace_file);
+    if (!file) {
+        log::os_error("cannot create trace '" + config_.trace_file + "'", errno);
+        return false;
+    }
+    trace_.emplace(engine::TraceFile(std::move(file), config_.trace_file), clock_,
+                   !config_.engine.seeded);
+    return true;
 }
 
 bool Program::give_up_privileges() {
@@ -136,6 +186,67 @@ int Program::verify_only() {
     return 0;
 }
 
+// As --dry-run, and also Lua init as in a real start. What Lua sends goes nowhere.
+int Program::check() {
+    check_lists(config_, report_);
+    if (config_.privileges.drop && (!give_up_privileges() || !test_files(config_, lists_)))
+        return 1;
+    sandbox::forbid_system_calls();
+    check_lua();
+    show_report();
+    return report_.has_errors() ? 1 : 0;
+}
+
+void Program::check_lua() {
+    random_ =
+        config_.engine.seeded ? make_seeded_random(config_.engine.seed) : make_secure_random();
+    config_.engine.version = version_text();
+    const Circumstances circumstances{config_.engine.server, !config_.engine.ctrack_disable,
+                                      config_.engine.payload_disable};
+    if (!errors_) errors_.emplace();
+    errors_->take();
+    NoSender nowhere;
+    capture::LiveNetworkInfo network;
+    Session session(config_, clock_, lists_, *random_, {nowhere, network, {}, nullptr});
+    const Profiles& profiles = session.profiles().all();
+    check_profiles(profiles, report_);
+    check_instances(profiles, circumstances, report_);
+    std::optional<std::size_t> failed;
+    if (session.run_lua_init(&failed)) {
+        const auto globals = session.runtime().engine.lua_globals();
+        check_functions(profiles, {globals.begin(), globals.end()}, report_);
+        return;
+    }
+    std::string why = errors_->take();
+    if (session.quit_requested()) why = "interrupted";
+    const bool known = failed && *failed < config_.lua_init_positions.size();
+    report_.add(Level::error,
+                known ? std::optional(config_.lua_init_positions[*failed]) : std::nullopt,
+                why.substr(0, why.find('\n')));
+}
+
+void Program::show_report() {
+    if (config_.check_json || standard_output_.for_check())
+        standard_output_.print(report_.json());
+    else
+        log::status_text(report_.text());
+}
+
+int Program::explain_packets() {
+    if (!lists_.test_access() || !lists_.load_all()) return 1;
+    const profile::ProfileSet profiles(std::move(config_.profiles), lists_, clock_);
+    std::vector<Explanation> explanations;
+    for (const ExplainQuery& query : config_.explain)
+        explanations.push_back(explain(query, profiles));
+    if (config_.explain_json) {
+        standard_output_.print(to_json(explanations));
+        return 0;
+    }
+    for (const Explanation& explanation : explanations)
+        log::status_text(to_text(explanation));
+    return 0;
+}
+
 void Program::announce_ready() {
     if (config_.daemon)
         daemonise(pid_file_);
@@ -148,12 +259,13 @@ int Program::run_with_kernel() {
     capture::RawSender raw({config_.bind_fix4, config_.bind_fix6});
     if (!raw.open()) return 1;
     NoSender nowhere;
-    capture::LiveNetworkInfo network;
+    const auto ssid_of = [this](std::string_view interface) { return wlan_.ssid(interface); };
+    capture::LiveNetworkInfo network(ssid_of);
     if (!config_.intercept) announce_ready();
 
     const bool fuzzing = config_.fuzz_packets != 0;
     capture::PacketSender& sender = fuzzing ? static_cast<capture::PacketSender&>(nowhere) : raw;
-    Session session(config_, clock_, lists_, *random_, sender, network);
+    Session session(config_, clock_, lists_, *random_, {sender, network, ssid_of, trace()});
     if (!session.init_lua()) return session.quit_requested() ? 0 : 1;
     return config_.intercept ? run_queue(session, raw) : run_without_queue(session);
 }
@@ -169,8 +281,10 @@ int Program::run_queue(Session& session, capture::RawSender& sender) {
     options.number = *config_.qnum;
     if (!queue.open(options)) return 1;
     sender.set_before_send([&queue] { queue.flush(); });
-    if (config_.uses_ssid)
-        log::error("Wi-Fi names are not known, profiles with --filter-ssid match nothing");
+    if (config_.uses_ssid && !wlan_.open()) {
+        log::error("cannot initialize wlan info capture");
+        return 1;
+    }
     announce_ready();
     const int code = run_live(session.runtime(), queue, options);
     sender.set_before_send({});

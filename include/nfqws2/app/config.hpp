@@ -1,10 +1,12 @@
 // Everything a command line says, as plain data. Filled by the option parser, read by start-up.
 #pragma once
 
+#include "nfqws2/app/explain_query.hpp"
 #include "nfqws2/capture/network_info.hpp"
 #include "nfqws2/engine/engine.hpp"
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile.hpp"
+#include "nfqws2/profile/profile_builder.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -30,7 +32,8 @@ struct Config {
 
     std::vector<std::unique_ptr<profile::Profile>> profiles; // 1, 2, ... without profile 0
     std::size_t user_profiles = 0, templates = 0;            // for the status lines
-    std::vector<std::string> unused_templates;               // labels
+    std::vector<profile::UnusedTemplate> unused_templates;
+    std::vector<profile::ListUse> list_uses;
     bool uses_ssid = false;
 
     bool intercept = true, dry_run = false;
@@ -51,7 +54,8 @@ struct Config {
     // tracing and checking (spec parts 14.2 to 14.4)
     std::string trace_file; // "" = off, "-" = standard output
     bool check = false, check_json = false, explain_json = false;
-    std::vector<std::string> explain;
+    std::vector<ExplainQuery> explain;
+    std::vector<profile::OptionPosition> lua_init_positions; // of each engine.lua_init
 
     bool offline() const { return !pcap_in.empty(); }
 };

@@ -1,10 +1,9 @@
 // Offline mode: the capture files and how a run over them is put together (spec part 14.1).
 #pragma once
 
-#include "nfqws2/app/arguments.hpp"
 #include "nfqws2/app/config.hpp"
+#include "nfqws2/app/data_output.hpp"
 #include "nfqws2/app/process_clock.hpp"
-#include "nfqws2/base/file.hpp"
 #include "nfqws2/base/random.hpp"
 
 #include <memory>
@@ -18,22 +17,19 @@ class OfflineFiles {
     OfflineFiles();
     ~OfflineFiles();
 
-    // If packets go to standard output, everything else that would be printed there goes to
-    // standard error. To be called before the first line is printed.
-    void keep_stdout_for_packets(const Arguments& arguments);
-
     // Opens the capture and lets the clock stand at its first stamp. False: logged.
     bool open_input(const Config& config, ProcessClock& clock);
     // Without --pcap-out packets are only counted. False: logged.
-    bool open_output(const Config& config, ProcessClock& clock, Random& random);
+    bool open_output(const Config& config, const DataOutput& standard_output, ProcessClock& clock,
+                     Random& random);
 
     // Lua init and the whole capture; the exit code.
-    int run(Config& config, ProcessClock& clock, profile::ListStore& lists, Random& random);
+    int run(Config& config, ProcessClock& clock, profile::ListStore& lists, Random& random,
+            engine::Trace* trace);
 
   private:
     struct Files;
     std::unique_ptr<Files> files_;
-    FileDescriptor packet_stdout_; // the real standard output, if something else took its number
 };
 
 } // namespace nfqws2::app

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace nfqws2::app {
 
@@ -21,6 +22,11 @@ struct ParseState {
     Config config;
     profile::ProfileBuilder profiles;
     std::optional<int> exit_code; // the option ends the program now
+
+    // Names of the options by position, "" for other words; where the one being read stands.
+    std::vector<std::string> option_at;
+    std::size_t position = 0;
+    bool failed = false; // at `position`
 };
 
 using OptionValue = std::optional<std::string>;

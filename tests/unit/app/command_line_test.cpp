@@ -55,10 +55,47 @@ TEST(CommandLine, ErrorsInAFileNameItsLine) {
               "x: unrecognized option '--hostlits'; did you mean '--hostlist'? (my.conf:9)\n");
 }
 
-TEST(CommandLine, DiagnosisThatIsNotThereIsRefused) {
-    for (const char* option : {"--trace=-", "--check", "--explain=tcp:1.2.3.4:80"})
-        EXPECT_TRUE(contains(Parsed({"--qnum=1", option}).finish_error, "is not available"))
-            << option;
+TEST(CommandLine, Diagnosis) {
+    const TempDir dir;
+    const Parsed traced({"--qnum=1", "--trace=" + (dir / "trace")});
+    ASSERT_TRUE(traced.good()) << traced.err;
+    EXPECT_TRUE(traced.config().trace_file.ends_with("/trace"));
+    EXPECT_FALSE(std::filesystem::exists(dir / "trace")) << "made when all else is well";
+    EXPECT_EQ(Parsed({"--qnum=1", "--trace=-"}).config().trace_file, "-");
+
+    const Parsed check({"--qnum=1", "--check"});
+    EXPECT_TRUE(check.config().check && !check.config().check_json);
+    EXPECT_TRUE(Parsed({"--qnum=1", "--check=json"}).config().check_json);
+    EXPECT_EQ(Parsed({"--check"}).finish_error, "Need queue number (--qnum)");
+
+    const Parsed explain({"--explain=tcp:1.2.3.4:80", "--explain", "udp:1.2.3.4:53"});
+    ASSERT_TRUE(explain.good()) << "no queue is needed";
+    EXPECT_EQ(explain.config().explain.size(), 2U);
+}
+
+TEST(CommandLine, DiagnosisThatDoesNotFitTogether) {
+    EXPECT_NE(Parsed({"--pcap-in=x", "--pcap-out=-", "--trace=-"}).finish_error, "");
+    EXPECT_NE(Parsed({"--qnum=1", "--check", "--explain=tcp:1.2.3.4:80"}).finish_error, "");
+}
+
+TEST(CommandLine, ParserErrorAfterCheckPrintsNoHelp) {
+    EXPECT_EQ(Parsed({"--check", "--qnum"}).out, "");
+}
+
+TEST(CommandLine, PositionsOfOptions) {
+    const Parsed parsed({"--qnum", "1", "word", "--lua-init=x=1", "--filter-tcp=80",
+                         "--lua-desync=f", "--new", "--lua-desync=g"});
+    ASSERT_TRUE(parsed.good()) << parsed.err;
+    EXPECT_EQ(parsed.state.option_at,
+              (std::vector<std::string>{"qnum", "", "", "lua-init", "filter-tcp", "lua-desync",
+                                        "new", "lua-desync"}));
+    EXPECT_EQ(parsed.config().lua_init_positions, (std::vector<std::size_t>{3}));
+    EXPECT_EQ(parsed.config().profiles[0]->position, 4U);
+    EXPECT_EQ(parsed.config().profiles[0]->instances[0].position, 5U);
+    EXPECT_EQ(parsed.config().profiles[1]->position, 6U);
+    const Parsed bad({"--qnum=1", "--filter-tcp", "80-"});
+    EXPECT_TRUE(bad.state.failed);
+    EXPECT_EQ(bad.state.position, 1U);
 }
 
 TEST(CommandLine, SeedNeverReachesTheNetwork) {

@@ -34,6 +34,7 @@ class Parsed {
     ~Parsed() { log::set_target_none(); }
 
     const Config& config() const { return state.config; }
+    profile::ListStore& lists() { return lists_; }
     bool good() const { return !code && finish_error.empty(); }
 
   private:

@@ -1,0 +1,34 @@
+// The mistakes that --check looks for (spec part 14.3), each in a function of its own that reads
+// plain data and adds to a report.
+#pragma once
+
+#include "nfqws2/app/config.hpp"
+#include "nfqws2/app/report.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nfqws2::app {
+
+using Profiles = std::vector<std::unique_ptr<profile::Profile>>;    // 1, 2, ..., 0
+using LuaGlobals = std::map<std::string, std::string, std::less<>>; // name -> type
+
+// What decides whether a payload can reach an instance.
+struct Circumstances {
+    bool server = false;
+    bool tracking = true; // connection tracking is on
+    protocol::DisableSet payload_disable;
+};
+
+// Empty lists, templates that nobody imports.
+void check_lists(const Config& config, Report& report);
+// Profiles that are never selected.
+void check_profiles(const Profiles& profiles, Report& report);
+// Instances that never run.
+void check_instances(const Profiles& profiles, const Circumstances& circumstances, Report& report);
+// Functions and arguments of instances, against what Lua init has left behind.
+void check_functions(const Profiles& profiles, const LuaGlobals& globals, Report& report);
+
+} // namespace nfqws2::app

@@ -1,0 +1,61 @@
+#include "nfqws2/app/data_output.hpp"
+
+#include "nfqws2/app/options.hpp"
+#include "nfqws2/base/log.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace nfqws2::app {
+namespace {
+
+bool wants_stdout(std::string_view option, const OptionValue& value) {
+    if (option == "pcap-out" || option == "trace") return value == "-";
+    if (option == "check") return value == "json";
+    return option == "explain-json";
+}
+
+} // namespace
+
+void DataOutput::reserve(const Arguments& arguments) {
+    OptionParser parser(arguments, option_names(), std::getenv("POSIXLY_CORRECT") != nullptr);
+    bool wanted = false;
+    for (auto step = parser.next(); step != OptionParser::Step::end; step = parser.next()) {
+        if (step == OptionParser::Step::error) continue;
+        const ParsedOption& option = parser.option();
+        const std::string_view name = option_names()[option.index].name;
+        if (!wants_stdout(name, option.value)) continue;
+        wanted = true;
+        for_check_ = for_check_ || name == "check";
+    }
+    if (!wanted) return;
+    file_.reset(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+    if (!file_ || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) log::os_error("dup", errno);
+}
+
+std::string DataOutput::path() const {
+    return file_ ? "/dev/fd/" + std::to_string(file_.get()) : "-";
+}
+
+FileDescriptor DataOutput::duplicate() const {
+    return FileDescriptor(fcntl(file_ ? file_.get() : STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+}
+
+void DataOutput::print(std::string_view text) const {
+    const int fd = file_ ? file_.get() : STDOUT_FILENO;
+    std::fflush(stdout);
+    while (!text.empty()) {
+        const ssize_t n = write(fd, text.data(), text.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            log::os_error("standard output", n < 0 ? errno : EIO);
+            return;
+        }
+        text.remove_prefix(static_cast<std::size_t>(n));
+    }
+}
+
+} // namespace nfqws2::app

@@ -1,0 +1,39 @@
+// The desync functions of the script libraries and their arguments, for --check. The libraries stay
+// plain Lua that also runs elsewhere, so the table is kept here; a test compares it with them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::app {
+
+enum class ArgumentKind : std::uint8_t {
+    plain,
+    blob,      // names a blob to read
+    new_blob,  // names a blob to make
+    marker,    // one position
+    markers,   // comma list of positions
+    condition, // names a condition function
+};
+
+struct KnownArgument {
+    std::string_view name;
+    ArgumentKind kind = ArgumentKind::plain;
+    bool required = false;
+};
+
+struct KnownFunction {
+    std::string_view name;
+    std::vector<KnownArgument> arguments; // of the function and of the groups it belongs to
+};
+
+const std::vector<KnownFunction>& known_functions();
+const KnownFunction* find_known_function(std::string_view name);
+const KnownArgument* find_argument(const KnownFunction& function, std::string_view name);
+
+// Arguments that any instance may carry for an orchestrator in front of it, and those of the
+// standard conditions.
+const std::vector<KnownArgument>& orchestration_arguments();
+
+} // namespace nfqws2::app
