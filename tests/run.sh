@@ -129,9 +129,7 @@ build asan all -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBIN
 }
 build puc "nfqws2 test_lua test_engine" -DCMAKE_BUILD_TYPE=Release -DNFQWS2_LUA=lua5.4 &&
 	suites build/puc "PUC Lua "
-command -v clang++ >/dev/null 2>&1 &&
-	build clang all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang \
-		-DCMAKE_CXX_COMPILER=clang++
+build clang all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
