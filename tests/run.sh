@@ -114,7 +114,9 @@ fi
 build release all -DCMAKE_BUILD_TYPE=Release && {
 	suites build/release ""
 	suite "mdig with a real name server" python3 tests/tools/mdig_live.py build/release/mdig
+	suite "command lines" python3 tests/cmdlines/run.py build/release/nfqws2 lua
 	suite "end-to-end" python3 tests/e2e/run.py build/release/nfqws2 lua
+	suite "service layer" python3 tests/service/run.py build/release
 }
 # The leak check at exit needs ptrace, which the program's own sandbox forbids; the unit tests, which
 # run without it, check for leaks.

@@ -1,0 +1,55 @@
+# Installs the service layer: scripts below <libdir of the prefix>/zapret2, the config and custom scripts
+# below etc, lists below var. The scripts learn the places from common/paths.sh.
+include(GNUInstallDirs)
+
+set(NFQWS2_SERVICE_DIR lib/zapret2)
+set(base ${CMAKE_INSTALL_PREFIX}/${NFQWS2_SERVICE_DIR})
+set(service_etc ${CMAKE_INSTALL_FULL_SYSCONFDIR}/zapret2)
+set(service_var ${CMAKE_INSTALL_FULL_LOCALSTATEDIR}/lib/zapret2)
+set(generated ${CMAKE_BINARY_DIR}/init.d)
+
+file(WRITE ${generated}/paths.sh
+"# Where the parts of this installation are. Sourced.
+# shellcheck shell=sh disable=SC2034
+ZAPRET_RW=\${ZAPRET_RW:-${service_var}}
+ZAPRET_CONFIG=\${ZAPRET_CONFIG:-${service_etc}/config}
+CUSTOM_DIR=\${CUSTOM_DIR:-${service_etc}}
+")
+foreach(unit zapret2.service zapret2-list-update.service zapret2-list-update.timer)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+                 ${CMAKE_SOURCE_DIR}/init.d/systemd/${unit})
+    file(READ ${CMAKE_SOURCE_DIR}/init.d/systemd/${unit} text)
+    string(REPLACE /opt/zapret2 ${base} text "${text}")
+    file(WRITE ${generated}/${unit} "${text}")
+    install(FILES ${generated}/${unit} DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/systemd/system)
+endforeach()
+
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/common ${CMAKE_SOURCE_DIR}/ipset DESTINATION ${NFQWS2_SERVICE_DIR}
+        USE_SOURCE_PERMISSIONS FILES_MATCHING PATTERN "*.sh" PATTERN "*.default")
+install(FILES ${generated}/paths.sh DESTINATION ${NFQWS2_SERVICE_DIR}/common)
+install(FILES ${CMAKE_SOURCE_DIR}/config.default DESTINATION ${NFQWS2_SERVICE_DIR})
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/init.d/sysv/zapret2 DESTINATION ${NFQWS2_SERVICE_DIR}/init.d/sysv)
+install(FILES ${CMAKE_SOURCE_DIR}/init.d/sysv/functions DESTINATION ${NFQWS2_SERVICE_DIR}/init.d/sysv)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/init.d/custom.d.examples.linux DESTINATION ${NFQWS2_SERVICE_DIR}/init.d)
+
+# Links, relative where the target stands below the same prefix.
+function(service_link folder name target)
+    file(RELATIVE_PATH relative ${base}/${folder} ${target})
+    install(CODE "
+        set(folder \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${NFQWS2_SERVICE_DIR}/${folder}\")
+        file(MAKE_DIRECTORY \"\${folder}\")
+        file(CREATE_LINK \"${relative}\" \"\${folder}/${name}\" SYMBOLIC)")
+endfunction()
+service_link(. lua ${CMAKE_INSTALL_FULL_DATADIR}/nfqws2/lua)
+service_link(nfq2 nfqws2 ${CMAKE_INSTALL_FULL_SBINDIR}/nfqws2)
+service_link(ip2net ip2net ${CMAKE_INSTALL_FULL_BINDIR}/ip2net)
+service_link(mdig mdig ${CMAKE_INSTALL_FULL_BINDIR}/mdig)
+
+# The user's files are made once and never overwritten.
+install(DIRECTORY DESTINATION ${service_etc}/custom.d)
+install(DIRECTORY DESTINATION ${service_var}/ipset)
+install(CODE "
+    set(config \"\$ENV{DESTDIR}${service_etc}/config\")
+    if(NOT EXISTS \"\${config}\")
+        configure_file(\"${CMAKE_SOURCE_DIR}/config.default\" \"\${config}\" COPYONLY)
+    endif()")

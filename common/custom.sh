@@ -1,0 +1,28 @@
+# Custom scripts: files of custom.d, each sourced once a phase. Sourced.
+# shellcheck shell=dash
+
+# Sources every custom script; calls FUNC where the script defines it.
+custom_runner() { # FUNC ARGS...
+	local zcr_func="$1" zcr_script
+	[ "$DISABLE_CUSTOM" = 1 ] && return 0
+	shift
+	for zcr_script in "$CUSTOM_DIR/custom.d/"*; do
+		[ -f "$zcr_script" ] || continue
+		unset -f "$zcr_func"
+		# shellcheck disable=SC1090 # the user's file
+		. "$zcr_script"
+		existf "$zcr_func" || continue
+		"$zcr_func" "$@"
+	done
+	unset -f "$zcr_func"
+	return 0
+}
+
+# Both are called at the top level of a custom script, so numbers are the same in every phase.
+alloc_qnum() { # VAR: number of a queue
+	alloc_num ZAPRET_LAST_QNUM "$1" 65300 65399
+}
+
+alloc_dnum() { # VAR: number of a daemon
+	alloc_num ZAPRET_LAST_DNUM "$1" 2000 2999
+}

@@ -1,0 +1,328 @@
+# Steps of the installer that do not belong to one init system. Sourced; ZAPRET_BASE is set.
+# shellcheck shell=dash disable=SC2034 # variables are for the scripts that source this
+
+# shellcheck source=/dev/null
+[ -f "$ZAPRET_BASE/common/paths.sh" ] && . "$ZAPRET_BASE/common/paths.sh"
+ZAPRET_RW=${ZAPRET_RW:-"$ZAPRET_BASE"}
+ZAPRET_CONFIG=${ZAPRET_CONFIG:-"$ZAPRET_RW/config"}
+ZAPRET_CONFIG_DEFAULT="$ZAPRET_BASE/config.default"
+ZAPRET_TARGET=${ZAPRET_TARGET:-/opt/zapret2}
+ZAPRET_FAILED=0
+for installer_part in base fwtype dialog elevate virt installer_service; do
+	# shellcheck source=/dev/null
+	. "$ZAPRET_BASE/common/$installer_part.sh"
+done
+
+exitp() { # CODE [TEXT]
+	[ -n "$2" ] && echo "$2" >&2
+	exit "$1"
+}
+
+# --- config ---------------------------------------------------------------------------------------
+
+create_config() { # from config.default, when there is none
+	[ -f "$ZAPRET_CONFIG" ] && return 0
+	echo "creating config : $ZAPRET_CONFIG"
+	mkdir -p "$(dirname "$ZAPRET_CONFIG")"
+	cp "$ZAPRET_CONFIG_DEFAULT" "$ZAPRET_CONFIG" || exitp 3 "the config can not be created"
+}
+
+# Prints the assignment of a variable as it is to stand in the config.
+config_assignment() { # NAME VALUE
+	case $2 in
+	'') printf '#%s=\n' "$1" ;;
+	*[!A-Za-z0-9_./:,+=@%^-]*)
+		printf '%s="%s"\n' "$1" "$(printf '%s\n' "$2" | sed 's/[\\"$`]/\\&/g')"
+		;;
+	*) printf '%s=%s\n' "$1" "$2" ;;
+	esac
+}
+
+# Puts the value of a variable into the config: in place of its assignment, else of a commented one, else
+# at the end. A quoted value may have several lines.
+write_config_var() { # NAME
+	local wcv_value wcv_file wcv_line
+	eval "wcv_value=\"\$$1\""
+	wcv_line=$(config_assignment "$1" "$wcv_value")
+	wcv_file=$(readlink -f "$ZAPRET_CONFIG")
+	WCV_LINE=$wcv_line awk -v name="$1" '
+		# the number of the line where an assignment beginning in line i ends
+		function last_line(i, lead, text, quote, start) {
+			text = substr(line[i], length(lead name "=") + 1)
+			quote = substr(text, 1, 1)
+			if (quote != "\"" && quote != sprintf("%c", 39)) return i
+			text = substr(text, 2)
+			for (start = i; ; text = line[++i]) {
+				if (i > start && lead != "" && substr(text, 1, 1) != "#") return i - 1
+				if (quote == "\"") gsub(/\\./, "", text)
+				if (index(text, quote) || i >= NR) return i
+			}
+		}
+		{ line[NR] = $0 }
+		END {
+			for (i = 1; i <= NR; i++) {
+				if (index(line[i], name "=") == 1) { at = i; lead = ""; i = last_line(i, "") }
+				else if (index(line[i], "#" name "=") == 1 && !commented) commented = i
+			}
+			if (!at && commented) { at = commented; lead = "#" }
+			end = at ? last_line(at, lead) : 0
+			for (i = 1; i <= NR; i++) {
+				if (i == at) print ENVIRON["WCV_LINE"]
+				if (!at || i < at || i > end) print line[i]
+			}
+			if (!at) print ENVIRON["WCV_LINE"]
+		}' "$wcv_file" >"$wcv_file.new" &&
+		chmod 644 "$wcv_file.new" && mv -f "$wcv_file.new" "$wcv_file"
+}
+
+write_config_vars() { # NAME...
+	local wcvs_name
+	for wcvs_name; do
+		write_config_var "$wcvs_name" || exitp 3 "the config can not be written"
+	done
+}
+
+# --- system ---------------------------------------------------------------------------------------
+
+check_system() { # sets SYSTEM, SUBSYS
+	local init
+	echo "* checking system"
+	[ "$(uname)" = Linux ] || exitp 5 "the service runs on Linux. On BSD use the list scripts."
+	init=$(cat /proc/1/comm 2>/dev/null)
+	SYSTEMD_DIR=
+	[ -d /lib/systemd ] && SYSTEMD_DIR=/lib/systemd
+	[ -d /usr/lib/systemd ] && SYSTEMD_DIR=/usr/lib/systemd
+	if [ "$init" = systemd ] && exists systemctl && [ -n "$SYSTEMD_DIR" ]; then
+		SYSTEM=systemd
+	elif [ -f /etc/openwrt_release ] && { exists opkg || exists apk; } && exists uci && [ "$init" = procd ]; then
+		SYSTEM=openwrt
+	elif exists rc-update && { [ "$init" = openrc-init ] || grep -q openrc /etc/inittab 2>/dev/null; }; then
+		SYSTEM=openrc
+	else
+		echo "the init system is not known. Only files can be installed; you start the script by hand:"
+		echo "$ZAPRET_TARGET/init.d/sysv/zapret2 start"
+		# After the copy the installer starts again: no need to ask twice.
+		if [ "$INSTALL_ANYWAY" != 1 ]; then
+			ask_yes_no N "do you want to continue" || exitp 5
+			export INSTALL_ANYWAY=1
+		fi
+		SYSTEM=linux
+	fi
+	echo "system is based on $SYSTEM"
+}
+
+# A root file system that forgets everything at reboot is no place for a service.
+check_readonly_system() {
+	[ -w /etc ] && return 0
+	echo "/etc is not writable: the system seems to be read-only"
+	ask_yes_no N "do you want to continue" || exitp 3
+}
+
+# --- programs -------------------------------------------------------------------------------------
+
+programs_run() {
+	sh "$ZAPRET_BASE/install_bin.sh" getarch >/dev/null 2>&1
+}
+
+# Programs of binaries/ that run here; otherwise they are built from the source beside.
+check_bins() { # [make]
+	local build="$ZAPRET_BASE/build/release" name
+	echo "* checking executables"
+	if [ "$1" != make ] && programs_run; then
+		echo "found architecture $(sh "$ZAPRET_BASE/install_bin.sh" getarch)"
+		return 0
+	fi
+	[ -f "$ZAPRET_BASE/bootstrap" ] || exitp 8 "no executables for this machine, and no source to build them from"
+	echo "building from source"
+	(cd "$ZAPRET_BASE" && ./bootstrap build && cmake --build build/release --target nfqws2 ip2net mdig) ||
+		exitp 8 "the build failed"
+	mkdir -p "$ZAPRET_BASE/binaries/my"
+	for name in nfqws2 ip2net mdig; do
+		cp -f "$build/$name" "$ZAPRET_BASE/binaries/my/$name" || exitp 8 "the build is not complete"
+	done
+	programs_run || exitp 8 "what was built does not run"
+}
+
+install_binaries() {
+	echo "* installing binaries"
+	sh "$ZAPRET_BASE/install_bin.sh" || exitp 8
+}
+
+# --- location -------------------------------------------------------------------------------------
+
+# What a running installation consists of. A router gets no documentation.
+RUNTIME_FILES='common config.default files init.d ipset lua binaries blockcheck2.sh blockcheck2.d blockcheck2.lib
+install_easy.sh install_bin.sh install_prereq.sh uninstall_easy.sh'
+RUNTIME_DOCS='LICENSE README.md docs'
+
+# The user's files of an installation go into another. Lists go with them: an update may fail.
+copy_user_files() { # FROM TO
+	local file folder
+	[ -f "$1/config" ] && { cp -p "$1/config" "$2/config" || return 1; }
+	for folder in sysv openwrt; do
+		for file in "$1/init.d/$folder/custom.d/"*; do
+			[ -f "$file" ] || continue
+			cp -p "$file" "$2/init.d/$folder/custom.d/" || return 1
+		done
+	done
+	for file in "$1"/ipset/zapret-*.txt "$1"/ipset/zapret-*.txt.gz "$1"/ipset/zapret-*.log; do
+		[ -f "$file" ] || continue
+		cp -p "$file" "$2/ipset/" || return 1
+	done
+	return 0
+}
+
+fix_permissions() { # FOLDER
+	local file
+	chown -R 0:0 "$1"
+	find "$1" -type d -exec chmod 755 {} +
+	find "$1" -type f -exec chmod 644 {} +
+	for file in "$1"/*.sh "$1"/ipset/*.sh "$1"/binaries/*/* "$1"/init.d/sysv/zapret2 "$1"/init.d/openrc/zapret2 \
+		"$1"/init.d/openwrt/zapret2 "$1"/init.d/openwrt/90-zapret2 "$1"/init.d/openwrt/firewall.zapret2 \
+		"$1"/init.d/runit/zapret2/*; do
+		[ -f "$file" ] && chmod 755 "$file"
+	done
+	chmod 644 "$1/ipset/def.sh"
+}
+
+# The new tree is made beside the old one and takes its place when it is complete.
+copy_all() { # FROM TO
+	local new="$2.new" name files="$RUNTIME_FILES"
+	[ "$SYSTEM" = openwrt ] || files="$files $RUNTIME_DOCS"
+	rm -rf "$new"
+	mkdir -p "$new" || return 1
+	for name in $files; do
+		if [ -e "$1/$name" ]; then
+			cp -R "$1/$name" "$new/" || return 1
+		fi
+	done
+	mkdir -p "$new/init.d/sysv/custom.d" "$new/init.d/openwrt/custom.d"
+	if [ -d "$2" ]; then
+		copy_user_files "$2" "$new" || return 1
+	fi
+	fix_permissions "$new"
+	rm -rf "$2.old"
+	if [ -d "$2" ]; then
+		mv "$2" "$2.old" || return 1
+	fi
+	mv "$new" "$2" && rm -rf "$2.old"
+}
+
+# The service lives in ZAPRET_TARGET: go there, and start again from there.
+check_location() { # SCRIPT
+	echo "* checking location"
+	if [ -d "$ZAPRET_TARGET" ] && [ "$(get_dir_inode "$EXEDIR")" = "$(get_dir_inode "$ZAPRET_TARGET")" ]; then
+		fix_permissions "$ZAPRET_TARGET"
+		default_lists
+		return 0
+	fi
+	echo "easy install is supported only from $ZAPRET_TARGET, this is $EXEDIR"
+	[ -d "$ZAPRET_TARGET" ] && echo "$ZAPRET_TARGET is there: its config, custom scripts and lists are kept."
+	if ! ask_yes_no Y "do you want the installer to copy it for you"; then
+		exitp 3 "run the installer from $ZAPRET_TARGET"
+	fi
+	copy_all "$EXEDIR" "$ZAPRET_TARGET" || exitp 3 "copying to $ZAPRET_TARGET failed"
+	echo "relaunching itself from $ZAPRET_TARGET"
+	unset ZAPRET_BASE ZAPRET_RW ZAPRET_CONFIG
+	cd / || exit 3
+	exec sh "$ZAPRET_TARGET/$1"
+}
+
+default_lists() {
+	local list="$ZAPRET_RW/ipset/zapret-hosts-user-exclude.txt"
+	[ -f "$list" ] || cp "$ZAPRET_BASE/ipset/zapret-hosts-user-exclude.txt.default" "$list"
+}
+
+# --- checks ---------------------------------------------------------------------------------------
+
+check_dns() {
+	local mdig arch
+	echo "* checking DNS"
+	arch=$(sh "$ZAPRET_BASE/install_bin.sh" getarch 2>/dev/null)
+	mdig="$ZAPRET_BASE/binaries/$arch/mdig"
+	if [ -n "$(echo iana.org | "$mdig" --family=46 --eagain=2 2>/dev/null)" ]; then
+		echo "system DNS works"
+	else
+		echo "WARNING: system DNS does not work. Lists can not be resolved nor downloaded."
+	fi
+}
+
+detect_fwtype() { # prints the type that would be used without a choice
+	local FWTYPE=''
+	linux_fwtype
+	echo "$FWTYPE"
+}
+
+select_fwtype() {
+	local detected
+	echo "* firewall type"
+	detected=$(detect_fwtype)
+	[ "$detected" = unsupported ] && detected=nftables
+	echo "select firewall type :"
+	ask_list FWTYPE "iptables nftables" "$detected"
+	write_config_vars FWTYPE
+}
+
+missing_programs() { # prints what the chosen firewall lacks
+	local need=curl prog
+	case $FWTYPE in
+	iptables) need="$need iptables ip6tables ipset" ;;
+	nftables) need="$need nft" ;;
+	esac
+	for prog in $need; do
+		exists "$prog" || echo "$prog"
+	done
+}
+
+install_packages() { # PACKAGE...
+	if exists apt-get; then
+		apt-get update && apt-get install -y --no-install-recommends "$@"
+	elif exists dnf; then
+		dnf -y install "$@"
+	elif exists yum; then
+		yum -y install "$@"
+	elif exists pacman; then
+		pacman -Sy --noconfirm --needed "$@"
+	elif exists zypper; then
+		zypper --non-interactive install "$@"
+	elif exists eopkg; then
+		eopkg -y install "$@"
+	elif exists apk; then
+		apk update && apk add "$@"
+	else
+		echo "no known package manager was found" >&2
+		return 1
+	fi
+}
+
+packages_of_programs() { # PROG...: names differ a little
+	local prog
+	for prog; do
+		case $prog in
+		ip6tables) exists apk && echo ip6tables ;;
+		nft) echo nftables ;;
+		*) echo "$prog" ;;
+		esac
+	done
+}
+
+check_prerequisites() {
+	local missing packages
+	echo "* checking prerequisites"
+	if [ "$SYSTEM" = openwrt ]; then
+		check_prerequisites_openwrt
+		return
+	fi
+	missing=$(missing_programs)
+	if [ -z "$missing" ]; then
+		echo "everything is present"
+		return 0
+	fi
+	# shellcheck disable=SC2086 # lists of words
+	packages=$(packages_of_programs $missing)
+	# shellcheck disable=SC2086 # the same
+	echo "missing programs, to be installed : "$packages
+	# shellcheck disable=SC2086 # the same
+	install_packages $packages || exitp 6 "the packages could not be installed"
+	[ -z "$(missing_programs)" ] || exitp 6 "could not install everything. Missing : $(missing_programs)"
+}

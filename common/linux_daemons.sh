@@ -1,0 +1,26 @@
+# The standard daemon and those of the custom scripts. Sourced.
+# shellcheck shell=dash
+
+standard_mode_daemons() { # MODE
+	local opt
+	[ "$NFQWS2_ENABLE" = 1 ] || return 0
+	warn_about_options "$NFQWS2_OPT"
+	opt="--qnum=$QNUM $NFQWS2_OPT"
+	filter_apply_hostlist_target opt
+	do_nfqws "$1" 1 "$opt"
+}
+
+zapret_run_daemons() {
+	standard_mode_daemons 1
+	custom_runner zapret_custom_daemons 1
+}
+
+zapret_stop_daemons() {
+	standard_mode_daemons 0
+	custom_runner zapret_custom_daemons 0
+}
+
+zapret_restart_daemons() {
+	zapret_stop_daemons
+	zapret_run_daemons
+}

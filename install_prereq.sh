@@ -1,0 +1,16 @@
+#!/bin/sh
+# Installs the programs of the system that the service needs.
+# shellcheck shell=dash disable=SC2034 # variables of the sourced files
+
+EXEDIR=$(cd "$(dirname "$0")" && pwd) || exit 1
+ZAPRET_BASE=${ZAPRET_BASE:-"$EXEDIR"}
+# shellcheck source=/dev/null
+. "$ZAPRET_BASE/common/installer.sh"
+
+create_config
+# shellcheck source=/dev/null
+. "$ZAPRET_CONFIG"
+check_system
+require_root "$EXEDIR/install_prereq.sh"
+select_fwtype
+check_prerequisites

@@ -1,0 +1,285 @@
+"""A world of its own for each test: network, mounts and processes; /opt/zapret2, /run, /etc and /tmp are
+private. All of it ends with the test."""
+import ctypes
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BASE = "/opt/zapret2"
+SCRIPT = BASE + "/init.d/sysv/zapret2"
+SBIN = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PARTS = ("common", "init.d", "ipset", "lua", "config.default", "install_easy.sh", "uninstall_easy.sh",
+         "install_bin.sh", "install_prereq.sh")
+
+CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x20000000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+# What busybox does not replace, even where it could: the tests need the real ones.
+NOT_FROM_BUSYBOX = {"ip", "busybox", "init", "linuxrc", "mount", "umount"}
+
+
+class Failure(AssertionError):
+    pass
+
+
+def check(condition, text="not true"):
+    if not condition:
+        raise Failure(text)
+
+
+def equal(got, wanted, text=""):
+    if got != wanted:
+        raise Failure("%s\n--- got\n%s\n--- wanted\n%s" % (text, got, wanted))
+
+
+def contains(text, part):
+    if part not in text:
+        raise Failure("missing: %s\n--- in\n%s" % (part, text))
+
+
+def lacks(text, part):
+    if part in text:
+        raise Failure("unexpected: %s\n--- in\n%s" % (part, text))
+
+
+def libc_call(name, *args):
+    if getattr(LIBC, name)(*args) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, "%s: %s" % (name, os.strerror(number)))
+
+
+def mount(source, target, kind=None, flags=0, data=None):
+    encoded = [x.encode() if x is not None else None for x in (source, target, kind)]
+    libc_call("mount", *encoded, ctypes.c_ulong(flags), data.encode() if data else None)
+
+
+def tmpfs(path):
+    os.makedirs(path, exist_ok=True)
+    mount("tmpfs", path, "tmpfs", 0, "mode=0755")
+
+
+class World:
+    """The place a test works in."""
+
+    def __init__(self, programs, shell):
+        self.programs = pathlib.Path(programs)
+        self.shell = shell
+        self.env = {"PATH": "/opt/bin:" + SBIN, "HOME": "/root", "LANG": "C"}
+        self._make()
+
+    # --- making
+
+    def _make(self):
+        etc = "/opt/etc-copy"
+        mount(None, "/", None, MS_REC | MS_PRIVATE)
+        programs = "/dev/shm"
+        tmpfs(programs)
+        for name in ("nfqws2", "ip2net", "mdig"):
+            shutil.copy(self.programs / name, programs)
+        tmpfs("/opt")
+        os.mkdir("/opt/bin")
+        mount(programs, self._folder("/opt/programs"), None, MS_BIND)
+        # The program's folder may stand on a path that other users may not enter, or below /tmp.
+        shutil.copytree("/etc", etc, symlinks=True, ignore_dangling_symlinks=True)
+        mount(etc, "/etc", None, MS_BIND)
+        os.makedirs(BASE)
+        for part in PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, BASE + "/" + part, symlinks=True)
+            elif source.exists():
+                shutil.copy2(source, BASE)
+        tmpfs("/tmp")
+        os.chmod("/tmp", 0o1777)
+        tmpfs("/run")
+        os.mkdir("/run/lock")
+        mount("proc", "/proc", "proc")
+        mount("sysfs", "/sys", "sysfs")
+        self._link_programs()
+        self.sh("ip link set lo up")
+        if self.shell == "busybox":
+            self._busybox()
+        elif self.shell == "bash":
+            mount(shutil.which("bash", path=SBIN), os.path.realpath("/bin/sh"), None, MS_BIND)
+
+    @staticmethod
+    def _folder(path):
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def _link_programs(self):
+        for folder, name in (("nfq2", "nfqws2"), ("ip2net", "ip2net"), ("mdig", "mdig")):
+            os.makedirs("%s/%s" % (BASE, folder), exist_ok=True)
+            os.symlink("/opt/programs/" + name, "%s/%s/%s" % (BASE, folder, name))
+
+    def _busybox(self):
+        """/bin/sh is ash, and every tool that busybox has is busybox's."""
+        busybox = shutil.which("busybox", path=SBIN)
+        mount(busybox, os.path.realpath("/bin/sh"), None, MS_BIND)
+        os.mkdir("/opt/bb")
+        names = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout
+        for name in names.split():
+            if name not in NOT_FROM_BUSYBOX:
+                os.symlink(busybox, "/opt/bb/" + name)
+        self.env["PATH"] = "/opt/bin:/opt/bb:" + SBIN
+
+    def private_usr(self):
+        """/usr may be written to, for this test only."""
+        for name in ("upper", "work"):
+            self._folder("/opt/usr-" + name)
+        mount("overlay", "/usr", "overlay", 0, "lowerdir=/usr,upperdir=/opt/usr-upper,workdir=/opt/usr-work")
+
+    @staticmethod
+    def become(name):
+        """The first process of this world gets the name of an init system."""
+        with open("/proc/1/comm", "w", encoding="utf-8") as f:
+            f.write(name)
+
+    # --- running
+
+    def run(self, *argv, check_code=None, timeout=60, env=None, stdin=None, merge=True):
+        """Runs a command; its output (both streams) and code. Output goes through a file, so a daemon
+        that keeps it open is no reason to wait."""
+        with open("/dev/shm/output", "w+b") as out, open("/dev/shm/errors", "w+b") as err:
+            result = subprocess.run(argv, stdout=out, stderr=out if merge else err, timeout=timeout,
+                                    env={**self.env, **(env or {})}, check=False,
+                                    **({"input": stdin.encode()} if stdin is not None else
+                                       {"stdin": subprocess.DEVNULL}))
+            out.seek(0)
+            err.seek(0)
+            result.text = out.read().decode(errors="replace")
+            result.errors = err.read().decode(errors="replace")
+        if check_code is not None and result.returncode != check_code:
+            raise Failure("%s: code %d\n%s%s" % (" ".join(argv), result.returncode, result.text, result.errors))
+        return result
+
+    def sh(self, script, check_code=0, **kwargs):
+        return self.run("sh", "-c", script, check_code=check_code, **kwargs).text
+
+    def service(self, *verb, check_code=0, **kwargs):
+        return self.run(SCRIPT, *verb, check_code=check_code, **kwargs).text
+
+    def functions(self, script, check_code=0, **kwargs):
+        """Runs a piece of shell as a custom script would run."""
+        return self.sh("ZAPRET_BASE=%s; . %s/init.d/sysv/functions\n%s" % (BASE, BASE, script),
+                       check_code=check_code, **kwargs)
+
+    # --- files
+
+    @staticmethod
+    def write(path, text, mode=0o644):
+        if not path.startswith("/"):
+            path = BASE + "/" + path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, mode)
+
+    @staticmethod
+    def read(path):
+        if not path.startswith("/"):
+            path = BASE + "/" + path
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def config(self, *lines, default=True):
+        """config.default with lines behind it that win."""
+        text = self.read("config.default") if default else ""
+        for line in lines:
+            text += "\n" + line
+        self.write("config", text + "\n")
+
+    def tool(self, name, script):
+        """A program that is found before all others."""
+        self.write("/opt/bin/" + name, script, 0o755)
+
+    def use_iptables(self, variant):
+        for tool in ("iptables", "ip6tables"):
+            for suffix in ("", "-save", "-restore"):
+                real = shutil.which("%s-%s%s" % (tool, variant, suffix), path=SBIN)
+                link = "/opt/bin/%s%s" % (tool, suffix)
+                if os.path.lexists(link):
+                    os.remove(link)
+                os.symlink(real, link)
+
+    # --- looking
+
+    def saved_rules(self, tool="iptables"):
+        """-A lines by table."""
+        result = {}
+        table = None
+        for line in self.run(tool + "-save", check_code=0).text.splitlines():
+            if line.startswith("*"):
+                table = line[1:]
+            elif line.startswith("-A "):
+                result.setdefault(table, []).append(line.strip())
+        return result
+
+    def ipset(self, name):
+        text = self.run("ipset", "list", name, check_code=0).text
+        return sorted(text.split("Members:\n", 1)[1].split("\n"))[1:] if "Members:" in text else None
+
+    def daemon_words(self, number=1):
+        pid = self.read("/run/nfqws2_%d.pid" % number).strip()
+        with open("/proc/%s/cmdline" % pid, "rb") as f:
+            return f.read().decode().split("\0")[:-1]
+
+    @staticmethod
+    def processes(name):
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    with open("/proc/%s/stat" % entry, encoding="utf-8") as f:
+                        comm, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+                    if comm == name and rest.split()[0] not in "ZX":
+                        found.append(int(entry))
+                except OSError:
+                    pass
+        return found
+
+    @staticmethod
+    def wait_for(condition, text, timeout=10):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if condition():
+                return
+            time.sleep(0.02)
+        raise Failure(text)
+
+
+def in_world(programs, shell, function, report):
+    """Runs a test in a world. To be called in a process of its own, which ends with it."""
+    libc_call("unshare", CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            function(World(programs, shell))
+            code = 0
+        except Exception as problem:  # pylint: disable=broad-except
+            with open(report, "w", encoding="utf-8") as f:
+                if isinstance(problem, Failure):
+                    line = traceback.extract_tb(problem.__traceback__)
+                    where = [x for x in line if not x.filename.endswith("sandbox.py")] or line
+                    f.write("%s:%d: %s\n" % (os.path.basename(where[-1].filename), where[-1].lineno, problem))
+                else:
+                    f.write(traceback.format_exc())
+        sys.stdout.flush()
+        os._exit(code)
+    _, status = os.waitpid(child, 0)
+    os._exit(0 if status == 0 else 1)
+
+
+def kill(pid, sig=signal.SIGTERM):
+    try:
+        os.kill(pid, sig)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Removes the service from the system. The files of the program and the user stay.
+# shellcheck shell=dash disable=SC2034,SC2154 # variables of the sourced files
+
+EXEDIR=$(cd "$(dirname "$(readlink -f "$0")")" && pwd) || exit 1
+ZAPRET_BASE=${ZAPRET_BASE:-"$EXEDIR"}
+# shellcheck source=/dev/null
+. "$ZAPRET_BASE/common/installer.sh"
+
+[ -f "$ZAPRET_CONFIG" ] || ZAPRET_CONFIG="$ZAPRET_CONFIG_DEFAULT"
+# shellcheck source=/dev/null
+. "$ZAPRET_CONFIG"
+
+check_system
+require_root "$EXEDIR/uninstall_easy.sh"
+ask_yes_no N "do you want to uninstall zapret2" || exitp 3
+linux_fwtype
+service_stop
+echo "* clearing the IP sets"
+sh "$ZAPRET_BASE/ipset/create_ipset.sh" clear
+service_disable
+crontab_del
+[ "$SYSTEM" = openwrt ] && openwrt_hooks_remove
+if exists nft; then
+	nft delete table inet "${ZAPRET_NFT_TABLE:-zapret2}" 2>/dev/null
+fi
+if [ "$SYSTEM" = openwrt ]; then
+	openwrt_restart_firewall
+	openwrt_remove_packages
+fi
+echo
+echo "zapret2 is uninstalled. Its files stay in $ZAPRET_BASE, remove them if you like."
