@@ -103,6 +103,10 @@ suites() { # $1 = build folder, $2 = title prefix
 	suite "$2native API vectors" lua_suite "$program" --lua-init=@tests/data/lua-api-vectors.lua
 	suite "$2library vectors" lua_suite "$program" --lua-init=@lua/zapret-lib.lua \
 		--lua-init=@tests/data/lua-lib-vectors.lua
+	suite "$2self test" lua_suite "$program" --lua-init=@lua/zapret-lib.lua \
+		--lua-init=@lua/zapret-antidpi.lua --lua-init=@lua/zapret-auto.lua \
+		--lua-init=@lua/zapret-obfs.lua --lua-init=@lua/zapret-pcap.lua \
+		--lua-init=@lua/zapret-tests.lua
 	suite "$2golden captures" python3 tests/golden/run.py "$program" lua
 }
 
