@@ -15,6 +15,7 @@
 // track is kept until the last pin is gone; meanwhile its tuple may get a new track.
 #include "nfqws2/flow/connection_table.hpp"
 
+#include "heap_trim.hpp"
 #include "nfqws2/flow/dump.hpp"
 #include "nfqws2/flow/expiry_wheel.hpp"
 #include "nfqws2/flow/flow_memory.hpp"
@@ -111,6 +112,7 @@ struct ConnectionTable::Impl {
     LinearHash<DataAt> table;
     ExpiryWheel<DataAt> unanswered, answered;
     HoldList holds;
+    HeapTrim heap_trim;
     std::uint32_t last_number = 0;
     std::uint64_t evictions = 0;
 };
@@ -298,6 +300,7 @@ bool ConnectionTable::purge() {
     bool more = t.unanswered.run(now_s, &budget, visit);
     more |= t.answered.run(now_s, &budget, visit);
     more |= t.release_overdue(now);
+    t.heap_trim.run(now);
     return more;
 }
 
@@ -326,7 +329,9 @@ bool ConnectionTable::may_hold(std::size_t packet_size) const {
 }
 
 void ConnectionTable::held_changed(Track& track) {
-    impl_->holds.update(track, impl_->clock.boot_ns());
+    const std::int64_t now = impl_->clock.boot_ns();
+    impl_->holds.update(track, now);
+    impl_->heap_trim.note(impl_->holds.bytes(), now);
 }
 
 ConnectionTable::Pin::Pin(ConnectionTable& table, Track* track) : table_(table), track_(track) {

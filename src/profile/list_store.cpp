@@ -254,6 +254,11 @@ void ListStore::Impl::check(const std::shared_ptr<ListFile>& file, std::int64_t 
 void ListStore::Impl::start_load(const std::shared_ptr<ListFile>& file, const Signature& signature,
                                  bool forced) {
     LoadJob job{file, signature, file->generation(), forced, {}};
+    if (signature.endless) { // packets are waiting
+        job.result.error = file->path() + ": not a regular file";
+        complete(job);
+        return;
+    }
     const bool quick = signature.size <= small_file && !is_gzip_file(file->path());
     if (!quick) {
         file->watch.loading = loader.submit(job);

@@ -24,6 +24,7 @@ namespace nfqws2::profile {
 struct Signature {
     std::int64_t mtime_ns = 0;
     std::uint64_t size = 0, inode = 0, device = 0;
+    bool endless = false; // a pipe or device: reading it may never come to an end
     bool operator==(const Signature&) const = default;
 };
 Signature make_signature(const struct stat& st);

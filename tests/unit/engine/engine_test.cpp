@@ -65,6 +65,38 @@ TEST(EngineStart, GlobalsTellTheOptions) {
               "v9 6 200 32 true false false true false 3 680 263 620");
 }
 
+TEST(EngineStart, RequireTakesSourceTextOnly) {
+    profile::testing::TempDir dir;
+    const std::string path = "package.path = '" + dir.file("?.lua") + "' ";
+    const auto run = [&](const std::string& code) {
+        Machine m({{"--lua-desync=f"}, path + "function f() tell(" + code + ") end", {}});
+        return m.out(udp(client4, server4, "x")).line();
+    };
+    dir.write("good.lua", "return {name = ..., value = 7}");
+    EXPECT_EQ(run("require('good').value, require('good').name, package.loaded.good.value"),
+              "7 good 7");
+    dir.write("wrong.lua", "this is no Lua");
+    EXPECT_NE(run("pcall(require, 'wrong')").find("error loading module 'wrong'"),
+              std::string::npos);
+    EXPECT_NE(run("pcall(require, 'absent')").find("absent.lua"), std::string::npos);
+    Machine writer({{},
+                    "local file = io.open('" + dir.file("code.lua") +
+                        "', 'wb') file:write(string.dump(function() return 1 end)) file:close()",
+                    {}});
+    ASSERT_EQ(dir.read("code.lua").substr(0, 1), "\x1b");
+    EXPECT_EQ(run("pcall(require, 'code')").substr(0, 6), "false ");
+    EXPECT_EQ(run("loadfile('" + dir.file("code.lua") + "')").substr(0, 4), "nil ");
+    EXPECT_EQ(run("pcall(dofile, '" + dir.file("code.lua") + "')").substr(0, 6), "false ");
+    EXPECT_EQ(run("load(string.dump(function() end))").substr(0, 4), "nil ");
+    EXPECT_EQ(run("load(coroutine.wrap(function() coroutine.yield(string.dump(function() end)) "
+                  "end))")
+                  .substr(0, 4),
+              "nil ");
+    for (const char* gone : {"ffi", "jit.util", "debug"})
+        EXPECT_EQ(run("pcall(require, '" + std::string(gone) + "')").substr(0, 6), "false ")
+            << gone;
+}
+
 TEST(EngineStart, SeedMakesRunsEqual) {
     const auto run = [](bool seeded) {
         Config config{{"--lua-desync=f"},
