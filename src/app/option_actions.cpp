@@ -14,6 +14,8 @@
 namespace nfqws2::app {
 namespace {
 
+constexpr std::uint64_t max_call_ms = 86'400'000, max_memory_mb = 1'048'576;
+
 std::uint64_t number(const OptionValue& value, std::uint64_t max, const std::string& error) {
     const auto n = decimal(*value, max);
     if (!n) throw BadValue(error + " : " + *value);
@@ -188,6 +190,16 @@ void add_lua_init(ParseState& state, const OptionValue& value) {
 void set_lua_gc(ParseState& state, const OptionValue& value) {
     state.config.engine.lua_gc_s =
         static_cast<unsigned>(number(value, INT32_MAX, "lua-gc must be >=0"));
+}
+
+void set_lua_call_limit(ParseState& state, const OptionValue& value) {
+    state.config.engine.lua_call_ms =
+        static_cast<unsigned>(number(value, max_call_ms, "lua-call-limit must be 0..86400000"));
+}
+
+void set_lua_mem_limit(ParseState& state, const OptionValue& value) {
+    state.config.engine.lua_memory_mb =
+        static_cast<unsigned>(number(value, max_memory_mb, "lua-mem-limit must be 0..1048576"));
 }
 
 void set_pcap_in(ParseState& state, const OptionValue& value) {

@@ -86,6 +86,13 @@ const OptionSpec table[] = {
      "run this Lua code once at start; in order, any number", add_lua_init},
     {common("lua-gc", required), Group::lua, "<seconds>",
      "force a garbage collection that often. Default 60, 0 = never", set_lua_gc},
+    {ours("lua-call-limit", required), Group::lua, "<ms>",
+     "processor time of one Lua call; beyond it an error ends the call, or, a second later, exit "
+     "code 101 the process. Default 1000, 0 = no limit",
+     set_lua_call_limit},
+    {ours("lua-mem-limit", required), Group::lua, "<MB>",
+     "memory of all Lua data. Default a quarter of the machine's, 16 to 256, 0 = no limit",
+     set_lua_mem_limit},
 
     // --- offline
     {ours("pcap-in", required), Group::offline, "<file>",

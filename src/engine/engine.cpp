@@ -7,6 +7,10 @@
 
 namespace nfqws2::engine {
 
+unsigned default_lua_memory_mb() {
+    return lua::default_memory_limit();
+}
+
 struct Engine::Impl {
     Impl(Options options, Services services) : pipeline(std::move(options), std::move(services)) {}
     Pipeline pipeline;
@@ -73,8 +77,7 @@ int Engine::next_wakeup_ms() const {
     Pipeline& pipeline = impl_->pipeline;
     pipeline.now.update();
     std::int64_t wait = std::numeric_limits<int>::max();
-    if (has_timers())
-        wait = std::max<std::int64_t>(0, next_timer_ms() - pipeline.now.boot_ms());
+    if (has_timers()) wait = std::max<std::int64_t>(0, next_timer_ms() - pipeline.now.boot_ms());
     if (pipeline.connections != nullptr) {
         const int purge = pipeline.connections->next_purge_ms();
         if (purge >= 0) wait = std::min<std::int64_t>(wait, purge);

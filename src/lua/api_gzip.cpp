@@ -6,6 +6,9 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <new>
 
@@ -27,6 +30,29 @@ struct Stream {
     bool finished = false;
 };
 
+// zlib's memory is a part of what scripts may have. The size is kept in front of the block.
+constexpr std::size_t block_header = alignof(std::max_align_t);
+
+voidpf allocate(voidpf guard, uInt items, uInt size) {
+    const std::size_t bytes = std::size_t{items} * size + block_header;
+    if (!static_cast<Guard*>(guard)->reserve(bytes)) return nullptr;
+    void* block = std::malloc(bytes);
+    if (block == nullptr) {
+        static_cast<Guard*>(guard)->release(bytes);
+        return nullptr;
+    }
+    std::memcpy(block, &bytes, sizeof bytes);
+    return static_cast<std::uint8_t*>(block) + block_header;
+}
+
+void release(voidpf guard, voidpf address) {
+    void* block = static_cast<std::uint8_t*>(address) - block_header;
+    std::size_t bytes = 0;
+    std::memcpy(&bytes, block, sizeof bytes);
+    std::free(block);
+    static_cast<Guard*>(guard)->release(bytes);
+}
+
 void close(Stream& stream) {
     if (!stream.open) return;
     stream.open = false;
@@ -44,6 +70,9 @@ int collect(lua_State* L) {
 Stream& push_stream(lua_State* L, Role role) {
     Stream& stream = *new (lua_newuserdata(L, sizeof(Stream))) Stream{};
     stream.role = role;
+    stream.z.zalloc = allocate;
+    stream.z.zfree = release;
+    stream.z.opaque = &host_of(L).guard;
     if (luaL_newmetatable(L, stream_type)) {
         lua_pushcfunction(L, collect);
         lua_setfield(L, -2, "__gc");

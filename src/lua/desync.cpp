@@ -163,6 +163,8 @@ capture::Verdict Desync::run_protected(const PacketView& view, bool cuts) {
     lua_State* L = host_.L;
     lua_settop(L, message_handler_index);
     Run run{this, &view, cuts, 0, false, {}};
+    host_.guard.enter_profile(*view.profile);
+    const GuardScope scope(host_.guard);
     lua_rawgeti(L, LUA_REGISTRYINDEX, run_ref_);
     lua_pushvalue(L, message_handler_index); // has the same index inside
     lua_pushlightuserdata(L, &run);
@@ -230,6 +232,7 @@ void Desync::run_due(Run& run) {
 std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstance& instance,
                                 const Prepared& prepared, int desync_index, bool* cancelled) {
     lua_State* L = host_.L;
+    host_.guard.next_call(instance);
     // The function is looked up now: scripts may redefine it at run time.
     lua_getglobal(L, instance.func.c_str());
     if (!lua_isfunction(L, -1)) {
@@ -248,7 +251,7 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     lua_setfield(L, desync_index, "arg");
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.func_ref);
     lua_setfield(L, desync_index, "func");
-    lua_pushnumber(L, instance.func_n);
+    lua_pushinteger(L, instance.func_n);
     lua_setfield(L, desync_index, "func_n");
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.name_ref);
     lua_setfield(L, desync_index, "func_instance");

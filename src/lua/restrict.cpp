@@ -99,6 +99,46 @@ int safe_dofile(lua_State* L) {
     return lua_gettop(L) - 1;
 }
 
+// The searcher of `require` for Lua files. Upvalues: the original loadfile, package, its
+// searchpath.
+int safe_searcher(lua_State* L) {
+    const char* name = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(3));
+    lua_pushvalue(L, 1);
+    lua_getfield(L, lua_upvalueindex(2), "path");
+    lua_call(L, 2, 2);
+    if (lua_isnil(L, -2)) return 1; // the names tried
+    lua_settop(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 2);
+    lua_pushliteral(L, "t");
+    lua_call(L, 2, 2);
+    if (lua_isnil(L, -2))
+        return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", name,
+                          lua_tostring(L, 2), lua_tostring(L, -1));
+    lua_pop(L, 1);
+    lua_pushvalue(L, 2);
+    return 2;
+}
+
+void replace_searcher(lua_State* L) {
+    lua_getglobal(L, "package");
+    const int package = lua_gettop(L);
+    for (const char* name : {"loaders", "searchers"}) {
+        lua_getfield(L, package, name);
+        if (lua_istable(L, -1)) {
+            lua_getglobal(L, "loadfile");
+            lua_pushvalue(L, package);
+            lua_getfield(L, package, "searchpath");
+            lua_pushcclosure(L, safe_searcher, 3);
+            lua_rawseti(L, -2, 2);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
 void wrap_global(lua_State* L, const char* name, const char* original, lua_CFunction wrapper) {
     lua_getglobal(L, original);
     if (lua_isnil(L, -1)) {
@@ -126,6 +166,7 @@ void restrict_libraries(lua_State* L) {
         remove_from_package(L, "preload", module);
     }
     remove_c_searchers(L);
+    replace_searcher(L);
 
     wrap_global(L, "dofile", "loadfile", safe_dofile);
     wrap_global(L, "loadfile", "loadfile", safe_loadfile);

@@ -20,13 +20,7 @@ namespace {
 // value.
 constexpr int small_heap_pause = 400, large_heap_pause = 200, large_heap_kb = 4096;
 
-// The state that a signal handler may interrupt. There is one per process.
-lua_State* interruptible = nullptr;
-
-void interrupt_hook(lua_State* L, lua_Debug*) {
-    lua_sethook(L, nullptr, 0, 0);
-    luaL_error(L, "INTERRUPT");
-}
+constexpr int max_traced_depth = 1000;
 
 // Message handler: keeps the message on its own first line, the traceback follows.
 int add_traceback(lua_State* L) {
@@ -35,7 +29,13 @@ int add_traceback(lua_State* L) {
         lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
         message = lua_tostring(L, -1);
     }
-    luaL_traceback(L, L, message, 1);
+    // After a stack overflow a traceback would overflow again, and PUC Lua walks the whole stack
+    // for each of its lines.
+    lua_Debug frame;
+    if (lua_getstack(L, max_traced_depth, &frame))
+        lua_pushstring(L, message);
+    else
+        luaL_traceback(L, L, message, 1);
     return 1;
 }
 
@@ -242,6 +242,9 @@ std::string log_lua_error(lua_State* L, const std::string& where) {
     const std::size_t traceback = text.find("\nstack traceback:");
     std::string message = text.substr(0, traceback);
     log::error("LUA ERROR: %s", message.c_str());
+    if (Guard* guard = Guard::current(); guard != nullptr && guard->take_refused())
+        log::error("  the limit of %u MB is reached (--lua-mem-limit)",
+                   guard->limits().memory_megabytes);
     if (!where.empty()) log::error("  in %s", where.c_str());
     // One traceback tells as much as a thousand: scripts that fail do so for every packet.
     static log::RateLimit limit(1000);
@@ -254,10 +257,11 @@ State::State(Host& host) : host_(host) {
 }
 
 State::~State() {
-    interruptible = nullptr;
     if (host_.L == nullptr) return;
     host_.timers.clear(host_.L);
+    host_.guard.detach();
     lua_close(host_.L);
+    host_.guard.leave();
     host_.L = nullptr;
 }
 
@@ -268,6 +272,7 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
         return false;
     }
     host_.L = L;
+    host_.guard.attach(L);
     lua_atpanic(L, panic);
     lua_gc(L, LUA_GCSETPAUSE, small_heap_pause);
     luaL_openlibs(L);
@@ -306,7 +311,6 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
     register_all(host_);
     follow_clock(host_);
     if (seeded) make_random_reproducible(L, *host_.random);
-    interruptible = L;
     return true;
 }
 
@@ -340,6 +344,8 @@ std::vector<std::pair<std::string, std::string>> State::globals() const {
 bool State::run_item(const InitItem& item) {
     lua_State* L = host_.L;
     if (!(item.is_file ? load_file(L, item.text) : load_source(L, item.text))) return false;
+    host_.guard.enter_init("--lua-init");
+    const GuardScope scope(host_.guard);
     // Whatever the chunk returns is ignored.
     if (lua_pcall(L, 0, 0, message_handler_index) != 0) {
         log_lua_error(L, "--lua-init");
@@ -349,8 +355,7 @@ bool State::run_item(const InitItem& item) {
 }
 
 void State::interrupt() {
-    if (interruptible != nullptr)
-        lua_sethook(interruptible, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    host_.guard.interrupt();
 }
 
 // Only a change of the size sets the pause: a script may have set its own.
@@ -368,6 +373,8 @@ void State::collect_garbage(unsigned period_s) {
     if (now < next_gc_ms_) return;
     next_gc_ms_ = now + static_cast<std::int64_t>(period_s) * 1000;
     const int before = lua_gc(host_.L, LUA_GCCOUNT, 0);
+    host_.guard.enter_unlimited("garbage collection");
+    const GuardScope scope(host_.guard);
     // A finalizer may raise an error.
     lua_pushcfunction(host_.L, [](lua_State* L) {
         lua_gc(L, LUA_GCCOLLECT, 0);

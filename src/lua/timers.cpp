@@ -19,6 +19,10 @@ namespace nfqws2::lua {
 struct Timers::Impl {
     using Serial = std::uint64_t;
 
+    explicit Impl(Guard& g) : guard(g) {}
+
+    Guard& guard;
+
     std::map<Serial, Timer> by_serial;
     std::map<std::string, Serial, std::less<>> by_name;
     std::set<std::pair<std::int64_t, Serial>> by_due;
@@ -36,7 +40,7 @@ struct Timers::Impl {
     bool fire(lua_State* L, Serial serial, std::int64_t now_ms);
 };
 
-Timers::Timers() : impl_(std::make_unique<Impl>()) {
+Timers::Timers(Guard& guard) : impl_(std::make_unique<Impl>(guard)) {
 }
 Timers::~Timers() = default;
 
@@ -86,7 +90,9 @@ bool Timers::Impl::fire(lua_State* L, Serial serial, std::int64_t now_ms) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, timer.func_ref);
     push(L, timer.name);
     lua_rawgeti(L, LUA_REGISTRYINDEX, timer.data_ref);
+    guard.enter_timer(timer.name);
     const bool good = lua_pcall(L, 2, 0, has_handler ? message_handler_index : 0) == 0;
+    guard.leave();
 
     // The callback may have deleted or replaced the timer it belongs to.
     const auto it = by_serial.find(serial);

@@ -82,7 +82,7 @@ std::vector<std::uint8_t> packet_of(std::int64_t size) {
 class Bridge {
   public:
     Bridge(std::vector<std::uint8_t> bytes, bool with_track,
-           const std::vector<std::string>& instances = {})
+           const std::vector<std::string>& instances = {}, const lua::Limits& limits = {})
         : lists_(clock_), random_(make_seeded_random(1)),
           connections_(flow::TableOptions{}, clock_), state_(host_), packet_(std::move(bytes)) {
         host_.clock = &clock_;
@@ -90,6 +90,7 @@ class Bridge {
         host_.sender = &sender;
         host_.network = &network_;
         host_.connections = &connections_;
+        host_.guard.set_limits(limits);
         const Quiet quiet;
         std::vector<lua::NamedBlob> blobs;
         if (!state_.open(blobs, {}, true) || !load_libraries())
@@ -225,6 +226,25 @@ void pass(benchmark::State& state) {
     finish(state, bridge);
 }
 BENCHMARK(pass)->ArgsProduct({{small, full}, {1, 5}})->ArgNames({"full", "instances"});
+
+// What --lua-call-limit and --lua-mem-limit cost: the same with both off and at their defaults. Run
+// it with --benchmark_enable_random_interleaving=true, since a few per cent are at stake.
+constexpr unsigned default_call_ms = 1000;
+void limits(benchmark::State& state) {
+    const bool on = state.range(2) != 0;
+    Bridge bridge(state.range(0) == full ? data_packet(protocol::fake_default_tls())
+                                         : packet_of(small),
+                  true, {state.range(1) != 0 ? "fake:blob=fake_default_tls:tcp_md5" : "pass"},
+                  on ? lua::Limits{default_call_ms, lua::default_memory_limit()} : lua::Limits{});
+    for (auto _ : state)
+        benchmark::DoNotOptimize(bridge.run());
+    finish(state, bridge);
+}
+BENCHMARK(limits)
+    ->ArgsProduct({{small, full}, {0}, {0, 1}})
+    ->Args({full, 1, 0})
+    ->Args({full, 1, 1})
+    ->ArgNames({"hello", "fake", "on"});
 
 void client_hello(benchmark::State& state, const std::vector<std::string>& instances) {
     Bridge bridge(data_packet(protocol::fake_default_tls()), true, instances);

@@ -135,15 +135,22 @@ constexpr std::array makers = {"sample()",
 
 // Calls that come far more often than chance would build them. % stands for any value, # for a key.
 constexpr std::array calls = {
-    "pcall(function() local d=sample() pcall(function() d.#=% d.#=% end) keep(reconstruct_dissect,d,%) end)",
-    "pcall(function() local d=sample() pcall(function() d.tcp.#=% end) keep(rawsend_dissect,d,%,%) end)",
-    "pcall(function() local d=sample() pcall(function() d.ip.#=% end) keep(reconstruct_dissect,d,%) end)",
-    "pcall(function() local d=sample() pcall(function() d.ip6.#=% end) keep(conntrack_feed,d,%) end)",
-    "pcall(function() local t=sample().tcp or {} t.#=% keep(reconstruct_tcphdr,t) keep(csum_tcp_fix,raw,%,%) end)",
+    "pcall(function() local d=sample() pcall(function() d.#=% d.#=% end) "
+    "keep(reconstruct_dissect,d,%) end)",
+    "pcall(function() local d=sample() pcall(function() d.tcp.#=% end) keep(rawsend_dissect,d,%,%) "
+    "end)",
+    "pcall(function() local d=sample() pcall(function() d.ip.#=% end) "
+    "keep(reconstruct_dissect,d,%) end)",
+    "pcall(function() local d=sample() pcall(function() d.ip6.#=% end) keep(conntrack_feed,d,%) "
+    "end)",
+    "pcall(function() local t=sample().tcp or {} t.#=% keep(reconstruct_tcphdr,t) "
+    "keep(csum_tcp_fix,raw,%,%) end)",
     "pcall(function() local t=sample().ip6 or {} t.#=% keep(reconstruct_ip6hdr,t,%) end)",
-    "pcall(function() local z=gzip_init(%,%) keep(gzip_deflate,z,%,%) keep(gzip_deflate,z) keep(gzip_end,z) "
+    "pcall(function() local z=gzip_init(%,%) keep(gzip_deflate,z,%,%) keep(gzip_deflate,z) "
+    "keep(gzip_end,z) "
     "keep(gzip_deflate,z,%) end)",
-    "pcall(function() local z=gzip_init() local y=gunzip_init(%) local p=gzip_deflate(z,hello) or '' "
+    "pcall(function() local z=gzip_init() local y=gunzip_init(%) local p=gzip_deflate(z,hello) or "
+    "'' "
     "keep(gunzip_inflate,y,p..gzip_deflate(z),%) keep(gunzip_inflate,y,%) keep(gunzip_end,y) end)",
     "keep(resolve_pos,hello,'tls_client_hello',%,%)",
     "keep(resolve_multi_pos,hello,'tls_client_hello',%,%)",

@@ -37,6 +37,8 @@ struct LuaInit {
     std::string text;
 };
 
+unsigned default_lua_memory_mb(); // depends on the machine
+
 struct Options {
     std::uint32_t desync_fwmark = 0x40000000;
     bool server = false;
@@ -55,6 +57,8 @@ struct Options {
     std::vector<Blob> blobs;            // user blobs in order; the standard ones are added
     std::vector<LuaInit> lua_init;
     unsigned lua_gc_s = 60;
+    unsigned lua_call_ms = 1000;                      // processor time of a call, 0 = no limit
+    unsigned lua_memory_mb = default_lua_memory_mb(); // of the Lua heap, 0 = no limit
 };
 
 struct Services {

@@ -7,6 +7,7 @@
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/lua/guard.hpp"
 #include "nfqws2/lua/lua.hpp"
 #include "nfqws2/lua/timers.hpp"
 #include "nfqws2/packet/dissect.hpp"
@@ -55,7 +56,8 @@ struct Host {
     std::unique_ptr<Facts> facts;
 
     DesyncCall* call = nullptr;
-    Timers timers;
+    Guard guard;
+    Timers timers{guard};
 
     // One reconstruction buffer, reused: the native functions run one at a time.
     std::array<std::uint8_t, 65536> scratch;

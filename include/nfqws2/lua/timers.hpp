@@ -2,6 +2,7 @@
 // change made by a callback restarts the visit with the same "now".
 #pragma once
 
+#include "nfqws2/lua/guard.hpp"
 #include "nfqws2/lua/lua.hpp"
 
 #include <cstdint>
@@ -23,7 +24,7 @@ struct Timer {
 
 class Timers {
   public:
-    Timers();
+    explicit Timers(Guard& guard);
     ~Timers();
 
     bool empty() const;

@@ -87,7 +87,8 @@ TEST(Options, OwnOptions) {
         if (option.extension) own.insert(option.name);
     EXPECT_EQ(own, (std::set<std::string>{"help", "ctrack-max", "filter-lport", "pcap-in",
                                           "pcap-out", "pcap-local", "pcap-ifname", "seed", "trace",
-                                          "check", "explain", "explain-json"}));
+                                          "check", "explain", "explain-json", "lua-call-limit",
+                                          "lua-mem-limit", "lua-call-limit", "lua-mem-limit"}));
 }
 
 TEST(Options, NamesAreUnique) {
@@ -162,6 +163,8 @@ const Refused refused[] = {
     {"--blob=fake_default_tls:0x00", "duplicate blob name 'fake_default_tls'"},
     {"--lua-init=@/no/dir/f.lua", "bad file '/no/dir/f.lua'"},
     {"--lua-gc=-1", "lua-gc must be >=0"},
+    {"--lua-call-limit=1s", "lua-call-limit must be 0..86400000 : 1s"},
+    {"--lua-mem-limit=-1", "lua-mem-limit must be 0..1048576 : -1"},
     {"--hostlist-auto-debug=/no/dir/log", "bad file '/no/dir/log'"},
     {"--pcap-local=1.2.3.4/40", "bad ip or subnet : 1.2.3.4/40"},
     {"--pcap-ifname=", "interface name"},
@@ -211,6 +214,8 @@ TEST(Options, Defaults) {
     EXPECT_EQ(c.engine.ctrack.max_tracks, 1'000'000U);
     EXPECT_EQ(c.engine.ipcache_lifetime, 7200U);
     EXPECT_EQ(c.engine.lua_gc_s, 60U);
+    EXPECT_EQ(c.engine.lua_call_ms, 1000U);
+    EXPECT_TRUE(c.engine.lua_memory_mb >= 16 && c.engine.lua_memory_mb <= 256);
     EXPECT_FALSE(c.engine.server || c.engine.ctrack_disable || c.engine.ipcache_hostname ||
                  c.engine.seeded || c.engine.debug || c.engine.daemon);
     EXPECT_FALSE(c.engine.payload_disable.contains(protocol::Payload::http_req));
@@ -242,6 +247,8 @@ TEST(Options, GlobalValues) {
                          "--lua-init=x=1",
                          "--lua-init=y=2",
                          "--lua-gc=0",
+                         "--lua-call-limit=0",
+                         "--lua-mem-limit=64",
                          "--hostlist-auto-debug=" + (dir / "log")});
     ASSERT_TRUE(parsed.good()) << parsed.err << parsed.finish_error;
     const Config& c = parsed.config();
@@ -265,6 +272,8 @@ TEST(Options, GlobalValues) {
     ASSERT_EQ(c.engine.lua_init.size(), 2U);
     EXPECT_EQ(c.engine.lua_init[1].text, "y=2");
     EXPECT_EQ(c.engine.lua_gc_s, 0U);
+    EXPECT_EQ(c.engine.lua_call_ms, 0U);
+    EXPECT_EQ(c.engine.lua_memory_mb, 64U);
     EXPECT_EQ(c.auto_debug_file, real + "/log");
     EXPECT_TRUE(std::filesystem::exists(dir / "log")) << "created at once";
 }

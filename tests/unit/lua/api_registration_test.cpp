@@ -1,5 +1,6 @@
 #include "api_fixture.hpp"
 
+#include <map>
 #include <set>
 
 namespace nfqws2::lua {
@@ -21,6 +22,43 @@ constexpr const char* all_names =
     "resolve_pos resolve_multi_pos resolve_range tls_mod "
     "gunzip_init gunzip_end gunzip_inflate gzip_init gzip_end gzip_deflate "
     "timer_set timer_del timer_info timer_enum";
+
+// Spec part 06 section 3.
+constexpr const char* all_constants =
+    "VERDICT_PASS=0 VERDICT_MODIFY=1 VERDICT_DROP=2 VERDICT_MASK=3 VERDICT_PRESERVE_NEXT=4 "
+    "DEFAULT_MSS=1220 IP_BASE_LEN=20 IP6_BASE_LEN=40 TCP_BASE_LEN=20 UDP_BASE_LEN=8 "
+    "ICMP_BASE_LEN=8 TCP_KIND_END=0 TCP_KIND_NOOP=1 TCP_KIND_MSS=2 TCP_KIND_SCALE=3 "
+    "TCP_KIND_SACK_PERM=4 TCP_KIND_SACK=5 TCP_KIND_TS=8 TCP_KIND_MD5=19 TCP_KIND_AO=29 "
+    "TCP_KIND_FASTOPEN=34 TH_FIN=1 TH_SYN=2 TH_RST=4 TH_PUSH=8 TH_ACK=16 TH_URG=32 "
+    "TH_ECE=64 TH_CWR=128 IP_RF=32768 IP_DF=16384 IP_MF=8192 IP_OFFMASK=8191 "
+    "IP_FLAGMASK=57344 IPTOS_ECN_MASK=3 IPTOS_ECN_NOT_ECT=0 IPTOS_ECN_ECT1=1 "
+    "IPTOS_ECN_ECT0=2 IPTOS_ECN_CE=3 IPTOS_DSCP_MASK=252 IP6F_MORE_FRAG=1 "
+    "IPV6_FLOWLABEL_MASK=1048575 IPV6_FLOWINFO_MASK=268435455 IPPROTO_IP=0 "
+    "IPPROTO_HOPOPTS=0 IPPROTO_ICMP=1 IPPROTO_IPIP=4 IPPROTO_TCP=6 IPPROTO_UDP=17 "
+    "IPPROTO_IPV6=41 IPPROTO_ROUTING=43 IPPROTO_FRAGMENT=44 IPPROTO_ESP=50 IPPROTO_AH=51 "
+    "IPPROTO_ICMPV6=58 IPPROTO_NONE=59 IPPROTO_DSTOPTS=60 IPPROTO_SCTP=132 IPPROTO_MH=135 "
+    "IPPROTO_HIP=139 IPPROTO_SHIM6=140 ICMP_ECHOREPLY=0 ICMP_DEST_UNREACH=3 ICMP_REDIRECT=5 "
+    "ICMP_ECHO=8 ICMP_TIME_EXCEEDED=11 ICMP_PARAMETERPROB=12 ICMP_TIMESTAMP=13 "
+    "ICMP_TIMESTAMPREPLY=14 ICMP_INFO_REQUEST=15 ICMP_INFO_REPLY=16 ICMP_UNREACH_NET=0 "
+    "ICMP_UNREACH_HOST=1 ICMP_UNREACH_PROTOCOL=2 ICMP_UNREACH_PORT=3 "
+    "ICMP_UNREACH_NEEDFRAG=4 ICMP_UNREACH_SRCFAIL=5 ICMP_UNREACH_NET_UNKNOWN=6 "
+    "ICMP_UNREACH_HOST_UNKNOWN=7 ICMP_UNREACH_NET_PROHIB=9 ICMP_UNREACH_HOST_PROHIB=10 "
+    "ICMP_UNREACH_TOSNET=11 ICMP_UNREACH_TOSHOST=12 ICMP_UNREACH_FILTER_PROHIB=13 "
+    "ICMP_UNREACH_HOST_PRECEDENCE=14 ICMP_UNREACH_PRECEDENCE_CUTOFF=15 ICMP_REDIRECT_NET=0 "
+    "ICMP_REDIRECT_HOST=1 ICMP_REDIRECT_TOSNET=2 ICMP_REDIRECT_TOSHOST=3 "
+    "ICMP_TIMXCEED_INTRANS=0 ICMP_TIMXCEED_REASS=1 ICMP6_DST_UNREACH=1 "
+    "ICMP6_PACKET_TOO_BIG=2 ICMP6_TIME_EXCEEDED=3 ICMP6_PARAM_PROB=4 ICMP6_ECHO_REQUEST=128 "
+    "ICMP6_ECHO_REPLY=129 MLD_LISTENER_QUERY=130 MLD_LISTENER_REPORT=131 "
+    "MLD_LISTENER_REDUCTION=132 ND_ROUTER_SOLICIT=133 ND_ROUTER_ADVERT=134 "
+    "ND_NEIGHBOR_SOLICIT=135 ND_NEIGHBOR_ADVERT=136 ND_REDIRECT=137 "
+    "ICMP6_DST_UNREACH_NOROUTE=0 ICMP6_DST_UNREACH_ADMIN=1 ICMP6_DST_UNREACH_BEYONDSCOPE=2 "
+    "ICMP6_DST_UNREACH_ADDR=3 ICMP6_DST_UNREACH_NOPORT=4 ICMP6_TIME_EXCEED_TRANSIT=0 "
+    "ICMP6_TIME_EXCEED_REASSEMBLY=1 ICMP6_PARAMPROB_HEADER=0 ICMP6_PARAMPROB_NEXTHEADER=1 "
+    "ICMP6_PARAMPROB_OPTION=2";
+constexpr const char* all_variables =
+    "NFQWS2_VER:string NFQWS2_COMPAT_VER:number qnum:number desync_fwmark:number b_debug:boolean "
+    "b_daemon:boolean b_server:boolean b_ipcache_hostname:boolean b_ctrack_disable:boolean "
+    "fake_default_tls:string fake_default_http:string fake_default_quic:string";
 
 // Globals of the engine itself, of a state without native functions.
 std::set<std::string> functions_of(lua_State* L) {
@@ -48,6 +86,40 @@ TEST_F(ApiTest, ExactlyTheKnownFunctionsAreAdded) {
         expected.emplace(name);
     EXPECT_EQ(expected.size(), 101U);
     EXPECT_EQ(added, expected);
+}
+
+TEST_F(ApiTest, ExactlyTheKnownVariablesAreAdded) {
+    std::map<std::string, std::string> added;
+    for (const auto& [name, type] : state.globals())
+        if (type == "number" || type == "string" || type == "boolean") added.emplace(name, type);
+    EXPECT_EQ(added.erase("_VERSION"), 1U);
+    std::map<std::string, std::string> expected;
+    for (const std::string_view word : split(all_variables, ' ')) {
+        const std::size_t colon = word.find(':');
+        expected.emplace(word.substr(0, colon), word.substr(colon + 1));
+    }
+    for (const std::string_view word : split(all_constants, ' ')) {
+        const std::size_t equal = word.find('=');
+        const std::string name(word.substr(0, equal));
+        expected.emplace(name, "number");
+        EXPECT_EQ(eval(name), word.substr(equal + 1)) << name;
+    }
+    EXPECT_EQ(expected.size(), 116U + 12U);
+    EXPECT_EQ(added, expected);
+}
+
+// Nothing of the engine's own libraries is lost but what must be.
+TEST_F(ApiTest, OnlyDebugIsMissingFromTheGlobals) {
+    lua_State* bare = luaL_newstate();
+    luaL_openlibs(bare);
+    std::set<std::string> missing;
+    lua_getglobal(bare, "_G");
+    for (lua_pushnil(bare); lua_next(bare, -2); lua_pop(bare, 1))
+        missing.insert(lua_tostring(bare, -2));
+    lua_close(bare);
+    for (const auto& [name, type] : state.globals())
+        missing.erase(name);
+    EXPECT_EQ(missing, std::set<std::string>{"debug"});
 }
 
 TEST_F(ApiTest, ArgumentCountIsCheckedFirst) {

@@ -158,6 +158,47 @@ TEST_F(TimerTest, NothingIsDueWithoutTimers) {
     EXPECT_EQ(host.timers.next_due_ms(), std::numeric_limits<std::int64_t>::max());
 }
 
+// Periods 10 to 999 ms, half of them once only, in the virtual clock.
+TEST_F(TimerTest, TenThousandTimers) {
+    EXPECT_EQ(run("fired, wrong, order = {}, 0, 0 "
+                  "function hit(name, data) "
+                  "  fired[data] = (fired[data] or 0) + 1 "
+                  "  if pass_ ~= last then last, order = pass_, 0 end "
+                  "  if data <= order then wrong = wrong + 1 end order = data end "
+                  "for i = 1, 10000 do timer_set('t' .. i, hit, 10 + i * 7 % 990, i % 2 == 0, i) "
+                  "end"),
+              "");
+    EXPECT_EQ(eval("#timer_enum()"), "10000");
+    for (int ms = 10; ms <= 2000; ms++) { // a pass at each millisecond
+        lua_pushnumber(L(), ms);
+        lua_setglobal(L(), "pass_");
+        pass(ms);
+    }
+    EXPECT_EQ(eval("wrong"), "0") << "within a pass they fire in order of creation";
+    EXPECT_EQ(eval("#timer_enum()"), "5000");
+    EXPECT_EQ(run("for i = 1, 10000 do local period = 10 + i * 7 % 990 "
+                  "assert(fired[i] == (i % 2 == 0 and 1 or math.floor(2000 / period)), i) end"),
+              "");
+    EXPECT_EQ(run("for _, name in ipairs(timer_enum()) do assert(timer_del(name)) end"), "");
+    EXPECT_TRUE(host.timers.empty());
+}
+
+// Replacing and deleting ten thousand timers from one callback must not take quadratic time.
+TEST_F(TimerTest, TenThousandChangesInACallback) {
+    EXPECT_EQ(run("for i = 1, 10000 do timer_set('t' .. i, note, 10) end "
+                  "timer_set('judge', function() for i = 1, 10000 do "
+                  "if i % 2 == 0 then timer_del('t' .. i) else timer_set('t' .. i, note, 50) end "
+                  "end end, 10, true)"),
+              "");
+    // Made anew, they stand behind the judge.
+    EXPECT_EQ(run("for i = 1, 10000 do timer_set('t' .. i, note, 10) end"), "");
+    pass(10);
+    EXPECT_EQ(noted(), "");
+    EXPECT_EQ(eval("#timer_enum()"), "5000");
+    EXPECT_EQ(eval("timer_enum()[1] .. timer_enum()[5000]"), "t1t9999");
+    EXPECT_EQ(eval("timer_info('t9999').period"), "50");
+}
+
 TEST_F(TimerTest, ReferencesAreGivenBack) {
     EXPECT_EQ(run("weak = setmetatable({}, { __mode = 'k' }) do local f, d = function() end, {} "
                   "weak[f], weak[d] = 1, 1 timer_set('t', f, 10, false, d) end "

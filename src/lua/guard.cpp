@@ -1,0 +1,341 @@
+// Theory of operation. A timer of the thread's processor time ticks a few times per budget; an idle
+// process gets no ticks and a call costs a few stores, no system call. The handler counts the ticks
+// of the running call. Beyond the budget it sets a hook that raises an error at every instruction,
+// so that not even pcall lets the call go on. Hooks do not run inside of compiled loops, in native
+// functions and in coroutines of PUC Lua: what goes on for a second more ends the process, with a
+// message made without the heap, because the interrupted code may hold it. A request to quit works
+// the same way with alarm(2), with limits or without.
+//
+// Memory: an allocator in front of the engine's own looks at the size of the heap and refuses what
+// would pass the ceiling, but only while Lua runs in a protected call; outside of one the error
+// would end the process. As long as the heap is small, only large blocks are looked at, since
+// hundreds of small ones make up a packet: the first tick of a call and a look every so many calls
+// turn to watching all of them.
+// LuaJIT does not collect garbage before it gives up, and its heap may be half garbage, so when a
+// call leaves the heap near the ceiling, a full collection comes before the next. Half of what that
+// leaves free has to be used up before another.
+#include "nfqws2/lua/guard.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/lua/state.hpp"
+#include "nfqws2/profile/profile.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <limits>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+namespace nfqws2::lua {
+
+namespace {
+
+constexpr std::size_t kilobyte = 1024, megabyte = 1024 * kilobyte;
+constexpr int tick_signal = SIGVTALRM;
+constexpr int grace_ms = 1000;       // from the error to the end of the process
+constexpr unsigned quit_grace_s = 2; // from the request to quit to that end
+constexpr int shortest_tick_ms = 10, longest_tick_ms = 20;
+constexpr int ticks_per_budget = 4;
+
+Guard* active = nullptr;
+
+lua_Alloc engine_allocator = nullptr; // that the engine came with
+constexpr std::size_t large_block = 4096;
+
+void set_handler(int signal, void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(signal, &action, nullptr);
+}
+
+void interrupt_hook(lua_State* L, lua_Debug*) {
+    lua_sethook(L, nullptr, 0, 0);
+    luaL_error(L, "INTERRUPT");
+}
+
+// A message put together without the heap.
+class Line {
+  public:
+    Line& operator<<(std::string_view text) {
+        const std::size_t n = std::min(text.size(), sizeof data_ - 1 - size_);
+        std::memcpy(data_ + size_, text.data(), n);
+        size_ += n;
+        return *this;
+    }
+    Line& operator<<(unsigned value) {
+        char digits[10];
+        std::size_t at = sizeof digits;
+        do
+            digits[--at] = static_cast<char>('0' + value % 10);
+        while ((value /= 10) != 0);
+        return *this << std::string_view(digits + at, sizeof digits - at);
+    }
+    std::string_view text() const { return {data_, size_}; }
+
+  private:
+    char data_[512];
+    std::size_t size_ = 0;
+};
+
+void write_to(int descriptor, std::string_view text) {
+    [[maybe_unused]] const ssize_t written = write(descriptor, text.data(), text.size());
+}
+
+// syslog(3) may not be called from a signal handler.
+void send_to_syslog(std::string_view text) {
+    constexpr std::string_view path = "/dev/log";
+    const int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::copy(path.begin(), path.end(), address.sun_path);
+    Line line;
+    line << "<27>nfqws2: " << text; // daemon, error
+    [[maybe_unused]] const ssize_t sent =
+        sendto(descriptor, line.text().data(), line.text().size(), 0,
+               reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    close(descriptor);
+}
+
+int ticks_of(int milliseconds, int tick_ms) {
+    return (milliseconds + tick_ms - 1) / tick_ms;
+}
+
+} // namespace
+
+unsigned default_memory_limit() {
+    constexpr unsigned least = 16, most = 256;
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages <= 0 || page <= 0) return most;
+    const auto quarter = static_cast<std::size_t>(pages) / 4 * static_cast<std::size_t>(page);
+    return static_cast<unsigned>(std::clamp<std::size_t>(quarter / megabyte, least, most));
+}
+
+Guard* Guard::current() {
+    return active;
+}
+
+Guard::~Guard() {
+    if (has_timer_) timer_delete(timer_);
+    if (active == this) active = nullptr;
+}
+
+void Guard::set_limits(const Limits& limits) {
+    limits_ = limits;
+    if (limits.call_ms == 0) {
+        tried_timer_ = true;
+        return;
+    }
+    const int budget = static_cast<int>(std::min(limits.call_ms, 86'400'000U));
+    tried_timer_ = has_timer_;
+    tick_ms_ = std::clamp(budget / ticks_per_budget, shortest_tick_ms, longest_tick_ms);
+    limit_ticks_ = ticks_of(budget, tick_ms_);
+    fatal_ticks_ = limit_ticks_ + ticks_of(grace_ms, tick_ms_);
+}
+
+void Guard::attach(lua_State* L) {
+    L_ = L;
+    active = this;
+    set_handler(SIGALRM, on_alarm);
+    if (limits_.memory_megabytes == 0) return;
+    ceiling_ = std::min<std::size_t>(limits_.memory_megabytes,
+                                     std::numeric_limits<std::size_t>::max() / megabyte) *
+               megabyte;
+    relief_at_ = ceiling_ / 2;
+    engine_allocator = lua_getallocf(L, &allocator_data_);
+    counting_ = true;
+    use_allocator(allocate_watched); // init code gets no ticks
+}
+
+void Guard::detach() {
+    if (counting_) use_allocator(engine_allocator);
+    counting_ = near_ceiling_ = false;
+    enter_unlimited("the end of the program");
+    hooked_ = false;
+    L_ = nullptr;
+}
+
+void Guard::enter_timer(std::string_view name) {
+    // The timer may be gone while its callback runs.
+    const std::size_t size = std::min(name.size(), timer_name_.size() - 1);
+    std::copy_n(name.begin(), size, timer_name_.begin());
+    timer_name_[size] = 0;
+    enter({"timer", nullptr, nullptr}, true, true);
+}
+
+// Made at the first call and not before: a timer does not survive the fork of a daemon.
+void Guard::start_timer() {
+    tried_timer_ = true;
+    if (log::target() == log::Target::file) log_file_ = log::target_file();
+    set_handler(tick_signal, on_tick);
+    sigevent event{};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = tick_signal;
+    event.sigev_notify_thread_id = static_cast<pid_t>(syscall(SYS_gettid));
+    if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer_) != 0 &&
+        timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) {
+        log::os_error("--lua-call-limit has no effect: timer_create", errno);
+        return;
+    }
+    has_timer_ = true;
+    itimerspec interval{};
+    interval.it_interval.tv_sec = tick_ms_ / 1000;
+    interval.it_interval.tv_nsec = static_cast<long>(tick_ms_ % 1000) * 1'000'000;
+    interval.it_value = interval.it_interval;
+    timer_settime(timer_, 0, &interval, nullptr);
+}
+
+void Guard::on_tick(int) {
+    const int saved_errno = errno;
+    if (active != nullptr) active->tick();
+    errno = saved_errno;
+}
+
+void Guard::tick() {
+    if (!running_ || !limits_time_) return;
+    const int ticks = ticks_ + 1;
+    ticks_ = ticks;
+    if (counting_) use_allocator(allocate_watched);
+    if (ticks > fatal_ticks_) end_process("does not end although its budget is spent");
+    if (ticks > limit_ticks_ && !hooked_) {
+        hooked_ = true;
+        // Calls are left alone, so that the message handler, a native function, can do its work.
+        lua_sethook(L_, limit_hook, LUA_MASKCOUNT, 1);
+    }
+}
+
+void Guard::limit_hook(lua_State* L, lua_Debug*) {
+    if (active == nullptr || !active->hooked_) {
+        lua_sethook(L, nullptr, 0, 0);
+        return;
+    }
+    luaL_error(L, "the call takes longer than %d ms (--lua-call-limit)",
+               static_cast<int>(active->limits_.call_ms));
+}
+
+void Guard::unhook() {
+    hooked_ = false;
+    lua_sethook(L_, nullptr, 0, 0);
+}
+
+void Guard::interrupt() {
+    if (L_ == nullptr) return;
+    lua_sethook(L_, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    interrupted_ = true;
+    alarm(quit_grace_s);
+}
+
+void Guard::on_alarm(int) {
+    const int saved_errno = errno;
+    if (active != nullptr && active->interrupted_) {
+        if (active->running_) active->end_process("cannot be interrupted");
+        alarm(1); // what comes until the end may be stuck as well
+    }
+    errno = saved_errno;
+}
+
+void Guard::end_process(const char* why) const {
+    Line line;
+    line << "LUA WATCHDOG: ";
+    if (subject_.profile != nullptr) {
+        const std::string& name = subject_.profile->profile_name;
+        line << "profile " << subject_.profile->number << " ("
+             << (name.empty() ? std::string_view("noname") : std::string_view(name)) << "), ";
+    }
+    if (subject_.instance != nullptr)
+        line << "instance " << subject_.instance->name;
+    else
+        line << subject_.what;
+    if (subject_.profile == nullptr && limits_time_) line << " '" << timer_name_.data() << "'";
+    line << " " << why << ". The process ends with code " << unsigned{exit_code} << ".\n";
+    write_to(STDERR_FILENO, line.text());
+    if (!log_file_.empty()) {
+        const int file = open(log_file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+        if (file >= 0) write_to(file, line.text());
+    }
+    if (log::target() == log::Target::syslog) send_to_syslog(line.text());
+    _exit(exit_code);
+}
+
+// Hundreds of blocks per packet come this way, so for most of them it is a jump.
+void* Guard::allocate(void* data, void* block, std::size_t old_size, std::size_t size) {
+    if (size >= large_block) [[unlikely]]
+        return allocate_watched(data, block, old_size, size);
+    return engine_allocator(data, block, old_size, size);
+}
+
+void* Guard::allocate_watched(void* data, void* block, std::size_t old_size, std::size_t size) {
+    const std::size_t before = block != nullptr ? old_size : 0; // else PUC Lua gives a type
+    if (active != nullptr && size > before && !active->grant(size - before)) return nullptr;
+    return engine_allocator(data, block, old_size, size);
+}
+
+bool Guard::grant(std::size_t bytes) {
+    if (!counting_) return true;
+    const std::size_t total = used();
+    near_ceiling_ = near_ceiling_ || total > relief_at_;
+    if (!running_ || !limits_memory_ || bytes <= ceiling_ - std::min(total, ceiling_)) return true;
+    refused_ = true;
+    return false;
+}
+
+bool Guard::reserve(std::size_t bytes) {
+    if (!grant(bytes)) return false;
+    outside_ += bytes;
+    return true;
+}
+
+std::size_t Guard::used() const {
+    if (L_ == nullptr) return 0;
+    // PUC Lua gives -1 while it collects.
+    return static_cast<std::size_t>(std::max(lua_gc(L_, LUA_GCCOUNT, 0), 0)) * kilobyte + outside_;
+}
+
+bool Guard::take_refused() {
+    const bool was = refused_;
+    refused_ = false;
+    return was;
+}
+
+void Guard::look() {
+    entries_left_ = entries_between_looks;
+    if (!counting_) return;
+    if (near_ceiling_ || used() > relief_at_) relieve();
+    const bool large = used() > ceiling_ / 4;
+    use_allocator(large || !has_timer_ ? allocate_watched : allocate);
+}
+
+// The data of the engine's allocator stay, so this is one store: a signal handler may do it.
+void Guard::use_allocator(lua_Alloc function) {
+    lua_setallocf(L_, function, allocator_data_);
+}
+
+void Guard::relieve() {
+    entries_left_ = entries_between_looks;
+    near_ceiling_ = false;
+    enter_unlimited("garbage collection");
+    lua_pushcfunction(L_, [](lua_State* L) { // a finalizer may raise an error
+        lua_gc(L, LUA_GCCOLLECT, 0);
+        return 0;
+    });
+    if (lua_pcall(L_, 0, 0, 0) != 0) log_lua_error(L_, "garbage collection");
+    running_ = false;
+    const std::size_t total = used();
+    relief_at_ = total + (ceiling_ - std::min(total, ceiling_)) / 2;
+    near_ceiling_ = false;
+    if (log::debug_enabled())
+        log::debug("LUA: %zu of %zu MB in use after a collection near the memory limit",
+                   total / megabyte, ceiling_ / megabyte);
+}
+
+} // namespace nfqws2::lua

@@ -1,0 +1,209 @@
+// The budget of a call, the ceiling of the memory, and what happens to calls that heed neither.
+#include "api_fixture.hpp"
+
+#include "nfqws2/lua/desync.hpp"
+#include "nfqws2/profile/profile_builder.hpp"
+
+#include <unistd.h>
+
+namespace nfqws2::lua {
+namespace {
+
+// A state of its own, with limits, since those of the fixture are set when it is opened.
+class GuardTest : public ::testing::Test {
+  protected:
+    explicit GuardTest(Limits limits = {100, 32})
+        : clock(1'700'000'000'000'000'000), random(make_seeded_random(1)), state(host) {
+        host.clock = &clock;
+        host.random = random.get();
+        host.sender = &sender;
+        host.guard.set_limits(limits);
+        std::vector<NamedBlob> blobs;
+        EXPECT_TRUE(state.open(blobs, Globals{}, false));
+    }
+
+    bool init(const std::string& source) {
+        const InitItem item{false, source};
+        return state.run_init({&item, 1}, {});
+    }
+    // Runs `body` as the callback of a timer; what was logged.
+    std::string in_timer(const std::string& body) {
+        EXPECT_TRUE(init("timer_set('probe', function() " + body + " end, 10, true)"));
+        return pass();
+    }
+    std::string pass() {
+        ::testing::internal::CaptureStderr();
+        clock.advance_to(clock.unix_ns() + 1'000'000'000);
+        host.timers.run_due(host.L, clock.boot_ms());
+        return ::testing::internal::GetCapturedStderr();
+    }
+    // A function that stands for a signal.
+    void add_interruption() {
+        lua_pushcfunction(host.L, [](lua_State*) {
+            Guard::current()->interrupt();
+            return 0;
+        });
+        lua_setglobal(host.L, "interruption");
+    }
+    bool flag(const char* name) {
+        lua_getglobal(host.L, name);
+        const bool value = lua_toboolean(host.L, -1);
+        lua_pop(host.L, 1);
+        return value;
+    }
+    // A packet for one instance of `example`.
+    void packet() {
+        profile::ListStore lists(clock);
+        profile::ProfileBuilder builder(lists);
+        std::string error;
+        EXPECT_TRUE(builder.set_name("mine", &error) && builder.payload("all", &error) &&
+                    builder.lua_desync("example", &error));
+        auto built = builder.finish(&error);
+        const profile::ProfileSet profiles(std::move(built->profiles), lists, clock);
+        Desync desync(host);
+        EXPECT_TRUE(desync.prepare(profiles));
+        const auto bytes = *from_hex(
+            "4500002800010000400666CB0A0100010A0100029C4001BB000003E8000000005010FAF000000000");
+        const packet::Dissect dissected = packet::dissect(bytes);
+        PacketView view;
+        view.dis = &dissected;
+        view.profile = &profiles.by_number(1);
+        desync.run(view);
+    }
+
+    VirtualClock clock;
+    std::unique_ptr<Random> random;
+    FakeSender sender;
+    Host host;
+    State state;
+};
+
+constexpr const char* interpreted = "if jit then jit.off() end ";
+
+TEST_F(GuardTest, AnEndlessCallEndsWithAnError) {
+    ASSERT_TRUE(init(interpreted));
+    const std::string log = in_timer("while true do end");
+    EXPECT_NE(log.find("the call takes longer than 100 ms (--lua-call-limit)"), std::string::npos)
+        << log;
+    EXPECT_NE(log.find("timer 'probe'"), std::string::npos) << log;
+    EXPECT_EQ(in_timer("for i = 1, 1000 do fine = true end"), "") << "the next has its own budget";
+    EXPECT_TRUE(flag("fine"));
+}
+
+TEST_F(GuardTest, ProtectedCallsDoNotSaveIt) {
+    ASSERT_TRUE(init(interpreted));
+    const std::string log = in_timer("while true do pcall(function() while true do end end) end");
+    EXPECT_NE(log.find("--lua-call-limit"), std::string::npos) << log;
+}
+
+TEST_F(GuardTest, InitIsNotLimitedInTime) {
+    EXPECT_TRUE(init(std::string(interpreted) +
+                     "local till = os.clock() + 0.3 while os.clock() < till do end"));
+}
+
+TEST_F(GuardTest, AnEndlessInstanceEndsWithAnError) {
+    ASSERT_TRUE(init(std::string(interpreted) + "function example() while true do end end"));
+    ::testing::internal::CaptureStderr();
+    packet();
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(log.find("--lua-call-limit"), std::string::npos) << log;
+    EXPECT_NE(log.find("profile 1 (mine), instance example_1_1"), std::string::npos) << log;
+}
+
+// Time enough to reach the ceiling first.
+class MemoryTest : public GuardTest {
+  protected:
+    MemoryTest() : GuardTest({10'000, 32}) {}
+};
+
+TEST_F(MemoryTest, EndlessAllocationEndsWithAnError) {
+    for (const char* body : {"local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end",
+                             "local t = {} while true do t[#t + 1] = {} end",
+                             "local s = 'x' while true do s = s .. s end", "brandom(1e9)"}) {
+        const std::string log = in_timer(body);
+        EXPECT_NE(log.find("not enough memory"), std::string::npos) << body << log;
+        EXPECT_NE(log.find("the limit of 32 MB is reached (--lua-mem-limit)"), std::string::npos);
+        EXPECT_EQ(in_timer("kept = ('y'):rep(1000000)"), "") << "there is room again";
+    }
+    EXPECT_LT(host.guard.used(), 8U << 20);
+}
+
+// Little by little, each call far from any limit of its own.
+TEST_F(MemoryTest, AGrowingHeapEndsAtTheCeiling) {
+    ASSERT_TRUE(init("kept = {} function grow() for i = 1, 1000 do kept[#kept + 1] = {} end end "
+                     "timer_set('grow', grow, 10)"));
+    std::string log;
+    for (int i = 0; i < 2000 && log.empty(); i++)
+        log = pass();
+    EXPECT_NE(log.find("not enough memory"), std::string::npos) << log;
+    EXPECT_GT(host.guard.used(), 20U << 20);
+    EXPECT_LT(host.guard.used(), 40U << 20);
+}
+
+TEST_F(MemoryTest, StreamsCountAsMemory) {
+    const std::string log =
+        in_timer("local t = {} for i = 1, 1000 do t[i] = gzip_init() or error('refused') end");
+    EXPECT_NE(log.find("refused"), std::string::npos) << log;
+    EXPECT_EQ(in_timer("assert(gzip_init())"), "");
+}
+
+TEST_F(MemoryTest, TheCeilingHoldsForInit) {
+    ::testing::internal::CaptureStderr();
+    EXPECT_FALSE(init("local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end"));
+    EXPECT_NE(::testing::internal::GetCapturedStderr().find("--lua-mem-limit"), std::string::npos);
+}
+
+TEST_F(GuardTest, AnInterruptEndsRunningCode) {
+    ASSERT_TRUE(init(interpreted));
+    add_interruption();
+    const std::string log = in_timer("interruption() while true do end");
+    alarm(0);
+    EXPECT_NE(log.find("INTERRUPT"), std::string::npos) << log;
+}
+
+class NoLimits : public GuardTest {
+  protected:
+    NoLimits() : GuardTest(Limits{}) {}
+};
+
+TEST_F(NoLimits, NothingIsLimited) {
+    EXPECT_EQ(in_timer("local till = os.clock() + 0.3 while os.clock() < till do end "
+                       "kept = ('x'):rep(40000000) kept = kept .. 'y'"),
+              "");
+}
+
+using GuardDeathTest = GuardTest;
+
+TEST_F(GuardDeathTest, WhatCannotBeEndedEndsTheProcess) {
+    // An exponential search in a native function: no hook is asked.
+    ASSERT_TRUE(init("function example() "
+                     "(('a'):rep(60)):find(('a-'):rep(30) .. 'b') end"));
+    EXPECT_EXIT(
+        packet(), ::testing::ExitedWithCode(Guard::exit_code),
+        "LUA WATCHDOG: profile 1 \\(mine\\), instance example_1_1 does not end although its "
+        "budget is spent. The process ends with code 101");
+}
+
+TEST_F(GuardDeathTest, SoDoesCompiledCode) {
+    if (!is_luajit) return; // compiles nothing
+    ASSERT_TRUE(init("function example() while true do end end"));
+    EXPECT_EXIT(packet(), ::testing::ExitedWithCode(Guard::exit_code), "instance example_1_1");
+}
+
+class NoLimitsDeathTest : public NoLimits {};
+
+TEST_F(NoLimitsDeathTest, ARequestToQuitIsAlwaysHeard) {
+    add_interruption();
+    ASSERT_TRUE(init("function example() pcall(function() interruption() local x = 1 end); "
+                     "(('a'):rep(60)):find(('a-'):rep(30) .. 'b') end"));
+    EXPECT_EXIT(packet(), ::testing::ExitedWithCode(Guard::exit_code),
+                "instance example_1_1 cannot be interrupted");
+}
+
+TEST(GuardDefaults, AreSane) {
+    EXPECT_GE(default_memory_limit(), 16U);
+    EXPECT_LE(default_memory_limit(), 256U);
+}
+
+} // namespace
+} // namespace nfqws2::lua
