@@ -110,6 +110,10 @@ suites() { # $1 = build folder, $2 = title prefix
 	suite "$2golden captures" python3 tests/golden/run.py "$program" lua
 }
 
+fuzz_inputs() { # $1 = build folder, $2 = title prefix
+	suite "$2fuzz inputs" tests/fuzz/replay.sh "$1"
+}
+
 if [ "${1:-}" = units ]; then
 	units "$2"
 	exit
@@ -117,9 +121,11 @@ fi
 
 build release all -DCMAKE_BUILD_TYPE=Release && {
 	suites build/release ""
+	fuzz_inputs build/release ""
 	suite "mdig with a real name server" python3 tests/tools/mdig_live.py build/release/mdig
 	suite "command lines" python3 tests/cmdlines/run.py build/release/nfqws2 lua
 	suite "end-to-end" python3 tests/e2e/run.py build/release/nfqws2 lua
+	suite "documents" python3 tests/docs/check.py build/release/nfqws2
 	suite "service layer" python3 tests/service/run.py build/release
 }
 # The leak check at exit needs ptrace, which the program's own sandbox forbids; the unit tests, which
@@ -130,8 +136,9 @@ export ASAN_OPTIONS UBSAN_OPTIONS
 build asan all -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1" \
 	-DNFQWS2_SANITIZE=address,undefined && {
 	suites build/asan "sanitized "
+	fuzz_inputs build/asan "sanitized "
 	suite "sanitized end-to-end" python3 tests/e2e/run.py build/asan/nfqws2 lua broken bad_input \
-		queue golden
+		queue golden faults flood
 }
 build puc "nfqws2 test_lua test_engine" -DCMAKE_BUILD_TYPE=Release -DNFQWS2_LUA=lua5.4 &&
 	suites build/puc "PUC Lua "

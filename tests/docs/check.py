@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""Holds the documents against the program.
+
+usage: check.py PROGRAM [-v] [PART ...]
+
+Parts: options (man page and manuals against --help), functions (API documents against what scripts
+see), links, translations (same code, same options), blocks (what the documents tell to run is run;
+see documents.py for the marks and stage.py for what they do). Default: all.
+Last line: "N passed, N failed, N skipped".
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+from documents import (Document, Mark, man_entries, option_table,  # noqa: E402
+                       without_comments)
+import stage  # noqa: E402
+
+MANUALS = {"docs/manual.md": "Default", "docs/manual.ru.md": "По умолчанию"}
+# Their code blocks are marked, and run unless the mark says no.
+RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md")
+TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md"}
+# Long options of other tools that the documents mention, and the example of development.md.
+FOREIGN = set("""
+    queue-num queue-bypass dport sport dports sports mark connbytes connbytes-dir connbytes-mode
+    ctstate tcp-flags notrack prefix-length v4-threshold family local-port connect-to resolve http3
+    pcap-limit preset install build target now reload global gtest help verbose output-on-failure
+""".split())
+# Globals of Lua itself; everything else that scripts see as a function is native.
+LUA_ITSELF = set("""
+    assert collectgarbage dofile error gcinfo getfenv getmetatable ipairs load loadfile loadstring
+    module newproxy next pairs pcall print rawequal rawget rawlen rawset require select setfenv
+    setmetatable tonumber tostring type unpack warn xpcall
+""".split())
+CAPTURE = os.path.join(ROOT, "tests", "data", "golden", "085-multisplit-default", "in.pcap")
+LIST_FUNCTIONS = """
+local names = {}
+for name, value in pairs(_G) do
+    if type(value) == 'function' then names[#names + 1] = name end
+end
+table.sort(names)
+for _, name in ipairs(names) do print('function ' .. name) end
+"""
+
+
+class Tally:
+    def __init__(self, verbose):
+        self.verbose = verbose
+        self.passed = self.failed = self.skipped = 0
+
+    def check(self, good, text):
+        if good:
+            self.passed += 1
+            if self.verbose:
+                print("ok     " + text)
+        else:
+            self.failed += 1
+            print("FAILED " + text)
+        return good
+
+    def problems(self, title, problems):
+        """One test: passed if there is no problem."""
+        self.check(not problems, title + "".join("\n    " + p for p in problems))
+
+    def skip(self, text):
+        self.skipped += 1
+        print("SKIPPED " + text)
+
+
+def document(name):
+    path = os.path.join(ROOT, name)
+    return Document(path) if os.path.exists(path) else None
+
+
+def output_of(*argv):
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False,
+                          stdin=subprocess.DEVNULL).stdout
+
+
+# --- options
+
+
+def check_man_page(tally, table):
+    with open(os.path.join(ROOT, "docs", "nfqws2.8"), encoding="utf-8") as f:
+        entries = man_entries(f.read())
+    problems = ["--%s is missing" % name for name in table if name not in entries]
+    problems += ["--%s does not exist" % name for name in entries if name not in table]
+    for name, (syntax, text) in entries.items():
+        if name in table and (syntax, text) != table[name][:2]:
+            problems.append("--%s differs: %s: %s" % (name, syntax, text))
+    tally.problems("nfqws2.8 agrees with --help", problems)
+
+
+def check_manual(tally, name, word, table):
+    manual = document(name)
+    if manual is None:
+        tally.skip(name + " does not exist")
+        return
+    entries = manual.option_entries()
+    problems = ["--%s is missing" % n for n in table if n not in entries]
+    problems += ["line %d: --%s does not exist" % (entries[n][0], n) for n in entries
+                 if n not in table]
+    for option, (line, syntax, text) in entries.items():
+        if option not in table:
+            continue
+        wanted_syntax, _, wanted_default = table[option]
+        if syntax != wanted_syntax:
+            problems.append("line %d: %s instead of %s" % (line, syntax, wanted_syntax))
+        default = re.search(word + r": `([^`]+)`", text)
+        default = default.group(1) if default else None
+        if default != wanted_default:
+            problems.append("line %d: --%s: default %s instead of %s" % (line, option, default,
+                                                                         wanted_default))
+        if len(text) < 20:
+            problems.append("line %d: --%s is not explained" % (line, option))
+    tally.problems(name + " explains the options of --help", problems)
+
+
+def check_options(tally, program):
+    table = option_table(output_of(program, "--help"))
+    tally.check(len(table) > 60, "--help lists the options")
+    check_man_page(tally, table)
+    for name, word in MANUALS.items():
+        check_manual(tally, name, word, table)
+    known = set(table) | FOREIGN
+    for tool in ("ip2net", "mdig"):
+        known |= set(re.findall(r"^ --([a-z0-9-]+)",
+                                output_of(os.path.join(os.path.dirname(program), tool), "--help"),
+                                re.M))
+    for name in sorted(set(RUN) | set(MANUALS) | set(TRANSLATED)):
+        text = document(name)
+        if text is None:
+            tally.skip(name + " does not exist")
+            continue
+        tally.problems(name + " names existing options only",
+                       ["line %d: --%s" % (line, word) for line, word in text.option_words()
+                        if word not in known])
+
+
+# --- functions
+
+
+def functions_of(program):
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", prefix="nfqws2-docs-") as script:
+        script.write(LIST_FUNCTIONS)
+        script.flush()
+        os.chmod(script.name, 0o644)
+        said = output_of(program, "--pcap-in=" + CAPTURE, "--lua-init=@" + script.name)
+    return set(re.findall(r"^function (\w+)$", said, re.M))
+
+
+def check_named(tally, names, functions):
+    """Each function is named in the code of one of the documents."""
+    words = set()
+    for name in names:
+        text = document(name)
+        if text is None:
+            tally.skip(name + " does not exist yet")
+            return
+        code = re.findall(r"`([^`]+)`", "\n".join(text.prose)) + [b.text for b in text.blocks]
+        words |= set(re.findall(r"\w+", " ".join(code)))
+    tally.problems("%s: %d functions are named" % (", ".join(names), len(functions)),
+                   [f for f in sorted(functions) if f not in words])
+
+
+def check_functions(tally, program, lua):
+    native = functions_of(program) - LUA_ITSELF
+    tally.check(len(native) > 80, "scripts see native functions")
+    check_named(tally, ["docs/lua-api.md"], native)
+    desync = set()
+    for file in sorted(os.listdir(lua)):
+        if file.endswith(".lua"):
+            with open(os.path.join(lua, file), encoding="utf-8") as f:
+                desync |= set(re.findall(r"^function (\w+)\(ctx, desync\)", f.read(), re.M))
+    check_named(tally, ["docs/strategies.md", "docs/manual.md"], desync)
+
+
+# --- links and translations
+
+
+def all_documents():
+    names = [n for n in os.listdir(ROOT) if n.endswith(".md")]
+    names += ["docs/" + n for n in os.listdir(os.path.join(ROOT, "docs")) if n.endswith(".md")]
+    return {name: document(name) for name in sorted(names)}
+
+
+def check_links(tally):
+    documents = all_documents()
+    for name, text in documents.items():
+        problems = []
+        for line, target in text.links():
+            if re.match(r"[a-z]+:", target):
+                continue
+            file, _, anchor = target.partition("#")
+            path = os.path.normpath(os.path.join(os.path.dirname(name), file)) if file else name
+            if not os.path.exists(os.path.join(ROOT, path)):
+                problems.append("line %d: %s does not exist" % (line, target))
+            elif anchor and path in documents and anchor not in documents[path].anchors():
+                problems.append("line %d: %s has no heading #%s" % (line, path, anchor))
+        tally.problems("links of " + name, problems)
+
+
+def check_translations(tally):
+    for name, original_name in TRANSLATED.items():
+        text, original = document(name), document(original_name)
+        if text is None or original is None:
+            tally.skip(name + " does not exist")
+            continue
+        # Blocks of language `text` are output and may be translated.
+        ours = [b for b in text.blocks if b.language != "text"]
+        theirs = [b for b in original.blocks if b.language != "text"]
+        problems = []
+        if len(ours) != len(theirs):
+            problems.append("%d code blocks instead of %d" % (len(ours), len(theirs)))
+        for a, b in zip(ours, theirs):
+            if without_comments(a.text) != without_comments(b.text):
+                problems.append("line %d differs from %s, line %d" % (a.line, original_name,
+                                                                      b.line))
+        tally.problems("%s shows the code of %s" % (name, original_name), problems)
+
+
+# --- blocks
+
+
+def run_blocks(tally, name, text, program, lua, no_lab):
+    tally.problems(name + " marks its code blocks",
+                   ["line %d" % b.line for b in text.unmarked()] +
+                   ["line %d: indented code" % n for n in text.indented_code()])
+    with stage.Stage(program, lua) as place:
+        if not no_lab and not place.nft_queues and any("nft " in b.text for b in text.blocks):
+            print("note: %s: the kernel lacks the queue statement of nftables; its rules are loaded "
+                  "with a counter in its place, iptables queues" % name)
+        for block in text.blocks:
+            title = "%s:%d" % (name, block.line)
+            if block.kind == "file":
+                place.write(block.mark, block.text)
+            if block.kind != "run":
+                continue
+            mark = Mark(block.mark)
+            if mark.kind == "no":
+                continue
+            reason = (no_lab if mark.kind == "lab" else None) or stage.missing_tool(block.text)
+            if reason:
+                tally.skip("%s: %s" % (title, reason))
+                continue
+            try:
+                {"offline": place.offline, "lab": place.lab}[mark.kind](block, mark)
+            except (stage.Failure, stage.laboratory.LabError, subprocess.TimeoutExpired) as e:
+                tally.check(False, "%s: %s" % (title, str(e).replace("\n", "\n    ")))
+            else:
+                tally.check(True, title)
+
+
+def check_blocks(tally, program, lua):
+    no_lab = stage.laboratory.why_unavailable()
+    for name in RUN:
+        text = document(name)
+        if text is None:
+            tally.skip(name + " does not exist")
+        else:
+            run_blocks(tally, name, text, program, lua, no_lab)
+
+
+def main():
+    arguments = [a for a in sys.argv[1:] if a != "-v"]
+    if not arguments:
+        sys.exit(__doc__)
+    program, parts = os.path.abspath(arguments[0]), arguments[1:]
+    lua = os.path.join(ROOT, "lua")
+    tally = Tally("-v" in sys.argv)
+    for part, function in (("options", lambda: check_options(tally, program)),
+                           ("functions", lambda: check_functions(tally, program, lua)),
+                           ("links", lambda: check_links(tally)),
+                           ("translations", lambda: check_translations(tally)),
+                           ("blocks", lambda: check_blocks(tally, program, lua))):
+        if not parts or part in parts:
+            function()
+    print("%d passed, %d failed, %d skipped" % (tally.passed, tally.failed, tally.skipped))
+    sys.exit(1 if tally.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
