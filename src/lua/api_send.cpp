@@ -85,6 +85,29 @@ int push_no_track(lua_State* L) {
     return 2;
 }
 
+struct FedTrack {
+    Host* host;
+    flow::Track* track;
+    bool direct_is_client;
+};
+
+int push_fed_track_protected(lua_State* L) {
+    const auto& fed = *static_cast<const FedTrack*>(lua_touserdata(L, 1));
+    push_track(L, *fed.host, *fed.track, fed.track->positions(), fed.direct_is_client);
+    return 1;
+}
+
+// A finaliser that runs meanwhile may feed packets too, and so end this very track: it is pinned,
+// and no error leaps over the pin. False: the error is on top of the stack.
+bool push_fed_track(lua_State* L, Host& host, flow::Track& track, bool outgoing) {
+    // Under --server the two sides change places, as scripts know it.
+    FedTrack fed{&host, &track, outgoing != host.server_mode};
+    lua_pushcfunction(L, push_fed_track_protected);
+    lua_pushlightuserdata(L, &fed);
+    const flow::ConnectionTable::Pin pin(*host.connections, &track);
+    return lua_pcall(L, 1, 1, 0) == 0;
+}
+
 int conntrack_feed(lua_State* L) {
     check_count(L, "conntrack_feed", 1, 2);
     Host& host = host_of(L);
@@ -101,14 +124,8 @@ int conntrack_feed(lua_State* L) {
     host.connections->purge();
     const flow::ConnectionTable::Found found = host.connections->feed(packet::dissect(packet));
     if (!found) return push_no_track(L);
-    // Under --server the two sides change places, as scripts know it.
-    const bool outgoing = !found.reverse, direct_is_client = outgoing != host.server_mode;
-    const flow::Positions positions = found.track->positions();
-    lua_State* const main = host.L;
-    host.L = L; // the table belongs on the stack of the calling coroutine
-    push_track(host, *found.track, positions, direct_is_client);
-    host.L = main;
-    lua_pushboolean(L, outgoing);
+    if (!push_fed_track(L, host, *found.track, !found.reverse)) return lua_error(L);
+    lua_pushboolean(L, !found.reverse);
     return 2;
 }
 

@@ -32,7 +32,7 @@ void push_desync_table(Host& host, const PacketView& view) {
     push_dissect(L, *view.dis);
     lua_setfield(L, -2, "dis");
     if (view.track != nullptr) {
-        push_track(host, *view.track, *view.positions, view.from_client);
+        push_track(L, host, *view.track, *view.positions, view.from_client);
         lua_setfield(L, -2, "track");
     }
     set_number(L, "profile_n", view.profile->number);

@@ -168,7 +168,7 @@ bool DesyncTable::push(const PacketView& view) {
     f.has_track = view.track != nullptr;
     if (view.track != nullptr) {
         fill_track(f, view);
-        f.lua_state = static_cast<std::uint32_t>(need_lua_state(host_, *view.track));
+        f.lua_state = static_cast<std::uint32_t>(need_lua_state(host_.L, host_, *view.track));
     }
     f.ifin = view.ifin.data();
     f.ifin_len = static_cast<std::uint32_t>(view.ifin.size());

@@ -47,9 +47,8 @@ void push_side(lua_State* L, const flow::SidePositions& side, bool tcp) {
 
 } // namespace
 
-int need_lua_state(Host& host, flow::Track& track) {
+int need_lua_state(lua_State* L, Host& host, flow::Track& track) {
     if (track.lua_ref() != flow::no_lua_ref) return track.lua_ref();
-    lua_State* L = host.L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, host.states_ref);
     lua_newtable(L);
     track.set_lua_ref(luaL_ref(L, -2));
@@ -68,9 +67,8 @@ void drop_lua_state(Host& host, flow::Track& track) {
     track.set_lua_ref(flow::no_lua_ref);
 }
 
-void push_track(Host& host, flow::Track& track, const flow::Positions& positions,
+void push_track(lua_State* L, Host& host, flow::Track& track, const flow::Positions& positions,
                 bool direct_is_client) {
-    lua_State* L = host.L;
     lua_createtable(L, 0, 9);
     if (track.incoming_ttl() != 0) set_integer(L, "incoming_ttl", track.incoming_ttl());
     push(L, protocol::name(track.l7()));
@@ -81,7 +79,7 @@ void push_track(Host& host, flow::Track& track, const flow::Positions& positions
         set_boolean(L, "hostname_is_ip", track.hostname_is_ip());
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, host.states_ref);
-    lua_rawgeti(L, -1, need_lua_state(host, track));
+    lua_rawgeti(L, -1, need_lua_state(L, host, track));
     lua_remove(L, -2);
     lua_setfield(L, -2, "lua_state");
     set_boolean(L, "lua_in_cutoff", track.cutoff(false));

@@ -67,6 +67,7 @@ struct Host {
     std::string text;
     std::vector<std::uint8_t> bytes;
     std::optional<std::vector<capture::Interface>> interfaces;
+    std::string pending_warning; // of Lua's warn(), until its last part
 };
 
 // The Host of a native function (upvalue 1).
@@ -105,12 +106,12 @@ void push_dissect(lua_State* L, const packet::Dissect& d);
 
 // Pushes the table of part 06 section 7. `positions` are current ones or a snapshot; `outgoing` and
 // `server_mode` decide which side is `direct`.
-void push_track(Host& host, flow::Track& track, const flow::Positions& positions,
+void push_track(lua_State* L, Host& host, flow::Track& track, const flow::Positions& positions,
                 bool direct_is_client);
 
 // The flow's `lua_state` lives in the table host.states_ref under track.lua_ref(): made on demand,
 // dropped when the track ends.
-int need_lua_state(Host& host, flow::Track& track);
+int need_lua_state(lua_State* L, Host& host, flow::Track& track);
 void drop_lua_state(Host& host, flow::Track& track);
 
 // Pushes the one userdata that stands for the running call (metatable "desync_ctx").

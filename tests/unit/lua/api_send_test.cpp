@@ -109,6 +109,44 @@ TEST_F(SendApi, FeedInsideACoroutine) {
     EXPECT_EQ(host.L, L());
 }
 
+TEST_F(SendApi, FeedFromAFinaliserThatRunsWhileATableIsBuilt) {
+    flow::TableOptions options;
+    options.max_tracks = 2; // what the finaliser feeds ends the flow the table is about
+    flow::ConnectionTable small(options, clock);
+    host.connections = &small;
+    EXPECT_EQ(run(R"lua(
+        fed = 0
+        local function finaliser()
+            for port = 1, 4 do
+                local other = segment("client", TH_SYN, 1)
+                other.tcp.th_sport = 2000 + port
+                if conntrack_feed(reconstruct_dissect(other)) then fed = fed + 1 end
+            end
+        end
+        local function rubbish()
+            if newproxy then
+                getmetatable(newproxy(true)).__gc = finaliser
+            else
+                setmetatable({}, { __gc = finaliser })
+            end
+        end
+        collectgarbage("setpause", 1)
+        collectgarbage("setstepmul", 100000)
+        for i = 1, 300 do
+            rubbish()
+            local own = segment("client", TH_SYN, 1000)
+            own.tcp.th_sport = 3000 + i
+            local track, outgoing = conntrack_feed(own)
+            assert(outgoing and track.pos.client.pcounter == 1 and track.lua_state)
+        end
+        collectgarbage()
+        assert(fed > 0)
+    )lua"),
+              "");
+    EXPECT_LE(small.size(), 2U);
+    host.connections = &connections;
+}
+
 TEST_F(SendApi, FeedErrors) {
     EXPECT_EQ(run("conntrack_feed(5)"), "test:1: invalid packet data type");
     EXPECT_EQ(run("conntrack_feed({}, 5)"),
