@@ -15,10 +15,20 @@ ZAPRET_RW=\${ZAPRET_RW:-${service_var}}
 ZAPRET_CONFIG=\${ZAPRET_CONFIG:-${service_etc}/config}
 CUSTOM_DIR=\${CUSTOM_DIR:-${service_etc}}
 ")
-foreach(unit zapret2.service zapret2-list-update.service zapret2-list-update.timer)
+# As a command it reads the config of this installation.
+file(WRITE ${generated}/blockcheck2
+"#!/bin/sh
+. ${base}/common/paths.sh
+export ZAPRET_RW ZAPRET_CONFIG
+exec ${base}/blockcheck2.sh \"\$@\"
+")
+install(PROGRAMS ${generated}/blockcheck2 DESTINATION ${CMAKE_INSTALL_SBINDIR})
+
+foreach(unit nfqws2@.service zapret2.service zapret2-list-update.service zapret2-list-update.timer)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
                  ${CMAKE_SOURCE_DIR}/init.d/systemd/${unit})
     file(READ ${CMAKE_SOURCE_DIR}/init.d/systemd/${unit} text)
+    string(REPLACE /opt/zapret2/nfq2/nfqws2 ${CMAKE_INSTALL_FULL_SBINDIR}/nfqws2 text "${text}")
     string(REPLACE /opt/zapret2 ${base} text "${text}")
     file(WRITE ${generated}/${unit} "${text}")
     install(FILES ${generated}/${unit} DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/systemd/system)
@@ -27,6 +37,8 @@ endforeach()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/common ${CMAKE_SOURCE_DIR}/ipset DESTINATION ${NFQWS2_SERVICE_DIR}
         USE_SOURCE_PERMISSIONS FILES_MATCHING PATTERN "*.sh" PATTERN "*.default")
 install(FILES ${generated}/paths.sh DESTINATION ${NFQWS2_SERVICE_DIR}/common)
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/blockcheck2.sh DESTINATION ${NFQWS2_SERVICE_DIR})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/blockcheck2.d DESTINATION ${NFQWS2_SERVICE_DIR} USE_SOURCE_PERMISSIONS)
 install(FILES ${CMAKE_SOURCE_DIR}/config.default DESTINATION ${NFQWS2_SERVICE_DIR})
 install(PROGRAMS ${CMAKE_SOURCE_DIR}/init.d/sysv/zapret2 DESTINATION ${NFQWS2_SERVICE_DIR}/init.d/sysv)
 install(FILES ${CMAKE_SOURCE_DIR}/init.d/sysv/functions DESTINATION ${NFQWS2_SERVICE_DIR}/init.d/sysv)

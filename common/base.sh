@@ -331,3 +331,25 @@ warn_about_options() { # OPTIONS
 		;;
 	esac
 }
+
+# --- queues of the standard daemon ------------------------------------------------------------------
+
+standard_workers() { # VAR: how many workers it has
+	if is_number "${NFQWS2_WORKERS:-1}" && [ "${NFQWS2_WORKERS:-1}" -ge 1 ] &&
+		[ "${NFQWS2_WORKERS:-1}" -le 64 ]; then
+		eval "$1=\${NFQWS2_WORKERS:-1}"
+	else
+		zapret_failed "NFQWS2_WORKERS must be 1 to 64: $NFQWS2_WORKERS"
+		eval "$1=1"
+	fi
+}
+
+standard_queues() { # VAR: the number of its queue, or FIRST:LAST
+	local sq_workers
+	standard_workers sq_workers
+	if [ "$sq_workers" -gt 1 ] && is_number "$QNUM"; then
+		eval "$1=\$QNUM:$((QNUM + sq_workers - 1))"
+	else
+		eval "$1=\$QNUM"
+	fi
+}

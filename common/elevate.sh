@@ -10,8 +10,9 @@ require_root() { # SCRIPT ARGS...
 	if exists sudo; then
 		exec sudo ${ZAPRET_TARGET:+"ZAPRET_TARGET=$ZAPRET_TARGET"} sh "$script" "$@"
 	elif exists su; then
-		# Only the name of the script and the word "make" can stand here.
-		exec su root -c "sh '$script' $*"
+		# That shell gets the words as they are.
+		# shellcheck disable=SC2016 # for that shell
+		exec su -c 'exec sh "$0" "$@"' root "$script" "$@"
 	fi
 	echo "neither sudo nor su was found" >&2
 	exit 2

@@ -151,7 +151,7 @@ install_binaries() {
 # --- location -------------------------------------------------------------------------------------
 
 # What a running installation consists of. A router gets no documentation.
-RUNTIME_FILES='common config.default files init.d ipset lua binaries blockcheck2.sh blockcheck2.d blockcheck2.lib
+RUNTIME_FILES='common config.default files init.d ipset lua binaries blockcheck2.sh blockcheck2.d
 install_easy.sh install_bin.sh install_prereq.sh uninstall_easy.sh'
 RUNTIME_DOCS='LICENSE README.md docs'
 

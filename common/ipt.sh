@@ -280,6 +280,14 @@ reverse_nfqws_rule() { # STR...
 
 # --- queue rules --------------------------------------------------------------------------------
 
+# The queues are those of several workers when Q is FIRST:LAST.
+ipt_queue_target() { # Q
+	case $1 in
+	*:*) echo "NFQUEUE --queue-balance $1 --queue-bypass" ;;
+	*) echo "NFQUEUE --queue-num $1 --queue-bypass" ;;
+	esac
+}
+
 # One rule for each WAN device, or one without a device when none is configured.
 fw_nfqws_each_wan() { # 4|6 FUNC ARGS...: calls FUNC DEV ARGS
 	local family="$1" func="$2" wan dev
@@ -298,13 +306,13 @@ fw_nfqws_each_wan() { # 4|6 FUNC ARGS...: calls FUNC DEV ARGS
 
 fw_nfqws_post_rule() { # DEV ADDDEL EXCLUDE MODE FILTER Q
 	"$2" "$4" POSTROUTING -t mangle ${1:+-o "$1"} $(ipt_mark_filter) \
-		-m mark ! --mark "$DESYNC_MARK/$DESYNC_MARK" $5 $3 dst -j NFQUEUE --queue-num "$6" --queue-bypass
+		-m mark ! --mark "$DESYNC_MARK/$DESYNC_MARK" $5 $3 dst -j $(ipt_queue_target "$6")
 }
 
 fw_nfqws_pre_rule() { # DEV ADDDEL EXCLUDE MODE FILTER Q
 	local chain
 	for chain in INPUT FORWARD; do
-		"$2" "$4" "$chain" -t mangle ${1:+-i "$1"} $5 $3 src -j NFQUEUE --queue-num "$6" --queue-bypass
+		"$2" "$4" "$chain" -t mangle ${1:+-i "$1"} $5 $3 src -j $(ipt_queue_target "$6")
 	done
 }
 
@@ -350,8 +358,9 @@ fw_reverse_nfqws_rule() { # MODE F4 F6 Q
 # --- standard rules -----------------------------------------------------------------------------
 
 ipt_nfqws_row() { # MODE PROTO PORTS PKT OUT SET
-	local filter4 filter6
+	local filter4 filter6 queues
 	[ -n "$3" ] && [ -n "$4" ] && [ "$4" != 0 ] || return 0
+	standard_queues queues
 	if [ "$1" = 1 ]; then
 		ipt_port_ipset "$6" "$3" || return 1
 	fi
@@ -362,9 +371,9 @@ ipt_nfqws_row() { # MODE PROTO PORTS PKT OUT SET
 	filter6=$filter4
 	filter_apply_ipset_target filter4 filter6
 	if [ "$5" = 1 ]; then
-		fw_nfqws_post "$1" "$filter4" "$filter6" "$QNUM"
+		fw_nfqws_post "$1" "$filter4" "$filter6" "$queues"
 	else
-		fw_reverse_nfqws_rule "$1" "$filter4" "$filter6" "$QNUM"
+		fw_reverse_nfqws_rule "$1" "$filter4" "$filter6" "$queues"
 	fi
 }
 

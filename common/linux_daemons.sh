@@ -2,10 +2,12 @@
 # shellcheck shell=dash
 
 standard_mode_daemons() { # MODE
-	local opt
+	local opt workers
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	warn_about_options "$NFQWS2_OPT"
-	opt="--qnum=$QNUM $NFQWS2_OPT"
+	standard_workers workers
+	[ "$workers" = 1 ] && workers='' || workers=" --workers=$workers"
+	opt="--qnum=$QNUM$workers $NFQWS2_OPT"
 	filter_apply_hostlist_target opt
 	do_nfqws "$1" 1 "$opt"
 }

@@ -212,8 +212,11 @@ nft_activate() { # CHAIN FAMILY
 	NFT_ACTIVE="$NFT_ACTIVE $1/$2"
 }
 
+# Q is a number, or FIRST:LAST for the queues of several workers.
 nft_queue_rule() { # CHAIN FAMILY FILTER MARKS Q
-	nft_insert_rule "$1" "meta nfproto ipv$2 $3 ${4:+$4 }${FW_EXTRA_POST:+$FW_EXTRA_POST }queue num $5 bypass" &&
+	local queues="$5"
+	case $queues in *:*) queues="${queues%%:*}-${queues#*:}" ;; esac
+	nft_insert_rule "$1" "meta nfproto ipv$2 $3 ${4:+$4 }${FW_EXTRA_POST:+$FW_EXTRA_POST }queue num $queues bypass" &&
 		nft_activate "$1" "$2"
 }
 
@@ -290,13 +293,14 @@ nft_fw_nfqws_both() { # F4 F6 Q
 # --- standard rules -----------------------------------------------------------------------------
 
 nft_nfqws_row() { # PROTO PORTS PKT FUNC
-	local filter4 filter6
+	local filter4 filter6 queues
 	[ -n "$3" ] && [ "$3" != 0 ] || return 0
+	standard_queues queues
 	filter4="$1 dport {$2} $(nft_first_packets "$3")"
 	filter4=${filter4% }
 	filter6=$filter4
 	nft_filter_apply_ipset_target filter4 filter6
-	"$4" "$filter4" "$filter6" "$QNUM"
+	"$4" "$filter4" "$filter6" "$queues"
 }
 
 nft_apply_nfqws_in_out() { # PROTO PORTS PKT_OUT PKT_IN

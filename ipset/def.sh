@@ -22,6 +22,8 @@ IPSET_RW_DIR="$ZAPRET_RW/ipset"
 TMPDIR=${TMPDIR:-/tmp}
 export TMPDIR
 GZIP_LISTS=${GZIP_LISTS:-1}
+# bytes of a downloaded list
+DOWNLOAD_MAX=${DOWNLOAD_MAX:-134217728}
 SET_MAXELEM=${SET_MAXELEM:-262144}
 SET_MAXELEM_EXCLUDE=${SET_MAXELEM_EXCLUDE:-65536}
 IPSET_OPT=${IPSET_OPT:-"hashsize 262144 maxelem $SET_MAXELEM"}
@@ -76,11 +78,15 @@ zzexist() { # FILE
 	[ -f "$1.gz" ] || [ -f "$1" ]
 }
 
+is_gzip() { # FILE
+	[ "$(head -c 2 "$1" | od -An -tx1 | tr -d ' \n')" = 1f8b ]
+}
+
 zzcat() { # FILE
 	if [ -f "$1.gz" ]; then
 		gunzip -c "$1.gz"
 	elif [ -f "$1" ]; then
-		if [ "$(head -c 2 "$1" | od -An -tx1 | tr -d ' \n')" = 1f8b ]; then
+		if is_gzip "$1"; then
 			gunzip -c <"$1"
 		else
 			cat "$1"
@@ -185,7 +191,7 @@ cut_local6() {
 
 # Host names only, one a line, in lower case. "^" in front means: not its subdomains.
 host_filter() {
-	tr -d '\r' | tr 'ABCDEFGHIJKLMNOPQRSTUVWXYZ' 'abcdefghijklmnopqrstuvwxyz' | trim |
+	tr -d '\r\000' | tr 'ABCDEFGHIJKLMNOPQRSTUVWXYZ' 'abcdefghijklmnopqrstuvwxyz' | trim |
 		LC_ALL=C grep -E '^\^?[a-z0-9_][a-z0-9._-]{0,252}$'
 }
 
@@ -200,19 +206,46 @@ ip2net6() {
 
 # --- download --------------------------------------------------------------------------------------
 
+# wget has no limit of the size, so the disk is protected here. Cutting off makes it fail.
+fetch_by_wget() { # URL FILE
+	{
+		wget -q -T 60 ${CURL_INSECURE:+--no-check-certificate} -O - "$1"
+		echo $? >"$2.code"
+	} | head -c $((DOWNLOAD_MAX + 1)) >"$2"
+	read -r code <"$2.code"
+	rm -f "$2.code"
+	return "${code:-1}"
+}
+
+# A list may come compressed; unpacked it has the same limit.
+unpack_download() { # FILE
+	is_gzip "$1" || return 0
+	gunzip -c <"$1" 2>/dev/null | head -c $((DOWNLOAD_MAX + 1)) >"$1.plain"
+	if [ "$(zzsize "$1.plain")" -gt "$DOWNLOAD_MAX" ]; then
+		echo "list is too big: more than $DOWNLOAD_MAX bytes when unpacked" >&2
+	elif ! gunzip -t <"$1"; then
+		echo "list is damaged" >&2
+	else
+		mv -f "$1.plain" "$1"
+		return
+	fi
+	rm -f "$1.plain"
+	return 1
+}
+
 # Fetches a list. Certificates are checked (CURL_INSECURE=1 in config turns that off), the way is HTTPS
-# to the end, time and size have limits. Leaves FILE only when everything came and it is big enough.
+# to the end, time and size have limits. Leaves FILE, plain, only when everything came and it is big enough.
 download() { # URL FILE MIN_BYTES
 	local size code
 	echo "downloading $1"
 	rm -f "$2"
 	if exists curl; then
 		curl -fsSL ${CURL_INSECURE:+-k} --proto =https --max-redirs 10 --connect-timeout 20 \
-			--max-time 600 --retry 2 --retry-delay 2 --max-filesize "${DOWNLOAD_MAX:-134217728}" \
+			--max-time 600 --retry 2 --retry-delay 2 --max-filesize "$DOWNLOAD_MAX" \
 			-o "$2" "$1"
 		code=$?
 	elif exists wget; then
-		wget -q -T 60 ${CURL_INSECURE:+--no-check-certificate} -O "$2" "$1"
+		fetch_by_wget "$1" "$2"
 		code=$?
 	else
 		echo "neither curl nor wget is installed" >&2
@@ -223,9 +256,9 @@ download() { # URL FILE MIN_BYTES
 		echo "list download failed: $1" >&2
 	elif [ "$size" -lt "$3" ]; then
 		echo "list is too small: $size bytes, at least $3 expected. It can not be a good one." >&2
-	elif [ "$size" -gt "${DOWNLOAD_MAX:-134217728}" ]; then
+	elif [ "$size" -gt "$DOWNLOAD_MAX" ]; then
 		echo "list is too big: $size bytes" >&2
-	else
+	elif unpack_download "$2"; then
 		return 0
 	fi
 	rm -f "$2"
@@ -275,9 +308,10 @@ mdig_family() { # 4|6: names and addresses on stdin, addresses on stdout
 }
 
 # A host list becomes an address list, one family. The old one stays when nothing comes out of names.
+# (grep takes what has a NUL, or bytes that are no characters, for no text.)
 resolve_list() { # HOSTLIST TARGET 4|6 CUT
 	make_zap_tmp
-	zzcat "$1" | tr -d '\r' | grep -v '^[[:space:]]*#' | mdig_family "$3" | "$4" | sort -u >"$ZAP_TMP/resolved"
+	zzcat "$1" | tr -d '\r\000' | LC_ALL=C grep -v '^[[:space:]]*#' | mdig_family "$3" | "$4" | sort -u >"$ZAP_TMP/resolved"
 	if [ ! -s "$ZAP_TMP/resolved" ] && zzcat "$1" | grep -q '[^[:space:]]' && zzexist "$2"; then
 		echo "nothing of $1 could be resolved for IPv$3: the old list stays" >&2
 		return 0
@@ -333,7 +367,7 @@ get_ip_list() { # URL MIN_BYTES 4|6
 	fi
 	make_zap_tmp
 	download "$1" "$ZAP_TMP/download" "$2" || return 1
-	zzcat "$ZAP_TMP/download" | address_filter "$3" | "$cut" >"$ZAP_TMP/addresses"
+	address_filter "$3" <"$ZAP_TMP/download" | "$cut" >"$ZAP_TMP/addresses"
 	enough_left "$ZAP_TMP/addresses" "$2" || return 1
 	if ! sort -u "$ZAP_TMP/addresses" | "$net" >"$ZAP_TMP/networks" || [ ! -s "$ZAP_TMP/networks" ]; then
 		echo "ip2net failed. The old list stays." >&2
@@ -346,7 +380,7 @@ get_ip_list() { # URL MIN_BYTES 4|6
 get_host_list() { # URL MIN_BYTES
 	make_zap_tmp
 	download "$1" "$ZAP_TMP/download" "$2" || return 1
-	zzcat "$ZAP_TMP/download" | host_filter | sort -u >"$ZAP_TMP/hosts"
+	host_filter <"$ZAP_TMP/download" | sort -u >"$ZAP_TMP/hosts"
 	enough_left "$ZAP_TMP/hosts" "$2" || return 1
 	zz "$ZHOSTLIST" <"$ZAP_TMP/hosts"
 }

@@ -15,19 +15,26 @@ import time
 
 import sandbox
 import test_adapters
+import test_config
 import test_custom
 import test_daemons
 import test_helpers
+import test_hostile
 import test_install
+import test_installer_parts
 import test_iptables
 import test_lists
 import test_nftables
 import test_package
 import test_static
+import test_supervise
 import test_systemd
+import test_workers
 
-MODULES = (test_systemd, test_package, test_install, test_daemons, test_iptables, test_nftables, test_custom, test_lists, test_helpers,
-           test_adapters, test_static)
+# Long tests first.
+MODULES = (test_systemd, test_package, test_hostile, test_install, test_installer_parts, test_daemons, test_iptables,
+           test_nftables, test_custom, test_lists, test_helpers, test_adapters, test_static, test_supervise, test_config,
+           test_workers)
 NEEDED = ("ip", "iptables-legacy", "iptables-nft", "nft", "ipset", "busybox", "dash", "curl", "nginx", "openssl",
           "dnsmasq", "shellcheck", "systemd-analyze", "lintian", "dpkg", "cmake", "ninja", "make")
 
@@ -54,7 +61,7 @@ def missing_for_tests():
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    programs, words = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    programs, words = os.path.abspath(sys.argv[1]), [word for word in sys.argv[2:] if word != "-v"]
     tests = list(collect(words))
     reason = missing_for_tests()
     if reason:

@@ -15,7 +15,7 @@ BASE = "/opt/zapret2"
 SCRIPT = BASE + "/init.d/sysv/zapret2"
 SBIN = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PARTS = ("common", "init.d", "ipset", "lua", "config.default", "install_easy.sh", "uninstall_easy.sh",
-         "install_bin.sh", "install_prereq.sh")
+         "install_bin.sh", "install_prereq.sh", "blockcheck2.sh", "blockcheck2.d")
 
 CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x20000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000

@@ -35,6 +35,15 @@ def test_runit(world: World):
     world.run(BASE + "/init.d/runit/zapret2/run", check_code=0)
     world.run(BASE + "/init.d/runit/zapret2/finish", check_code=0)
     equal(world.read("/opt/verbs.log"), "start\nchpst -b zapret2 sleep infinity\nstop\n")
+    # Linked from elsewhere the script beside is meant, copied the usual place.
+    world.sh("cp -r %s /opt/elsewhere; mkdir /opt/sv; ln -s /opt/elsewhere/init.d/runit/zapret2 /opt/sv/linked;"
+             "cp -r %s/init.d/runit/zapret2 /opt/sv/copied" % (BASE, BASE))
+    world.write("/opt/elsewhere/init.d/sysv/zapret2", LOGGING.replace("$*", "elsewhere $*"), 0o755)
+    os.remove("/opt/verbs.log")
+    for name in ("linked", "copied"):
+        world.sh("cd /opt/sv/%s && ./run && ./finish" % name)
+    equal([line for line in world.read("/opt/verbs.log").splitlines() if "chpst" not in line],
+          ["elsewhere start", "elsewhere stop", "start", "stop"])
 
 
 def test_s6(world: World):
@@ -127,6 +136,11 @@ def test_openwrt_verbs_and_daemons(world: World):
     equal(log[3], "set pidfile /var/run/nfqws2_1.pid")
     equal(log[6:8], [base + "--qnum=65300 --x", "set pidfile /var/run/nfqws2_2000.pid"])
     lacks("\n".join(log), "respawn")
+    verb(world, "stop")
+    os.remove("/opt/procd.log")
+    world.config(*COMMON, "WS_USER=", "DAEMON_RESPAWN=1")
+    verb(world, "start")
+    equal(world.read("/opt/procd.log").count("set respawn 3600 5 5\nend\n"), 2)
     check(rules(world)["postnat"], "no rules")
     os.remove("/opt/procd.log")
     text = verb(world, "stop")

@@ -84,6 +84,9 @@ def test_systemd(world: World):
     check(os.access(BASE + "/ipset/get_user.sh", os.X_OK) and os.access(BASE + "/init.d/sysv/zapret2", os.X_OK),
           "scripts must be executable")
 
+    check(os.access(BASE + "/blockcheck2.sh", os.X_OK) and os.path.exists(BASE + "/common/blockcheck/words.sh") and
+          os.path.exists(BASE + "/blockcheck2.d/standard"), "blockcheck2 is missing")
+
     # The user works with it.
     world.write("config", world.read("config") + "MY_OWN=1\nNFQWS2_PORTS_TCP=443\n")
     world.write("init.d/sysv/custom.d/50-own", "zapret_custom_daemons() { :; }\n")

@@ -1,8 +1,10 @@
 """iptables rules against the listings of the specification, with both variants of iptables."""
+import os
 import threading
 import urllib.request
 
 from sandbox import BASE, Failure, World, check, contains, equal, lacks
+from test_supervise import supervisors
 
 LOOP = "-m mark ! --mark 0x40000000/0x40000000"
 QUEUE = "-j NFQUEUE --queue-num 300 --queue-bypass"
@@ -273,6 +275,7 @@ def queue_row():
 
 def traffic(world, variant):
     make_site(world)
+    files = set(os.listdir("/run"))
     start(world, variant=variant)
     equal(queue_row(), (0, 0))
     for _ in range(5):
@@ -305,6 +308,10 @@ def traffic(world, variant):
     check(len(done) > 20, "only %d requests" % len(done))
     world.service("stop")
     equal(fetch(), None)
+    # Nothing is left but the sets, which other rules may use.
+    equal((world.processes("nfqws2"), supervisors(), world.saved_rules()), ([], [], {}))
+    equal(sorted(world.sh("ipset list -n").split()), ["ipban", "nozapret", "zapret"])
+    equal((os.listdir("/tmp"), set(os.listdir("/run")) - files - {"xtables.lock"}), ([], set()))
 
 
 def test_traffic_nft(world: World):

@@ -62,6 +62,12 @@ def publish(world, path, text):
     world.write("/opt/www/" + path, text)
 
 
+def publish_bytes(world, path, data):
+    publish(world, path, "")
+    with open("/opt/www/" + path, "wb") as f:
+        f.write(data)
+
+
 def addresses(n, first="5.0"):
     return "".join("%s.%d.%d\n" % (first, i // 250, i % 250 * 1 + 1) for i in range(n))
 
@@ -326,8 +332,56 @@ def test_bad_downloads_keep_the_old_list(world: World):
     publish(world, "list/ip.lst", addresses(12000))
     stays("list download failed", CURL_CA_BUNDLE="/etc/ssl/certs/ca-certificates.crt")
     stays("list download failed", DOWNLOAD_MAX="100000")
+    packed = gzip.compress(page.encode() + os.urandom(200000))
+    publish_bytes(world, "list/ip.lst", packed[:-3])
+    stays("list is damaged")
+    publish_bytes(world, "list/ip.lst", gzip.compress(os.urandom(150000) + bytes(50000000)))
+    stays("list is too big", DOWNLOAD_MAX="1000000")
+    publish(world, "list/ip.lst", addresses(12000))
     world.tool("ip2net", "#!/bin/sh\nexit 1\n")
     stays("ip2net failed", IP2NET="/opt/bin/ip2net")
+
+
+def test_compressed_download(world: World):
+    prepare(world, web=True)
+    # Hardly compressible, so that it is big enough as it comes.
+    publish_bytes(world, "list/ip.lst", gzip.compress(addresses(12000).encode(), 0))
+    run(world, "get_antifilter_ip.sh")
+    contains(gz("zapret-ip.txt"), "5.0.0.0/22\n")
+
+
+WGET = """#!/bin/sh
+echo "$*" >>/opt/wget.log
+cat /opt/www/list/ip.lst
+exit ${WGET_CODE:-0}
+"""
+
+
+def test_without_curl(world: World):
+    """wget does it too, with the same limits; without both nothing is lost."""
+    prepare(world)
+    world.private_usr()
+    os.remove("/usr/bin/curl")
+    old = IPSET + "zapret-ip.txt"
+    world.write(old, "7.7.7.7\n")
+    publish(world, "list/ip.lst", addresses(12000))
+
+    def stays(text, **env):
+        contains(run(world, "get_antifilter_ip.sh", code=2, **env), text)
+        equal(world.read(old), "7.7.7.7\n")
+        equal(world.sh("ls /tmp"), "")
+
+    world.env["PATH"] = world.env["PATH"].replace("/opt/bb:", "")
+    if os.path.exists("/usr/bin/wget"):
+        os.remove("/usr/bin/wget")
+    stays("neither curl nor wget")
+    world.tool("wget", WGET)
+    stays("list download failed", WGET_CODE="4")
+    stays("list", DOWNLOAD_MAX="100000")
+    run(world, "get_antifilter_ip.sh")
+    contains(gz("zapret-ip.txt"), "5.0.0.0/22\n")
+    words = world.read("/opt/wget.log").splitlines()[-1]
+    equal(words, "-q -T 60 -O - https://antifilter.download/list/ip.lst")
 
 
 def test_host_lists(world: World):
@@ -340,7 +394,7 @@ def test_host_lists(world: World):
             ("get_refilter_domains.sh", "1andrevich/Re-filter-lists/releases/latest/download/domains_all.lst"),
             ("get_reestr_resolvable_domains.sh", "bol-van/rulist/main/reestr_hostname_resolvable.txt"),
             ("get_antizapret_domains.sh", "domains-export.txt"))):
-        publish(world, path, "Z%d.Example.COM\r\n" % number + names + "<script>\n$(touch /opt/evil)\n" + names)
+        publish(world, path, "Z%d.Example.COM\r\n" % number + names + "<script>\n\x00\xff\n$(touch /opt/evil)\n" + names)
         run(world, script)
         lines = gz("zapret-hosts.txt").split()
         equal(len(lines), 8001, script)

@@ -12,8 +12,8 @@ WRAPPER = r"""#!/bin/sh
 # nft whose queue statement is a log statement.
 real=%s
 echo "$*" >>/opt/nft.calls
-subst() { sed -E 's/queue num ([0-9]+) bypass/log prefix "QUEUE \1"/g'; }
-shown() { sed -E 's/log prefix "QUEUE ([0-9]+)"/queue flags bypass to \1/g'; }
+subst() { sed -E 's/queue num ([0-9-]+) bypass/log prefix "QUEUE \1"/g'; }
+shown() { sed -E 's/log prefix "QUEUE ([0-9-]+)"/queue flags bypass to \1/g'; }
 if [ "$1" = -f ]; then
 	input=$(cat "${2#-}" 2>/dev/null || cat)
 	printf '%%s\n' "$input" >>/opt/nft.text

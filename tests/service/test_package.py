@@ -45,7 +45,7 @@ def test_debian_package(world: World):
     equal(world.sh("ls /etc/rc2.d | grep zapret2").split()[0][0], "K", "enabled without being asked")
 
     world.write("/etc/zapret2/config", world.read("/etc/zapret2/config") +
-                "\nFWTYPE=iptables\nNFQWS2_ENABLE=1\nWS_USER=nobody\nMODE_FILTER=hostlist\n")
+                "\nFWTYPE=iptables\nNFQWS2_ENABLE=1\nWS_USER=nobody\nMODE_FILTER=hostlist\nENGINE='of the config'\n")
     world.write("/var/lib/zapret2/ipset/zapret-hosts-user.txt", "example.com\n")
     world.write("/etc/zapret2/custom.d/50-x", "zapret_custom_daemons() { echo custom $1; }\n")
     text = world.run("/etc/init.d/zapret2", "start", check_code=0).text
@@ -56,6 +56,10 @@ def test_debian_package(world: World):
     contains("".join(world.saved_rules()["mangle"]), "NFQUEUE")
     world.run("/etc/init.d/zapret2", "status", check_code=0)
     equal(world.run("/etc/init.d/zapret2", "force-reload").returncode, 0)
+
+    # The command reads the config of the package and finds its parts.
+    contains(world.run("blockcheck2", env={"NFQWS2_ENABLE": "0"}).text, "invalid ENGINE 'of the config'")
+    check(os.path.exists(LIB + "/blockcheck2.d/standard"), "no test scripts")
 
     # Again: the user's files stay.
     world.run(*dpkg, check_code=0)

@@ -24,9 +24,10 @@ ipset/get_exclude.sh ipset/get_ipban.sh ipset/get_user.sh ipset/get_antifilter_i
 ipset/get_antifilter_ipresolve.sh ipset/get_antifilter_allyouneed.sh ipset/get_antifilter_ipsmart.sh
 ipset/get_reestr_preresolved.sh ipset/get_reestr_preresolved_smart.sh ipset/get_refilter_ipsum.sh
 ipset/get_refilter_domains.sh ipset/get_reestr_resolvable_domains.sh ipset/get_antizapret_domains.sh
-ipset/clear_lists.sh install_easy.sh install_bin.sh install_prereq.sh uninstall_easy.sh""".split()
+ipset/clear_lists.sh blockcheck2.sh common/blockcheck blockcheck2.d/standard common/supervise.sh
+init.d/systemd/nfqws2@.service install_easy.sh install_bin.sh install_prereq.sh uninstall_easy.sh""".split()
 
-UNSET = """TMPDIR WS_USER FWTYPE POSTNAT IPSET_HOOK LISTS_RELOAD FILTER_MARK NFQWS2_PORTS_TCP_KEEPALIVE
+UNSET = """TMPDIR WS_USER DAEMON_RESPAWN FWTYPE POSTNAT IPSET_HOOK LISTS_RELOAD FILTER_MARK NFQWS2_PORTS_TCP_KEEPALIVE
 NFQWS2_PORTS_UDP_KEEPALIVE OPENWRT_LAN OPENWRT_WAN4 OPENWRT_WAN6 IFACE_LAN IFACE_WAN IFACE_WAN6
 INIT_FW_PRE_UP_HOOK INIT_FW_POST_UP_HOOK INIT_FW_PRE_DOWN_HOOK INIT_FW_POST_DOWN_HOOK DISABLE_IPV4 GETLIST""".split()
 DEFAULTS = {
@@ -92,7 +93,7 @@ def test_default_config(world: World):
 
 
 def instance_unit(world):
-    text = world.read("init.d/systemd/nfqws2@.service.in").replace("@CMAKE_INSTALL_FULL_SBINDIR@", BASE + "/nfq2")
+    text = world.read("init.d/systemd/nfqws2@.service")
     world.write("/opt/units/nfqws2@.service", text)
     return "/opt/units/nfqws2@.service"
 
@@ -110,6 +111,22 @@ def test_systemd_units(world: World):
         equal((result.returncode, result.text), (0, ""), name)
     calendar = world.sh("systemd-analyze calendar '*-*-2,4,6,8,10,12,14,16,18,20,22,24,26,28,30 00:00:00'")
     contains(calendar, "Next elapse")
+
+
+def test_service_unit_facts(_: World):
+    facts = {
+        "zapret2.service": """After=network-online.target|Wants=network-online.target|Type=forking|Restart=no
+            TimeoutSec=30sec|IgnoreSIGPIPE=no|GuessMainPID=no|RemainAfterExit=no|WantedBy=multi-user.target
+            ExecStart=-/opt/zapret2/init.d/sysv/zapret2 start|ExecStop=/opt/zapret2/init.d/sysv/zapret2 stop""",
+        "zapret2-list-update.service": """Restart=no|KillMode=control-group
+            ExecStart=/opt/zapret2/ipset/get_config.sh""",
+        "zapret2-list-update.timer": """RandomizedDelaySec=86400|Persistent=true
+            OnCalendar=*-*-2,4,6,8,10,12,14,16,18,20,22,24,26,28,30 00:00:00""",
+        "nfqws2@.service": """ExecStart=/opt/zapret2/nfq2/nfqws2 @${CONFIG_DIR}/${INSTANCE}.conf""",
+    }
+    for name, lines in facts.items():
+        text = (ROOT / "init.d/systemd" / name).read_text().splitlines()
+        equal([line for line in re.split(r"\||\n +", lines) if line not in text], [], name)
 
 
 def test_systemd_security_score(world: World):

@@ -119,7 +119,11 @@ say start; systemctl start --job-mode=ignore-dependencies zapret2
 say active; systemctl is-active zapret2; cat /proc/$(cat /run/nfqws2_1.pid)/comm; iptables-save | grep -c NFQUEUE
 say group; systemctl show -p ControlGroup --value zapret2; cat /proc/$(cat /run/nfqws2_1.pid)/cgroup
 say restart; systemctl restart --job-mode=ignore-dependencies zapret2; cat /proc/$(cat /run/nfqws2_1.pid)/comm
+say crash; old=$(cat /run/nfqws2_1.pid); kill -SEGV $old
+for i in $(seq 600); do new=$(cat /run/nfqws2_1.pid); [ $new != $old ] && break; sleep 0.05; done
+cat /proc/$new/comm; grep -c zapret2.service /proc/$new/cgroup; systemctl is-active zapret2
 say stop; systemctl stop zapret2; systemctl is-active zapret2; iptables-save | grep -c NFQUEUE; ls /run/nfqws2_1.pid
+pgrep -c -f 'nfqws2|supervise'
 say partial; echo 'zapret_custom_firewall() { ipt INPUT -m nosuchmatch; }' >/opt/zapret2/init.d/sysv/custom.d/50-bad
 systemctl start --job-mode=ignore-dependencies zapret2; systemctl is-active zapret2; iptables-save | grep -c NFQUEUE
 say update; systemctl start --job-mode=ignore-dependencies zapret2-list-update; cat /update
@@ -130,7 +134,9 @@ say timer; systemctl start zapret2-list-update.timer; systemctl is-active zapret
     equal(section(text, "active"), "active\nnfqws2\n6\n")
     contains(section(text, "group"), "zapret2.service\n")
     equal(section(text, "restart"), "nfqws2\n")
-    equal(section(text, "stop").split("\n")[:2], ["inactive", "0"])
+    equal(section(text, "crash"), "nfqws2\n1\nactive\n")
+    equal([line for line in section(text, "stop").split("\n") if not line.startswith("ls:")],
+          ["inactive", "0", "0", ""])
     contains(section(text, "stop"), "No such file")
     equal(section(text, "partial"), "active\n6\n")
     equal(section(text, "update"), "update ran\n")
@@ -139,7 +145,7 @@ say timer; systemctl start zapret2-list-update.timer; systemctl is-active zapret
 
 def test_instance_unit(world: World):
     """The daemon works inside the sandbox of nfqws2@.service: it gets ready, reloads, writes its list, restarts."""
-    unit = world.read("init.d/systemd/nfqws2@.service.in").replace("@CMAKE_INSTALL_FULL_SBINDIR@", BASE + "/nfq2")
+    unit = world.read("init.d/systemd/nfqws2@.service")
     conf = """--qnum=777 --user=nobody --writable=/tmp/w
         --lua-init=@%s/lua/zapret-lib.lua --lua-init=@%s/lua/zapret-antidpi.lua --lua-init=@%s/lua/zapret-auto.lua
         --filter-tcp=80,443 --hostlist=/etc/zapret2/hosts.txt --hostlist-auto=/etc/zapret2/auto.txt
