@@ -46,7 +46,9 @@ std::vector<std::uint8_t> read_part(const std::string& path, std::uint64_t offse
 std::vector<std::uint8_t> blob_data(const std::string& source) {
     if (source.starts_with("0x")) {
         auto bytes = from_hex(std::string_view(source).substr(2));
-        if (!bytes || bytes->empty()) throw BadValue("invalid hex string: " + source.substr(2));
+        if (!bytes || bytes->empty())
+            throw BadValue("invalid hex string: " + source.substr(2) +
+                           " (should be pairs of hex digits)");
         return *bytes;
     }
     if (source.starts_with('+')) {

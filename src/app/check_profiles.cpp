@@ -4,6 +4,7 @@
 // within its sets are gone; what is left of the sets in the end can be selected. Filters are
 // compared as they are now: a list that is filled later can only take fewer packets away.
 #include "nfqws2/app/check.hpp"
+#include "nfqws2/protocol/detect.hpp"
 
 #include <algorithm>
 #include <bitset>
@@ -33,17 +34,20 @@ struct Reach {
     }
 };
 
-constexpr L7 tcp_protocols[] = {L7::unknown, L7::http, L7::tls, L7::xmpp, L7::mtproto, L7::bt};
-constexpr L7 udp_protocols[] = {L7::unknown, L7::quic, L7::wireguard, L7::dht,   L7::discord,
-                                L7::stun,    L7::dns,  L7::dtls,      L7::utp_bt};
-
-template <std::size_t N> bool accepts_any(const Profile& p, const L7 (&protocols)[N]) {
-    return std::any_of(protocols, protocols + N, [&p](L7 l7) { return p.l7.matches(l7); });
+// One that the transport can carry, or a flow of which nothing is known.
+bool accepts_any(const Profile& p, protocol::L7Set carried) {
+    if (p.l7.matches(L7::unknown)) return true;
+    for (auto i = static_cast<unsigned>(L7::known) + 1; i < static_cast<unsigned>(L7::count); i++) {
+        const L7 l7 = static_cast<L7>(i);
+        if (carried.has(l7) && p.l7.matches(l7)) return true;
+    }
+    return false;
 }
 
 Reach reach_of(const Profile& p) {
     Reach r;
-    const bool tcp = accepts_any(p, tcp_protocols), udp = accepts_any(p, udp_protocols);
+    const bool tcp = accepts_any(p, protocol::tcp_flow_protocols());
+    const bool udp = accepts_any(p, protocol::udp_flow_protocols());
     const bool rest = p.l7.matches(L7::unknown); // no flow, no flow protocol
     for (std::size_t i = 0; i < port_count; i++) {
         const auto port = static_cast<std::uint16_t>(i);

@@ -8,70 +8,106 @@
 namespace nfqws2::app {
 namespace {
 
+// "nfqws2: option '--qnum' (argument 2): "
+std::string origin(const ParseState& state, std::size_t position) {
+    return "nfqws2: option '--" + state.option_at[position] + "' (" +
+           state.arguments->where(position) + "): ";
+}
+
 // Throws BadValue.
 void apply(const OptionSpec& option, const OptionValue& value, ParseState& state) {
     if (const auto* action = std::get_if<GlobalOption>(&option.action)) {
         (*action)(state, value);
         return;
     }
-    std::string error;
+    std::string text;
     const auto method = std::get<ProfileOption>(option.action);
     state.profiles.set_position(state.position);
-    if (!(state.profiles.*method)(value ? *value : option.without_value, &error))
-        throw BadValue(error);
+    if (!(state.profiles.*method)(value ? *value : option.without_value, &text))
+        throw BadValue(text);
+    if (text.empty()) return;
+    log::error_text(origin(state, state.position) + text);
+    state.warnings.emplace_back(state.position, text);
 }
 
-// What does not concern one option alone; the first complaint or "".
-std::string complaint(const Config& config) {
+struct Complaint {
+    const char* option; // "" if it is about none
+    std::string text;
+};
+
+// What does not concern one option alone.
+std::optional<Complaint> complaint(const Config& config) {
     const bool needs_queue = config.intercept && !config.offline() && config.explain.empty();
-    if (needs_queue && !config.qnum) return "Need queue number (--qnum)";
-    if (config.engine.seeded && needs_queue) return "--seed needs --pcap-in or --intercept=0";
+    if (needs_queue && !config.qnum) return {{"", "Need queue number (--qnum), e.g. --qnum=200"}};
+    if (needs_queue && *config.qnum + config.workers - 1 > UINT16_MAX)
+        return {{"workers", "--workers needs that many queue numbers from --qnum on, up to 65535"}};
+    if (config.engine.seeded && needs_queue)
+        return {{"seed", "--seed needs --pcap-in or --intercept=0"}};
     if (config.offline() && !config.intercept)
-        return "--pcap-in cannot be used with --intercept=0 or --fuzz";
-    if (!config.offline() && !config.pcap_out.empty()) return "--pcap-out needs --pcap-in";
+        return {{"pcap-in", "--pcap-in cannot be used with --intercept=0 or --fuzz"}};
+    if (!config.offline() && !config.pcap_out.empty())
+        return {{"pcap-out", "--pcap-out needs --pcap-in"}};
     if (config.check && !config.explain.empty())
-        return "--check and --explain cannot be used together";
+        return {{"explain", "--check and --explain cannot be used together"}};
     if (config.trace_file == "-" && config.pcap_out == "-")
-        return "--trace and --pcap-out cannot both write to standard output";
+        return {{"trace", "--trace and --pcap-out cannot both write to standard output"}};
+    if ((config.offload_mark & config.engine.desync_fwmark) != 0)
+        return {{"offload-mark", "--offload-mark and --fwmark need different bits"}};
     if (config.engine.server && profile::uses_auto_hosts(config.profiles))
-        return "autohostlists not supported in server mode";
-    return "";
+        return {{"server", "autohostlists not supported in server mode"}};
+    return std::nullopt;
+}
+
+// Points at the last option of that name.
+[[noreturn]] void refuse(ParseState& state, const Complaint& what) {
+    for (std::size_t i = state.option_at.size(); i-- > 0;) {
+        if (what.option[0] == '\0' || state.option_at[i] != what.option) continue;
+        state.position = i;
+        state.failed = true;
+        throw ConfigError(origin(state, i) + what.text);
+    }
+    throw ConfigError(what.text);
+}
+
+int refuse_word(ParseState& state, const std::string& error) {
+    state.failed = true;
+    // The help is long: what was wrong with the word comes after it.
+    if (!state.config.dry_run && !state.config.check) log::status_text(help_text());
+    log::error("%s: %s", state.arguments->program.c_str(), error.c_str());
+    return 1;
 }
 
 } // namespace
 
 std::optional<int> parse_options(const Arguments& arguments, ParseState& state) {
     OptionParser parser(arguments, option_names(), std::getenv("POSIXLY_CORRECT") != nullptr);
+    state.arguments = &arguments;
     state.option_at.resize(arguments.words.size());
     for (;;) {
         const auto step = parser.next();
-        if (step == OptionParser::Step::end) return std::nullopt;
+        if (step == OptionParser::Step::end) break;
         state.position = parser.option().position;
-        if (step == OptionParser::Step::error) {
-            state.failed = true;
-            log::error("%s: %s", arguments.program.c_str(), parser.error().c_str());
-            if (!state.config.dry_run && !state.config.check) log::status_text(help_text());
-            return 1;
-        }
+        if (step == OptionParser::Step::error) return refuse_word(state, parser.error());
         const OptionSpec& option = option_table()[parser.option().index];
         state.option_at[state.position] = option.name.name;
         try {
             apply(option, parser.option().value, state);
         } catch (const BadValue& e) {
             state.failed = true;
-            log::error("nfqws2: option '--%s' (%s): %s", option.name.name,
-                       arguments.where(parser.option().position).c_str(), e.what());
+            log::error_text(origin(state, state.position) + e.what());
             return 1;
         }
         if (state.exit_code) return state.exit_code;
     }
+    state.ignored = parser.ignored();
+    return std::nullopt;
 }
 
 void finish_config(ParseState& state) {
     Config& config = state.config;
     std::string error;
     auto built = state.profiles.finish(&error);
-    if (!built) throw ConfigError(error);
+    if (!built) refuse(state, {"template", error});
     config.profiles = std::move(built->profiles);
     config.user_profiles = built->user_profiles;
     config.templates = built->templates;
@@ -80,8 +116,7 @@ void finish_config(ParseState& state) {
     for (const auto& profile : config.profiles)
         config.uses_ssid = config.uses_ssid || !profile->ssids.empty();
 
-    error = complaint(config);
-    if (!error.empty()) throw ConfigError(error);
+    if (const auto what = complaint(config)) refuse(state, *what);
 }
 
 } // namespace nfqws2::app

@@ -18,26 +18,19 @@ bool reopen(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
     queue.close();
     for (int pause = first_pause_ms; pause <= last_pause_ms && !run.signals.quit(); pause *= 2) {
         log::error("queue %u is lost, opening it again in %d s", options.number, pause / 1000);
-        run.signals.wait(-1, pause);
+        run.bell.wait(-1, pause);
         if (!run.signals.quit() && queue.open(options)) return true;
     }
     return false;
 }
 
-void report_losses(const NfQueue& queue) {
-    const auto lost = queue.kernel_drops().value_or(0);
-    if (lost != 0)
-        log::status("%llu packets passed unprocessed because the queue was full",
-                    static_cast<unsigned long long>(lost));
-}
-
 } // namespace
 
-int run_live(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
+bool run_live(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
     bool more = false, broken = false;
     while (!run.signals.quit() && !broken) {
         do_requests(run);
-        const bool readable = more || run.signals.wait(queue.fd(), run.engine.next_wakeup_ms());
+        const bool readable = more || run.bell.wait(queue.fd(), run.engine.next_wakeup_ms());
         if (run.signals.quit()) break; // what is queued passes unprocessed
         if (readable) {
             const auto before = queue.counters().packets;
@@ -47,14 +40,8 @@ int run_live(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
         }
         run.engine.run_timers();
     }
-    if (run.signals.quit()) {
-        log::status("quit requested");
-        broken = false;
-    }
     run.engine.release_held();
-    report_losses(queue);
-    queue.close();
-    return broken ? 1 : 0;
+    return !broken || run.signals.quit();
 }
 
 } // namespace nfqws2::app

@@ -49,10 +49,12 @@ bool OfflineFiles::open_output(const Config& config, const DataOutput& standard_
 }
 
 int OfflineFiles::run(Config& config, ProcessClock& clock, profile::ListStore& lists,
-                      Random& random, engine::Trace* trace) {
-    Session session(config, clock, lists, random, {*files_->sink, *files_->network, {}, trace});
+                      Random& random, const engine::TraceFile* trace) {
+    Session session(config, clock, lists, config.workers);
+    for (unsigned i = 0; i < config.workers; i++)
+        session.add_worker(random, {*files_->sink, *files_->network, {}, trace});
     if (!session.init_lua()) return session.quit_requested() ? 0 : 1;
-    return run_offline(session.runtime(), files_->source, *files_->sink);
+    return run_offline(session, files_->source, *files_->sink);
 }
 
 #else
@@ -71,7 +73,8 @@ bool OfflineFiles::open_output(const Config&, const DataOutput&, ProcessClock&, 
     return false;
 }
 
-int OfflineFiles::run(Config&, ProcessClock&, profile::ListStore&, Random&, engine::Trace*) {
+int OfflineFiles::run(Config&, ProcessClock&, profile::ListStore&, Random&,
+                      const engine::TraceFile*) {
     return exit_capture_error;
 }
 

@@ -6,6 +6,7 @@
 
 #if NFQWS2_HAVE_PCAP
 
+#include "nfqws2/app/crew.hpp"
 #include "nfqws2/app/offline.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/capture/pcap_sink.hpp"
@@ -24,23 +25,23 @@ constexpr std::int64_t ns_per_ms = 1'000'000;
 constexpr std::int64_t after_last_packet_ns = 60'000 * ns_per_ms;
 
 // Everything that falls due up to and including `end_ns`, each at its own time.
-void run_due(Runtime& run, std::int64_t end_ns) {
+void run_due(Runtime& run, Crew& crew, std::int64_t end_ns) {
     while (!run.signals.quit()) {
-        const int wait_ms = run.engine.next_wakeup_ms();
+        const int wait_ms = crew.next_wakeup_ms();
         if (wait_ms < 0) break;
         const std::int64_t due_ns = (run.clock.boot_ms() + wait_ms) * ns_per_ms;
         if (due_ns > end_ns) break;
         run.clock.advance_to(due_ns);
-        run.engine.run_timers();
-        if (run.engine.next_wakeup_ms() != 0) continue;
+        crew.run_timers();
+        if (crew.next_wakeup_ms() != 0) continue;
         // Not all was done at once; the way on must still lead forward and not past the end.
         if (run.clock.boot_ns() + ns_per_ms > end_ns) break;
         run.clock.advance_to(run.clock.boot_ns() + ns_per_ms);
     }
 }
 
-void process(Runtime& run, PcapSink& sink, const capture::InputPacket& packet) {
-    const capture::Verdict verdict = run.engine.on_packet(packet);
+void process(Crew& crew, PcapSink& sink, const capture::InputPacket& packet) {
+    const capture::Verdict verdict = crew.on_packet(packet);
     switch (verdict.action) {
     case capture::Action::accept:
         sink.accepted(packet.data);
@@ -49,23 +50,23 @@ void process(Runtime& run, PcapSink& sink, const capture::InputPacket& packet) {
         sink.modified(verdict.data);
         break;
     case capture::Action::drop:
+    case capture::Action::split: // nothing in a file is marked as merged
         break;
     }
 }
 
 // Timers that fire once are waited for; periodic ones fire in between.
-void finish_timers(Runtime& run) {
+void finish_timers(Runtime& run, Crew& crew) {
     const std::int64_t end_ns = run.clock.boot_ns() + after_last_packet_ns;
     while (!run.signals.quit()) {
-        const std::int64_t due_ms = run.engine.next_oneshot_ms();
+        const std::int64_t due_ms = crew.next_oneshot_ms();
         if (due_ms > end_ns / ns_per_ms) break;
-        run_due(run, due_ms * ns_per_ms);
+        run_due(run, crew, due_ms * ns_per_ms);
     }
 }
 
-void print_summary(const Runtime& run, const PcapSource& source, const PcapSink& sink,
+void print_summary(const engine::Counters& c, const PcapSource& source, const PcapSink& sink,
                    std::size_t held, std::size_t flows, double seconds) {
-    const engine::Counters& c = run.engine.counters();
     using Count = unsigned long long;
     const auto read = static_cast<Count>(source.packets_read());
     log::error("packets read %llu, skipped %llu, accepted %llu, modified %llu, dropped %llu, "
@@ -80,30 +81,33 @@ void print_summary(const Runtime& run, const PcapSource& source, const PcapSink&
 
 } // namespace
 
-int run_offline(Runtime& run, PcapSource& source, PcapSink& sink) {
+int run_offline(Session& session, PcapSource& source, PcapSink& sink) {
+    Runtime& run = session.runtime(); // clock and signals are the same for all
+    Crew crew(session);
     using Stopwatch = std::chrono::steady_clock;
     const auto start = Stopwatch::now();
     PcapSource::Packet packet;
     auto next = PcapSource::Next::end;
     while (!run.signals.quit()) {
-        do_requests(run);
+        crew.do_requests();
         next = source.next(packet);
         if (next != PcapSource::Next::packet) break;
-        run_due(run, packet.stamp_ns);
+        run_due(run, crew, packet.stamp_ns);
         run.clock.advance_to(packet.stamp_ns);
-        process(run, sink, packet.input);
+        process(crew, sink, packet.input);
     }
-    finish_timers(run);
-    const std::size_t held = run.engine.held(), flows = run.engine.flows();
-    run.engine.release_held();
+    finish_timers(run, crew);
+    const std::size_t held = crew.held(), flows = crew.flows();
+    crew.release_held();
 
     const bool written = sink.finish();
     const std::chrono::duration<double> elapsed = Stopwatch::now() - start;
-    print_summary(run, source, sink, held, flows, elapsed.count());
+    const engine::Counters counters = crew.counters();
+    print_summary(counters, source, sink, held, flows, elapsed.count());
     if (next == PcapSource::Next::error) log::error("%s", source.error().c_str());
     if (!written) log::error("%s", sink.error().c_str());
     if (next == PcapSource::Next::error || !written) return exit_capture_error;
-    return run.engine.counters().lua_errors != 0 ? exit_lua_error : 0;
+    return counters.lua_errors != 0 ? exit_lua_error : 0;
 }
 
 } // namespace nfqws2::app

@@ -1,10 +1,13 @@
 #include "option_actions.hpp"
 
+#include "nfqws2/app/signals.hpp"
 #include "nfqws2/app/values.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/protocol/name_hint.hpp"
 
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -43,7 +46,8 @@ protocol::DisableSet disable_set(const OptionValue& value, const char* error) {
     }
     std::string bad;
     const auto set = protocol::parse_payload_set(*value, &bad);
-    if (!set) throw BadValue(std::string(error) + " : " + *value + " (unknown name '" + bad + "')");
+    if (!set)
+        throw BadValue(std::string(error) + " : " + *value + protocol::payload_name_hint(bad));
     result.set(*set);
     return result;
 }
@@ -89,7 +93,7 @@ void set_intercept(ParseState& state, const OptionValue& value) {
 
 void set_fuzz(ParseState& state, const OptionValue& value) {
     state.config.fuzz_packets =
-        static_cast<unsigned>(number(value, UINT32_MAX, "bad packet count"));
+        static_cast<unsigned>(number(value, UINT32_MAX, "bad packet count, should be a number"));
     state.config.intercept = false;
 }
 
@@ -97,6 +101,12 @@ void set_qnum(ParseState& state, const OptionValue& value) {
     state.config.qnum =
         static_cast<std::uint16_t>(number(value, UINT16_MAX, "bad qnum, should be 0..65535"));
     state.config.engine.qnum = *state.config.qnum;
+}
+
+void set_workers(ParseState& state, const OptionValue& value) {
+    const std::string error = "workers must be 1.." + std::to_string(max_workers);
+    state.config.workers = static_cast<unsigned>(number(value, max_workers, error));
+    if (state.config.workers == 0) throw BadValue(error + " : " + *value);
 }
 
 void set_bind_fix4(ParseState& state, const OptionValue&) {
@@ -109,6 +119,17 @@ void set_bind_fix6(ParseState& state, const OptionValue&) {
 
 void set_fwmark(ParseState& state, const OptionValue& value) {
     state.config.engine.desync_fwmark = parse_fwmark(*value);
+}
+
+void set_gso(ParseState& state, const OptionValue& value) {
+    state.config.gso = parse_flag(value);
+}
+
+void set_offload_mark(ParseState& state, const OptionValue& value) {
+    state.config.offload_mark = parse_fwmark(*value);
+    if (!std::has_single_bit(state.config.offload_mark))
+        throw BadValue("offload-mark should be a single bit : " + *value);
+    state.config.engine.offload = true;
 }
 
 void set_daemon(ParseState& state, const OptionValue&) {
@@ -141,6 +162,26 @@ void set_writable(ParseState& state, const OptionValue& value) {
     state.config.writable_dir = value && !value->empty() ? made_absolute(*value) : "";
 }
 
+void set_sandbox(ParseState& state, const OptionValue& value) {
+    if (*value == "off")
+        state.config.sandbox = sandbox::Mode::off;
+    else if (*value == "report")
+        state.config.sandbox = sandbox::Mode::report;
+    else if (*value == "enforce")
+        state.config.sandbox = sandbox::Mode::enforce;
+    else
+        throw BadValue("invalid value : " + *value + " (should be off, report or enforce)");
+}
+
+// What does not exist cannot be given to the kernel, and would be missing without a word.
+void add_lua_allow(ParseState& state, const OptionValue& value) {
+    char* real = realpath(value->c_str(), nullptr);
+    if (real == nullptr)
+        throw BadValue("cannot access " + *value + " (" + std::strerror(errno) + ")");
+    state.config.lua_allow.emplace_back(real);
+    std::free(real);
+}
+
 void set_ctrack_timeouts(ParseState& state, const OptionValue& value) {
     state.config.engine.ctrack = parse_ctrack_timeouts(*value, state.config.engine.ctrack);
 }
@@ -150,8 +191,8 @@ void set_ctrack_disable(ParseState& state, const OptionValue& value) {
 }
 
 void set_ctrack_max(ParseState& state, const OptionValue& value) {
-    state.config.engine.ctrack.max_tracks =
-        static_cast<std::size_t>(number(value, UINT32_MAX, "invalid ctrack-max value"));
+    state.config.engine.ctrack.max_tracks = static_cast<std::size_t>(
+        number(value, UINT32_MAX, "invalid ctrack-max value, should be a number of flows"));
 }
 
 void set_payload_disable(ParseState& state, const OptionValue& value) {
@@ -167,8 +208,8 @@ void set_server(ParseState& state, const OptionValue& value) {
 }
 
 void set_ipcache_lifetime(ParseState& state, const OptionValue& value) {
-    state.config.engine.ipcache_lifetime =
-        static_cast<std::uint32_t>(number(value, UINT32_MAX, "invalid ipcache-lifetime value"));
+    state.config.engine.ipcache_lifetime = static_cast<std::uint32_t>(
+        number(value, UINT32_MAX, "invalid ipcache-lifetime value, should be seconds"));
 }
 
 void set_ipcache_hostname(ParseState& state, const OptionValue& value) {

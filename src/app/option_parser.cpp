@@ -2,9 +2,41 @@
 
 #include "nfqws2/base/text.hpp"
 
+#include <algorithm>
 #include <string_view>
 
 namespace nfqws2::app {
+
+namespace {
+
+std::string sorted_words(std::string_view name) {
+    auto words = split(name, '-');
+    std::sort(words.begin(), words.end());
+    std::string text;
+    for (const std::string_view word : words)
+        text += std::string(word) + '-';
+    return text;
+}
+
+// What programs of this kind call it.
+std::string_view usual_name(std::string_view name) {
+    if (name == "?" || name == "usage") return "help";
+    if (name == "queue" || name == "queue-num") return "qnum";
+    return {};
+}
+
+} // namespace
+
+std::string_view nearest_option(std::string_view name, std::span<const OptionName> table) {
+    if (const std::string_view usual = usual_name(name); !usual.empty()) return usual;
+    std::vector<std::string_view> known;
+    for (const OptionName& option : table)
+        known.emplace_back(option.name);
+    const std::string words = sorted_words(name);
+    for (const std::string_view option : known)
+        if (sorted_words(option) == words) return option;
+    return nearest(name, known);
+}
 
 OptionParser::OptionParser(const Arguments& arguments, std::span<const OptionName> table,
                            bool stop_at_first_word)
@@ -21,9 +53,10 @@ OptionParser::Step OptionParser::next() {
             return parse_word(word);
         }
         if (stop_at_first_word_) break;
-        next_++;
+        ignored_.push_back(next_++);
     }
-    next_ = arguments_.words.size();
+    for (; next_ < arguments_.words.size(); next_++)
+        if (arguments_.words[next_].text != "--") ignored_.push_back(next_);
     return Step::end;
 }
 
@@ -43,7 +76,7 @@ OptionParser::Step OptionParser::parse_word(const std::string& word) {
         std::string text = "option '" + word + "' is ambiguous; possibilities:";
         for (const std::size_t c : candidates)
             text += " '" + prefix + table_[c].name + "'";
-        return fail(text);
+        return fail(name == "h" ? text + "; did you mean '--help'?" : text);
     }
 
     const OptionName& option = table_[*found];
@@ -76,10 +109,7 @@ std::optional<std::size_t> OptionParser::find(const std::string& name,
 }
 
 std::string OptionParser::hint(const std::string& name) const {
-    std::vector<std::string_view> known;
-    for (const OptionName& o : table_)
-        known.emplace_back(o.name);
-    const std::string_view best = nearest(name, known);
+    const std::string_view best = nearest_option(name, table_);
     return best.empty() ? "" : "; did you mean '--" + std::string(best) + "'?";
 }
 

@@ -33,12 +33,24 @@ const OptionSpec table[] = {
     {common("fuzz", required), Group::general, "<N>",
      "push N random packets through the engine after Lua init; implies --intercept=0", set_fuzz},
     {common("qnum", required), Group::general, "<N>", "NFQUEUE number, 0..65535", set_qnum},
+    {ours("workers", required), Group::general, "<N>",
+     "handle N queues, from --qnum on, with a thread and a Lua state each, 1..64; the firewall "
+     "rules need --queue-balance. Default 1",
+     set_workers},
     {common("bind-fix4", none), Group::general, "",
      "bind outgoing generated IPv4 packets to the output interface", set_bind_fix4},
     {common("bind-fix6", none), Group::general, "",
      "bind outgoing generated IPv6 packets to the output interface", set_bind_fix6},
     {common("fwmark", required), Group::general, "<N|0xHEX>",
      "mark bit of generated packets. Default 0x40000000", set_fwmark},
+    {ours("gso", optional), Group::general, "0|1",
+     "take packets larger than the MTU whole and split only those that must be looked at. Default "
+     "1",
+     set_gso},
+    {ours("offload-mark", required), Group::general, "<N|0xHEX>",
+     "mark bit of packets of finished connections, for firewall rules that end their queueing. "
+     "Default none",
+     set_offload_mark},
 
     // --- process and privileges
     {common("daemon", none), Group::privileges, "", "go to the background when ready", set_daemon},
@@ -55,6 +67,13 @@ const OptionSpec table[] = {
      "create a directory that Lua may write to, in environment variable WRITABLE. "
      "Default $TMPDIR/zapret2 or /tmp/zapret2",
      set_writable},
+    {ours("sandbox", required), Group::privileges, "off|report|enforce",
+     "what scripts may not do: off = only the privileges hold them, report = it is named in the "
+     "log, enforce = it is refused or ends the process. Default enforce",
+     set_sandbox},
+    {ours("lua-allow", required), Group::privileges, "<path>",
+     "scripts may read and write this file, or everything below this directory; any number",
+     add_lua_allow},
 
     // --- connection tracking
     {common("ctrack-timeouts", required), Group::tracking, "<S:E:F[:U]>",

@@ -9,17 +9,16 @@
 #include "nfqws2/app/daemon.hpp"
 #include "nfqws2/app/data_output.hpp"
 #include "nfqws2/app/explain.hpp"
+#include "nfqws2/app/fence.hpp"
+#include "nfqws2/app/live_worker.hpp"
 #include "nfqws2/app/offline.hpp"
 #include "nfqws2/app/report.hpp"
 #include "nfqws2/app/session.hpp"
 #include "nfqws2/app/startup.hpp"
 #include "nfqws2/app/version.hpp"
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/capture/raw_sender.hpp"
-#include "nfqws2/capture/wlan.hpp"
-#include "nfqws2/engine/trace.hpp"
+#include "nfqws2/engine/trace_file.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
-#include "nfqws2/sandbox/seccomp.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -46,8 +45,9 @@ class Program {
 
     ExitCode parse(int argc, const char* const* argv);
     bool load_files();
+    bool files_readable();
     bool open_trace();
-    engine::Trace* trace() { return trace_ ? &*trace_ : nullptr; }
+    const engine::TraceFile* trace() const { return trace_ ? &*trace_ : nullptr; }
     bool give_up_privileges();
     int start(int argc, const char* const* argv);
     int verify_only();
@@ -57,7 +57,8 @@ class Program {
     int explain_packets();
     int run_with_kernel();
     int run_without_queue(Session& session);
-    int run_queue(Session& session, capture::RawSender& sender);
+    bool make_workers(unsigned count);
+    int run_queues(Session& session);
     void announce_ready();
 
     Arguments arguments_;
@@ -66,11 +67,13 @@ class Program {
     ParseState state_{lists_};
     Config& config_ = state_.config;
     std::unique_ptr<Random> random_;
+    Fence fence_;
     PidFile pid_file_;
-    capture::WlanInfo wlan_;
+    std::vector<std::unique_ptr<Random>> more_random_; // of the workers behind the first
+    LiveWorkers workers_;
     DataOutput standard_output_;
     OfflineFiles offline_;
-    std::optional<engine::Trace> trace_;
+    std::optional<engine::TraceFile> trace_;
     Report report_;
     std::optional<log::ErrorCollector> errors_; // for a report in JSON
 };
@@ -109,8 +112,8 @@ int Program::start(int argc, const char* const* argv) {
         return 1;
     }
     if (!open_trace()) return 1;
-    if (!give_up_privileges() || !test_files(config_, lists_)) return 1;
-    sandbox::forbid_system_calls();
+    if (!give_up_privileges() || !files_readable()) return 1;
+    fence_.close(config_, lists_);
     return config_.offline() ? offline_.run(config_, clock_, lists_, *random_, trace())
                              : run_with_kernel();
 }
@@ -152,7 +155,17 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
 bool Program::load_files() {
     if (!make_writable(config_)) return false;
     give_files_away(config_, lists_);
-    return test_files(config_, lists_) && lists_.load_all();
+    std::string culprit;
+    if (files_readable() && lists_.load_all(&culprit)) return true;
+    blame_file(culprit, state_);
+    return false;
+}
+
+bool Program::files_readable() {
+    std::string culprit;
+    if (test_files(config_, lists_, &culprit)) return true;
+    blame_file(culprit, state_);
+    return false;
 }
 
 bool Program::open_trace() {
@@ -163,8 +176,7 @@ bool Program::open_trace() {
         log::os_error("cannot create trace '" + config_.trace_file + "'", errno);
         return false;
     }
-    trace_.emplace(engine::TraceFile(std::move(file), config_.trace_file), clock_,
-                   !config_.engine.seeded);
+    trace_.emplace(std::move(file), config_.trace_file);
     return true;
 }
 
@@ -180,18 +192,17 @@ bool Program::give_up_privileges() {
 }
 
 int Program::verify_only() {
-    if (config_.privileges.drop && (!give_up_privileges() || !test_files(config_, lists_)))
-        return 1;
+    if (config_.privileges.drop && (!give_up_privileges() || !files_readable())) return 1;
     log::status("command line parameters verified");
     return 0;
 }
 
 // As --dry-run, and also Lua init as in a real start. What Lua sends goes nowhere.
 int Program::check() {
+    check_words(arguments_, state_, report_);
     check_lists(config_, report_);
-    if (config_.privileges.drop && (!give_up_privileges() || !test_files(config_, lists_)))
-        return 1;
-    sandbox::forbid_system_calls();
+    if (config_.privileges.drop && (!give_up_privileges() || !files_readable())) return 1;
+    fence_.close(config_, lists_);
     check_lua();
     show_report();
     return report_.has_errors() ? 1 : 0;
@@ -207,7 +218,8 @@ void Program::check_lua() {
     errors_->take();
     NoSender nowhere;
     capture::LiveNetworkInfo network;
-    Session session(config_, clock_, lists_, *random_, {nowhere, network, {}, nullptr});
+    Session session(config_, clock_, lists_);
+    session.add_worker(*random_, {nowhere, network, {}, nullptr});
     const Profiles& profiles = session.profiles().all();
     check_profiles(profiles, report_);
     check_instances(profiles, circumstances, report_);
@@ -255,19 +267,34 @@ void Program::announce_ready() {
     notify_ready();
 }
 
+// Every worker has its own generator; that of the first is the program's.
+bool Program::make_workers(unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        if (i != 0) more_random_.push_back(make_secure_random());
+        Random& random = i == 0 ? *random_ : *more_random_.back();
+        workers_.push_back(std::make_unique<LiveWorker>(config_, i, random));
+        const std::string text = worker_label(i, count);
+        const log::Label label(text);
+        if (!workers_.back()->open_sender()) return false;
+    }
+    return true;
+}
+
 int Program::run_with_kernel() {
-    capture::RawSender raw({config_.bind_fix4, config_.bind_fix6});
-    if (!raw.open()) return 1;
-    NoSender nowhere;
-    const auto ssid_of = [this](std::string_view interface) { return wlan_.ssid(interface); };
-    capture::LiveNetworkInfo network(ssid_of);
+    const unsigned count = config_.intercept ? config_.workers : 1;
+    if (!make_workers(count)) return 1;
     if (!config_.intercept) announce_ready();
 
-    const bool fuzzing = config_.fuzz_packets != 0;
-    capture::PacketSender& sender = fuzzing ? static_cast<capture::PacketSender&>(nowhere) : raw;
-    Session session(config_, clock_, lists_, *random_, {sender, network, ssid_of, trace()});
+    NoSender nowhere;
+    Session session(config_, clock_, lists_, count, Session::Threads::one_each);
+    for (const auto& worker : workers_) {
+        Surroundings around =
+            worker->surroundings(config_.fuzz_packets != 0 ? &nowhere : nullptr);
+        around.trace = trace();
+        session.add_worker(worker->random(), std::move(around));
+    }
     if (!session.init_lua()) return session.quit_requested() ? 0 : 1;
-    return config_.intercept ? run_queue(session, raw) : run_without_queue(session);
+    return config_.intercept ? run_queues(session) : run_without_queue(session);
 }
 
 int Program::run_without_queue(Session& session) {
@@ -275,20 +302,13 @@ int Program::run_without_queue(Session& session) {
     return run_timers_only(session.runtime());
 }
 
-int Program::run_queue(Session& session, capture::RawSender& sender) {
-    capture::NfQueue queue;
-    capture::NfQueue::Options options;
-    options.number = *config_.qnum;
-    if (!queue.open(options)) return 1;
-    sender.set_before_send([&queue] { queue.flush(); });
-    if (config_.uses_ssid && !wlan_.open()) {
-        log::error("cannot initialize wlan info capture");
-        return 1;
+int Program::run_queues(Session& session) {
+    for (std::size_t i = 0; i < workers_.size(); i++) {
+        const log::Label label(session.runtime(i).label);
+        if (!workers_[i]->open_queue(config_.uses_ssid)) return 1;
     }
     announce_ready();
-    const int code = run_live(session.runtime(), queue, options);
-    sender.set_before_send({});
-    return code;
+    return run_workers(session, workers_);
 }
 
 } // namespace

@@ -15,6 +15,15 @@ void dump_connections(const Runtime& run) {
     log::status_text("\n");
 }
 
+// Flows belong to the worker's own thread, so each prints its part and passes the word on.
+void take_turn_to_dump(Runtime& run) {
+    run.dump = false;
+    dump_connections(run);
+    if (run.next == nullptr) return;
+    run.next->dump = true;
+    run.next->bell.ring();
+}
+
 void dump_pools(const Runtime& run) {
     log::status_text("\nHOSTFAIL POOL DUMP\n");
     run.auto_hosts.dump(print_line);
@@ -27,12 +36,15 @@ void dump_pools(const Runtime& run) {
 
 void do_requests(Runtime& run) {
     run.engine.collect_garbage();
-    if (run.signals.take_hup()) {
-        log::status("HUP received ! Lists will be reloaded.");
-        run.lists.request_reload();
+    if (run.worker == 0) {
+        if (run.signals.take_hup()) {
+            log::status("HUP received ! Lists will be reloaded.");
+            run.lists.request_reload();
+        }
+        if (run.signals.take_usr1()) run.dump = true;
+        if (run.signals.take_usr2()) dump_pools(run);
     }
-    if (run.signals.take_usr1()) dump_connections(run);
-    if (run.signals.take_usr2()) dump_pools(run);
+    if (run.dump.load(std::memory_order_relaxed)) take_turn_to_dump(run);
 }
 
 } // namespace nfqws2::app

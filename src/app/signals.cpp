@@ -1,34 +1,43 @@
 // Theory of operation: a handler sets its flag, prints the one line that must come even if the main
-// loop is stuck in a script, and writes to an eventfd that the loop polls beside its other source.
-// The first INT or TERM also restores the default action of both, so that a second one ends a
-// process whose compiled Lua code cannot be interrupted.
+// loop is stuck in a script, and rings the bells of the loops concerned. The first INT or TERM also
+// restores the default action of both, so that a second one ends a process whose compiled Lua code
+// cannot be interrupted.
 #include "nfqws2/app/signals.hpp"
 
-#include "nfqws2/base/log.hpp"
+#include "nfqws2/app/bell.hpp"
 #include "nfqws2/engine/engine.hpp"
 
+#include <array>
+#include <atomic>
 #include <cerrno>
-#include <csignal>
-#include <poll.h>
+#include <pthread.h>
 #include <string_view>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace nfqws2::app {
 namespace {
 
-volatile std::sig_atomic_t quit_flag = 0, hup_flag = 0, usr1_flag = 0, usr2_flag = 0;
-volatile std::sig_atomic_t wake_descriptor = -1;
-engine::Engine* running_engine = nullptr;
+using Flag = std::atomic<bool>; // read by all loops
+static_assert(Flag::is_always_lock_free);
+Flag quit_flag, stop_flag, hup_flag, usr1_flag, usr2_flag;
+
+struct Watched {
+    engine::Engine* engine;
+    const Bell* bell;
+};
+std::array<Watched, max_workers> watched;
+std::atomic<std::size_t> watched_count; // a handler may run while one is being added
+
+constexpr int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 
 void print(std::string_view text) {
     // Nothing can be done in a handler if stdout does not take it.
     [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
 }
 
-void wake() {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = write(wake_descriptor, &one, sizeof one);
+void ring_all() {
+    for (std::size_t i = 0; i < watched_count; i++)
+        watched[i].bell->ring();
 }
 
 void set_action(int signal, void (*handler)(int)) {
@@ -42,38 +51,36 @@ void on_quit(int signal) {
     const int saved_errno = errno;
     set_action(SIGINT, SIG_DFL);
     set_action(SIGTERM, SIG_DFL);
-    quit_flag = 1;
+    quit_flag = true;
     print(signal == SIGINT ? "INT received !\n" : "TERM received !\n");
-    if (running_engine != nullptr) running_engine->interrupt();
-    wake();
+    for (std::size_t i = 0; i < watched_count; i++)
+        watched[i].engine->interrupt();
+    ring_all();
     errno = saved_errno;
 }
 
 void on_request(int signal) {
     const int saved_errno = errno;
-    if (quit_flag == 0) {
-        if (signal == SIGHUP) hup_flag = 1;
-        if (signal == SIGUSR1) usr1_flag = 1;
-        if (signal == SIGUSR2) usr2_flag = 1;
-        wake();
+    if (!quit_flag) {
+        if (signal == SIGHUP) hup_flag = true;
+        if (signal == SIGUSR1) usr1_flag = true;
+        if (signal == SIGUSR2) usr2_flag = true;
+        if (watched_count != 0) watched[0].bell->ring();
     }
     errno = saved_errno;
 }
 
-bool take(volatile std::sig_atomic_t& flag) {
-    if (flag == 0 || quit_flag != 0) return false;
-    flag = 0;
+bool take(Flag& flag) {
+    if (!flag.load(std::memory_order_relaxed) || quit_flag) return false;
+    flag = false;
     return true;
 }
 
 } // namespace
 
-Signals::Signals(engine::Engine& engine) : wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    if (!wake_) log::os_error("eventfd", errno);
-    for (auto* flag : {&quit_flag, &hup_flag, &usr1_flag, &usr2_flag})
-        *flag = 0;
-    wake_descriptor = wake_.get();
-    running_engine = &engine;
+Signals::Signals() {
+    for (Flag* flag : {&quit_flag, &stop_flag, &hup_flag, &usr1_flag, &usr2_flag})
+        *flag = false;
     set_action(SIGINT, on_quit);
     set_action(SIGTERM, on_quit);
     set_action(SIGHUP, on_request);
@@ -88,12 +95,25 @@ Signals::~Signals() {
     set_action(SIGUSR2, SIG_IGN);
     set_action(SIGINT, SIG_DFL);
     set_action(SIGTERM, SIG_DFL);
-    running_engine = nullptr;
-    wake_descriptor = -1;
+    watched_count = 0;
+}
+
+void Signals::watch(engine::Engine& engine, const Bell& bell) {
+    watched[watched_count] = {&engine, &bell};
+    watched_count++;
 }
 
 bool Signals::quit() const {
-    return quit_flag != 0;
+    return quit_flag.load(std::memory_order_relaxed) || stop_flag.load(std::memory_order_relaxed);
+}
+
+bool Signals::requested() const {
+    return quit_flag;
+}
+
+void Signals::stop() {
+    stop_flag = true;
+    ring_all();
 }
 
 bool Signals::take_hup() {
@@ -108,16 +128,17 @@ bool Signals::take_usr2() {
     return take(usr2_flag);
 }
 
-void Signals::drain_wake_fd() {
-    std::uint64_t count = 0;
-    [[maybe_unused]] const ssize_t got = read(wake_.get(), &count, sizeof count);
+Signals::Blocked::Blocked() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : handled)
+        sigaddset(&set, signal);
+    sigaddset(&set, SIGALRM); // interrupts Lua code of the main thread
+    pthread_sigmask(SIG_BLOCK, &set, &before_);
 }
 
-bool Signals::wait(int fd, int timeout_ms) {
-    pollfd fds[2] = {{wake_.get(), POLLIN, 0}, {fd, POLLIN, 0}};
-    if (poll(fds, fd >= 0 ? 2 : 1, timeout_ms) <= 0) return false;
-    if (fds[0].revents != 0) drain_wake_fd();
-    return fd >= 0 && fds[1].revents != 0;
+Signals::Blocked::~Blocked() {
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 } // namespace nfqws2::app

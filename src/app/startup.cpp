@@ -66,11 +66,27 @@ void give_files_away(const Config& config, const profile::ListStore& lists) {
         give_file(path, uid);
 }
 
-bool test_files(const Config& config, const profile::ListStore& lists) {
-    if (!lists.test_access()) return false;
-    for (const engine::LuaInit& item : config.engine.lua_init)
-        if (item.is_file && !test_lua_file(item.text)) return false;
+bool test_files(const Config& config, const profile::ListStore& lists, std::string* culprit) {
+    if (!lists.test_access(culprit)) return false;
+    for (const engine::LuaInit& item : config.engine.lua_init) {
+        if (!item.is_file || test_lua_file(item.text)) continue;
+        *culprit = item.text;
+        return false;
+    }
     return true;
+}
+
+void blame_file(const std::string& path, const ParseState& state) {
+    const Config& config = state.config;
+    std::optional<std::size_t> position;
+    for (const profile::ListUse& use : config.list_uses)
+        if (path == (use.hosts ? use.hosts->file() : use.nets->file())) position = use.position;
+    for (std::size_t i = 0; i < config.lua_init_positions.size(); i++)
+        if (config.engine.lua_init[i].is_file && config.engine.lua_init[i].text == path)
+            position = config.lua_init_positions[i];
+    if (path.empty() || !position) return;
+    log::error("nfqws2: option '--%s' (%s): the file cannot be used",
+               state.option_at[*position].c_str(), state.arguments->where(*position).c_str());
 }
 
 void set_exe_dir(const char* program) {

@@ -3,6 +3,8 @@
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/text.hpp"
 
+#include <cerrno>
+#include <cstring>
 #include <pwd.h>
 
 namespace nfqws2::app {
@@ -70,7 +72,9 @@ Privileges parse_uid(const std::string& text, Privileges base) {
             if (good) gids.push_back(static_cast<unsigned>(*gid));
         }
     }
-    if (!good) throw BadValue("--uid should be : uid[:gid,gid,...] : " + text);
+    if (!good)
+        throw BadValue("--uid should be : uid[:gid,gid,...] : " + text +
+                       " (numbers; for a name use --user)");
     base.drop = true;
     base.by_user = false;
     base.user.clear();
@@ -107,13 +111,19 @@ std::vector<capture::Network> parse_networks(const std::string& text) {
 }
 
 engine::LuaInit parse_lua_init(const std::string& text) {
-    if (!text.starts_with('@')) return {false, text};
-    return {true, made_absolute(text.substr(1))};
+    if (text.starts_with('@')) return {true, made_absolute(text.substr(1))};
+    // Never a Lua statement.
+    const bool is_name = text.find_first_of(" \t\r\n=(;") == std::string::npos;
+    if (is_name && (text.ends_with(".lua") || text.ends_with(".lua.gz")))
+        throw BadValue("'" + text + "' is no Lua code, to run a file write --lua-init=@" + text);
+    return {false, text};
 }
 
 std::string made_absolute(const std::string& path) {
     auto absolute = absolute_path(path);
-    if (!absolute) throw BadValue("bad file '" + path + "'");
+    if (!absolute)
+        throw BadValue("bad file '" + path + "' (" +
+                       (path.empty() ? "empty name" : std::strerror(errno)) + ")");
     return *absolute;
 }
 

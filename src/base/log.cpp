@@ -7,6 +7,7 @@
 
 #include "nfqws2/base/file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -38,10 +39,13 @@ struct State {
     std::string* collected = nullptr; // ErrorCollector
 };
 
+// Never destroyed: another thread may still log while one ends the process.
 State& state() {
-    static State instance;
+    static State& instance = *new State;
     return instance;
 }
+
+constinit thread_local std::string_view thread_label;
 
 void remember_identity(State& s) {
     struct stat st {};
@@ -74,15 +78,26 @@ void write_target(State& s, int priority, std::string_view line) {
     if (s.target == Target::file) {
         follow_rotation(s);
         write_all(s.file.get(), line);
-    } else if (s.target == Target::syslog && line.size() > 1) {
-        syslog(priority, "%.*s", static_cast<int>(line.size() - 1), line.data());
+    } else if (s.target == Target::syslog) {
+        line.remove_prefix(std::min(line.find_first_not_of('\n'), line.size()));
+        if (!line.empty()) syslog(priority, "%.*s", static_cast<int>(line.size() - 1), line.data());
     }
 }
 
 enum class Class { debug, status, error };
 
+// The label goes behind the empty lines that set a message off from what is above it.
+std::string labelled(std::string_view line) {
+    std::string text(line);
+    const std::size_t at = text.find_first_not_of('\n');
+    if (at != std::string::npos) text.insert(at, thread_label);
+    return text;
+}
+
 // `line` ends with a newline.
-void emit_line(Class what, std::string_view line) {
+void emit_line(Class what, std::string_view message) {
+    const std::string with_label = thread_label.empty() ? std::string() : labelled(message);
+    const std::string_view line = thread_label.empty() ? message : with_label;
     State& s = state();
     const std::lock_guard guard(s.lock);
     if (what == Class::error && s.collected != nullptr) *s.collected += line;
@@ -239,6 +254,14 @@ std::string ErrorCollector::take() {
     while (text.ends_with('\n'))
         text.pop_back();
     return text;
+}
+
+Label::Label(std::string_view text) : before_(thread_label) {
+    thread_label = text;
+}
+
+Label::~Label() {
+    thread_label = before_;
 }
 
 bool RateLimit::allow(unsigned* suppressed) {

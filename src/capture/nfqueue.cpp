@@ -2,7 +2,17 @@
 // waited for, the rest never). Each packet goes to the handler, its verdict into the batch. The
 // batch leaves with one send: when it is full, before any raw packet is sent (order on the wire),
 // and at the end of the datagrams received. So no verdict ever waits while the program sleeps.
+//
+// Merged packets. The kernel carries up to 64 kB of a flow in one packet and by default cuts it up
+// before it is queued. We ask it not to, since most of them can pass whole. One that must be looked
+// at piece by piece gets the verdict "on to another queue", which is ours too and does not take
+// merged packets: only the kernel knows where it would cut. Netlink works at once, so when that
+// verdict is sent the pieces are waiting, and they are handled before anything else: nothing is
+// overtaken. The other price of merged packets: small ones of this machine come without their
+// checksum, which is completed here. tests/bench/queue_bench.py, load tcp, measures all this.
 #include "nfqws2/capture/nfqueue.hpp"
+
+#include "nfqws2/capture/partial_checksum.hpp"
 
 #include <arpa/inet.h>
 #include <cerrno>
@@ -24,6 +34,11 @@ std::uint32_t u32_of(const nlattr* attribute) {
     return attribute == nullptr ? 0 : ntohl(mnl_attr_get_u32(attribute));
 }
 
+MutBytes bytes_of(const nlattr* attribute) {
+    return {static_cast<std::uint8_t*>(mnl_attr_get_payload(attribute)),
+            mnl_attr_get_payload_len(attribute)};
+}
+
 } // namespace
 
 NfQueue::Received NfQueue::receive(PacketHandler& handler, bool may_block) {
@@ -38,6 +53,7 @@ NfQueue::Received NfQueue::receive(PacketHandler& handler, bool may_block) {
         }
         handle_datagram({buffers_.get() + i * datagram_size, headers_[i].msg_len}, &handler);
     }
+    if (pieces_broken_) return Received::broken;
     flush();
     counters_.batches++;
     if (static_cast<std::size_t>(count) == batch_size) report_losses();
@@ -90,14 +106,32 @@ void NfQueue::handle_packet(const nlmsghdr* message, PacketHandler* handler) {
         add_verdict(packet.id, packet.mark, {});
         return;
     }
-    packet.data = {static_cast<const std::uint8_t*>(mnl_attr_get_payload(payload)),
-                   mnl_attr_get_payload_len(payload)};
+    const MutBytes data = bytes_of(payload);
+    packet.data = data;
     packet.ifin_index = u32_of(attributes[NFQA_IFINDEX_INDEV]);
     packet.ifout_index = u32_of(attributes[NFQA_IFINDEX_OUTDEV]);
     packet.ifin = interfaces_.name(packet.ifin_index);
     packet.ifout = interfaces_.name(packet.ifout_index);
-    const Verdict verdict = handler->on_packet(packet);
+    const std::uint32_t info = u32_of(attributes[NFQA_SKB_INFO]);
+    packet.merged = (info & NFQA_SKB_GSO) != 0;
+    const bool partial = (info & NFQA_SKB_CSUMNOTREADY) != 0 && !packet.merged;
+    if (partial && !complete_checksum(data)) packet.merged = true;
+    answer(packet, *handler);
+}
+
+void NfQueue::answer(const InputPacket& packet, PacketHandler& handler) {
+    Verdict verdict = handler.on_packet(packet);
+    if (verdict.action == Action::split && !pieces_) verdict.action = Action::accept;
     add_verdict(packet.id, packet.mark, verdict);
+    if (verdict.action == Action::split) handle_pieces(handler);
+}
+
+void NfQueue::handle_pieces(PacketHandler& handler) {
+    flush();
+    Received got = Received::packets;
+    while (got == Received::packets)
+        got = pieces_->receive(handler, false);
+    pieces_broken_ = got == Received::broken;
 }
 
 void NfQueue::add_verdict(std::uint32_t id, std::uint32_t mark, const Verdict& verdict) {
@@ -107,10 +141,12 @@ void NfQueue::add_verdict(std::uint32_t id, std::uint32_t mark, const Verdict& v
 }
 
 void NfQueue::flush() {
-    if (verdicts_.empty()) return;
-    const Bytes messages = verdicts_.messages();
-    if (!send_verdicts(messages)) counters_.lost_verdicts++;
-    verdicts_.clear();
+    if (!verdicts_.empty()) {
+        const Bytes messages = verdicts_.messages();
+        if (!send_verdicts(messages)) counters_.lost_verdicts++;
+        verdicts_.clear();
+    }
+    if (pieces_) pieces_->flush();
 }
 
 // Netlink handles the messages before send() returns; only want of memory can stop it.

@@ -2,6 +2,7 @@
 // that there is no moment in which packets are queued but not yet delivered.
 #include "nfqws2/capture/nfqueue.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
 #include <climits>
@@ -29,37 +30,69 @@ NfQueue::NfQueue() = default;
 NfQueue::~NfQueue() = default;
 
 bool NfQueue::open(const Options& options) {
+    begin(options);
+    if (options.take_merged) open_pieces();
+    const std::uint16_t pieces = pieces_ ? pieces_->options_.number : options.number;
+    verdicts_ = VerdictBatch({options.number, pieces, options.offload_mark});
+
+    log::status("opening nfq library handle");
+    if (!open_socket()) return false;
+    set_buffers();
+    if (bind_protocol_family(AF_INET, "AF_INET", true) &&
+        bind_protocol_family(AF_INET6, "AF_INET6", false) && bind_queue()) {
+        log::status("setting copy_packet mode");
+        if (configure()) {
+            interfaces_.open();
+            return true;
+        }
+    }
+    log::status("closing nfq library handle");
+    socket_.reset();
+    pieces_.reset();
+    return false;
+}
+
+void NfQueue::begin(const Options& options) {
     options_ = options;
     counters_ = {};
     last_id_ = 0;
     reported_drops_ = 0;
-    verdicts_ = VerdictBatch(options.number);
-    if (!buffers_) {
-        buffers_ = std::make_unique_for_overwrite<std::uint8_t[]>(batch_size * datagram_size);
-        for (std::size_t i = 0; i < batch_size; i++) {
-            vectors_[i] = {buffers_.get() + i * datagram_size, datagram_size};
-            headers_[i].msg_hdr.msg_iov = &vectors_[i];
-            headers_[i].msg_hdr.msg_iovlen = 1;
-        }
+    if (buffers_) return;
+    buffers_ = std::make_unique_for_overwrite<std::uint8_t[]>(batch_size * datagram_size);
+    for (std::size_t i = 0; i < batch_size; i++) {
+        vectors_[i] = {buffers_.get() + i * datagram_size, datagram_size};
+        headers_[i].msg_hdr.msg_iov = &vectors_[i];
+        headers_[i].msg_hdr.msg_iovlen = 1;
     }
+}
 
-    log::status("opening nfq library handle");
-    if (!open_socket()) return false;
-    set_buffers(options.receive_buffer);
-    if (bind_protocol_family(AF_INET, "AF_INET", true) &&
-        bind_protocol_family(AF_INET6, "AF_INET6", false) && bind_queue() &&
-        configure(options.length)) {
-        interfaces_.open();
-        return true;
+// Its number is far from those that people choose, and another one for each queue of ours.
+void NfQueue::open_pieces() {
+    constexpr unsigned tries = 16;
+    for (unsigned i = 0; i < tries; i++) {
+        Options options = options_;
+        options.number = static_cast<std::uint16_t>(UINT16_MAX - options_.number - i);
+        options.take_merged = false;
+        auto queue = std::make_unique<NfQueue>();
+        queue->begin(options);
+        queue->verdicts_ = VerdictBatch({options.number, 0, options.offload_mark});
+        if (!queue->open_socket()) break;
+        queue->set_buffers();
+        const int error = queue->request_binding();
+        if (error == 0 && queue->configure()) {
+            pieces_ = std::move(queue);
+            return;
+        }
+        if (error != EPERM && error != EBUSY) break;
     }
-    log::status("closing nfq library handle");
-    socket_.reset();
-    return false;
+    log::error("no second queue for the pieces of large packets can be had: they will be split "
+               "before they are queued");
 }
 
 void NfQueue::close() {
     if (!socket_) return;
     flush();
+    pieces_.reset(); // empty: its packets are handled as soon as they are there
     // Unbinding drops what the kernel still holds; let it pass instead.
     if (verdicts_.add_accept_all(last_id_)) flush();
     log::status("unbinding from queue %u", options_.number);
@@ -94,10 +127,10 @@ bool NfQueue::open_socket() {
     return true;
 }
 
-void NfQueue::set_buffers(std::uint32_t receive_buffer) {
+void NfQueue::set_buffers() {
     const int fd = socket_.get();
     const int wanted =
-        receive_buffer > INT_MAX / 2 ? INT_MAX / 2 : static_cast<int>(receive_buffer);
+        static_cast<int>(std::min<std::uint32_t>(options_.receive_buffer, INT_MAX / 2));
     if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, wanted))
         set_option(fd, SOL_SOCKET, SO_RCVBUF, wanted);
     int real = 0;
@@ -138,10 +171,7 @@ bool NfQueue::bind_protocol_family(std::uint16_t family, const char* name, bool 
 
 bool NfQueue::bind_queue() {
     log::status("binding this socket to queue '%u'", options_.number);
-    alignas(nlmsghdr) char buffer[256];
-    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
-    nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
-    const int error = request(message);
+    const int error = request_binding();
     if (error == 0) return true;
     log::os_error("nfq_create_queue()", error);
     if (error == EPERM)
@@ -150,26 +180,34 @@ bool NfQueue::bind_queue() {
     return false;
 }
 
-bool NfQueue::configure(std::uint32_t length) {
-    log::status("setting copy_packet mode");
-    for (const bool with_flags : {true, false}) {
-        alignas(nlmsghdr) char buffer[256];
-        nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
-        nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, copy_range);
-        nfq_nlmsg_cfg_put_qmaxlen(message, length);
-        if (with_flags) {
-            mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_FAIL_OPEN));
-            mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_FAIL_OPEN));
-        }
-        const int error = request(message);
-        if (error == 0) return true;
-        if (with_flags) {
-            log::error("can't set queue flags. its OK on linux <3.6");
-        } else {
-            log::os_error("can't set packet_copy mode and queue length", error);
-        }
-    }
+int NfQueue::request_binding() {
+    alignas(nlmsghdr) char buffer[256];
+    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
+    nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
+    return request(message);
+}
+
+bool NfQueue::configure() {
+    if (pieces_ && request_parameters(NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_GSO) == 0) return true;
+    pieces_.reset();
+    if (request_parameters(NFQA_CFG_F_FAIL_OPEN) == 0) return true;
+    log::error("can't set queue flags. its OK on linux <3.6");
+    const int error = request_parameters(0);
+    if (error == 0) return true;
+    log::os_error("can't set packet_copy mode and queue length", error);
     return false;
+}
+
+int NfQueue::request_parameters(std::uint32_t flags) {
+    alignas(nlmsghdr) char buffer[256];
+    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
+    nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, copy_range);
+    nfq_nlmsg_cfg_put_qmaxlen(message, options_.length);
+    if (flags != 0) {
+        mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(flags));
+        mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(flags));
+    }
+    return request(message);
 }
 
 int NfQueue::request(nlmsghdr* message) {

@@ -13,7 +13,7 @@ namespace nfqws2::capture {
 
 namespace {
 
-constexpr std::int64_t report_interval_s = 10;
+constexpr std::int64_t report_interval_s = 60;
 
 // Field number `index` (from 0) of a line of blank-separated fields.
 std::string_view field(std::string_view line, unsigned index) {

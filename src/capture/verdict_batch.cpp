@@ -3,6 +3,12 @@
 // NFQNL_MSG_VERDICT, more as NFQNL_MSG_VERDICT_BATCH, which covers all queued packets up to an id.
 // That is exact because verdicts are given in the order of the ids. Drops are never batched: a
 // packet whose verdict was lost must not be dropped in passing.
+//
+// Two verdicts send the packet round again. One to be split goes to the second queue, where the
+// kernel cuts it up. One of a finished connection gets the offload mark and walks through the hook
+// from its start (NF_REPEAT): rules behind ours do not see what a queue accepts, so the rule that
+// saves the mark to the connection has to stand in front. A packet that comes back with the mark
+// was not kept away by the rules; it passes, there is no third round.
 #include "nfqws2/capture/verdict_batch.hpp"
 
 #include "nfqws2/base/log.hpp"
@@ -23,7 +29,7 @@ constexpr std::size_t buffer_size = 96 * 1024;
 
 } // namespace
 
-VerdictBatch::VerdictBatch(std::uint16_t queue) : buffer_(buffer_size), queue_(queue) {
+VerdictBatch::VerdictBatch(const Options& options) : buffer_(buffer_size), options_(options) {
 }
 
 bool VerdictBatch::add(std::uint32_t id, std::uint32_t mark, const Verdict& verdict) {
@@ -34,7 +40,9 @@ bool VerdictBatch::add(std::uint32_t id, std::uint32_t mark, const Verdict& verd
                    verdict.data.size());
         action = Action::accept;
     }
-    if (action == Action::accept) {
+    const bool offload =
+        verdict.finished && (mark & options_.offload_mark) == 0 && options_.offload_mark != 0;
+    if (action == Action::accept && !offload) {
         if (run_length_ != 0 && run_mark_ != mark && !close_run()) return false;
         run_length_++;
         run_last_id_ = id;
@@ -42,9 +50,18 @@ bool VerdictBatch::add(std::uint32_t id, std::uint32_t mark, const Verdict& verd
         return true;
     }
     if (!close_run()) return false;
-    const bool drop = action == Action::drop;
-    return put(NFQNL_MSG_VERDICT, id, drop ? NF_DROP : NF_ACCEPT, mark,
-               drop ? Bytes{} : verdict.data);
+    switch (action) {
+    case Action::accept:
+        return put(NFQNL_MSG_VERDICT, id, NF_REPEAT, mark | options_.offload_mark, {});
+    case Action::modify:
+        return put(NFQNL_MSG_VERDICT, id, NF_ACCEPT, mark, verdict.data);
+    case Action::drop:
+        return put(NFQNL_MSG_VERDICT, id, NF_DROP, mark, {});
+    case Action::split:
+        break;
+    }
+    return put(NFQNL_MSG_VERDICT, id,
+               NF_QUEUE_NR(options_.pieces_queue) | NF_VERDICT_FLAG_QUEUE_BYPASS, mark, {});
 }
 
 bool VerdictBatch::add_accept_all(std::uint32_t last_id) {
@@ -71,15 +88,15 @@ bool VerdictBatch::close_run() {
     return true;
 }
 
-bool VerdictBatch::put(int type, std::uint32_t id, int nf_verdict, std::uint32_t mark,
+bool VerdictBatch::put(int type, std::uint32_t id, std::uint32_t nf_verdict, std::uint32_t mark,
                        Bytes packet) {
     // Room for the message of a run is always kept back, so that close_run() cannot fail at the
     // end.
     const std::size_t reserve = packet.empty() ? 0 : message_overhead;
     if (buffer_.size() - used_ < message_overhead + packet.size() + reserve) return false;
     nlmsghdr* message =
-        nfq_nlmsg_put(reinterpret_cast<char*>(buffer_.data() + used_), type, queue_);
-    nfq_nlmsg_verdict_put(message, static_cast<int>(id), nf_verdict);
+        nfq_nlmsg_put(reinterpret_cast<char*>(buffer_.data() + used_), type, options_.queue);
+    nfq_nlmsg_verdict_put(message, static_cast<int>(id), static_cast<int>(nf_verdict));
     // A queued packet keeps its mark unless told otherwise: zero needs no attribute.
     if (mark != 0) nfq_nlmsg_verdict_put_mark(message, mark);
     if (!packet.empty())

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t refresh_interval_ms = 1000;
 constexpr std::size_t buffer_size = 65536;
-constexpr timeval answer_timeout{0, 200'000};
+constexpr std::int64_t answer_timeout_ms = 200;
 
 std::int64_t uptime_ms() {
     timespec ts{};
@@ -45,8 +45,13 @@ bool WlanInfo::open() {
         log::os_error("generic netlink", errno);
         return false;
     }
-    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &answer_timeout, sizeof(answer_timeout));
-    socket_ = std::move(fd);
+    return start(std::move(fd), answer_timeout_ms);
+}
+
+bool WlanInfo::start(FileDescriptor socket, std::int64_t timeout_ms) {
+    const timeval timeout{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    socket_ = std::move(socket);
     buffer_ = std::make_unique<std::uint8_t[]>(buffer_size);
     if (resolve_family()) return true;
     socket_.reset();

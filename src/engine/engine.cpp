@@ -39,8 +39,13 @@ void Engine::interrupt() {
     impl_->pipeline.state.interrupt();
 }
 
+void Engine::adopt() {
+    impl_->pipeline.host->guard.adopt();
+}
+
 capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
     const capture::Verdict verdict = impl_->pipeline.process(packet);
+    if (verdict.action == capture::Action::split) return verdict; // the pieces will be counted
     Counters& counters = impl_->pipeline.counters;
     counters.packets++;
     switch (verdict.action) {
@@ -52,6 +57,8 @@ capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
         break;
     case capture::Action::drop:
         counters.dropped++;
+        break;
+    case capture::Action::split:
         break;
     }
     return verdict;

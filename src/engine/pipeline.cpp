@@ -9,7 +9,10 @@ namespace nfqws2::engine {
 
 Pipeline::Pipeline(Options opts, Services svc)
     : options(std::move(opts)), services(std::move(svc)), now(*services.clock),
-      ip_cache(options.ipcache_lifetime, now), host(std::make_unique<lua::Host>()), state(*host),
+      own_ip_cache(services.ip_cache != nullptr
+                       ? nullptr
+                       : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
+      ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache), host(std::make_unique<lua::Host>()), state(*host),
       desync(*host) {
     if (!options.ctrack_disable) {
         connections = std::make_unique<flow::ConnectionTable>(options.ctrack, now);
@@ -27,6 +30,7 @@ Pipeline::Pipeline(Options opts, Services svc)
     host->connections = connections.get();
     host->desync_fwmark = options.desync_fwmark;
     host->server_mode = options.server;
+    host->file_gate = options.file_gate;
 }
 
 // Tracks hold references into the Lua state, so they end first.
@@ -44,12 +48,13 @@ bool Pipeline::init_lua(const std::function<bool()>& stop_requested,
     lua::Globals globals;
     globals.version = options.version;
     globals.qnum = options.qnum;
+    globals.worker = options.worker;
     globals.debug = options.debug;
     globals.daemon = options.daemon;
     globals.server = options.server;
     globals.ipcache_hostname = options.ipcache_hostname;
     globals.ctrack_disable = options.ctrack_disable;
-    host->guard.set_limits({options.lua_call_ms, options.lua_memory_mb});
+    host->guard.set_limits({options.lua_call_ms, options.lua_memory_mb, options.in_thread});
     if (!state.open(blobs, globals, options.seeded)) return false;
     std::vector<lua::InitItem> items;
     for (const LuaInit& item : options.lua_init) {
@@ -71,8 +76,11 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
     p.mark = packet.mark;
     p.ifin = packet.ifin;
     p.ifout = packet.ifout;
+    p.merged = packet.merged;
     if (services.trace != nullptr) services.trace->begin(p);
-    const capture::Verdict verdict = route(p);
+    capture::Verdict verdict = route(p);
+    if (options.offload && p.track != nullptr && verdict.action == capture::Action::accept)
+        verdict.finished = nothing_left(p, Ways::both);
     if (services.trace != nullptr) services.trace->end(p, verdict);
     return verdict;
 }
@@ -87,6 +95,7 @@ capture::Verdict Pipeline::route(Passage& p) {
     now.update();
     ip_cache.purge();
     poll_lists();
+    if (p.merged && !passes_whole(p)) return {capture::Action::split, {}};
     if (!p.dis.is_ip()) {
         if (log::debug_enabled()) log::debug("invalid packet - neither ipv4 or ipv6");
         if (services.trace != nullptr) services.trace->note("not IP");
@@ -117,7 +126,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     bool reverse = false;
     if (connections) {
         connections->purge();
-        const flow::ConnectionTable::Found found = connections->feed(p.dis);
+        const flow::ConnectionTable::Found found = connections->feed(p.dis, p.piece_size);
         p.track = found.track;
         reverse = found.reverse;
     }
@@ -131,7 +140,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     if (p.track != nullptr) p.l7 = p.track->l7();
 
     select_profile(p);
-    if (p.profile->auto_hosts) services.auto_hosts->purge(*p.profile);
+    if (p.profile->auto_hosts) services.auto_hosts->purge();
     learn_ttl(p);
 
     p.payload = p.dis.payload.empty() ? protocol::Payload::empty : protocol::Payload::unknown;

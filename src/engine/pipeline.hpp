@@ -23,6 +23,8 @@ struct Passage {
     packet::Dissect dis;
     std::uint32_t mark = 0;
     std::string_view ifin, ifout;
+    bool merged = false;          // the kernel has joined several packets to this one
+    std::uint32_t piece_size = 0; // TCP payload in each of those, if this one passes whole
 
     flow::Track* track = nullptr;
     // Scripts may feed packets themselves, which may expire tracks: not this one.
@@ -48,6 +50,9 @@ struct Passage {
     bool is_replay() const { return replay.has_value(); }
 };
 
+// Of a flow.
+enum class Ways : std::uint8_t { this_one, both };
+
 // What payload detection decided about a packet.
 enum class Detected : std::uint8_t {
     go_on,
@@ -71,7 +76,8 @@ class Pipeline final : public flow::TrackObserver {
     Services services;
     PacketClock now; // of connections and ip_cache
     std::unique_ptr<flow::ConnectionTable> connections;
-    flow::IpCache ip_cache;
+    std::unique_ptr<flow::IpCache> own_ip_cache; // unless the workers share one
+    flow::IpCache& ip_cache;
     std::unique_ptr<lua::Host> host;
     lua::State state;
     lua::Desync desync;
@@ -87,6 +93,10 @@ class Pipeline final : public flow::TrackObserver {
     capture::Verdict raw_ip(Passage& p);
     capture::Verdict lua_stage(Passage& p);
     capture::Verdict substitute_first_drop(Passage& p, capture::Verdict verdict, bool held);
+
+    // --- finished.cpp
+    bool nothing_left(const Passage& p, Ways ways) const;
+    bool passes_whole(Passage& p);
 
     // --- direction.cpp
     void set_flow_direction(Passage& p, bool reverse) const;
@@ -138,6 +148,7 @@ class Pipeline final : public flow::TrackObserver {
     }
 
     std::int64_t next_list_poll_ns_ = 0;
+    flow::IpCacheRecord cached_;           // what the ip cache knew last
     std::vector<std::uint8_t> substitute_; // buffer of the protocol-255 packet
 };
 

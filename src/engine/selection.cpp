@@ -28,9 +28,8 @@ void Pipeline::select_profile(Passage& p) {
     profile::Query q = query(p);
     if (track != nullptr) {
         if (!track->has_hostname() && !p.reverse && options.ipcache_hostname && !options.server) {
-            const flow::IpCacheRecord* cached = ip_cache.find(p.target, {});
-            if (cached != nullptr && cached->has_hostname)
-                track->set_hostname(cached->hostname, cached->hostname_is_ip, false);
+            if (ip_cache.find(p.target, {}, cached_) && cached_.has_hostname)
+                track->set_hostname(cached_.hostname, cached_.hostname_is_ip, false);
         }
         q.has_hostname = track->has_hostname();
         q.hostname = track->hostname();
@@ -62,12 +61,13 @@ void Pipeline::select_for_related(Passage& p) {
         q.hostname = p.track->hostname();
         q.hostname_is_ip = p.track->hostname_is_ip();
     } else if (options.ipcache_hostname) {
-        const flow::IpCacheRecord* cached = ip_cache.find(q.address, {});
-        if (cached == nullptr || !cached->has_hostname) cached = ip_cache.find(source, {});
-        if (cached != nullptr && cached->has_hostname) {
+        const auto named = [this](const IpAddress& address) {
+            return ip_cache.find(address, {}, cached_) && cached_.has_hostname;
+        };
+        if (named(q.address) || named(source)) {
             q.has_hostname = true;
-            q.hostname = cached->hostname;
-            q.hostname_is_ip = cached->hostname_is_ip;
+            q.hostname = cached_.hostname;
+            q.hostname_is_ip = cached_.hostname_is_ip;
         }
     }
     p.profile = services.profiles->select(q, rejections()).profile;
@@ -120,7 +120,11 @@ bool Pipeline::lists_allow(Passage& p, const profile::Selection& search,
     flow::Track* track = p.track;
     flow::TrackExtension* extension = track != nullptr ? track->extension() : nullptr;
     flow::ListVerdict verdict = extension != nullptr ? extension->list : flow::ListVerdict{};
-    if (found != nullptr && p.profile->has_host_lists()) {
+    // A host that an automatic list takes in is for the flows to come: the one that is open keeps
+    // its answer, even if the packet that made the host known is sent once more.
+    const bool settled = search.profile == nullptr && verdict.done && found != nullptr &&
+                         p.profile->auto_hosts != nullptr && found->name == track->hostname();
+    if (found != nullptr && services.profiles->has_host_lists(*p.profile) && !settled) {
         verdict = search.profile != nullptr && search.list.done
                       ? search.list
                       : services.profiles->check_hosts(*p.profile, found->name, found->is_ip);
@@ -157,10 +161,9 @@ void Pipeline::learn_ttl(Passage& p) {
         return;
     }
     if (options.server || track->incoming_ttl() != 0) return;
-    const flow::IpCacheRecord* cached = ip_cache.find(p.target, p.ifout);
-    if (cached == nullptr || cached->ttl == 0) return;
-    track->set_incoming_ttl(cached->ttl, true);
-    if (log::debug_enabled()) log::debug("got cached ttl %u", cached->ttl);
+    if (!ip_cache.find(p.target, p.ifout, cached_) || cached_.ttl == 0) return;
+    track->set_incoming_ttl(cached_.ttl, true);
+    if (log::debug_enabled()) log::debug("got cached ttl %u", cached_.ttl);
 }
 
 } // namespace nfqws2::engine

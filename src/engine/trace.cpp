@@ -48,6 +48,7 @@ const char* text_of(capture::Action action) {
         return "modify";
     case capture::Action::drop:
         return "drop";
+    case capture::Action::split: // the packets it stands for are traced instead of it
     case capture::Action::accept:
         break;
     }
@@ -110,8 +111,9 @@ void Trace::Record::clear() {
     running = nullptr;
 }
 
-Trace::Trace(TraceFile file, const Clock& clock, bool timed)
-    : file_(std::move(file)), clock_(clock), timed_(timed), start_ns_(clock.boot_ns()) {
+Trace::Trace(TraceFile file, const Clock& clock, bool timed, std::optional<unsigned> worker)
+    : file_(std::move(file)), clock_(clock), timed_(timed), worker_(worker),
+      start_ns_(file_.start(clock.boot_ns())) {
 }
 
 Trace::Record& Trace::current() {
@@ -135,8 +137,8 @@ void Trace::end(const Passage& p, const capture::Verdict& verdict) {
         nested_ += line_;
         return;
     }
+    line_ += nested_;
     file_.write(line_);
-    file_.write(nested_);
     nested_.clear();
 }
 
@@ -248,7 +250,10 @@ void Trace::rebuild_failed(std::string_view error) {
 
 // --- the line
 
-void Trace::write_time(JsonWriter& json) const {
+void Trace::begin_line(JsonWriter& json, std::optional<std::uint64_t> number) const {
+    json.key("n");
+    number ? json.number(*number) : json.null();
+    if (worker_) json.key("worker").number(*worker_);
     constexpr std::int64_t second = 1'000'000'000;
     const std::int64_t since = clock_.boot_ns() - start_ns_;
     json.key("t").raw(nfqws2::format("%lld.%09lld", static_cast<long long>(since / second),
@@ -310,8 +315,7 @@ void Trace::write_line(const Passage& p, const capture::Verdict& verdict, const 
     line_.clear();
     JsonWriter json(line_);
     json.open_object();
-    json.key("n").number(p.number);
-    write_time(json);
+    begin_line(json, p.number);
     write_packet(json, p);
     write_profile(json, p, record);
     json.key("replay");
@@ -337,8 +341,7 @@ void Trace::end_timers() {
     line_.clear();
     JsonWriter json(line_);
     json.open_object();
-    json.key("n").null();
-    write_time(json);
+    begin_line(json, std::nullopt);
     json.key("note").text("timer");
     write_out(json, timers_);
     json.close_object();

@@ -17,26 +17,43 @@ FileDescriptor TraceFile::create(const std::string& path) {
     return FileDescriptor(open(path.c_str(), flags, 0666));
 }
 
+TraceFile::TraceFile(FileDescriptor file, std::string name) : shared_(std::make_shared<Shared>()) {
+    shared_->file = std::move(file);
+    shared_->name = std::move(name);
+}
+
 void TraceFile::write(std::string_view lines) {
-    if (failed_) return;
-    buffer_ += lines;
-    if (buffer_.size() >= buffer_size) flush();
+    const std::lock_guard lock(shared_->mutex);
+    if (shared_->failed) return;
+    shared_->buffer += lines;
+    if (shared_->buffer.size() >= buffer_size) shared_->flush();
 }
 
 bool TraceFile::flush() {
-    std::string_view rest = buffer_;
-    while (!rest.empty() && !failed_) {
-        const ssize_t n = ::write(file_.get(), rest.data(), rest.size());
+    const std::lock_guard lock(shared_->mutex);
+    shared_->flush();
+    return !shared_->failed;
+}
+
+std::int64_t TraceFile::start(std::int64_t now_ns) {
+    const std::lock_guard lock(shared_->mutex);
+    if (!shared_->start_ns) shared_->start_ns = now_ns;
+    return *shared_->start_ns;
+}
+
+void TraceFile::Shared::flush() {
+    std::string_view rest = buffer;
+    while (!rest.empty() && !failed) {
+        const ssize_t n = ::write(file.get(), rest.data(), rest.size());
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) {
-            log::os_error("cannot write trace '" + name_ + "'", n < 0 ? errno : EIO);
-            failed_ = true;
+            log::os_error("cannot write trace '" + name + "'", n < 0 ? errno : EIO);
+            failed = true;
             break;
         }
         rest.remove_prefix(static_cast<std::size_t>(n));
     }
-    buffer_.clear();
-    return !failed_;
+    buffer.clear();
 }
 
 } // namespace nfqws2::engine

@@ -21,7 +21,7 @@
 #include "nfqws2/flow/flow_memory.hpp"
 #include "nfqws2/flow/hold_list.hpp"
 #include "nfqws2/flow/linear_hash.hpp"
-#include "nfqws2/flow/siphash.hpp"
+#include "nfqws2/base/siphash.hpp"
 #include "nfqws2/flow/tcp_state.hpp"
 #include "tuple.hpp"
 
@@ -112,7 +112,7 @@ struct ConnectionTable::Impl {
     LinearHash<DataAt> table;
     ExpiryWheel<DataAt> unanswered, answered;
     HoldList holds;
-    HeapTrim heap_trim;
+    HeapTrim heap_trim{options.max_held_bytes};
     std::uint32_t last_number = 0;
     std::uint64_t evictions = 0;
 };
@@ -253,7 +253,7 @@ void ConnectionTable::set_observer(TrackObserver* observer) {
     impl_->observer = observer;
 }
 
-ConnectionTable::Found ConnectionTable::feed(const packet::Dissect& d) {
+ConnectionTable::Found ConnectionTable::feed(const packet::Dissect& d, std::uint32_t piece_size) {
     if (!is_tracked(d)) return {};
     Impl& t = *impl_;
     const std::int64_t now = t.clock.boot_ns();
@@ -278,8 +278,12 @@ ConnectionTable::Found ConnectionTable::feed(const packet::Dissect& d) {
     TrackData& data = found.track->d_;
     data.last_ns = now;
     const std::uint8_t state_before = data.state;
-    detail::count_packet(data, d.payload.size(), found.reverse);
-    if (tcp) detail::follow_tcp(data, d, found.reverse);
+    const auto size = static_cast<std::uint32_t>(d.payload.size());
+    const std::uint32_t before_last = piece_size == 0 || size == 0 ? 0 : (size - 1) / piece_size;
+    const std::uint32_t last = before_last * piece_size;
+    detail::count_packets(data, before_last + 1, size, found.reverse);
+    if (tcp && before_last != 0) detail::follow_tcp(data, d, {0, last}, found.reverse);
+    if (tcp) detail::follow_tcp(data, d, {last, size - last}, found.reverse);
     const bool state_changed = data.state != state_before;
     if (!data.flags.answered || state_changed) t.settle(*found.track, state_changed);
     return found;
@@ -307,8 +311,10 @@ bool ConnectionTable::purge() {
 int ConnectionTable::next_purge_ms() const {
     const Impl& t = *impl_;
     const std::uint32_t next = std::min(t.unanswered.first_second(), t.answered.first_second());
-    if (next == ExpiryWheel<Impl::DataAt>::none) return -1;
-    const std::int64_t due_ns = (t.epoch_s + next) * second_ns;
+    std::int64_t due_ns = t.heap_trim.next_ns();
+    if (next != ExpiryWheel<Impl::DataAt>::none)
+        due_ns = std::min(due_ns, (t.epoch_s + next) * second_ns);
+    if (due_ns == HeapTrim::never) return -1;
     const std::int64_t left_ms = (due_ns - t.clock.boot_ns() + 999'999) / 1'000'000;
     return static_cast<int>(std::clamp<std::int64_t>(left_ms, 0, INT32_MAX));
 }

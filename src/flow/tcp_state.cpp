@@ -17,8 +17,9 @@ namespace {
 
 namespace flag = packet::tcp_flag;
 
-void add48(std::uint32_t& low, std::uint16_t& high) {
-    if (++low == 0) high++;
+void add48(std::uint32_t& low, std::uint16_t& high, std::uint32_t n) {
+    low += n;
+    if (low < n) high++;
 }
 
 void set_state(TrackData& track, TcpState state) {
@@ -114,20 +115,20 @@ bool starts_over(const TrackData& track, const packet::Dissect& d) {
     return false;
 }
 
-void count_packet(TrackData& track, std::size_t payload_size, bool from_server) {
+void count_packets(TrackData& track, std::uint32_t packets, std::size_t payload_size,
+                   bool from_server) {
     SideData& side = from_server ? track.server : track.client;
-    add48(side.pcounter_low, side.pcounter_high);
+    add48(side.pcounter_low, side.pcounter_high, packets);
     if (payload_size == 0) return;
-    add48(side.pdcounter_low, side.pdcounter_high);
+    add48(side.pdcounter_low, side.pdcounter_high, packets);
     const auto n = static_cast<std::uint32_t>(payload_size);
     side.pbcounter_low += n;
     if (side.pbcounter_low < n) side.pbcounter_high++;
 }
 
-void follow_tcp(TrackData& track, const packet::Dissect& d, bool from_server) {
+void follow_tcp(TrackData& track, const packet::Dissect& d, Part part, bool from_server) {
     follow_state(track, d, from_server);
     const bool handshake = in_state(track, TcpState::syn);
-    const std::size_t size = d.payload.size();
     SideData& side = from_server ? track.server : track.client;
     SideData& other = from_server ? track.client : track.server;
 
@@ -135,13 +136,13 @@ void follow_tcp(TrackData& track, const packet::Dissect& d, bool from_server) {
     if (handshake) take_options(side, d);
     side.winsize = d.tcp_window();
     side.window_scaled = !handshake;
-    move_seq(side, d.tcp_seq());
-    side.pos = side.seq + static_cast<std::uint32_t>(size);
+    move_seq(side, d.tcp_seq() + part.offset);
+    side.pos = side.seq + part.size;
     if ((d.tcp_flags() & flag::ack) != 0) {
         move_seq(other, d.tcp_ack());
         other.pos = other.seq;
     }
-    move_highest(side, handshake, size != 0);
+    move_highest(side, handshake, part.size != 0);
 }
 
 } // namespace nfqws2::flow::detail

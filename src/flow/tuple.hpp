@@ -1,7 +1,7 @@
 // Both endpoints of a packet as the connection table compares them.
 #pragma once
 
-#include "nfqws2/flow/siphash.hpp"
+#include "nfqws2/base/siphash.hpp"
 #include "nfqws2/packet/dissect.hpp"
 
 #include <array>

@@ -4,7 +4,8 @@
 // so that not even pcall lets the call go on. Hooks do not run inside of compiled loops, in native
 // functions and in coroutines of PUC Lua: what goes on for a second more ends the process, with a
 // message made without the heap, because the interrupted code may hold it. A request to quit works
-// the same way with alarm(2), with limits or without.
+// the same way with alarm(2), with limits or without. It comes to the main thread: a state that is
+// used by another one finds it at its next tick, and looks at the time instead.
 //
 // Memory: an allocator in front of the engine's own looks at the size of the heap and refuses what
 // would pass the ceiling, but only while Lua runs in a protected call; outside of one the error
@@ -44,8 +45,6 @@ constexpr int grace_ms = 1000;       // from the error to the end of the process
 constexpr unsigned quit_grace_s = 2; // from the request to quit to that end
 constexpr int shortest_tick_ms = 10, longest_tick_ms = 20;
 constexpr int ticks_per_budget = 4;
-
-Guard* active = nullptr;
 
 lua_Alloc engine_allocator = nullptr; // that the engine came with
 constexpr std::size_t large_block = 4096;
@@ -121,19 +120,19 @@ unsigned default_memory_limit() {
     return static_cast<unsigned>(std::clamp<std::size_t>(quarter / megabyte, least, most));
 }
 
-Guard* Guard::current() {
-    return active;
-}
+constinit thread_local Guard* Guard::active_ = nullptr;
 
 Guard::~Guard() {
     if (has_timer_) timer_delete(timer_);
-    if (active == this) active = nullptr;
+    if (active_ == this) active_ = nullptr;
 }
 
 void Guard::set_limits(const Limits& limits) {
     limits_ = limits;
     if (limits.call_ms == 0) {
-        tried_timer_ = true;
+        tried_timer_ = !limits.in_thread;
+        tick_ms_ = longest_tick_ms;
+        limit_ticks_ = fatal_ticks_ = std::numeric_limits<int>::max();
         return;
     }
     const int budget = static_cast<int>(std::min(limits.call_ms, 86'400'000U));
@@ -145,7 +144,7 @@ void Guard::set_limits(const Limits& limits) {
 
 void Guard::attach(lua_State* L) {
     L_ = L;
-    active = this;
+    active_ = this;
     set_handler(SIGALRM, on_alarm);
     if (limits_.memory_megabytes == 0) return;
     ceiling_ = std::min<std::size_t>(limits_.memory_megabytes,
@@ -173,12 +172,18 @@ void Guard::enter_timer(std::string_view name) {
     enter({"timer", nullptr, nullptr}, true, true);
 }
 
-// Made at the first call and not before: a timer does not survive the fork of a daemon.
+// Made at the first call and not before: a timer does not survive the fork of a daemon, and counts
+// the time of one thread.
 void Guard::start_timer() {
     tried_timer_ = true;
     if (log::target() == log::Target::file) log_file_ = log::target_file();
-    set_handler(tick_signal, on_tick);
+    struct sigaction action {};
+    action.sa_sigaction = on_tick;
+    action.sa_flags = SA_RESTART | SA_SIGINFO;
+    sigemptyset(&action.sa_mask);
+    sigaction(tick_signal, &action, nullptr);
     sigevent event{};
+    event.sigev_value.sival_ptr = this;
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = tick_signal;
     event.sigev_notify_thread_id = static_cast<pid_t>(syscall(SYS_gettid));
@@ -195,14 +200,18 @@ void Guard::start_timer() {
     timer_settime(timer_, 0, &interval, nullptr);
 }
 
-void Guard::on_tick(int) {
+// A thread may use several states: the tick of one that does not run says nothing.
+void Guard::on_tick(int, siginfo_t* info, void*) {
     const int saved_errno = errno;
-    if (active != nullptr) active->tick();
+    if (active_ != nullptr && info->si_code == SI_TIMER && info->si_value.sival_ptr == active_)
+        active_->tick();
     errno = saved_errno;
 }
 
 void Guard::tick() {
-    if (!running_ || !limits_time_) return;
+    if (!running_) return;
+    if (interrupted_ && limits_.in_thread) tick_of_interrupt();
+    if (!limits_time_) return;
     const int ticks = ticks_ + 1;
     ticks_ = ticks;
     if (counting_) use_allocator(allocate_watched);
@@ -215,12 +224,12 @@ void Guard::tick() {
 }
 
 void Guard::limit_hook(lua_State* L, lua_Debug*) {
-    if (active == nullptr || !active->hooked_) {
+    if (active_ == nullptr || !active_->hooked_) {
         lua_sethook(L, nullptr, 0, 0);
         return;
     }
     luaL_error(L, "the call takes longer than %d ms (--lua-call-limit)",
-               static_cast<int>(active->limits_.call_ms));
+               static_cast<int>(active_->limits_.call_ms));
 }
 
 void Guard::unhook() {
@@ -230,15 +239,30 @@ void Guard::unhook() {
 
 void Guard::interrupt() {
     if (L_ == nullptr) return;
-    lua_sethook(L_, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
     interrupted_ = true;
+    if (active_ == this) hook_for_interrupt(); // nobody may touch a state that another thread uses
     alarm(quit_grace_s);
+}
+
+void Guard::tick_of_interrupt() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (interrupt_seen_.tv_sec == 0) {
+        interrupt_seen_ = now;
+        hook_for_interrupt();
+    }
+    const auto grace = static_cast<std::time_t>(quit_grace_s);
+    if (now.tv_sec - interrupt_seen_.tv_sec > grace) end_process("cannot be interrupted");
+}
+
+void Guard::hook_for_interrupt() {
+    lua_sethook(L_, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
 void Guard::on_alarm(int) {
     const int saved_errno = errno;
-    if (active != nullptr && active->interrupted_) {
-        if (active->running_) active->end_process("cannot be interrupted");
+    if (active_ != nullptr && active_->interrupted_) {
+        if (active_->running_) active_->end_process("cannot be interrupted");
         alarm(1); // what comes until the end may be stuck as well
     }
     errno = saved_errno;
@@ -276,7 +300,7 @@ void* Guard::allocate(void* data, void* block, std::size_t old_size, std::size_t
 
 void* Guard::allocate_watched(void* data, void* block, std::size_t old_size, std::size_t size) {
     const std::size_t before = block != nullptr ? old_size : 0; // else PUC Lua gives a type
-    if (active != nullptr && size > before && !active->grant(size - before)) return nullptr;
+    if (active_ != nullptr && size > before && !active_->grant(size - before)) return nullptr;
     return engine_allocator(data, block, old_size, size);
 }
 

@@ -2,6 +2,9 @@
 
 #include "nfqws2/base/log.hpp"
 
+#include <cstdlib>
+#include <string_view>
+
 namespace nfqws2::lua {
 
 namespace {
@@ -139,6 +142,72 @@ void replace_searcher(lua_State* L) {
     lua_pop(L, 1);
 }
 
+// Parameters of the compiler that it trusts: beyond these its 16 bit references would overflow, or
+// memory that no limit counts would be taken.
+constexpr struct {
+    std::string_view name;
+    long most;
+} jit_parameters[] = {{"maxrecord", 12000}, {"maxirconst", 12000}, {"maxsnap", 2000},
+                      {"maxtrace", 60000},  {"maxmcode", 65536},   {"sizemcode", 65536}};
+
+// jit.opt.start(). Upvalue: the original.
+int safe_opt_start(lua_State* L) {
+    const int count = lua_gettop(L);
+    for (int i = 1; i <= count; i++) {
+        const std::string_view option = luaL_checkstring(L, i);
+        const std::size_t equal = option.find('=');
+        if (equal == std::string_view::npos) continue;
+        const long value = std::strtol(option.data() + equal + 1, nullptr, 10);
+        for (const auto& parameter : jit_parameters)
+            if (parameter.name == option.substr(0, equal) && value > parameter.most)
+                return luaL_error(L, "jit.opt.start: '%s' is above the limit of %d", option.data(),
+                                  static_cast<int>(parameter.most));
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, count, 0);
+    return 0;
+}
+
+// jit.attach(). Upvalue: the original. The other events hand out function prototypes and registers.
+int safe_attach(lua_State* L) {
+    const int count = lua_gettop(L);
+    const std::string_view event = luaL_optstring(L, 2, "trace");
+    if (event != "trace") return luaL_error(L, "jit.attach: only the event 'trace' is allowed");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, count, 0);
+    return 0;
+}
+
+void wrap_field(lua_State* L, const char* name, lua_CFunction wrapper) {
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, wrapper, 1);
+    lua_setfield(L, -2, name);
+}
+
+void restrict_jit(lua_State* L) {
+    lua_getglobal(L, "jit");
+    if (lua_istable(L, -1)) {
+        wrap_field(L, "attach", safe_attach);
+        lua_getfield(L, -1, "opt"); // not there if the engine was built without the compiler
+        if (lua_istable(L, -1)) wrap_field(L, "start", safe_opt_start);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+// A number like 1LL makes LuaJIT load the FFI and put it where `require` finds it, once. So that is
+// done now. The library must not be collected: LuaJIT needs its finalizer table at lua_close.
+void load_ffi(lua_State* L) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "ffi");
+    if (lua_pcall(L, 1, 1, 0) == 0)
+        luaL_ref(L, LUA_REGISTRYINDEX);
+    else
+        lua_pop(L, 1);
+}
+
 void wrap_global(lua_State* L, const char* name, const char* original, lua_CFunction wrapper) {
     lua_getglobal(L, original);
     if (lua_isnil(L, -1)) {
@@ -161,12 +230,14 @@ void restrict_libraries(lua_State* L) {
     lua_pushnil(L);
     lua_setglobal(L, "debug");
 
+    remove_c_searchers(L);
+    replace_searcher(L);
+    if (is_luajit) load_ffi(L);
     for (const char* module : {"ffi", "jit.util", "jit.profile"}) {
         remove_from_package(L, "loaded", module);
         remove_from_package(L, "preload", module);
     }
-    remove_c_searchers(L);
-    replace_searcher(L);
+    restrict_jit(L);
 
     wrap_global(L, "dofile", "loadfile", safe_dofile);
     wrap_global(L, "loadfile", "loadfile", safe_loadfile);
@@ -183,7 +254,7 @@ bool load_text(lua_State* L, std::string_view source, const char* chunk_name) {
                         chunk_name[0] == '@' ? chunk_name + 1 : chunk_name);
         return false;
     }
-    return luaL_loadbuffer(L, source.data(), source.size(), chunk_name) == 0;
+    return luaL_loadbufferx(L, source.data(), source.size(), chunk_name, "t") == 0;
 }
 
 } // namespace nfqws2::lua

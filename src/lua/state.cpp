@@ -247,7 +247,7 @@ std::string log_lua_error(lua_State* L, const std::string& where) {
                    guard->limits().memory_megabytes);
     if (!where.empty()) log::error("  in %s", where.c_str());
     // One traceback tells as much as a thousand: scripts that fail do so for every packet.
-    static log::RateLimit limit(1000);
+    static thread_local log::RateLimit limit(1000);
     if (traceback != std::string::npos && limit.allow())
         log::error("%s", text.c_str() + traceback + 1);
     return message;
@@ -276,15 +276,15 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
     lua_atpanic(L, panic);
     lua_gc(L, LUA_GCSETPAUSE, small_heap_pause);
     luaL_openlibs(L);
-    report_engine(L);
+    if (globals.worker == 0) report_engine(L);
 #if LUA_VERSION_NUM >= 504
-    static std::string pending_warning;
-    lua_setwarnf(L, warn, &pending_warning);
+    lua_setwarnf(L, warn, &host_.pending_warning);
 #endif
     lua_settop(L, 0);
     lua_newtable(L);
     host_.states_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     load_fast_table(host_);
+    if (host_.file_gate != nullptr) guard_files(L, *host_.file_gate);
     restrict_libraries(L);
 
     lua_pushcfunction(L, add_traceback);

@@ -57,6 +57,10 @@ std::uint16_t checksum_finish(std::uint32_t sum) {
     return static_cast<std::uint16_t>(~fold(sum));
 }
 
+std::uint16_t pseudo_header_sum(L4Checksum kind, Bytes ip, std::size_t length) {
+    return static_cast<std::uint16_t>(pseudo_header(kind, ip, length));
+}
+
 void fix_ipv4_checksum(MutBytes header) {
     const std::size_t size = std::min<std::size_t>((header[0] & 0x0FU) * 4U, header.size());
     store_be16(header.data() + 10, 0);

@@ -10,15 +10,18 @@
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
-#include "nfqws2/profile/keyed_hash.hpp"
+#include "nfqws2/base/siphash.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <ctime>
+#include <limits>
 #include <list>
+#include <mutex>
 #include <unordered_map>
 
 namespace nfqws2::profile {
@@ -27,6 +30,7 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::size_t max_records = 10'000; // per profile
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 struct Record {
     std::string host;
@@ -36,7 +40,7 @@ struct Record {
 
 struct NameHash {
     std::size_t operator()(std::string_view name) const {
-        return static_cast<std::size_t>(siphash128(as_bytes(name), process_hash_key()).first);
+        return static_cast<std::size_t>(siphash128(SipKey::of_process(), as_bytes(name)).first);
     }
 };
 
@@ -65,8 +69,6 @@ class Pool {
             erase(records_.front().host);
     }
     const std::list<Record>& records() const { return records_; }
-
-    std::int64_t next_purge_ns = 0;
 
   private:
     std::list<Record> records_;
@@ -99,21 +101,34 @@ std::string printable(std::string_view text) {
 } // namespace
 
 struct AutoHosts::Impl {
+    Impl(const ProfileSet& p, ListStore& l, Clock& c) : profiles(p), lists(l), clock(c) {}
+
     const ProfileSet& profiles;
     ListStore& lists;
     Clock& clock;
     std::string log_path;
     std::unordered_map<const Profile*, Pool> pools;
+    bool shared = false;
+    std::mutex mutex; // of the pools and their files
+    // Looked at for every packet, so without the mutex; `never` while there are no records.
+    std::atomic<std::int64_t> next_purge_ns{never};
 
+    std::unique_lock<std::mutex> lock() {
+        return shared ? std::unique_lock(mutex) : std::unique_lock<std::mutex>();
+    }
     void record(const Event& event, const std::string& text) const;
     void add_host(const Event& event);
 };
 
 AutoHosts::AutoHosts(const ProfileSet& profiles, ListStore& lists, Clock& clock)
-    : impl_(std::make_unique<Impl>(Impl{profiles, lists, clock, {}, {}})) {
+    : impl_(std::make_unique<Impl>(profiles, lists, clock)) {
 }
 
 AutoHosts::~AutoHosts() = default;
+
+void AutoHosts::share() {
+    impl_->shared = true;
+}
 
 bool AutoHosts::set_debug_log(const std::string& path) {
     const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
@@ -141,6 +156,7 @@ void AutoHosts::Impl::record(const Event& event, const std::string& text) const 
 }
 
 void AutoHosts::failure(const Event& event) {
+    const auto lock = impl_->lock();
     if (!event.reason.empty()) impl_->record(event, event.reason);
     const AutoHostOptions& options = event.profile->auto_options;
     const std::int64_t now = impl_->clock.boot_ns();
@@ -148,6 +164,7 @@ void AutoHosts::failure(const Event& event) {
     pool.purge(now);
     Record* record = pool.find(event.host);
     if (record == nullptr) record = &pool.add(event.host, now + options.fail_time * second_ns);
+    if (impl_->next_purge_ns == never) impl_->next_purge_ns = now;
     ++record->counter;
     impl_->record(event, format("fail counter %u/%u", record->counter, options.fail_threshold));
     if (record->counter < options.fail_threshold) return;
@@ -174,6 +191,7 @@ void AutoHosts::Impl::add_host(const Event& event) {
 }
 
 void AutoHosts::success(const Event& event) {
+    const auto lock = impl_->lock();
     const auto pool = impl_->pools.find(event.profile);
     if (pool == impl_->pools.end()) return;
     pool->second.purge(impl_->clock.boot_ns());
@@ -182,17 +200,22 @@ void AutoHosts::success(const Event& event) {
     impl_->record(event, "fail counter reset. website is working.");
 }
 
-void AutoHosts::purge(const Profile& profile) {
-    if (impl_->pools.empty()) return;
-    const auto pool = impl_->pools.find(&profile);
-    if (pool == impl_->pools.end()) return;
+void AutoHosts::purge() {
+    const std::int64_t due = impl_->next_purge_ns.load(std::memory_order_relaxed);
+    if (due == never) return;
     const std::int64_t now = impl_->clock.boot_ns();
-    if (now < pool->second.next_purge_ns) return;
-    pool->second.next_purge_ns = now + second_ns;
-    pool->second.purge(now);
+    if (now < due) return;
+    const auto lock = impl_->lock();
+    bool any = false;
+    for (auto& [profile, pool] : impl_->pools) {
+        pool.purge(now);
+        any = any || !pool.records().empty();
+    }
+    impl_->next_purge_ns = any ? now + second_ns : never;
 }
 
 void AutoHosts::dump(const std::function<void(const std::string&)>& line) const {
+    const auto lock = impl_->lock();
     const std::int64_t now = impl_->clock.boot_ns();
     for (const auto& profile : impl_->profiles.all()) {
         line("");

@@ -57,6 +57,7 @@ bool BackgroundLoader::start_thread() {
     if (thread_.joinable()) thread_.join(); // has left run() or is about to, without the mutex
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGSYS); // a forbidden system call comes to the thread that tried it
     pthread_sigmask(SIG_SETMASK, &all, &old);
     try {
         thread_ = std::thread(&BackgroundLoader::run, this);

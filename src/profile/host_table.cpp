@@ -1,7 +1,7 @@
 #include "nfqws2/profile/host_table.hpp"
 
+#include "nfqws2/base/siphash.hpp"
 #include "nfqws2/base/text.hpp"
-#include "nfqws2/profile/keyed_hash.hpp"
 
 #include <algorithm>
 #include <array>
@@ -20,7 +20,7 @@ struct Key {
 };
 
 Key make_key(std::string_view name) {
-    const Hash128 hash = siphash128(as_bytes(name), process_hash_key());
+    const Hash128 hash = siphash128(SipKey::of_process(), as_bytes(name));
     return {static_cast<std::uint32_t>(hash.second), hash.first & ~std::uint64_t{1}};
 }
 

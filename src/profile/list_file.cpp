@@ -192,17 +192,19 @@ std::string FixedHostList::matching_entry(std::string_view host, bool is_ip) con
                                [this](std::string_view name) { return table_.find(name); });
 }
 
-void FixedNetList::add(std::string_view items) {
+std::string FixedNetList::add(std::string_view items) {
+    std::string bad;
     scan_list_items(items, [&](std::string_view token, std::size_t) {
         if (const auto network = parse_network(token))
             networks_.push_back(*network);
         else
-            log::error("bad ip or subnet : %.*s", static_cast<int>(token.size()), token.data());
+            bad += (bad.empty() ? "" : ",") + std::string(token);
     });
     table_ = NetTable();
     for (const Network& network : networks_)
         table_.add(network);
     table_.finish();
+    return bad;
 }
 
 std::string FixedNetList::matching_entry(const IpAddress& address) const {

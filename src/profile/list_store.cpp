@@ -7,6 +7,9 @@
 // and a later poll() swaps the finished table in. Tables are only touched by the thread that calls
 // poll(); the loader builds new ones without looking at the old.
 //
+// With several workers one of them at a time does all this, under `duty`; it takes the ListLock only
+// to swap contents, so that look-ups of the others go on while it reads a file.
+//
 // The contents in memory stay as they are while the file is missing, cannot be read, or is damaged
 // (reported once per state of the file), and until an emptied file has stayed empty for a second:
 // an empty list means "no condition", which must not happen while a script rewrites the file.
@@ -22,7 +25,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstring>
+#include <mutex>
 #include <utility>
 
 namespace nfqws2::profile {
@@ -56,14 +62,18 @@ void log_failure(const LoadJob& job) {
 }
 
 std::string no_access(const char* kind, const std::string& path) {
-    return std::string("cannot access ") + kind + " file '" + path + "'\nfailed to register " +
-           kind + " '" + path + "'";
+    return std::string("cannot access ") + kind + " file '" + path + "' (" + std::strerror(errno) +
+           ")\nfailed to register " + kind + " '" + path + "'";
 }
 
-// Existing file as its real path.
+// Existing file as its real path; else errno tells why not.
 std::optional<std::string> existing_path(const std::string& path) {
     struct stat st {};
     if (stat(path.c_str(), &st) < 0) return std::nullopt;
+    if (S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        return std::nullopt;
+    }
     return absolute_path(path);
 }
 
@@ -86,20 +96,29 @@ struct ListStore::Impl {
     }
     std::size_t count() const { return hosts.size() + nets.size(); }
 
-    template <typename File> bool load_now(const std::vector<std::shared_ptr<File>>& files);
+    template <typename File>
+    bool load_now(const std::vector<std::shared_ptr<File>>& files, std::string* culprit);
     void check(const std::shared_ptr<ListFile>& file, std::int64_t now);
     void start_load(const std::shared_ptr<ListFile>& file, const Signature& signature, bool forced);
     void reload(const std::shared_ptr<ListFile>& file);
     bool complete(LoadJob& job);
     void complete_finished();
+    void install(ListFile& file, LoadedList& loaded, std::uint64_t generation);
     bool write_additions(HostListFile& list);
     void retry_additions(std::int64_t now);
 
+    std::unique_lock<std::mutex> take_duty() {
+        return contents.shared() ? std::unique_lock(duty) : std::unique_lock<std::mutex>();
+    }
+
     Clock& clock;
+    ListLock contents;
+    std::mutex duty;
     std::vector<std::shared_ptr<HostListFile>> hosts;
     std::vector<std::shared_ptr<NetListFile>> nets;
     std::size_t next_check = 0; // index of the file to check next in this round
     std::int64_t next_round_ns = 0;
+    std::atomic<std::int64_t> next_look_ns{0}; // before this poll() has nothing to check
     std::int64_t next_write_ns = 0; // when additions that could not be written are tried again
     bool write_failed = false;      // reported
     BackgroundLoader loader;
@@ -133,7 +152,7 @@ std::shared_ptr<HostList> ListStore::auto_host_file(const std::string& path, std
         const FileDescriptor fd(
             open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, new_file_mode));
         if (!fd) {
-            *error = "cannot create " + path;
+            *error = "cannot create " + path + " (" + std::strerror(errno) + ")";
             return nullptr;
         }
     }
@@ -163,38 +182,42 @@ void ListStore::add_domains(HostList& list, std::string_view items) {
     if (auto* fixed = dynamic_cast<FixedHostList*>(&list)) fixed->add(items);
 }
 
-void ListStore::add_networks(NetList& list, std::string_view items) {
-    if (auto* fixed = dynamic_cast<FixedNetList*>(&list)) fixed->add(items);
+std::string ListStore::add_networks(NetList& list, std::string_view items) {
+    auto* fixed = dynamic_cast<FixedNetList*>(&list);
+    return fixed != nullptr ? fixed->add(items) : std::string();
 }
 
-bool ListStore::test_access() const {
+bool ListStore::test_access(std::string* culprit) const {
     for (std::size_t i = 0; i < impl_->count(); ++i) {
         const auto file = impl_->file_at(i);
         int errno_value = 0;
         if (can_read(file->path(), &errno_value)) continue;
         log::os_error("file_open_test", errno_value);
         log::error("cannot access %s file '%s'", file->kind(), file->path().c_str());
+        if (culprit != nullptr) *culprit = file->path();
         return false;
     }
     return true;
 }
 
-bool ListStore::load_all() {
-    if (!impl_->load_now(impl_->hosts)) {
+bool ListStore::load_all(std::string* culprit) {
+    if (!impl_->load_now(impl_->hosts, culprit)) {
         log::error("hostlists load failed");
         return false;
     }
-    if (!impl_->load_now(impl_->nets)) {
+    if (!impl_->load_now(impl_->nets, culprit)) {
         log::error("ipset load failed");
         return false;
     }
     impl_->next_round_ns = impl_->clock.boot_ns() + check_interval_ns;
     impl_->next_check = impl_->count();
+    impl_->next_look_ns = impl_->next_round_ns;
     return true;
 }
 
 template <typename File>
-bool ListStore::Impl::load_now(const std::vector<std::shared_ptr<File>>& files) {
+bool ListStore::Impl::load_now(const std::vector<std::shared_ptr<File>>& files,
+                               std::string* culprit) {
     for (const auto& file : files) {
         const auto signature = read_signature(file->path());
         if (!signature) {
@@ -204,14 +227,31 @@ bool ListStore::Impl::load_now(const std::vector<std::shared_ptr<File>>& files) 
         }
         LoadJob job{file, *signature, file->generation(), true, {}};
         run_load(job);
-        if (!complete(job)) return false;
+        if (complete(job)) continue;
+        if (culprit != nullptr) *culprit = file->path();
+        return false;
     }
     return true;
 }
 
+void ListStore::share(unsigned workers) {
+    impl_->contents.share(workers);
+}
+
+const ListLock& ListStore::contents() const {
+    return impl_->contents;
+}
+
 void ListStore::poll() {
-    if (impl_->loader.has_finished()) impl_->complete_finished();
     const std::int64_t now = impl_->clock.boot_ns();
+    if (now < impl_->next_look_ns.load(std::memory_order_relaxed) && !impl_->loader.has_finished())
+        return;
+    std::unique_lock<std::mutex> duty;
+    if (impl_->contents.shared()) {
+        duty = std::unique_lock(impl_->duty, std::try_to_lock);
+        if (!duty) return;
+    }
+    if (impl_->loader.has_finished()) impl_->complete_finished();
     if (impl_->next_check >= impl_->count()) {
         if (now < impl_->next_round_ns) return;
         impl_->next_round_ns = now + check_interval_ns;
@@ -221,6 +261,8 @@ void ListStore::poll() {
     const std::size_t last = std::min(impl_->count(), impl_->next_check + checks_per_poll);
     while (impl_->next_check < last)
         impl_->check(impl_->file_at(impl_->next_check++), now);
+    const bool all = impl_->next_check >= impl_->count();
+    impl_->next_look_ns.store(all ? impl_->next_round_ns : 0, std::memory_order_relaxed);
 }
 
 void ListStore::Impl::check(const std::shared_ptr<ListFile>& file, std::int64_t now) {
@@ -242,7 +284,7 @@ void ListStore::Impl::check(const std::shared_ptr<ListFile>& file, std::int64_t 
         log::error("%s file '%s' is empty now: it is no condition any more", file->kind(),
                    file->path().c_str());
         LoadedList nothing;
-        file->install(nothing, file->generation());
+        install(*file, nothing, file->generation());
         loader.discard(std::move(nothing));
         watch.loaded = signature;
         watch.emptied.reset();
@@ -286,11 +328,16 @@ bool ListStore::Impl::complete(LoadJob& job) {
         watch.emptied = job.signature;
         return true;
     }
-    file.install(job.result, job.generation);
+    install(file, job.result, job.generation);
     loader.discard(std::move(job.result));
     watch.loaded = job.signature;
     watch.emptied.reset();
     return true;
+}
+
+void ListStore::Impl::install(ListFile& file, LoadedList& loaded, std::uint64_t generation) {
+    const auto locks = contents.writing();
+    file.install(loaded, generation);
 }
 
 void ListStore::Impl::complete_finished() {
@@ -315,11 +362,13 @@ void ListStore::Impl::reload(const std::shared_ptr<ListFile>& file) {
 }
 
 void ListStore::request_reload() {
+    const auto duty = impl_->take_duty();
     for (std::size_t i = 0; i < impl_->count(); ++i)
         impl_->reload(impl_->file_at(i));
 }
 
 void ListStore::wait_for_loads() {
+    const auto duty = impl_->take_duty();
     do {
         impl_->loader.wait();
         impl_->complete_finished();
@@ -329,7 +378,11 @@ void ListStore::wait_for_loads() {
 bool ListStore::append_host(HostList& list, std::string_view host) {
     auto* file = dynamic_cast<HostListFile*>(&list);
     if (file == nullptr || !is_safe_entry(host)) return false;
-    file->add(host);
+    const auto duty = impl_->take_duty();
+    {
+        const auto locks = impl_->contents.writing();
+        file->add(host);
+    }
     return impl_->write_additions(*file);
 }
 

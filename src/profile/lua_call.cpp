@@ -26,13 +26,15 @@ std::vector<std::string> split_items(std::string_view text) {
 
 std::optional<LuaInstance> parse_lua_call(std::string_view text, std::string* error) {
     const std::string invalid = "invalid lua function call : " + std::string(text);
+    const std::string form =
+        " (should be function:argument=value:..., like fake:blob=fake_default_tls:repeats=2)";
     std::vector<std::string> items = split_items(text);
     if (items.size() > 1 && items.back().empty()) items.pop_back(); // one trailing colon is allowed
 
     LuaInstance call;
     call.func = items.front();
     if (!is_identifier(call.func)) {
-        *error = "bad identifier '" + call.func + "'\n" + invalid;
+        *error = "bad identifier '" + call.func + "'\n" + invalid + form;
         return std::nullopt;
     }
     for (std::size_t i = 1; i < items.size(); ++i) {
@@ -40,7 +42,10 @@ std::optional<LuaInstance> parse_lua_call(std::string_view text, std::string* er
         const std::size_t equals = item.find('=');
         std::string name = item.substr(0, equals);
         if (!is_identifier(name)) {
-            *error = invalid;
+            *error =
+                invalid +
+                (item.empty() ? " (an argument is empty" : " (bad argument name '" + name + "'") +
+                ", write \\: for a colon within a value)";
             return std::nullopt;
         }
         call.args.emplace_back(std::move(name),

@@ -1,6 +1,7 @@
 #include "profile_draft.hpp"
 
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/protocol/name_hint.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -10,6 +11,8 @@ namespace nfqws2::profile {
 namespace {
 
 constexpr std::size_t longest_instance_name = 255;
+constexpr const char* port_form = "ports like 80,443,1000-2000 or ~22 for all others";
+constexpr const char* range_hint = " (should be x, a, or a range like -d10, n3-, s1<s5000)";
 
 template <typename Value>
 void import_value(Value& to, bool& to_given, Value from, bool from_given) {
@@ -41,6 +44,22 @@ template <typename Collection> void append_lists(Collection& to, const Collectio
 
 template <typename T> void append(std::vector<T>& to, const std::vector<T>& from) {
     to.insert(to.end(), from.begin(), from.end());
+}
+
+// "<what> : <value> (<the item that is wrong>, should be <form>)" as error, unless it is all right.
+template <typename Filter>
+bool add_items(Filter& filter, std::string_view value, const char* what, const char* form,
+               std::string* error) {
+    if (filter.add(value)) return true;
+    std::string wrong;
+    for (const std::string_view item : split(value, ',')) {
+        if (item == value || Filter().add(item)) continue;
+        wrong = item.empty() ? "an item is empty, " : "'" + std::string(item) + "' is wrong, ";
+        break;
+    }
+    *error =
+        std::string(what) + " : " + std::string(value) + " (" + wrong + "should be " + form + ")";
+    return false;
 }
 
 void number_instances(Profile& p) {
@@ -181,8 +200,23 @@ bool ProfileBuilder::import(Text name, std::string* error) {
         source->imported = true;
         return open_->import(*source, error);
     }
-    *error = "template '" + std::string(name) + "' not found";
+    *error = "template '" + std::string(name) + "' not found" + template_hint(name);
     return false;
+}
+
+// The nearest name, or all there are: a template must be complete before it is imported.
+std::string ProfileBuilder::template_hint(Text name) const {
+    std::vector<std::string_view> known;
+    for (const auto& source : templates_)
+        if (!source->profile->profile_name.empty())
+            known.emplace_back(source->profile->profile_name);
+    const std::string_view best = nearest(name, known);
+    if (!best.empty()) return " (did you mean '" + std::string(best) + "'?)";
+    if (known.empty()) return " (no template ends before this option)";
+    std::string names;
+    for (const std::string_view one : known)
+        names += (names.empty() ? "" : ", ") + std::string(one);
+    return " (templates before this option: " + names + ")";
 }
 
 bool ProfileBuilder::set_cookie(Text value, std::string*) {
@@ -195,7 +229,8 @@ bool ProfileBuilder::filter_l3(Text value, std::string* error) {
     bool ipv6 = false;
     for (std::string_view item : split(value, ',')) {
         if (item != "ipv4" && item != "ipv6") {
-            *error = "bad value for --filter-l3";
+            *error = "bad value for --filter-l3 : " + std::string(value) +
+                     " (should be ipv4, ipv6 or ipv4,ipv6)";
             return false;
         }
         (item == "ipv4" ? ipv4 : ipv6) = true;
@@ -208,28 +243,31 @@ bool ProfileBuilder::filter_l3(Text value, std::string* error) {
 }
 
 bool ProfileBuilder::filter_tcp(Text value, std::string* error) {
-    return open_->profile->tcp.add(value) || fail(error, "Invalid port filter", value);
+    return add_items(open_->profile->tcp, value, "Invalid port filter", port_form, error);
 }
 
 bool ProfileBuilder::filter_udp(Text value, std::string* error) {
-    return open_->profile->udp.add(value) || fail(error, "Invalid port filter", value);
+    return add_items(open_->profile->udp, value, "Invalid port filter", port_form, error);
 }
 
 bool ProfileBuilder::filter_lport(Text value, std::string* error) {
-    return open_->profile->lport.add(value) || fail(error, "Invalid port filter", value);
+    return add_items(open_->profile->lport, value, "Invalid port filter", port_form, error);
 }
 
 bool ProfileBuilder::filter_icmp(Text value, std::string* error) {
-    return open_->profile->icmp.add(value) || fail(error, "Invalid icmp filter", value);
+    return add_items(open_->profile->icmp, value, "Invalid icmp filter",
+                     "numbers like 8 or 3:1 (type:code), * or -", error);
 }
 
 bool ProfileBuilder::filter_ipp(Text value, std::string* error) {
-    return open_->profile->ipp.add(value) || fail(error, "Invalid ip protocol filter", value);
+    return add_items(open_->profile->ipp, value, "Invalid ip protocol filter",
+                     "numbers like 47,50, * or -", error);
 }
 
 bool ProfileBuilder::filter_l7(Text value, std::string* error) {
-    const auto set = protocol::parse_l7_set(value);
-    if (!set) return fail(error, "Invalid l7 filter", value);
+    std::string bad;
+    const auto set = protocol::parse_l7_set(value, &bad);
+    if (!set) return fail(error, "Invalid l7 filter", value, protocol::l7_name_hint(bad));
     open_->profile->l7 = *set;
     open_->l7_given = true;
     return true;
@@ -242,22 +280,23 @@ bool ProfileBuilder::filter_ssid(Text value, std::string*) {
 }
 
 bool ProfileBuilder::payload(Text value, std::string* error) {
-    const auto set = protocol::parse_payload_set(value);
-    if (!set) return fail(error, "Invalid payload filter", value);
+    std::string bad;
+    const auto set = protocol::parse_payload_set(value, &bad);
+    if (!set) return fail(error, "Invalid payload filter", value, protocol::payload_name_hint(bad));
     open_->payload = *set;
     return true;
 }
 
 bool ProfileBuilder::in_range(Text value, std::string* error) {
     const auto range = flow::parse_range(value);
-    if (!range) return fail(error, "invalid packet range value", value);
+    if (!range) return fail(error, "invalid packet range value", value, range_hint);
     open_->in_range = *range;
     return true;
 }
 
 bool ProfileBuilder::out_range(Text value, std::string* error) {
     const auto range = flow::parse_range(value);
-    if (!range) return fail(error, "invalid packet range value", value);
+    if (!range) return fail(error, "invalid packet range value", value, range_hint);
     open_->out_range = *range;
     return true;
 }

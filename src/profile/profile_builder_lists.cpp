@@ -2,9 +2,9 @@
 #include "profile_draft.hpp"
 
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/profile/net_table.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 
 namespace nfqws2::profile {
@@ -24,10 +24,17 @@ std::optional<std::uint32_t> parse_number(std::string_view text) {
 bool set_number(std::uint32_t& to, bool& given, std::string_view value, const char* option,
                 std::string* error) {
     const auto number = parse_number(value);
-    if (!number) return fail(error, option, value);
+    if (!number) return fail(error, option, value, " (should be a number from 0 on)");
     to = *number;
     given = true;
     return true;
+}
+
+// A name that cannot be a host name, or one that a list file would have.
+bool looks_like_file(std::string_view name) {
+    return name.empty() || name.find('/') != std::string_view::npos || name.ends_with(".txt") ||
+           name.ends_with(".gz") || name.ends_with(".lst") ||
+           name.find('.') == std::string_view::npos;
 }
 
 } // namespace
@@ -35,7 +42,12 @@ bool set_number(std::uint32_t& to, bool& given, std::string_view value, const ch
 bool ProfileBuilder::add_hosts(Text file, bool exclude, std::string* error) {
     if (open_->skipped) return true;
     auto list = lists_.host_file(std::string(file), error);
-    if (!list) return false;
+    if (!list) {
+        if (!looks_like_file(file))
+            *error += exclude ? " (for host names use --hostlist-exclude-domains)"
+                              : " (for host names use --hostlist-domains)";
+        return false;
+    }
     list_uses_.push_back({position_, list, nullptr});
     Profile& p = *open_->profile;
     (exclude ? p.hosts_exclude : p.hosts).add(std::move(list));
@@ -45,7 +57,12 @@ bool ProfileBuilder::add_hosts(Text file, bool exclude, std::string* error) {
 bool ProfileBuilder::add_nets(Text file, bool exclude, std::string* error) {
     if (open_->skipped) return true;
     auto list = lists_.net_file(std::string(file), error);
-    if (!list) return false;
+    if (!list) {
+        if (parse_network(file.substr(0, file.find(','))))
+            *error += exclude ? " (for addresses use --ipset-exclude-ip)"
+                              : " (for addresses use --ipset-ip)";
+        return false;
+    }
     list_uses_.push_back({position_, nullptr, list});
     Profile& p = *open_->profile;
     (exclude ? p.nets_exclude : p.nets).add(std::move(list));
@@ -64,14 +81,17 @@ void ProfileBuilder::add_domains(Text items, std::shared_ptr<HostList>& anonymou
 }
 
 void ProfileBuilder::add_networks(Text items, std::shared_ptr<NetList>& anonymous,
-                                  NetCollection& collection) {
+                                  NetCollection& collection, std::string* warning) {
     if (open_->skipped) return;
     if (!anonymous) {
         anonymous = lists_.anonymous_nets();
         list_uses_.push_back({position_, nullptr, anonymous});
         collection.add(anonymous);
     }
-    lists_.add_networks(*anonymous, items);
+    const std::string bad = lists_.add_networks(*anonymous, items);
+    if (!bad.empty())
+        *warning =
+            "bad ip or subnet : " + bad + " (skipped; should be like 192.0.2.1,2001:db8::/32)";
 }
 
 bool ProfileBuilder::hostlist(Text file, std::string* error) {
@@ -100,13 +120,13 @@ bool ProfileBuilder::hostlist_exclude_domains(Text items, std::string*) {
     return true;
 }
 
-bool ProfileBuilder::ipset_ip(Text items, std::string*) {
-    add_networks(items, open_->networks, open_->profile->nets);
+bool ProfileBuilder::ipset_ip(Text items, std::string* error) {
+    add_networks(items, open_->networks, open_->profile->nets, error);
     return true;
 }
 
-bool ProfileBuilder::ipset_exclude_ip(Text items, std::string*) {
-    add_networks(items, open_->networks_exclude, open_->profile->nets_exclude);
+bool ProfileBuilder::ipset_exclude_ip(Text items, std::string* error) {
+    add_networks(items, open_->networks_exclude, open_->profile->nets_exclude, error);
     return true;
 }
 
@@ -125,10 +145,8 @@ bool ProfileBuilder::hostlist_auto(Text file, std::string* error) {
 
 bool ProfileBuilder::auto_fail_threshold(Text value, std::string* error) {
     const auto number = parse_number(value);
-    if (!number || *number < 1 || *number > 20) {
-        *error = "auto hostlist fail threshold must be within 1..20";
-        return false;
-    }
+    if (!number || *number < 1 || *number > 20)
+        return fail(error, "auto hostlist fail threshold must be within 1..20", value);
     open_->profile->auto_options.fail_threshold = *number;
     open_->auto_given.fail_threshold = true;
     return true;
@@ -136,10 +154,9 @@ bool ProfileBuilder::auto_fail_threshold(Text value, std::string* error) {
 
 bool ProfileBuilder::auto_fail_time(Text value, std::string* error) {
     const auto number = parse_number(value);
-    if (!number || *number < 1) {
-        *error = "auto hostlist fail time is not valid";
-        return false;
-    }
+    if (!number || *number < 1)
+        return fail(error, "auto hostlist fail time is not valid", value,
+                    " (should be a number of seconds from 1 on)");
     open_->profile->auto_options.fail_time = *number;
     open_->auto_given.fail_time = true;
     return true;
@@ -147,10 +164,8 @@ bool ProfileBuilder::auto_fail_time(Text value, std::string* error) {
 
 bool ProfileBuilder::auto_retrans_threshold(Text value, std::string* error) {
     const auto number = parse_number(value);
-    if (!number || *number < 2 || *number > 10) {
-        *error = "auto hostlist fail threshold must be within 2..10";
-        return false;
-    }
+    if (!number || *number < 2 || *number > 10)
+        return fail(error, "auto hostlist fail threshold must be within 2..10", value);
     open_->profile->auto_options.retrans_threshold = *number;
     open_->auto_given.retrans_threshold = true;
     return true;
@@ -161,8 +176,13 @@ bool ProfileBuilder::auto_retrans_maxseq(Text value, std::string* error) {
                       value, "invalid hostlist-auto-retrans-maxseq value", error);
 }
 
-bool ProfileBuilder::auto_retrans_reset(Text value, std::string*) {
-    open_->profile->auto_options.retrans_reset = std::atoi(std::string(value).c_str()) != 0;
+bool ProfileBuilder::auto_retrans_reset(Text value, std::string* error) {
+    const auto number = value.empty() ? 0 : parse_number(value);
+    if (!number) {
+        *error = "bad value '" + std::string(value) + "', should be 0 or 1";
+        return false;
+    }
+    open_->profile->auto_options.retrans_reset = *number != 0;
     open_->auto_given.retrans_reset = true;
     return true;
 }

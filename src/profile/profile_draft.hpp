@@ -29,9 +29,10 @@ struct ProfileBuilder::Draft {
     bool import(const Draft& from, std::string* error);
 };
 
-// "<what> : <value>" as error.
-inline bool fail(std::string* error, const char* what, std::string_view value) {
-    *error = std::string(what) + " : " + std::string(value);
+// "<what> : <value><hint>" as error.
+inline bool fail(std::string* error, const char* what, std::string_view value,
+                 std::string_view hint = {}) {
+    *error = std::string(what) + " : " + std::string(value) + std::string(hint);
     return false;
 }
 

@@ -172,15 +172,21 @@ Rejection make_rejection(const Profile& p, const Query& q, const Refusal& refusa
 } // namespace
 
 struct ProfileSet::Impl {
-    std::vector<std::unique_ptr<Profile>> profiles;
+    std::shared_ptr<const std::vector<std::unique_ptr<Profile>>> profiles;
     ListStore& lists;
+    unsigned worker = 0;
 };
 
-ProfileSet::ProfileSet(std::vector<std::unique_ptr<Profile>> profiles, ListStore& lists, Clock&)
-    : impl_(std::make_unique<Impl>(Impl{std::move(profiles), lists})) {
+ProfileSet::ProfileSet(std::vector<std::unique_ptr<Profile>> profiles, ListStore& lists, Clock&) {
     auto last = std::make_unique<Profile>();
     last->profile_name = "no_action";
-    impl_->profiles.push_back(std::move(last));
+    profiles.push_back(std::move(last));
+    auto all = std::make_shared<const std::vector<std::unique_ptr<Profile>>>(std::move(profiles));
+    impl_ = std::make_unique<Impl>(Impl{std::move(all), lists});
+}
+
+ProfileSet::ProfileSet(const ProfileSet& first, unsigned worker)
+    : impl_(std::make_unique<Impl>(Impl{first.impl_->profiles, first.impl_->lists, worker})) {
 }
 
 ProfileSet::~ProfileSet() = default;
@@ -188,7 +194,8 @@ ProfileSet::~ProfileSet() = default;
 Selection ProfileSet::select(const Query& query, std::vector<Rejection>* rejected) const {
     impl_->lists.poll();
     if (log::debug_enabled()) log_search(query);
-    for (const auto& profile : impl_->profiles) {
+    const auto lock = impl_->lists.contents().reading(impl_->worker);
+    for (const auto& profile : *impl_->profiles) {
         flow::ListVerdict verdict;
         Refusal refusal;
         if (matches(*profile, query, verdict, refusal)) {
@@ -198,29 +205,35 @@ Selection ProfileSet::select(const Query& query, std::vector<Rejection>* rejecte
         }
         if (rejected != nullptr) rejected->push_back(make_rejection(*profile, query, refusal));
     }
-    return {impl_->profiles.back().get(), {}};
+    return {impl_->profiles->back().get(), {}};
 }
 
 flow::ListVerdict ProfileSet::check_hosts(const Profile& profile, std::string_view host,
                                           bool is_ip) const {
     impl_->lists.poll();
+    const auto lock = impl_->lists.contents().reading(impl_->worker);
     const HostList* excluded_by = nullptr;
     return judge_host(profile, host, is_ip, &excluded_by);
 }
 
+bool ProfileSet::has_host_lists(const Profile& profile) const {
+    const auto lock = impl_->lists.contents().reading(impl_->worker);
+    return profile.has_host_lists();
+}
+
 const Profile& ProfileSet::by_number(std::uint32_t number) const {
-    const auto& all = impl_->profiles;
+    const auto& all = *impl_->profiles;
     if (number > 0 && number < all.size() && all[number - 1]->number == number)
         return *all[number - 1];
     return *all.back();
 }
 
 const std::vector<std::unique_ptr<Profile>>& ProfileSet::all() const {
-    return impl_->profiles;
+    return *impl_->profiles;
 }
 
 bool ProfileSet::needs_ssid() const {
-    return std::any_of(impl_->profiles.begin(), impl_->profiles.end(),
+    return std::any_of(impl_->profiles->begin(), impl_->profiles->end(),
                        [](const auto& profile) { return !profile->ssids.empty(); });
 }
 

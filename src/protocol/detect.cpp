@@ -63,6 +63,11 @@ constexpr std::array<Probe, 14> udp = {{
     {0x04, 0x04, Payload::wireguard_data, L7::wireguard, is_wireguard_data, true},
 }};
 
+void add_protocols(L7Set& set, std::span<const Probe> list) {
+    for (const Probe& p : list)
+        set.add(p.l7);
+}
+
 Detection probe(std::span<const Probe> list, Bytes data, L7 flow, const DisableSet& disabled) {
     const std::uint8_t first = data[0];
     for (const Probe& p : list) {
@@ -91,6 +96,19 @@ Detection detect_tcp_responder(Bytes data, const DisableSet& disabled) {
 
 Detection detect_udp(Bytes data, L7 flow, const DisableSet& disabled) {
     return probe(udp, data, flow, disabled);
+}
+
+L7Set tcp_flow_protocols() {
+    L7Set set = L7Set::of(L7::mtproto);
+    add_protocols(set, tcp_initiator);
+    add_protocols(set, tcp_responder);
+    return set;
+}
+
+L7Set udp_flow_protocols() {
+    L7Set set;
+    add_protocols(set, udp);
+    return set;
 }
 
 bool icmp_type_quotes_packet(std::uint8_t type) {

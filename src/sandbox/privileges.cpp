@@ -1,7 +1,7 @@
 // Theory of operation: PR_SET_KEEPCAPS lets the permitted set survive the change of user. Then the
 // capabilities shrink in two steps, because emptying the bounding set needs SETPCAP, which must not
 // stay. What is left (NET_ADMIN, NET_RAW) cannot grow again: bounding, inheritable and ambient sets
-// are empty.
+// are empty, and the secure bits that keep them so are locked.
 #include "nfqws2/sandbox/privileges.hpp"
 
 #include "nfqws2/base/log.hpp"
@@ -51,6 +51,18 @@ bool empty_bounding_set() {
     return true;
 }
 
+// No program ever run would get capabilities for being run by root, and nothing of this can be
+// changed again. Kernels before 4.3 have no ambient set to protect.
+void lock_secure_bits() {
+    constexpr unsigned long root_is_nobody = 1 << 0 | 1 << 1; // SECBIT_NOROOT and its lock
+    constexpr unsigned long keep_caps_stays_off = 1 << 5;
+    constexpr unsigned long no_ambient_raise = 1 << 6 | 1 << 7;
+    constexpr unsigned long old_bits = root_is_nobody | keep_caps_stays_off;
+    if (prctl(PR_SET_SECUREBITS, old_bits | no_ambient_raise, 0L, 0L, 0L) == 0) return;
+    if (prctl(PR_SET_SECUREBITS, old_bits, 0L, 0L, 0L) < 0)
+        log::os_error("prctl(PR_SET_SECUREBITS)", errno);
+}
+
 bool failed(const char* what) {
     log::os_error(what, errno);
     return false;
@@ -86,7 +98,10 @@ bool drop_capabilities(KeptCapabilities keep) {
 
     std::vector<cap_value_t> first = kept;
     first.push_back(CAP_SETPCAP);
-    if (set_capabilities(first) && !empty_bounding_set()) return false;
+    if (set_capabilities(first)) {
+        if (!empty_bounding_set()) return false;
+        lock_secure_bits();
+    }
     if (set_capabilities(kept)) return true;
 
     const int error = errno;
@@ -94,6 +109,10 @@ bool drop_capabilities(KeptCapabilities keep) {
     for (const cap_value_t c : kept)
         if (!is_effective(c)) return false;
     return true;
+}
+
+bool forbid_new_privileges() {
+    return prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) == 0 || failed("PR_SET_NO_NEW_PRIVS(prctl)");
 }
 
 std::string running_as() {

@@ -1,42 +1,25 @@
-// Theory of operation: the filter allows by default and names what is forbidden, since scripts may
-// use any library. A foreign architecture (and on x86-64 the x32 numbers) is forbidden whole. Names
-// that an architecture does not have are skipped; calls younger than the installed libseccomp are
-// given by number.
+// Theory of operation: the filter forbids by default and allows what is listed in system_calls.cpp.
+// What is forbidden is trapped (violation.cpp). A foreign architecture, and on x86-64 the x32
+// numbers, end the process without more ado. libseccomp sorts the rules into a tree, so that the
+// calls of the packet path meet a few comparisons; newer kernels do not even run it for them.
 #include "nfqws2/sandbox/seccomp.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "system_calls.hpp"
+#include "violation.hpp"
 
 #include <cerrno>
-#include <fcntl.h>
+#include <cstdlib>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <memory>
 #include <seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <string_view>
 
 namespace nfqws2::sandbox {
 
 namespace {
-
-#ifdef SYS_fchmodat2
-constexpr int number_of_fchmodat2 = SYS_fchmodat2;
-#elif defined(__alpha__)
-constexpr int number_of_fchmodat2 = 562;
-#else
-constexpr int number_of_fchmodat2 = 452;
-#endif
-
-constexpr const char* forbidden[] = {
-    // running other programs
-    "execve", "execveat",
-    // rights, owners, links, special files, directories
-    "chmod", "fchmod", "fchmodat", "chown", "chown32", "fchown", "fchown32", "lchown", "lchown32",
-    "fchownat", "symlink", "symlinkat", "link", "linkat", "mknod", "mknodat", "mkdir", "mkdirat",
-    "rmdir", "readdir", "getdents", "getdents64",
-    // other processes
-    "process_vm_readv", "process_vm_writev", "process_madvise", "tkill", "tgkill", "kill", "ptrace",
-    "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
-    // can do most of the above without the calls being seen
-    "io_uring_setup", "io_uring_enter", "io_uring_register"};
 
 struct FilterRelease {
     void operator()(void* filter) const { seccomp_release(filter); }
@@ -49,45 +32,73 @@ std::uint32_t kill_action() {
                                                         : SCMP_ACT_KILL_THREAD;
 }
 
-// 0 or a negative errno, as libseccomp has it.
-int add_rules(scmp_filter_ctx filter, std::uint32_t action) {
-    for (const char* name : forbidden) {
-        const int number = seccomp_syscall_resolve_name(name);
-        if (number == __NR_SCMP_ERROR) continue;
-        if (const int error = seccomp_rule_add(filter, action, number, 0)) return error;
-    }
-    if (const int error = seccomp_rule_add(filter, action, number_of_fchmodat2, 0)) return error;
-    // The same as rmdir, which newer architectures do not have.
-    const scmp_arg_cmp removes_directory{2, SCMP_CMP_MASKED_EQ, AT_REMOVEDIR, AT_REMOVEDIR};
-    return seccomp_rule_add_array(filter, action, SCMP_SYS(unlinkat), 1, &removes_directory);
+// What befalls a call that is not allowed.
+std::uint32_t forbidding_action(Mode mode) {
+    return mode == Mode::report && !can_answer_calls() ? SCMP_ACT_LOG : SCMP_ACT_TRAP;
 }
 
-int install_filter() {
-    const std::uint32_t action = kill_action();
-    const Filter filter(seccomp_init(SCMP_ACT_ALLOW));
+// Some 32 bit architectures have a single call for all of sockets, with the arguments in memory.
+bool is_out_of_sight(std::string_view name) {
+    return name == "socket" && seccomp_syscall_resolve_name("socketcall") >= 0;
+}
+
+// 0 or a negative errno, as libseccomp has it. A name that is not known is no error.
+int add_rule(scmp_filter_ctx filter, std::uint32_t action, const char* name,
+             std::span<const scmp_arg_cmp> comparisons = {}) {
+    const int number = seccomp_syscall_resolve_name(name);
+    if (number == __NR_SCMP_ERROR) return 0;
+    return seccomp_rule_add_array(filter, action, number, static_cast<unsigned>(comparisons.size()),
+                                  comparisons.data());
+}
+
+int add_rules(scmp_filter_ctx filter) {
+    for (const CallGroup& group : allowed_calls())
+        for (const char* name : group.names)
+            if (const int error = add_rule(filter, SCMP_ACT_ALLOW, name)) return error;
+    for (const ConditionalCall& call : conditional_calls()) {
+        const auto comparisons =
+            is_out_of_sight(call.name) ? std::span<const scmp_arg_cmp>() : call.comparisons;
+        if (const int error = add_rule(filter, SCMP_ACT_ALLOW, call.name, comparisons))
+            return error;
+    }
+    for (const char* name : absent_calls())
+        if (const int error = add_rule(filter, SCMP_ACT_ERRNO(ENOSYS), name)) return error;
+    return 0;
+}
+
+int install_filter(Mode mode) {
+    const Filter filter(seccomp_init(forbidding_action(mode)));
     if (!filter) return -ENOMEM;
-    int error = seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, action);
+    int error = seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, kill_action());
     if (error == 0) error = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_NNP, 0);
     if (error == 0) error = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
-    if (error == 0) error = add_rules(filter.get(), action);
-    return error == 0 ? seccomp_load(filter.get()) : error;
+    if (error == 0) error = add_rules(filter.get());
+    if (error != 0) return error;
+    constexpr std::uint32_t as_tree = 2;
+    seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, as_tree);
+    return seccomp_load(filter.get());
+}
+
+// The library takes a lot of small blocks for a moment.
+void give_memory_back() {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 } // namespace
 
-bool forbid_system_calls() {
-    bool ok = true;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0) {
-        log::os_error("PR_SET_NO_NEW_PRIVS(prctl)", errno);
-        ok = false;
-    }
-    if (const int error = install_filter()) {
-        log::os_error("seccomp", -error);
-        if (error == -EINVAL)
-            log::error("seccomp: this can be safely ignored if the kernel has no seccomp support");
-        ok = false;
-    }
-    return ok;
+bool forbid_system_calls(Mode mode) {
+    if (mode == Mode::off) return true;
+    if (!handle_violations(mode)) log::os_error("sigaction(SIGSYS)", errno);
+    const int error = install_filter(mode);
+    learn_call_names();
+    give_memory_back();
+    if (error == 0) return true;
+    log::os_error("seccomp", -error);
+    if (error == -EINVAL)
+        log::error("seccomp: this can be safely ignored if the kernel has no seccomp support");
+    return false;
 }
 
 } // namespace nfqws2::sandbox

@@ -22,6 +22,8 @@ struct Circumstances {
     protocol::DisableSet payload_disable;
 };
 
+// Words that are no options, values of which a part was skipped.
+void check_words(const Arguments& arguments, const ParseState& state, Report& report);
 // Empty lists, templates that nobody imports.
 void check_lists(const Config& config, Report& report);
 // Profiles that are never selected.

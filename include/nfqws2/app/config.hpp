@@ -7,6 +7,7 @@
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
+#include "nfqws2/sandbox/mode.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -39,10 +40,15 @@ struct Config {
     bool intercept = true, dry_run = false;
     unsigned fuzz_packets = 0;
     std::optional<std::uint16_t> qnum;
+    unsigned workers = 1; // with a queue each, from qnum on
+    bool gso = true;                // packets larger than the MTU are taken whole
+    std::uint32_t offload_mark = 0; // of finished connections, 0 = off
     bool bind_fix4 = false, bind_fix6 = false;
     bool daemon = false;
     std::string pidfile;
     Privileges privileges;
+    sandbox::Mode sandbox = sandbox::Mode::enforce;
+    std::vector<std::string> lua_allow; // real paths that scripts may use besides the usual ones
     bool writable = false;
     std::string writable_dir; // "" = default
     std::string auto_debug_file;

@@ -1,10 +1,14 @@
 // The three ways to spend the run: packets from the kernel, packets from a file, timers only.
 #pragma once
 
+#include "nfqws2/app/bell.hpp"
 #include "nfqws2/app/config.hpp"
 #include "nfqws2/app/process_clock.hpp"
 #include "nfqws2/app/signals.hpp"
 #include "nfqws2/capture/nfqueue.hpp"
+
+#include <atomic>
+#include <string>
 
 namespace nfqws2::capture {
 class PcapSink;
@@ -13,7 +17,9 @@ class PcapSource;
 
 namespace nfqws2::app {
 
-// What every loop needs.
+class Session;
+
+// What the loop of a worker needs. Worker 0 is the main thread: it does what is to be done once.
 struct Runtime {
     const Config& config;
     ProcessClock& clock;
@@ -21,13 +27,18 @@ struct Runtime {
     profile::AutoHosts& auto_hosts;
     engine::Engine& engine;
     Signals& signals;
+    Bell& bell;
+    unsigned worker = 0;
+    std::string label;               // of its log lines, "" if there is one worker only
+    std::atomic<bool> dump{false};   // asked to print its flows
+    Runtime* next = nullptr;         // prints after this one
 };
 
 // Garbage collection, reload and dumps: what is done between packets on somebody's request.
 void do_requests(Runtime& run);
 
-// Until INT or TERM. The queue is open. Returns the exit code.
-int run_live(Runtime& run, capture::NfQueue& queue, const capture::NfQueue::Options& options);
+// Until INT, TERM or Signals::stop(). The queue is open and stays so. False: it is lost.
+bool run_live(Runtime& run, capture::NfQueue& queue, const capture::NfQueue::Options& options);
 
 // --intercept=0: until no timer is left, or INT or TERM.
 int run_timers_only(Runtime& run);
@@ -37,7 +48,7 @@ void run_fuzz(Runtime& run, Random& random, unsigned count);
 
 #if NFQWS2_HAVE_PCAP
 // The whole capture; the clock stands at its first stamp. Prints the summary; exit code 0, 2 or 3.
-int run_offline(Runtime& run, capture::PcapSource& source, capture::PcapSink& sink);
+int run_offline(Session& session, capture::PcapSource& source, capture::PcapSink& sink);
 #endif
 
 } // namespace nfqws2::app

@@ -5,6 +5,7 @@
 #include "nfqws2/app/data_output.hpp"
 #include "nfqws2/app/process_clock.hpp"
 #include "nfqws2/base/random.hpp"
+#include "nfqws2/engine/trace_file.hpp"
 
 #include <memory>
 
@@ -25,7 +26,7 @@ class OfflineFiles {
 
     // Lua init and the whole capture; the exit code.
     int run(Config& config, ProcessClock& clock, profile::ListStore& lists, Random& random,
-            engine::Trace* trace);
+            const engine::TraceFile* trace);
 
   private:
     struct Files;

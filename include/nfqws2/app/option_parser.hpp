@@ -22,6 +22,9 @@ struct OptionName {
     bool extension;
 };
 
+// The option that was probably meant by a name that none has, or "".
+std::string_view nearest_option(std::string_view name, std::span<const OptionName> table);
+
 struct ParsedOption {
     std::size_t index = 0;    // in the table
     std::size_t position = 0; // of the option's word
@@ -39,6 +42,8 @@ class OptionParser {
     Step next();
     const ParsedOption& option() const { return option_; }
     const std::string& error() const { return error_; } // without program name
+    // Positions of the words that are neither options nor their values.
+    const std::vector<std::size_t>& ignored() const { return ignored_; }
 
   private:
     Step parse_word(const std::string& word);
@@ -53,6 +58,7 @@ class OptionParser {
     std::size_t next_ = 0;
     ParsedOption option_;
     std::string error_;
+    std::vector<std::size_t> ignored_;
 };
 
 } // namespace nfqws2::app

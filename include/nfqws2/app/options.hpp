@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct ParseState {
     std::vector<std::string> option_at;
     std::size_t position = 0;
     bool failed = false; // at `position`
+
+    // For --check: what was said without ending the program, and words that were no options.
+    std::vector<std::pair<std::size_t, std::string>> warnings;
+    std::vector<std::size_t> ignored;
+
+    const Arguments* arguments = nullptr; // what was parsed
 };
 
 using OptionValue = std::optional<std::string>;

@@ -2,7 +2,7 @@
 // after it has logged why the program must end.
 #pragma once
 
-#include "nfqws2/app/config.hpp"
+#include "nfqws2/app/options.hpp"
 
 namespace nfqws2::app {
 
@@ -15,8 +15,11 @@ bool make_writable(const Config& config);
 // Log files and automatic host lists become the target user's. Failures are only logged.
 void give_files_away(const Config& config, const profile::ListStore& lists);
 
-// Can all lists and Lua files be read?
-bool test_files(const Config& config, const profile::ListStore& lists);
+// Can all lists and Lua files be read? If not, *culprit is the one that cannot.
+bool test_files(const Config& config, const profile::ListStore& lists, std::string* culprit);
+
+// Says which option has brought a file that cannot be used; nothing for "".
+void blame_file(const std::string& path, const ParseState& state);
 
 // Environment EXEDIR: the directory of the program, for --chdir and scripts.
 void set_exe_dir(const char* program);

@@ -53,6 +53,19 @@ class ErrorCollector {
     std::string text_;
 };
 
+// While it lives, lines of this thread begin with `text`, which must live as long. With several
+// workers it tells whose line it is.
+class Label {
+  public:
+    explicit Label(std::string_view text);
+    ~Label();
+    Label(const Label&) = delete;
+    Label& operator=(const Label&) = delete;
+
+  private:
+    std::string_view before_;
+};
+
 // Limits repeated messages of one kind: true at most once per `interval_ms`; *suppressed tells how
 // many were swallowed since the last true.
 class RateLimit {

@@ -32,6 +32,9 @@ class NfQueue {
         std::uint16_t number = 0;
         std::uint32_t length = 4096;                // packets the kernel holds for us
         std::uint32_t receive_buffer = 1024 * 1024; // bytes
+        // Large packets come as they are (InputPacket::merged) and may be answered with `split`.
+        bool take_merged = false;
+        std::uint32_t offload_mark = 0; // see VerdictBatch
     };
     enum class Received : std::uint8_t {
         packets, // a batch was handled, all its verdicts are sent
@@ -45,6 +48,7 @@ class NfQueue {
     NfQueue& operator=(const NfQueue&) = delete;
 
     // Binds the queue, printing status lines before each step. False: the reason was logged.
+    // Without room for a second queue or an old kernel merged packets are not taken.
     bool open(const Options& options);
     // Accepts what is still queued, unbinds, prints the closing status lines.
     void close();
@@ -66,11 +70,15 @@ class NfQueue {
     static constexpr std::size_t batch_size = 32;
     static constexpr std::size_t datagram_size = 65536 + 4096;
 
+    void begin(const Options& options);
+    void open_pieces();
     bool open_socket();
-    void set_buffers(std::uint32_t receive_buffer);
+    void set_buffers();
     bool bind_protocol_family(std::uint16_t family, const char* name, bool must);
     bool bind_queue();
-    bool configure(std::uint32_t length);
+    bool configure();
+    int request_binding();
+    int request_parameters(std::uint32_t flags);
     // Sends one configuration message and waits for the kernel's answer: 0 or an errno.
     int request(nlmsghdr* message);
     int await_answer(std::uint32_t sequence);
@@ -78,6 +86,8 @@ class NfQueue {
     Received receive_failed(int error);
     void handle_datagram(Bytes datagram, PacketHandler* handler);
     void handle_packet(const nlmsghdr* message, PacketHandler* handler);
+    void answer(const InputPacket& packet, PacketHandler& handler);
+    void handle_pieces(PacketHandler& handler);
     void add_verdict(std::uint32_t id, std::uint32_t mark, const Verdict& verdict);
     bool send_verdicts(Bytes messages);
     void report_losses();
@@ -85,12 +95,15 @@ class NfQueue {
     Options options_;
     FileDescriptor socket_;
     std::uint32_t port_id_ = 0, sequence_ = 0, last_id_ = 0;
-    VerdictBatch verdicts_{0};
+    VerdictBatch verdicts_{{}};
     InterfaceNames interfaces_;
     QueueCounters counters_;
     std::uint64_t reported_drops_ = 0;
     std::int64_t next_loss_report_s_ = 0;
     log::RateLimit overrun_log_{1000}, verdict_log_{1000}, message_log_{1000};
+
+    std::unique_ptr<NfQueue> pieces_; // the second queue, if merged packets are taken
+    bool pieces_broken_ = false;
 
     std::unique_ptr<std::uint8_t[]> buffers_; // batch_size datagrams; pages never used stay free
     std::array<mmsghdr, batch_size> headers_{};

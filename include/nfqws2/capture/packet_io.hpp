@@ -19,13 +19,21 @@ struct InputPacket {
     std::uint32_t mark = 0;
     std::uint32_t ifin_index = 0, ifout_index = 0;
     std::string_view ifin, ifout; // empty = not known; valid during the call
+    bool merged = false;          // several packets of one flow in a large one (GSO, GRO)
 };
 
-enum class Action : std::uint8_t { accept, modify, drop };
+enum class Action : std::uint8_t {
+    accept,
+    modify,
+    drop,
+    split, // merged packets only: hand me the packets it stands for, one by one
+};
 
 struct Verdict {
     Action action = Action::accept;
     Bytes data; // modify: the new packet; valid until the handler is called again
+    // accept: no packet of this connection needs to be shown any more.
+    bool finished = false;
 };
 
 class PacketHandler {

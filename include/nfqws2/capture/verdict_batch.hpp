@@ -15,7 +15,12 @@ class VerdictBatch {
     // What one netlink attribute can carry to the kernel.
     static constexpr std::size_t max_modified = 65531;
 
-    explicit VerdictBatch(std::uint16_t queue);
+    struct Options {
+        std::uint16_t queue = 0;
+        std::uint16_t pieces_queue = 0; // where packets go that are to be split
+        std::uint32_t offload_mark = 0; // added to packets of finished connections; 0 = off
+    };
+    explicit VerdictBatch(const Options& options);
 
     // Ids must come in the order the kernel gave them. False: no room, send and clear first. A
     // modified packet that is empty or above max_modified is refused as `accept` with an error.
@@ -29,11 +34,12 @@ class VerdictBatch {
 
   private:
     bool close_run();
-    bool put(int type, std::uint32_t id, int nf_verdict, std::uint32_t mark, Bytes packet);
+    bool put(int type, std::uint32_t id, std::uint32_t nf_verdict, std::uint32_t mark,
+             Bytes packet);
 
     std::vector<std::uint8_t> buffer_;
     std::size_t used_ = 0;
-    std::uint16_t queue_;
+    Options options_;
     // Accepted packets not yet written as a message.
     std::uint32_t run_length_ = 0, run_last_id_ = 0, run_mark_ = 0;
 };

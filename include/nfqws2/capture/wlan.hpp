@@ -21,6 +21,8 @@ class WlanInfo {
   public:
     // False: the kernel cannot be asked, the reason was logged.
     bool open();
+    // The same over a socket that is connected to the kernel, which has that long for an answer.
+    bool start(FileDescriptor socket, std::int64_t timeout_ms);
 
     // "" if the interface is not connected or open() was not called. The kernel is asked at most
     // once a second; if it does not answer, what it said before stays in force. Valid until the

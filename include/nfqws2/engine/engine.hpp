@@ -22,6 +22,10 @@
 #include <utility>
 #include <vector>
 
+namespace nfqws2::lua {
+class FileGate;
+}
+
 namespace nfqws2::engine {
 
 class Trace;
@@ -43,6 +47,7 @@ struct Options {
     std::uint32_t desync_fwmark = 0x40000000;
     bool server = false;
     bool ctrack_disable = false;
+    bool offload = false; // tell when a flow is finished
     flow::TableOptions ctrack;
     protocol::DisableSet payload_disable, reasm_disable;
     std::uint32_t ipcache_lifetime = 7200;
@@ -52,6 +57,8 @@ struct Options {
 
     // Lua
     std::uint32_t qnum = 0xFFFFFFFF;    // global `qnum`
+    unsigned worker = 0;                // which of several engines, from 0
+    bool in_thread = false;             // one of several threads uses the engine
     bool debug = false, daemon = false; // globals b_debug, b_daemon
     std::string version;                // global NFQWS2_VER
     std::vector<Blob> blobs;            // user blobs in order; the standard ones are added
@@ -59,6 +66,7 @@ struct Options {
     unsigned lua_gc_s = 60;
     unsigned lua_call_ms = 1000;                      // processor time of a call, 0 = no limit
     unsigned lua_memory_mb = default_lua_memory_mb(); // of the Lua heap, 0 = no limit
+    const lua::FileGate* file_gate = nullptr;         // what scripts may open; nullptr: anything
 };
 
 struct Services {
@@ -71,7 +79,8 @@ struct Services {
     profile::AutoHosts* auto_hosts = nullptr;
     // SSID of an interface name, "" if unknown; may be empty.
     std::function<std::string_view(std::string_view)> ssid_of;
-    Trace* trace = nullptr; // --trace
+    Trace* trace = nullptr;            // --trace
+    flow::IpCache* ip_cache = nullptr; // shared by several engines; else each has its own
 };
 
 struct Counters {
@@ -93,6 +102,8 @@ class Engine final : public capture::PacketHandler {
     std::vector<std::pair<std::string, std::string>> lua_globals() const;
     // Asks running Lua code to end with the error INTERRUPT. Async-signal-safe.
     void interrupt();
+    // The calling thread uses the engine from now on.
+    void adopt();
 
     capture::Verdict on_packet(const capture::InputPacket& packet) override;
 

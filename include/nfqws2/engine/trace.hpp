@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,9 @@ struct Passage;
 class Trace final : public lua::InstanceObserver, public capture::PacketSender {
   public:
     // `timed`: with the time each instance took. Not so in seeded runs, which must be reproducible.
-    Trace(TraceFile file, const Clock& clock, bool timed);
+    // `worker`: which of several, if there are several.
+    Trace(TraceFile file, const Clock& clock, bool timed,
+          std::optional<unsigned> worker = std::nullopt);
 
     // From now on everything sent goes through here and on to `sender`.
     void send_through(capture::PacketSender& sender) { sender_ = &sender; }
@@ -74,11 +77,12 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     void write_packet(JsonWriter& json, const Passage& p) const;
     void write_profile(JsonWriter& json, const Passage& p, const Record& record) const;
     void write_out(JsonWriter& json, const Record& record) const;
-    void write_time(JsonWriter& json) const;
+    void begin_line(JsonWriter& json, std::optional<std::uint64_t> number) const;
 
     TraceFile file_;
     const Clock& clock_;
     bool timed_;
+    std::optional<unsigned> worker_;
     std::int64_t start_ns_;
     capture::PacketSender* sender_ = nullptr;
     std::deque<Record> records_; // [0, depth_) are in use

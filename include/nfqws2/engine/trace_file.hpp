@@ -1,9 +1,13 @@
 // Where trace lines go: a buffered file. A write that fails is reported once, then nothing more is
-// written; the packets do not suffer.
+// written; the packets do not suffer. Copies stand for the same file, one for each worker.
 #pragma once
 
 #include "nfqws2/base/file.hpp"
 
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,22 +16,28 @@ namespace nfqws2::engine {
 class TraceFile {
   public:
     // `name` is for messages.
-    TraceFile(FileDescriptor file, std::string name)
-        : file_(std::move(file)), name_(std::move(name)) {}
-    ~TraceFile() { flush(); }
-    TraceFile(TraceFile&&) noexcept = default;
-    TraceFile& operator=(TraceFile&&) noexcept = default;
+    TraceFile(FileDescriptor file, std::string name);
 
     // Creates or empties the file; none and errno if that fails.
     static FileDescriptor create(const std::string& path);
 
-    void write(std::string_view lines);
-    bool flush(); // false if a write failed, now or before
+    void write(std::string_view lines); // nothing comes between them
+    bool flush();                       // false if a write failed, now or before
+    // The time of the first call with any of the copies.
+    std::int64_t start(std::int64_t now_ns);
 
   private:
-    FileDescriptor file_;
-    std::string name_, buffer_;
-    bool failed_ = false;
+    struct Shared {
+        ~Shared() { flush(); }
+        void flush();
+
+        std::mutex mutex;
+        FileDescriptor file;
+        std::string name, buffer;
+        bool failed = false;
+        std::optional<std::int64_t> start_ns;
+    };
+    std::shared_ptr<Shared> shared_;
 };
 
 } // namespace nfqws2::engine

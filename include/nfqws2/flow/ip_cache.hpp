@@ -1,5 +1,6 @@
 // Remembered TTLs and host names of addresses (spec part 03 section 10). Keyed hash, records in
-// order of last touch, so that expiry looks at the oldest only; bounded.
+// order of last touch, so that expiry looks at the oldest only; bounded. Workers share one: clients
+// of different workers meet the same servers.
 #pragma once
 
 #include "nfqws2/base/clock.hpp"
@@ -22,24 +23,32 @@ struct IpCacheRecord {
 
 class IpCache {
   public:
+    enum class Use : std::uint8_t { one_thread, shared };
+
     // lifetime 0 = for ever; `max_records` bounds memory (oldest go first).
-    IpCache(std::uint32_t lifetime_s, Clock& clock, std::size_t max_records = 200'000);
+    IpCache(std::uint32_t lifetime_s, Clock& clock, std::size_t max_records = 200'000,
+            Use use = Use::one_thread);
     ~IpCache();
 
-    // Not touched by reading. The pointer is valid until the next non-const call.
-    const IpCacheRecord* find(const IpAddress& address, std::string_view interface) const;
+    // Copies a record to `found`; not touched by that.
+    bool find(const IpAddress& address, std::string_view interface, IpCacheRecord& found) const;
     // Creates or touches. True if the stored value changed.
     bool set_ttl(const IpAddress& address, std::string_view interface, std::uint8_t ttl);
     bool set_hostname(const IpAddress& address, std::string_view name, bool is_ip);
 
-    void purge(); // cheap; called for each packet
+    // Cheap; called for each packet. A shared cache needs no calls.
+    void purge();
     std::size_t size() const;
     // SIGUSR2: one line per record, IPv4 first.
     void dump(const std::function<void(const std::string&)>& line) const;
 
   private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    class Part;
+    Part& part_of(const IpAddress& address) const;
+
+    Use use_;
+    std::size_t count_;
+    std::unique_ptr<Part[]> parts_;
 };
 
 } // namespace nfqws2::flow

@@ -17,9 +17,14 @@ Handshake handshake_of(std::uint8_t tcp_flags);
 // The packet opens a new connection over the tuple of an older one.
 bool starts_over(const TrackData& track, const packet::Dissect& d);
 
-// Any packet; `from_server` is the flow's direction.
-void count_packet(TrackData& track, std::size_t payload_size, bool from_server);
-// TCP only, after count_packet.
-void follow_tcp(TrackData& track, const packet::Dissect& d, bool from_server);
+// Any packet, or several with so much payload together; `from_server` is the flow's direction.
+void count_packets(TrackData& track, std::uint32_t packets, std::size_t payload_size,
+                   bool from_server);
+// Part of a TCP payload.
+struct Part {
+    std::uint32_t offset, size;
+};
+// TCP only, after count_packets.
+void follow_tcp(TrackData& track, const packet::Dissect& d, Part part, bool from_server);
 
 } // namespace nfqws2::flow::detail

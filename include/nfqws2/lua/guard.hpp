@@ -1,6 +1,6 @@
 // Keeps a runaway script from holding the network: a budget of processor time for each call, a
 // ceiling for the memory of the Lua state, and the end of the process where a call cannot be ended
-// from within. One per process, since signal handlers have to find it.
+// from within. One per Lua state; a state may be made in one thread and then used in another.
 #pragma once
 
 #include "nfqws2/lua/lua.hpp"
@@ -23,6 +23,7 @@ namespace nfqws2::lua {
 struct Limits {
     unsigned call_ms = 0;          // processor time of one call; 0 = no limit
     unsigned memory_megabytes = 0; // of the Lua state; 0 = no limit
+    bool in_thread = false;        // calls may come from another thread than interrupt()
 };
 
 // A quarter of the machine's memory, between 16 and 256 MB.
@@ -44,6 +45,8 @@ class Guard {
     // watched like everything else.
     void attach(lua_State* L);
     void detach();
+    // The calling thread uses the state from now on.
+    void adopt() { active_ = this; }
 
     // Lua is about to run. `what` is a literal.
     void enter_init(const char* what) { enter({what, nullptr, nullptr}, true, false); }
@@ -63,7 +66,7 @@ class Guard {
     }
 
     // A request to quit came: running Lua code is ended with the error INTERRUPT or, if it cannot
-    // be, with the process. Async-signal-safe.
+    // be, with the process. Async-signal-safe; from any thread.
     void interrupt();
 
     // True once after memory was refused.
@@ -74,7 +77,7 @@ class Guard {
 
     const Limits& limits() const { return limits_; }
     std::size_t used() const;
-    static Guard* current();
+    static Guard* current() { return active_; } // that of the last call in this thread
 
   private:
     static constexpr unsigned entries_between_looks = 64;
@@ -85,7 +88,7 @@ class Guard {
         const profile::LuaInstance* instance;
     };
 
-    static void on_tick(int);
+    static void on_tick(int, siginfo_t* info, void*);
     static void on_alarm(int);
     static void limit_hook(lua_State* L, lua_Debug*);
     bool grant(std::size_t bytes);
@@ -94,6 +97,7 @@ class Guard {
 
     // A collection comes now and not in leave(): finalizers may overwrite the result of the call.
     void enter(const Subject& subject, bool memory, bool time) {
+        active_ = this;
         if (near_ceiling_ || --entries_left_ == 0) look();
         subject_ = subject;
         limits_memory_ = memory;
@@ -110,6 +114,8 @@ class Guard {
     }
     void start_timer();
     void tick();
+    void tick_of_interrupt();
+    void hook_for_interrupt();
     void unhook();
     // Chooses the allocator by the size of the heap; collects garbage if it is near the ceiling.
     void look();
@@ -117,13 +123,16 @@ class Guard {
     void use_allocator(lua_Alloc function);
     [[noreturn]] void end_process(const char* why) const;
 
+    static constinit thread_local Guard* active_;
+
     Limits limits_;
     lua_State* L_ = nullptr;
 
     Subject subject_{};
     std::array<char, 64> timer_name_{};
-    volatile std::sig_atomic_t running_ = 0, limits_time_ = 0, hooked_ = 0, ticks_ = 0,
-                               interrupted_ = 0;
+    volatile std::sig_atomic_t running_ = 0, limits_time_ = 0, hooked_ = 0, ticks_ = 0;
+    std::atomic<bool> interrupted_{false};
+    timespec interrupt_seen_{}; // when it was, by a tick
     int limit_ticks_ = 0, fatal_ticks_ = 0, tick_ms_ = 0;
     bool tried_timer_ = false, has_timer_ = false;
     timer_t timer_{};

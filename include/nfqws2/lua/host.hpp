@@ -7,6 +7,7 @@
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/lua/file_gate.hpp"
 #include "nfqws2/lua/guard.hpp"
 #include "nfqws2/lua/lua.hpp"
 #include "nfqws2/lua/timers.hpp"
@@ -47,6 +48,7 @@ struct Host {
     capture::PacketSender* sender = nullptr;
     capture::NetworkInfo* network = nullptr;
     flow::ConnectionTable* connections = nullptr; // nullptr with --ctrack-disable
+    const FileGate* file_gate = nullptr;          // nullptr: scripts may open anything
     std::uint32_t desync_fwmark = 0x40000000;
     bool server_mode = false;
 

@@ -1,4 +1,4 @@
-// The one Lua state of the process: libraries, what is taken away from scripts, globals, the
+// The Lua state of a worker: libraries, what is taken away from scripts, globals, the
 // --lua-init items, the interrupt (spec part 06 sections 1-4 and 12).
 #pragma once
 
@@ -27,6 +27,7 @@ struct InitItem {
 struct Globals {
     std::string version;
     std::uint32_t qnum = 0xFFFFFFFF;
+    unsigned worker = 0; // the first one tells about the engine
     bool debug = false, daemon = false, server = false;
     bool ipcache_hostname = false, ctrack_disable = false;
 };

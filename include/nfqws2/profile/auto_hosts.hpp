@@ -1,5 +1,6 @@
 // The automatic host list: failure counters per profile and host, the decision to add a host, the
-// debug log (spec part 05 section 6). The engine reports events; sending the RST is its business.
+// debug log (spec part 05 section 6). All workers count together: which of them sees a client of
+// the blocked site does not matter. The engine reports events; sending the RST is its business.
 #pragma once
 
 #include "nfqws2/base/clock.hpp"
@@ -19,6 +20,8 @@ class AutoHosts {
     AutoHosts(const ProfileSet& profiles, ListStore& lists, Clock& clock);
     ~AutoHosts();
 
+    // From now on several threads call it.
+    void share();
     // --hostlist-auto-debug; false if the file cannot be opened for append.
     bool set_debug_log(const std::string& path);
 
@@ -32,7 +35,7 @@ class AutoHosts {
     };
     void failure(const Event& event);
     void success(const Event& event);
-    void purge(const Profile& profile); // expired counters; rate-limited to once per second
+    void purge(); // expired counters; rate-limited to once per second
     // SIGUSR2: per profile an empty line, "DESYNC profile N (name)", and a line for each host.
     void dump(const std::function<void(const std::string&)>& line) const;
 

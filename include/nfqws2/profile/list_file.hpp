@@ -145,7 +145,8 @@ class FixedHostList final : public HostList {
 
 class FixedNetList final : public NetList {
   public:
-    void add(std::string_view items); // bad networks are reported and skipped
+    // Gives back what is no network, separated by commas.
+    std::string add(std::string_view items);
     bool empty() const override { return table_.empty(); }
     bool contains(const IpAddress& address) const override { return table_.contains(address); }
     std::string matching_entry(const IpAddress& address) const override;

@@ -1,7 +1,8 @@
-// Owner of all lists of the process.
+// Owner of all lists of the process. One thread may use it, or several after share().
 #pragma once
 
 #include "nfqws2/base/clock.hpp"
+#include "nfqws2/profile/list_lock.hpp"
 #include "nfqws2/profile/lists.hpp"
 
 #include <memory>
@@ -26,16 +27,23 @@ class ListStore {
     std::shared_ptr<HostList> auto_host_file(const std::string& path, std::string* error);
     std::shared_ptr<HostList> anonymous_hosts();
     std::shared_ptr<NetList> anonymous_nets();
-    // Adds the items of a comma list to an anonymous list; bad networks are reported and skipped.
+    // Adds the items of a comma list to an anonymous list. What is no network is skipped and given
+    // back.
     void add_domains(HostList& list, std::string_view items);
-    void add_networks(NetList& list, std::string_view items);
+    std::string add_networks(NetList& list, std::string_view items);
 
-    // Start-up: all files readable / loaded? Messages go to the log; false = exit 1.
-    bool test_access() const;
-    bool load_all();
+    // Start-up: all files readable / loaded? Messages go to the log; false = exit 1, and *culprit
+    // is the path of the file that failed.
+    bool test_access(std::string* culprit = nullptr) const;
+    bool load_all(std::string* culprit = nullptr);
+
+    // From now on several workers look things up; who calls a list itself holds contents().
+    void share(unsigned workers);
+    const ListLock& contents() const;
 
     // Change detection (at most once per second and list; time is cached) and swap of finished
     // background loads. Cheap; called on the packet path before list look-ups.
+    // With several workers the first to come does it, the others go on.
     void poll();
     void request_reload(); // SIGHUP: everything again, in the background
     void wait_for_loads(); // tests, and SIGHUP in offline mode

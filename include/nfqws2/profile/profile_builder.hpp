@@ -47,7 +47,7 @@ class ProfileBuilder {
     void set_position(OptionPosition position);
 
     // All methods: false = the program ends; *error then holds the message, one or more lines
-    // separated by '\n' without a final one. `value` is the option's argument; for an option given
+    // separated by '\n' without a final one. true and a text in *error = a warning. `value` is the option's argument; for an option given
     // without its optional argument pass "" ("1" for auto_retrans_reset).
     using Text = std::string_view;
 
@@ -107,8 +107,10 @@ class ProfileBuilder {
     bool close(std::string* error);
     bool add_hosts(Text file, bool exclude, std::string* error);
     bool add_nets(Text file, bool exclude, std::string* error);
+    std::string template_hint(Text name) const;
     void add_domains(Text items, std::shared_ptr<HostList>& anonymous, HostCollection& collection);
-    void add_networks(Text items, std::shared_ptr<NetList>& anonymous, NetCollection& collection);
+    void add_networks(Text items, std::shared_ptr<NetList>& anonymous, NetCollection& collection,
+                      std::string* warning);
 
     ListStore& lists_;
     OptionPosition position_ = 0;

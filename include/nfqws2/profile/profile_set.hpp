@@ -46,10 +46,13 @@ class ProfileSet {
   public:
     // `profiles` in search order without profile 0, which is appended here.
     ProfileSet(std::vector<std::unique_ptr<Profile>> profiles, ListStore& lists, Clock& clock);
+    // The same profiles for another worker.
+    ProfileSet(const ProfileSet& first, unsigned worker);
     ~ProfileSet();
 
     Selection select(const Query& query, std::vector<Rejection>* rejected = nullptr) const;
     flow::ListVerdict check_hosts(const Profile& profile, std::string_view host, bool is_ip) const;
+    bool has_host_lists(const Profile& profile) const;
 
     const Profile& by_number(std::uint32_t number) const;     // profile 0 for unknown numbers
     const std::vector<std::unique_ptr<Profile>>& all() const; // 1, 2, ..., 0

@@ -19,6 +19,10 @@ Detection detect_mtproto(Bytes data, const DisableSet& disabled);
 Detection detect_tcp_responder(Bytes data, const DisableSet& disabled);
 Detection detect_udp(Bytes data, L7 flow, const DisableSet& disabled);
 
+// The flow protocols that the lists above can find in flows over TCP and UDP.
+L7Set tcp_flow_protocols();
+L7Set udp_flow_protocols();
+
 // ICMP types that quote a packet (union of both families).
 bool icmp_type_quotes_packet(std::uint8_t type);
 // Section 2.4: ipv4 or ipv6 if the ICMP message (from its type byte on) quotes such a packet at

@@ -30,6 +30,10 @@ bool change_identity(const Identity& identity);
 // with `network` only if these two are not in effect in the end.
 bool drop_capabilities(KeptCapabilities keep);
 
+// Sets no_new_privs: no program that is run gives more rights. Landlock and seccomp need it. False:
+// logged.
+bool forbid_new_privileges();
+
 // "Running as UID=1 GID=1,2"
 std::string running_as();
 

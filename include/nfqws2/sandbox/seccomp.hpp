@@ -1,11 +1,14 @@
-// The system calls no script ever needs: running programs, changing rights and links, listing
-// directories, looking into or signalling other processes.
+// The system calls that the program and its scripts need (src/sandbox/system_calls.cpp); every other
+// one is forbidden.
 #pragma once
+
+#include "nfqws2/sandbox/mode.hpp"
 
 namespace nfqws2::sandbox {
 
-// Sets no_new_privs and installs the filter for all threads; a forbidden call ends the process by
-// SIGSYS. False if either failed (logged): the program goes on, kernels without seccomp exist.
-bool forbid_system_calls();
+// Installs the filter for all threads (not with `off`); no_new_privs must be set. With `enforce` a
+// forbidden call ends the process by SIGSYS, with `report` it fails with EPERM; both are named in
+// the log. False if something failed (logged): the program goes on, kernels without seccomp exist.
+bool forbid_system_calls(Mode mode);
 
 } // namespace nfqws2::sandbox

@@ -25,6 +25,10 @@ class Checked {
         check_functions(parsed_.config().profiles, globals, report);
         return *this;
     }
+    Checked& words() {
+        check_words(*parsed_.state.arguments, parsed_.state, report);
+        return *this;
+    }
     std::vector<std::string> findings() {
         report.text(); // sorts
         std::vector<std::string> lines;
@@ -154,6 +158,41 @@ TEST(CheckProfiles, ContradictingFilters) {
     EXPECT_EQ(Checked({"--filter-icmp=8", "--filter-l7=tls"}).findings().size(), 1U);
     EXPECT_EQ(Checked({"--filter-tcp=443", "--filter-l7=quic,tls"}).findings(), Lines{});
     EXPECT_EQ(Checked({"--filter-udp=443", "--filter-l7=quic"}).findings(), Lines{});
+}
+
+TEST(CheckWords, WordsThatAreNoOptions) {
+    const auto of = [](std::vector<std::string> words) {
+        return Checked(std::move(words)).words().findings();
+    };
+    EXPECT_EQ(of({"--filter-tcp", "80", "--lua-desync=f"}), Lines{});
+    const std::string no_effect = "' is no option and has no effect";
+    EXPECT_EQ(of({"--filter-tcp=80,81", "443"}), Lines{"warning 2: '443" + no_effect});
+    EXPECT_EQ(of({"filter-tcp=80"}),
+              Lines{"warning 1: 'filter-tcp=80" + no_effect + ", did you mean '--filter-tcp=80'?"});
+    EXPECT_EQ(of({"--debug=0", "--server", "0"}),
+              Lines{"warning 3: '0" + no_effect + ", did you mean '--server=0'?"});
+    EXPECT_EQ(of({"\u2013-filter-tcp=80"}),
+              Lines{"warning 1: '\u2013-filter-tcp=80" + no_effect +
+                    ", it begins with a dash that is none, write --"});
+    EXPECT_EQ(of({"--", "--filter-tcp=80"}).size(), 1U);
+}
+
+TEST(CheckWords, SkippedPartsOfValues) {
+    EXPECT_EQ(Checked({"--ipset-ip=10.0.0.1,10.0.0.0/99"}).words().findings(),
+              (Lines{"warning 1: bad ip or subnet : 10.0.0.0/99 (skipped; should be like "
+                     "192.0.2.1,2001:db8::/32)"}));
+}
+
+// Every protocol has one transport and contradicts the other.
+TEST(CheckProfiles, ProtocolsOfTheOtherTransport) {
+    for (auto i = static_cast<unsigned>(protocol::L7::known) + 1;
+         i < static_cast<unsigned>(protocol::L7::count); i++) {
+        const std::string name(protocol::name(static_cast<protocol::L7>(i)));
+        const std::size_t complaints =
+            Checked({"--filter-tcp=443", "--filter-l7=" + name}).findings().size() +
+            Checked({"--filter-udp=443", "--filter-l7=" + name}).findings().size();
+        EXPECT_EQ(complaints, 1U) << name;
+    }
 }
 
 bool runs(std::vector<std::string> words) {

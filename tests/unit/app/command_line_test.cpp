@@ -4,8 +4,8 @@ namespace nfqws2::app {
 namespace {
 
 TEST(CommandLine, QueueNumberIsNeeded) {
-    EXPECT_EQ(Parsed({"--new"}).finish_error, "Need queue number (--qnum)");
-    EXPECT_EQ(Parsed({"--dry-run"}).finish_error, "Need queue number (--qnum)");
+    EXPECT_EQ(Parsed({"--new"}).finish_error, "Need queue number (--qnum), e.g. --qnum=200");
+    EXPECT_EQ(Parsed({"--dry-run"}).finish_error, "Need queue number (--qnum), e.g. --qnum=200");
     EXPECT_TRUE(Parsed({"--intercept=0"}).good());
     EXPECT_TRUE(Parsed({"--pcap-in=-"}).good());
     EXPECT_TRUE(Parsed({"-qnum", "5"}).good());
@@ -49,7 +49,9 @@ TEST(CommandLine, Help) {
 TEST(CommandLine, ErrorsInAFileNameItsLine) {
     const Parsed value("my.conf", {{"--qnum=1", 1}, {"--filter-tcp", 3}, {"80-", 3}});
     EXPECT_EQ(value.code, 1);
-    EXPECT_EQ(value.err, "nfqws2: option '--filter-tcp' (my.conf:3): Invalid port filter : 80-\n");
+    EXPECT_TRUE(value.err.starts_with(
+        "nfqws2: option '--filter-tcp' (my.conf:3): Invalid port filter : 80- (should be "))
+        << value.err;
     const Parsed name("my.conf", {{"--hostlits=a", 9}});
     EXPECT_EQ(name.err,
               "x: unrecognized option '--hostlits'; did you mean '--hostlist'? (my.conf:9)\n");
@@ -66,7 +68,7 @@ TEST(CommandLine, Diagnosis) {
     const Parsed check({"--qnum=1", "--check"});
     EXPECT_TRUE(check.config().check && !check.config().check_json);
     EXPECT_TRUE(Parsed({"--qnum=1", "--check=json"}).config().check_json);
-    EXPECT_EQ(Parsed({"--check"}).finish_error, "Need queue number (--qnum)");
+    EXPECT_EQ(Parsed({"--check"}).finish_error, "Need queue number (--qnum), e.g. --qnum=200");
 
     const Parsed explain({"--explain=tcp:1.2.3.4:80", "--explain", "udp:1.2.3.4:53"});
     ASSERT_TRUE(explain.good()) << "no queue is needed";
@@ -100,7 +102,7 @@ TEST(CommandLine, PositionsOfOptions) {
 
 TEST(CommandLine, SeedNeverReachesTheNetwork) {
     EXPECT_EQ(Parsed({"--qnum=1", "--seed=1"}).finish_error,
-              "--seed needs --pcap-in or --intercept=0");
+              "nfqws2: option '--seed' (argument 2): --seed needs --pcap-in or --intercept=0");
     EXPECT_TRUE(Parsed({"--seed=1", "--pcap-in=-"}).good());
     EXPECT_TRUE(Parsed({"--seed=1", "--intercept=0"}).good());
 }
@@ -111,12 +113,42 @@ TEST(CommandLine, OptionsThatDoNotFitTogether) {
     EXPECT_NE(Parsed({"--pcap-in=-", "--fuzz=5"}).finish_error, "");
 }
 
+TEST(CommandLine, WhatConcernsSeveralOptionsPointsAtOne) {
+    const Parsed file("my.conf", {{"--qnum=1", 2}, {"--pcap-out=-", 5}});
+    EXPECT_EQ(file.finish_error,
+              "nfqws2: option '--pcap-out' (my.conf:5): --pcap-out needs --pcap-in");
+    EXPECT_TRUE(file.state.failed);
+    EXPECT_EQ(file.state.position, 1U);
+    // The end of the command line closes a template.
+    const Parsed twice({"--qnum=1", "--template=a", "--new", "--template=a"});
+    EXPECT_EQ(twice.finish_error,
+              "nfqws2: option '--template' (argument 4): template 'a' already present");
+    EXPECT_FALSE(Parsed({"--new"}).state.failed) << "no option is to blame";
+}
+
+TEST(CommandLine, PartsOfAValueThatAreSkipped) {
+    const Parsed parsed({"--qnum=1", "--ipset-ip=10.0.0.1,300.1.2.3"});
+    ASSERT_TRUE(parsed.good());
+    EXPECT_TRUE(parsed.err.starts_with(
+        "nfqws2: option '--ipset-ip' (argument 2): bad ip or subnet : 300.1.2.3 (skipped"))
+        << parsed.err;
+    ASSERT_EQ(parsed.state.warnings.size(), 1U);
+    EXPECT_EQ(parsed.state.warnings[0].first, 1U);
+}
+
+TEST(CommandLine, IgnoredWords) {
+    const Parsed parsed({"one", "--qnum", "1", "--debug", "0", "--", "--server"});
+    ASSERT_TRUE(parsed.good());
+    EXPECT_EQ(parsed.state.ignored, (std::vector<std::size_t>{0, 4, 6}));
+    EXPECT_EQ(parsed.err, "");
+}
+
 TEST(CommandLine, AutoHostListNeedsClientMode) {
     const TempDir dir;
     const std::string list = "--hostlist-auto=" + (dir / "auto.txt");
     EXPECT_TRUE(Parsed({"--qnum=1", list}).good());
     EXPECT_EQ(Parsed({"--qnum=1", list, "--server"}).finish_error,
-              "autohostlists not supported in server mode");
+              "nfqws2: option '--server' (argument 3): autohostlists not supported in server mode");
     EXPECT_TRUE(Parsed({"--qnum=1", "--server", "--template=t", list, "--new"}).good())
         << "templates are not checked";
 }

@@ -100,6 +100,26 @@ TEST(OptionParser, NearestName) {
                     "(argument 1)"});
 }
 
+TEST(OptionParser, NamesInOtherOrderAndOfOtherPrograms) {
+    EXPECT_EQ(nearest_option("init-lua", names), "lua-init");
+    EXPECT_EQ(nearest_option("auto-hostlist", names), "hostlist-auto");
+    EXPECT_EQ(nearest_option("usage", names), "help");
+    EXPECT_EQ(nearest_option("?", names), "help");
+    EXPECT_EQ(nearest_option("queue-num", names), "qnum");
+    EXPECT_EQ(nearest_option("nothing-like-it", names), "");
+    EXPECT_TRUE(parse({"-h=1"}).at(0).ends_with("'-hostlist-auto'; did you mean '--help'? "
+                                                "(argument 1)"));
+}
+
+TEST(OptionParser, IgnoredWordsAreRemembered) {
+    Arguments arguments{
+        "x", "", {{"a", 0}, {"--qnum", 0}, {"1", 0}, {"b", 0}, {"--", 0}, {"c", 0}}};
+    OptionParser parser(arguments, names, false);
+    EXPECT_EQ(parser.next(), OptionParser::Step::option);
+    EXPECT_EQ(parser.next(), OptionParser::Step::end);
+    EXPECT_EQ(parser.ignored(), (std::vector<std::size_t>{0, 3, 5}));
+}
+
 TEST(OptionParser, OwnOptionsMakeNoAbbreviationAmbiguous) {
     EXPECT_EQ(parse({"--se"}), Texts{"server"});
     EXPECT_EQ(parse({"--see=1"}), Texts{"seed=1"});

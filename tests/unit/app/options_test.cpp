@@ -85,10 +85,11 @@ TEST(Options, OwnOptions) {
     std::set<std::string> own;
     for (const OptionName& option : option_names())
         if (option.extension) own.insert(option.name);
-    EXPECT_EQ(own, (std::set<std::string>{"help", "ctrack-max", "filter-lport", "pcap-in",
-                                          "pcap-out", "pcap-local", "pcap-ifname", "seed", "trace",
-                                          "check", "explain", "explain-json", "lua-call-limit",
-                                          "lua-mem-limit", "lua-call-limit", "lua-mem-limit"}));
+    EXPECT_EQ(own, (std::set<std::string>{"help", "gso", "offload-mark", "workers", "sandbox",
+                                          "ctrack-max", "filter-lport", "lua-allow",
+                                          "lua-call-limit", "lua-mem-limit", "pcap-in", "pcap-out",
+                                          "pcap-local", "pcap-ifname", "seed", "trace", "check",
+                                          "explain", "explain-json"}));
 }
 
 TEST(Options, NamesAreUnique) {
@@ -158,6 +159,10 @@ const Refused refused[] = {
     {"--ipcache-lifetime=x", "invalid ipcache-lifetime value"},
     {"--ipcache-hostname=x", "should be 0 or 1"},
     {"--writable=/no/dir/writable", "bad file '/no/dir/writable'"},
+    {"--sandbox=on", "invalid value : on (should be off, report or enforce)"},
+    {"--sandbox=", "invalid value : "},
+    {"--lua-allow=/no/such/place", "cannot access /no/such/place"},
+    {"--lua-allow=", "cannot access "},
     {"--blob=a:0x1", "invalid hex string: "},
     {"--blob=a:/no/file", "cannot access file '/no/file'"},
     {"--blob=fake_default_tls:0x00", "duplicate blob name 'fake_default_tls'"},

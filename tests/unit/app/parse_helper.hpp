@@ -21,15 +21,14 @@ namespace nfqws2::app {
 class Parsed {
   public:
     explicit Parsed(const std::vector<std::string>& words) : lists_(clock_), state(lists_) {
-        Arguments arguments;
-        arguments.program = "nfqws2";
+        arguments_.program = "nfqws2";
         for (const auto& word : words)
-            arguments.words.push_back({word, 0});
-        run(arguments);
+            arguments_.words.push_back({word, 0});
+        run();
     }
     Parsed(const std::string& file, const std::vector<Word>& words)
-        : lists_(clock_), state(lists_) {
-        run({"x", file, words});
+        : arguments_{"x", file, words}, lists_(clock_), state(lists_) {
+        run();
     }
     ~Parsed() { log::set_target_none(); }
 
@@ -38,10 +37,10 @@ class Parsed {
     bool good() const { return !code && finish_error.empty(); }
 
   private:
-    void run(const Arguments& arguments) {
+    void run() {
         testing::internal::CaptureStdout();
         testing::internal::CaptureStderr();
-        code = parse_options(arguments, state);
+        code = parse_options(arguments_, state);
         if (!code) {
             try {
                 finish_config(state);
@@ -54,6 +53,7 @@ class Parsed {
         err = testing::internal::GetCapturedStderr();
     }
 
+    Arguments arguments_;
     RealClock clock_;
     profile::ListStore lists_;
 

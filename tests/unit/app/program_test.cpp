@@ -54,8 +54,9 @@ TEST(Program, ConfigFile) {
     EXPECT_EQ(good.code, 0) << good.err;
     const auto bad = run_nfqws2(dir, {"$" + dir.file("bad", "--qnum=5\n\n--filter-tcp=80-\n")});
     EXPECT_EQ(bad.code, 1);
-    EXPECT_EQ(bad.err, "nfqws2: option '--filter-tcp' (" + (dir / "bad") +
-                           ":3): Invalid port filter : 80-\n");
+    EXPECT_TRUE(bad.err.starts_with("nfqws2: option '--filter-tcp' (" + (dir / "bad") +
+                                    ":3): Invalid port filter : 80- ("))
+        << bad.err;
     const auto missing = run_nfqws2(dir, {"@" + (dir / "missing")});
     EXPECT_EQ(missing.code, 1);
     EXPECT_TRUE(contains(missing.err, "could not load config file '" + (dir / "missing") + "'"));

@@ -152,6 +152,15 @@ TEST(Values, BlobNames) {
     EXPECT_NE(failure([] { parse_blob("a:", {}); }), "");
 }
 
+TEST(Values, LuaInitThatForgotItsAtSign) {
+    for (const char* name : {"zapret-lib.lua", "/opt/x.lua", "lua/x.lua.gz"})
+        EXPECT_EQ(failure([&] { parse_lua_init(name); }),
+                  std::string("'") + name + "' is no Lua code, to run a file write --lua-init=@" +
+                      name);
+    for (const char* code : {"x=1", "dofile('x.lua')", "x=y.lua", "", "lua", "x = a.lua"})
+        EXPECT_FALSE(parse_lua_init(code).is_file) << code;
+}
+
 TEST(Values, LuaInit) {
     const TempDir dir;
     const auto source = parse_lua_init("x = 1");
@@ -161,7 +170,8 @@ TEST(Values, LuaInit) {
     const auto file = parse_lua_init("@" + (dir / "./new.lua"));
     EXPECT_TRUE(file.is_file);
     EXPECT_EQ(file.text, std::filesystem::canonical(dir.path()).string() + "/new.lua");
-    EXPECT_EQ(failure([] { parse_lua_init("@/no/dir/f.lua"); }), "bad file '/no/dir/f.lua'");
+    EXPECT_EQ(failure([] { parse_lua_init("@/no/dir/f.lua"); }),
+              "bad file '/no/dir/f.lua' (No such file or directory)");
 }
 
 TEST(Values, MadeAbsoluteResolvesLinks) {

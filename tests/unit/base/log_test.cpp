@@ -146,6 +146,27 @@ TEST_F(LogTest, LinesOfThreadsStayWhole) {
     EXPECT_EQ(count, 400U);
 }
 
+TEST_F(LogTest, LabelStandsBeforeTheLinesOfItsThread) {
+    log::set_target_console();
+    const Streams s = captured([] {
+        const log::Label label("one: ");
+        log::status("a");
+        log::debug("\nb %d", 1);
+        log::error_text("c\nd\n");
+        std::thread([] { log::status("other thread"); }).join();
+        {
+            const log::Label inner("two: ");
+            log::status("e");
+        }
+        log::status_text("\n");
+        const log::Label none("");
+        log::status("f");
+    });
+    EXPECT_EQ(s.out, "one: a\n\none: b 1\nother thread\ntwo: e\n\nf\n");
+    EXPECT_EQ(s.err, "one: c\nd\n");
+    EXPECT_EQ(captured([] { log::status("g"); }).out, "g\n");
+}
+
 TEST_F(LogTest, ChownTouchesOnlyTheLogFile) {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
     ASSERT_TRUE(log::set_target_file(path_));

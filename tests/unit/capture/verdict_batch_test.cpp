@@ -67,7 +67,7 @@ std::vector<Message> parsed(Bytes raw, std::uint16_t queue) {
 constexpr Verdict accept{}, drop{Action::drop, {}};
 
 TEST(VerdictBatch, EmptyUntilSomethingIsAdded) {
-    VerdictBatch b(7);
+    VerdictBatch b({7});
     EXPECT_TRUE(b.empty());
     EXPECT_TRUE(b.messages().empty());
     EXPECT_TRUE(b.add(1, 0, accept));
@@ -78,21 +78,21 @@ TEST(VerdictBatch, EmptyUntilSomethingIsAdded) {
 }
 
 TEST(VerdictBatch, OneAcceptedPacket) {
-    VerdictBatch b(65535);
+    VerdictBatch b({65535});
     b.add(42, 0xDEADBEEF, accept);
     EXPECT_EQ(parsed(b.messages(), 65535),
               (std::vector<Message>{{false, 42, NF_ACCEPT, 0xDEADBEEF, true, ""}}));
 }
 
 TEST(VerdictBatch, NeighboursWithOneMarkShareAMessage) {
-    VerdictBatch b(3);
+    VerdictBatch b({3});
     for (std::uint32_t id = 10; id < 42; id++)
         EXPECT_TRUE(b.add(id, 5, accept));
     EXPECT_EQ(parsed(b.messages(), 3), (std::vector<Message>{{true, 41, NF_ACCEPT, 5, true, ""}}));
 }
 
 TEST(VerdictBatch, KeepsOrderAcrossMarksDropsAndChanges) {
-    VerdictBatch b(3);
+    VerdictBatch b({3});
     b.add(1, 0, accept);
     b.add(2, 0, accept);
     b.add(3, 9, accept);
@@ -110,7 +110,7 @@ TEST(VerdictBatch, KeepsOrderAcrossMarksDropsAndChanges) {
 }
 
 TEST(VerdictBatch, CopiesTheModifiedPacket) {
-    VerdictBatch b(3);
+    VerdictBatch b({3});
     std::string text = "first";
     b.add(1, 0, {Action::modify, as_bytes(text)});
     text = "other";
@@ -118,7 +118,7 @@ TEST(VerdictBatch, CopiesTheModifiedPacket) {
 }
 
 TEST(VerdictBatch, LargestModifiedPacketFitsBehindOthers) {
-    VerdictBatch b(3);
+    VerdictBatch b({3});
     const std::string big(VerdictBatch::max_modified, 'x');
     b.add(1, 1, accept);
     ASSERT_TRUE(b.add(2, 1, {Action::modify, as_bytes(big)}));
@@ -129,7 +129,7 @@ TEST(VerdictBatch, LargestModifiedPacketFitsBehindOthers) {
 
 TEST(VerdictBatch, WhatNetlinkCannotCarryPassesUnmodified) {
     testing::internal::CaptureStderr();
-    VerdictBatch b(3);
+    VerdictBatch b({3});
     const std::string big(VerdictBatch::max_modified + 1, 'x');
     b.add(1, 0, {Action::modify, as_bytes(big)});
     b.add(2, 4, {Action::modify, {}});
@@ -140,7 +140,7 @@ TEST(VerdictBatch, WhatNetlinkCannotCarryPassesUnmodified) {
 }
 
 TEST(VerdictBatch, SaysWhenItIsFullAndLosesNothing) {
-    VerdictBatch b(3);
+    VerdictBatch b({3});
     const std::string packet(1500, 'p');
     std::uint32_t added = 0, total = 0;
     for (unsigned round = 0; round < 3; round++) {
@@ -161,7 +161,7 @@ TEST(VerdictBatch, SaysWhenItIsFullAndLosesNothing) {
 }
 
 TEST(VerdictBatch, EverythingIsAcceptedAheadOfTheLastId) {
-    VerdictBatch b(3);
+    VerdictBatch b({3});
     EXPECT_TRUE(b.add_accept_all(0xF0000000));
     EXPECT_EQ(parsed(b.messages(), 3),
               (std::vector<Message>{{true, 0x30000000, NF_ACCEPT, 0, false, ""}}));

@@ -1,83 +1,15 @@
-#include "nfqws2/capture/wlan.hpp"
-
 #include "nfqws2/capture/wlan_message.hpp"
+
+#include "wlan_messages.hpp"
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cstring>
-#include <libmnl/libmnl.h>
-#include <linux/genetlink.h>
-#include <linux/nl80211.h>
-#include <vector>
 
 namespace nfqws2::capture {
 namespace {
 
-using Buffer = std::vector<std::uint8_t>;
-
-// A message as the kernel builds it.
-class Message {
-  public:
-    explicit Message(std::uint8_t command, std::uint16_t type = 28) {
-        header_ = mnl_nlmsg_put_header(buffer_.data());
-        header_->nlmsg_type = type;
-        auto* generic =
-            static_cast<genlmsghdr*>(mnl_nlmsg_put_extra_header(header_, sizeof(genlmsghdr)));
-        generic->cmd = command;
-    }
-    Message& u16(std::uint16_t type, std::uint16_t value) {
-        mnl_attr_put_u16(header_, type, value);
-        return *this;
-    }
-    Message& u32(std::uint16_t type, std::uint32_t value) {
-        mnl_attr_put_u32(header_, type, value);
-        return *this;
-    }
-    Message& text(std::uint16_t type, const char* value) {
-        mnl_attr_put_strz(header_, type, value);
-        return *this;
-    }
-    Message& bytes(std::uint16_t type, const Buffer& value) {
-        mnl_attr_put(header_, type, value.size(), value.data());
-        return *this;
-    }
-    template <typename Fill> Message& nested(std::uint16_t type, Fill fill) {
-        nlattr* start = mnl_attr_nest_start(header_, type);
-        fill(*this);
-        mnl_attr_nest_end(header_, start);
-        return *this;
-    }
-    Bytes data() const { return {buffer_.data(), header_->nlmsg_len}; }
-
-  private:
-    alignas(nlmsghdr) std::array<std::uint8_t, 4096> buffer_{};
-    nlmsghdr* header_;
-};
-
-Buffer element(std::uint8_t id, std::string_view content) {
-    const std::string head{static_cast<char>(id), static_cast<char>(content.size())};
-    const std::string all = head + std::string(content);
-    return {all.begin(), all.end()};
-}
-
-Buffer elements(std::initializer_list<Buffer> list) {
-    Buffer all;
-    for (const Buffer& e : list)
-        all.insert(all.end(), e.begin(), e.end());
-    return all;
-}
-
-Message scan_result(std::uint32_t status, const Buffer& information) {
-    Message m(NL80211_CMD_NEW_SCAN_RESULTS);
-    m.u32(NL80211_ATTR_GENERATION, 7).u32(NL80211_ATTR_IFINDEX, 3);
-    m.nested(NL80211_ATTR_BSS, [&](Message& bss) {
-        bss.bytes(NL80211_BSS_BSSID, {2, 0, 0, 0, 0, 1}).u32(NL80211_BSS_FREQUENCY, 2437);
-        bss.bytes(NL80211_BSS_INFORMATION_ELEMENTS, information);
-        bss.u32(NL80211_BSS_STATUS, status);
-    });
-    return m;
-}
+using namespace testing_wlan;
 
 TEST(WlanMessage, FamilyRequest) {
     alignas(nlmsghdr) std::uint8_t buffer[wlan_request_size];
@@ -190,18 +122,6 @@ TEST(WlanMessage, AnyCutIsSurvived) {
         std::memcpy(&broken[20], &length, 2);
         EXPECT_EQ(parse_connected_ssid(broken), std::nullopt) << length;
     }
-}
-
-// Machines without Wi-Fi support in the kernel say so at the start.
-TEST(WlanInfo, OpensWhereTheKernelKnowsWifi) {
-    WlanInfo wlan;
-    testing::internal::CaptureStderr();
-    const bool opened = wlan.open();
-    const std::string said = testing::internal::GetCapturedStderr();
-    EXPECT_EQ(said.empty(), opened) << said;
-    EXPECT_EQ(said.find("nl80211: ") == std::string::npos, opened) << said;
-    EXPECT_EQ(wlan.ssid("no-such-interface"), "");
-    EXPECT_EQ(wlan.ssid(""), "");
 }
 
 } // namespace

@@ -177,6 +177,26 @@ TEST_F(AutoHosts, RetransmissionsCount) {
     EXPECT_EQ(machine->out(again).sent, std::vector<Sent>{});
 }
 
+// The packet that tips the scale names the host again; it and its flow still pass as they are.
+TEST_F(AutoHosts, AddedHostIsForTheFlowsToCome) {
+    start({"--hostlist-auto-fail-threshold=1", "--hostlist-auto-retrans-threshold=2"});
+    const TcpFlow flow = ask();
+    const Buffer again = flow.from_client(as_bytes(request()), 0);
+    machine->out(again);
+    ASSERT_EQ(list(), "");
+    const Outcome tipping = machine->out(again);
+    ASSERT_EQ(list(), "www.rst.com\n");
+    EXPECT_EQ(tipping.told, none);
+    EXPECT_EQ(machine->out(again).told, none);
+    const auto size = static_cast<std::uint32_t>(request().size());
+    EXPECT_EQ(machine->out(flow.from_client(as_bytes(request()), size)).told, none);
+    // Another host on the same connection is another question.
+    const std::string other = request("sub.www.rst.com");
+    EXPECT_EQ(machine->out(flow.from_client(as_bytes(other), 2 * size)).told, Lines{"http_req"});
+    ask();
+    EXPECT_EQ(last.told, Lines{"http_req"});
+}
+
 TEST_F(AutoHosts, RetransmissionsThatAreNone) {
     start();
     const TcpFlow flow = ask();

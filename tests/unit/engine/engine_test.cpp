@@ -236,11 +236,14 @@ TEST(EngineGarbage, FailingFinalizerDoesNoHarm) {
 
 // --- interrupt
 
-TEST(EngineInterrupt, EndsRunningLuaCode) {
-    Machine m(
-        {{"--lua-desync=f"},
-         "function f() if jit then jit.off(f) end local n = 0 while true do n = n + 1 end end",
-         {}});
+TEST(EngineInterrupt, EndsRunningLuaCodeOfAnotherThread) {
+    Config config{
+        {"--lua-desync=f"},
+        "function f() if jit then jit.off(f) end local n = 0 while true do n = n + 1 end end",
+        {}};
+    config.options.in_thread = true;
+    config.options.lua_call_ms = 0;
+    Machine m(config);
     ErrorText errors;
     std::thread signal([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 
 namespace nfqws2::engine::test {
@@ -475,6 +477,36 @@ TEST(TraceFile, IsEmptiedAndGrowsByWholeLines) {
     EXPECT_TRUE(file.flush());
     EXPECT_EQ(dir.read("trace").size(), 100100U);
     EXPECT_FALSE(TraceFile::create("/no/dir/trace"));
+}
+
+TEST(TraceFile, CopiesOfSeveralThreadsWriteWholeLines) {
+    profile::testing::TempDir dir;
+    const std::string path = dir.file("trace");
+    TraceFile file(TraceFile::create(path), path);
+    std::vector<std::thread> threads;
+    for (char c = 'a'; c < 'e'; c++)
+        threads.emplace_back([copy = file, c]() mutable {
+            for (int i = 0; i < 500; i++) {
+                copy.write(std::string(100, c) + "\n" + std::string(50, c) + "\n");
+                if (i % 50 == 0) copy.flush();
+            }
+        });
+    for (std::thread& thread : threads)
+        thread.join();
+    EXPECT_TRUE(file.flush());
+    std::istringstream in(dir.read("trace"));
+    std::size_t lines = 0;
+    for (std::string first, second; std::getline(in, first) && std::getline(in, second); lines++) {
+        EXPECT_EQ(first, std::string(100, first[0]));
+        EXPECT_EQ(second, std::string(50, first[0]));
+    }
+    EXPECT_EQ(lines, 2000U);
+}
+
+TEST(TraceFile, CopiesHaveOneStart) {
+    TraceFile file(FileDescriptor(dup(1)), "x"), copy = file;
+    EXPECT_EQ(file.start(5), 5);
+    EXPECT_EQ(copy.start(7), 5);
 }
 
 } // namespace

@@ -181,19 +181,17 @@ TEST_F(Auto, CountersArePerProfile) {
 
 TEST_F(Auto, PurgeForgetsExpiredCounters) {
     make({"--hostlist-auto-fail-time=3"});
-    const Profile& p = world->profiles->by_number(1);
     fail("a.com");
     world->advance(2);
     fail("b.com");
-    hosts->purge(p);
+    hosts->purge();
     EXPECT_EQ(counters(), "a.com counter=1 b.com counter=1 ");
     world->advance(1);
-    hosts->purge(p);
+    hosts->purge();
     EXPECT_EQ(counters(), "b.com counter=1 ");
     world->advance(2);
-    hosts->purge(p);
+    hosts->purge();
     EXPECT_EQ(counters(), "");
-    hosts->purge(world->profiles->by_number(0));
 }
 
 TEST_F(Auto, Dump) {

@@ -112,11 +112,17 @@ TEST_F(Store, StartFailures) {
 }
 
 TEST_F(Store, DirectoryFailsTheLoad) {
-    std::filesystem::create_directory(dir.file("d"));
-    ASSERT_TRUE(lists.net_file(dir.file("d"), &error));
-    EXPECT_FALSE(lists.test_access());
-    EXPECT_FALSE(lists.load_all());
+    ASSERT_TRUE(lists.net_file(dir.write("d", ""), &error));
+    std::filesystem::remove(dir.file("d"));
+    std::filesystem::create_directory(dir.file("d")); // between parsing and loading
+    std::string culprit;
+    EXPECT_FALSE(lists.test_access(&culprit));
+    EXPECT_EQ(culprit, dir.file("d"));
+    culprit.clear();
+    EXPECT_FALSE(lists.load_all(&culprit));
+    EXPECT_EQ(culprit, dir.file("d"));
     EXPECT_NE(errors().find("ipset load failed\n"), std::string::npos);
+    EXPECT_FALSE(lists.host_file(dir.file("d"), &error));
 }
 
 TEST_F(Store, ReloadAfterAChange) {

@@ -1,6 +1,4 @@
-#include "nfqws2/profile/profile_builder.hpp"
-
-#include <gtest/gtest.h>
+#include "profile_testing.hpp"
 
 namespace nfqws2::profile {
 namespace {
@@ -17,7 +15,19 @@ Args args_of(std::string_view text) {
 std::string error_of(std::string_view text) {
     std::string error;
     EXPECT_FALSE(parse_lua_call(text, &error)) << text;
-    return error;
+    return testing::without_hints(error);
+}
+
+TEST(LuaCall, Hints) {
+    std::string error;
+    parse_lua_call("fake,blob=x", &error);
+    EXPECT_TRUE(error.ends_with(
+        " (should be function:argument=value:..., like fake:blob=fake_default_tls:repeats=2)"));
+    parse_lua_call("fake:a-b=1", &error);
+    EXPECT_TRUE(
+        error.ends_with(" (bad argument name 'a-b', write \\: for a colon within a value)"));
+    parse_lua_call("fake::x", &error);
+    EXPECT_TRUE(error.ends_with(" (an argument is empty, write \\: for a colon within a value)"));
 }
 
 TEST(LuaCall, FunctionAlone) {

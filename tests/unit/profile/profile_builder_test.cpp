@@ -1,34 +1,12 @@
-#include "profile_testing.hpp"
+#include "builder_fixture.hpp"
 
 namespace nfqws2::profile {
 namespace {
 
-using testing::Options;
 using testing::TempDir;
-
-struct Fixture : ::testing::Test {
-    VirtualClock clock;
-    ListStore lists{clock};
-    Options options{lists};
-    TempDir dir;
-
-    const Profile& at(std::size_t i) { return *options.built.profiles.at(i); }
-    static std::string funcs(const Profile& p) {
-        std::string text;
-        for (const LuaInstance& instance : p.instances)
-            text += (text.empty() ? "" : ",") + instance.func;
-        return text;
-    }
-    std::string error_of(const std::string& word) {
-        EXPECT_FALSE(options.give(word)) << word;
-        return options.error;
-    }
-};
-using Numbering = Fixture;
-using Import = Fixture;
-using Skip = Fixture;
-using Values = Fixture;
-using Defaults = Fixture;
+using Numbering = testing::BuilderFixture;
+using Import = testing::BuilderFixture;
+using Skip = testing::BuilderFixture;
 
 TEST_F(Numbering, NoOptionsGiveOneProfile) {
     ASSERT_TRUE(options.parse({}));
@@ -347,134 +325,6 @@ TEST_F(Skip, TemplateNameIsNotRegistered) {
     ASSERT_TRUE(options.give("--template=t"));
     EXPECT_TRUE(options.finish());
     EXPECT_EQ(options.built.templates, 1U);
-}
-
-TEST_F(Values, Errors) {
-    EXPECT_EQ(error_of("--filter-l3=ipv5"), "bad value for --filter-l3");
-    EXPECT_EQ(error_of("--filter-l3="), "bad value for --filter-l3");
-    EXPECT_EQ(error_of("--filter-tcp=80-"), "Invalid port filter : 80-");
-    EXPECT_EQ(error_of("--filter-udp=~*"), "Invalid port filter : ~*");
-    EXPECT_EQ(error_of("--filter-lport=x"), "Invalid port filter : x");
-    EXPECT_EQ(error_of("--filter-icmp=256"), "Invalid icmp filter : 256");
-    EXPECT_EQ(error_of("--filter-ipp=gre"), "Invalid ip protocol filter : gre");
-    EXPECT_EQ(error_of("--filter-l7=foo,all"), "Invalid l7 filter : foo,all");
-    EXPECT_EQ(error_of("--payload=tls"), "Invalid payload filter : tls");
-    EXPECT_EQ(error_of("--in-range=n5"), "invalid packet range value : n5");
-    EXPECT_EQ(error_of("--out-range="), "invalid packet range value : ");
-    EXPECT_TRUE(options.give("--filter-l7=tls,all,foo"));
-}
-
-TEST_F(Values, FileErrors) {
-    const std::string missing = dir.file("missing");
-    EXPECT_EQ(error_of("--hostlist=" + missing), "cannot access hostlist file '" + missing +
-                                                     "'\nfailed to register hostlist '" + missing +
-                                                     "'");
-    EXPECT_EQ(error_of("--ipset-exclude=" + missing), "cannot access ipset file '" + missing +
-                                                          "'\nfailed to register ipset '" +
-                                                          missing + "'");
-    const std::string impossible = dir.file("no/such/dir");
-    EXPECT_EQ(error_of("--hostlist-auto=" + impossible), "cannot create " + impossible);
-    const std::string packed = dir.write("packed", testing::gzip("a.com\n"));
-    EXPECT_EQ(error_of("--hostlist-auto=" + packed), "gzipped auto hostlists are not supported");
-    ASSERT_TRUE(options.give("--hostlist-auto=" + dir.file("auto")));
-    EXPECT_EQ(error_of("--hostlist-auto=" + dir.file("auto")),
-              "only one auto hostlist per profile is supported");
-}
-
-TEST_F(Values, AutoLimits) {
-    for (const char* bad : {"0", "21", "x", "-1", ""})
-        EXPECT_EQ(error_of(std::string("--hostlist-auto-fail-threshold=") + bad),
-                  "auto hostlist fail threshold must be within 1..20");
-    for (const char* bad : {"0", "x", "-5"})
-        EXPECT_EQ(error_of(std::string("--hostlist-auto-fail-time=") + bad),
-                  "auto hostlist fail time is not valid");
-    for (const char* bad : {"1", "11"})
-        EXPECT_EQ(error_of(std::string("--hostlist-auto-retrans-threshold=") + bad),
-                  "auto hostlist fail threshold must be within 2..10");
-    EXPECT_FALSE(options.give("--hostlist-auto-udp-in=-1"));
-    EXPECT_FALSE(options.give("--hostlist-auto-udp-out=-1"));
-    EXPECT_FALSE(options.give("--hostlist-auto-retrans-maxseq=1x"));
-    EXPECT_TRUE(options.give("--hostlist-auto-incoming-maxseq=0"));
-    EXPECT_TRUE(options.give("--hostlist-auto-fail-threshold=1"));
-    EXPECT_TRUE(options.give("--hostlist-auto-fail-threshold=20"));
-    EXPECT_TRUE(options.give("--hostlist-auto-retrans-threshold=2"));
-    EXPECT_TRUE(options.give("--hostlist-auto-retrans-threshold=10"));
-    EXPECT_TRUE(options.give("--hostlist-auto-retrans-maxseq=4294967295"));
-}
-
-TEST_F(Values, AutoDefaults) {
-    ASSERT_TRUE(options.parse({}));
-    const AutoHostOptions& o = at(0).auto_options;
-    EXPECT_EQ(o.fail_threshold, 3U);
-    EXPECT_EQ(o.fail_time, 60U);
-    EXPECT_EQ(o.retrans_threshold, 3U);
-    EXPECT_EQ(o.retrans_maxseq, 32768U);
-    EXPECT_TRUE(o.retrans_reset);
-    EXPECT_EQ(o.incoming_maxseq, 4096U);
-    EXPECT_EQ(o.udp_out, 4U);
-    EXPECT_EQ(o.udp_in, 1U);
-}
-
-TEST_F(Values, RetransReset) {
-    ASSERT_TRUE(options.parse(
-        {"--hostlist-auto-retrans-reset=x", "--new", "--hostlist-auto-retrans-reset=2"}));
-    EXPECT_FALSE(at(0).auto_options.retrans_reset);
-    EXPECT_TRUE(at(1).auto_options.retrans_reset);
-}
-
-TEST_F(Values, NewResetsTheFilterState) {
-    ASSERT_TRUE(options.parse({"--payload=dht", "--in-range=n1-", "--out-range=x", "--lua-desync=f",
-                               "--payload=all", "--lua-desync=g", "--new", "--lua-desync=h"}));
-    EXPECT_TRUE(at(0).instances[1].payload.empty());
-    EXPECT_EQ(flow::to_text(at(0).instances[1].in_range), "n1-a0");
-    const LuaInstance& h = at(1).instances[0];
-    EXPECT_TRUE(h.payload.empty());
-    EXPECT_EQ(h.in_range, flow::Range::never());
-    EXPECT_EQ(h.out_range, flow::Range::always());
-}
-
-TEST_F(Values, L7ReplacesL3Accumulates) {
-    ASSERT_TRUE(options.parse(
-        {"--filter-l7=http", "--filter-l7=tls", "--filter-l3=ipv4", "--filter-l3=ipv6"}));
-    EXPECT_EQ(at(0).l7, protocol::L7Set::of(protocol::L7::tls));
-    EXPECT_TRUE(at(0).ipv4 && at(0).ipv6);
-}
-
-TEST_F(Values, SameFileIsOneList) {
-    const std::string a = dir.write("a", "");
-    ASSERT_TRUE(options.parse(
-        {"--hostlist=" + a, "--hostlist=" + dir.file("./a"), "--new", "--hostlist-exclude=" + a}));
-    EXPECT_EQ(at(0).hosts.lists().size(), 1U);
-    EXPECT_EQ(at(0).hosts.lists()[0], at(1).hosts_exclude.lists()[0]);
-}
-
-TEST_F(Values, BadNetworksAreReportedAndSkipped) {
-    ::testing::internal::CaptureStderr();
-    ASSERT_TRUE(options.parse({"--ipset-ip=10.0.0.1,,bogus,10.0.0.0/33,2001:db8::/32"}));
-    EXPECT_EQ(::testing::internal::GetCapturedStderr(),
-              "bad ip or subnet : bogus\nbad ip or subnet : 10.0.0.0/33\n");
-    EXPECT_TRUE(at(0).nets.find(testing::ip("10.0.0.1")));
-    EXPECT_TRUE(at(0).nets.find(testing::ip("2001:db8::1")));
-}
-
-TEST_F(Defaults, OneGroupShutsTheOthers) {
-    ASSERT_TRUE(options.parse({"--filter-tcp=80", "--new", "--filter-udp=53", "--new",
-                               "--filter-icmp=8", "--new", "--filter-ipp=47", "--new"}));
-    for (std::size_t i = 0; i < 5; ++i) {
-        EXPECT_EQ(at(i).tcp.matches(80), i == 0 || i == 4) << i;
-        EXPECT_EQ(at(i).udp.matches(53), i == 1 || i == 4) << i;
-        EXPECT_EQ(at(i).icmp.matches(8, 0), i == 2 || i == 4) << i;
-        EXPECT_EQ(at(i).ipp.matches(47), i == 3 || i == 4) << i;
-        EXPECT_TRUE(at(i).ipv4 && at(i).ipv6) << i;
-    }
-}
-
-TEST_F(Defaults, LocalPortShutsProtocolsWithoutPorts) {
-    ASSERT_TRUE(options.parse({"--filter-lport=1000"}));
-    EXPECT_TRUE(at(0).tcp.empty());
-    EXPECT_TRUE(at(0).udp.empty());
-    EXPECT_FALSE(at(0).icmp.matches(8, 0));
-    EXPECT_FALSE(at(0).ipp.matches(47));
 }
 
 } // namespace

@@ -132,6 +132,15 @@ class Options {
     ProfileBuilder builder_;
 };
 
+// The text without its hints: everything from the first " (" of each line on.
+inline std::string without_hints(const std::string& text) {
+    std::string out;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+        out += (out.empty() ? "" : "\n") + line.substr(0, line.find(" ("));
+    return out;
+}
+
 inline IpAddress ip(std::string_view text) {
     return *IpAddress::parse(text);
 }

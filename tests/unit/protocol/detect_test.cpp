@@ -88,5 +88,11 @@ TEST(Detect, IcmpTypesWithAQuotedPacket) {
     EXPECT_EQ(classify_icmp(hex("0301000000000000")), Payload::icmp);
 }
 
+// Each protocol can be found over TCP or over UDP, none over both.
+TEST(Detect, FlowProtocolsOfTheTransports) {
+    EXPECT_EQ(to_text(tcp_flow_protocols()), "http,tls,xmpp,mtproto,bt");
+    EXPECT_EQ(to_text(udp_flow_protocols()), "dtls,quic,wireguard,dht,discord,stun,dns,utp_bt");
+}
+
 } // namespace
 } // namespace nfqws2::protocol::test

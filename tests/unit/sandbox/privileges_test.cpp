@@ -8,6 +8,7 @@
 #include <map>
 #include <pwd.h>
 #include <sstream>
+#include <sys/prctl.h>
 
 namespace nfqws2::sandbox {
 namespace {
@@ -101,6 +102,26 @@ TEST(Privileges, UidZeroStillLosesTheOtherCapabilities) {
     EXPECT_EQ(f["CapEff"], "0000000000003000");
     EXPECT_EQ(f["CapPrm"], "0000000000003000");
     EXPECT_EQ(f["CapBnd"], "0000000000000000");
+}
+
+TEST(Privileges, SecureBitsAreLocked) {
+    NEEDS_ROOT();
+    const ChildResult r = in_child([](int) {
+        if (!change_identity({0, {0}, ""}) || !drop_capabilities(KeptCapabilities::network))
+            return 1;
+        constexpr int noroot_and_its_lock = 3, keep_caps_lock = 1 << 5, no_ambient_raise = 3 << 6;
+        const int wanted = noroot_and_its_lock | keep_caps_lock | no_ambient_raise;
+        if (prctl(PR_GET_SECUREBITS) != wanted) return 2;
+        return prctl(PR_SET_SECUREBITS, 0L) == 0 || prctl(PR_SET_KEEPCAPS, 1L) == 0 ? 3 : 0;
+    });
+    EXPECT_EQ(r.status, 0);
+}
+
+TEST(Privileges, NewProgramsGetNoMore) {
+    const ChildResult r = in_child([](int) {
+        return forbid_new_privileges() && prctl(PR_GET_NO_NEW_PRIVS, 0L, 0L, 0L, 0L) == 1 ? 0 : 1;
+    });
+    EXPECT_EQ(r.status, 0);
 }
 
 TEST(Privileges, CannotComeBack) {

@@ -1,6 +1,8 @@
 #include "nfqws2/sandbox/seccomp.hpp"
 
 #include "in_child.hpp"
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/sandbox/privileges.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,11 +12,14 @@
 #include <filesystem>
 #include <fstream>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sstream>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <thread>
 
 namespace nfqws2::sandbox {
@@ -28,11 +33,15 @@ void no_core_file() {
     setrlimit(RLIMIT_CORE, &none);
 }
 
+bool fenced(Mode mode = Mode::enforce) {
+    return forbid_new_privileges() && forbid_system_calls(mode);
+}
+
 // Makes the call inside the sandbox with arguments that cannot do harm.
 ChildResult call(long number, long a = -1, long b = 0, long c = 0) {
     return in_child([=](int) {
         no_core_file();
-        if (!forbid_system_calls()) return 1;
+        if (!fenced()) return 1;
         syscall(number, a, b, c, 0L, 0L, 0L);
         return 0;
     });
@@ -95,7 +104,7 @@ TEST(Seccomp, RemovingADirectoryIsForbiddenEveryWay) {
 
 TEST(Seccomp, SetsNoNewPrivileges) {
     const ChildResult r = in_child([](int out) {
-        if (!forbid_system_calls()) return 1;
+        if (!fenced()) return 1;
         std::ifstream file("/proc/self/status");
         std::stringstream text;
         text << file.rdbuf();
@@ -106,13 +115,140 @@ TEST(Seccomp, SetsNoNewPrivileges) {
     EXPECT_NE(r.output.find("Seccomp:\t2\n"), std::string::npos);
 }
 
+struct Conditional {
+    const char* name;
+    long number;
+    long arguments[3];
+    bool allowed;
+};
+
+// The pointers are bad on purpose: an allowed call gets as far as to say so.
+const Conditional conditional[] = {
+    {"clone into namespaces", SYS_clone, {CLONE_NEWUSER, 0, 0}, false},
+    {"fcntl(F_SETOWN)", SYS_fcntl, {0, F_SETOWN, 1}, false},
+    {"fcntl(F_SETSIG)", SYS_fcntl, {0, F_SETSIG, SIGKILL}, false},
+    {"fcntl(F_GETFL)", SYS_fcntl, {0, F_GETFL, 0}, true},
+    {"ioctl(TIOCSTI)", SYS_ioctl, {0, TIOCSTI, 0}, false},
+    {"ioctl(TCGETS)", SYS_ioctl, {-1, TCGETS, 0}, true},
+    {"prctl(PR_SET_SECCOMP)", SYS_prctl, {PR_SET_SECCOMP, 0, 0}, false},
+    {"prctl(PR_SET_DUMPABLE)", SYS_prctl, {PR_SET_DUMPABLE, 1, 0}, false},
+    {"prctl(PR_SET_NAME)", SYS_prctl, {PR_SET_NAME, 0, 0}, true},
+    {"rt_sigaction(SIGSYS)", SYS_rt_sigaction, {SIGSYS, 0, 0}, false},
+    {"rt_sigaction(SIGTERM)", SYS_rt_sigaction, {SIGTERM, 0, 0}, true},
+    {"setpriority of another", SYS_setpriority, {PRIO_PROCESS, 1, 0}, false},
+    {"prlimit64, set", SYS_prlimit64, {0, RLIMIT_CORE, 1}, false}, // the third is the new limit
+    {"prlimit64, read", SYS_prlimit64, {0, RLIMIT_CORE, 0}, true},
+    {"prlimit64 of another", SYS_prlimit64, {1, RLIMIT_CORE, 0}, false},
+    {"socket(AF_INET6)", SYS_socket, {AF_INET6, SOCK_DGRAM, 0}, true},
+    {"socket(AF_PACKET)", SYS_socket, {AF_PACKET, SOCK_RAW, 0}, false},
+    {"socket(AF_ALG)", SYS_socket, {AF_ALG, SOCK_SEQPACKET, 0}, false},
+    {"unlinkat(AT_REMOVEDIR)", SYS_unlinkat, {-1, 0, AT_REMOVEDIR}, false},
+    {"unlinkat", SYS_unlinkat, {-1, 0, 0}, true},
+};
+
+TEST(Seccomp, ArgumentsDecide) {
+    for (const Conditional& c : conditional) {
+        const ChildResult r = call(c.number, c.arguments[0], c.arguments[1], c.arguments[2]);
+        EXPECT_EQ(r.signal, c.allowed ? 0 : SIGSYS) << c.name;
+        EXPECT_EQ(r.status, c.allowed ? 0 : -1) << c.name;
+    }
+}
+
+// Nothing but what is listed: a sample of what a program that was taken over would look for.
+TEST(Seccomp, WhatIsNotListedIsForbidden) {
+    for (const Call& c :
+         {Call{"setuid", SYS_setuid}, Call{"capset", SYS_capset}, Call{"mount", SYS_mount},
+          Call{"unshare", SYS_unshare}, Call{"setns", SYS_setns}, Call{"bpf", SYS_bpf},
+          Call{"perf_event_open", SYS_perf_event_open}, Call{"init_module", SYS_init_module},
+          Call{"keyctl", SYS_keyctl}, Call{"memfd_create", SYS_memfd_create},
+          Call{"truncate", SYS_truncate}, Call{"chroot", SYS_chroot}, Call{"reboot", SYS_reboot},
+          Call{"listen", SYS_listen}, Call{"seccomp", SYS_seccomp},
+          Call{"a number of the future", 1000}})
+        EXPECT_EQ(call(c.number).signal, SIGSYS) << c.name;
+}
+
+TEST(Seccomp, TheCallIsNamed) {
+    const ChildResult r = in_child([](int out) {
+        no_core_file();
+        dup2(out, STDERR_FILENO);
+        if (!fenced()) return 1;
+        syscall(SYS_mkdirat, -1, 0L, 0L);
+        return 0;
+    });
+    EXPECT_EQ(r.signal, SIGSYS);
+    EXPECT_EQ(r.output,
+              "sandbox: forbidden system call mkdirat (" + std::to_string(SYS_mkdirat) + ")\n");
+}
+
+TEST(Seccomp, TheDebugFileNamesItToo) {
+    char file[] = "/tmp/nfqws2-seccomp-XXXXXX";
+    close(mkstemp(file));
+    const ChildResult r = in_child([&](int) {
+        no_core_file();
+        close(STDERR_FILENO);
+        if (!log::set_target_file(file) || !fenced()) return 1;
+        syscall(SYS_mkdirat, -1, 0L, 0L);
+        return 0;
+    });
+    EXPECT_EQ(r.signal, SIGSYS);
+    std::stringstream text;
+    text << std::ifstream(file).rdbuf();
+    EXPECT_NE(text.str().find("sandbox: forbidden system call mkdirat ("), std::string::npos);
+    std::filesystem::remove(file);
+}
+
+// A report goes on: every call fails, each is named once.
+TEST(Seccomp, ReportLetsTheProcessLive) {
+    const ChildResult r = in_child([](int out) {
+        dup2(out, STDERR_FILENO);
+        if (!fenced(Mode::report)) return 1;
+        for (int i = 0; i < 3; i++) {
+            errno = 0;
+            if (syscall(SYS_mkdirat, -1, 0L, 0L) != -1 || errno != EPERM) return 2;
+        }
+        errno = 0;
+        return kill(getpid(), SIGKILL) == -1 && errno == EPERM ? 0 : 3;
+    });
+    EXPECT_EQ(r.status, 0);
+    EXPECT_EQ(r.output, "sandbox: forbidden system call mkdirat (" + std::to_string(SYS_mkdirat) +
+                            "), answered by EPERM\nsandbox: forbidden system call kill (" +
+                            std::to_string(SYS_kill) + "), answered by EPERM\n");
+}
+
+TEST(Seccomp, OffInstallsNothing) {
+    const ChildResult r = in_child([](int) {
+        if (!fenced(Mode::off)) return 1;
+        return kill(getpid(), 0) == 0 && prctl(PR_GET_SECCOMP) == 0 ? 0 : 2;
+    });
+    EXPECT_EQ(r.status, 0);
+}
+
+// SIGSYS from outside is not a reason to survive.
+TEST(Seccomp, TheSignalFromOutsideEndsTheProcess) {
+    const ChildResult r = in_child([](int) {
+        no_core_file();
+        const pid_t child = fork();
+        if (child == 0) {
+            if (!fenced()) _exit(1);
+            for (;;)
+                pause();
+        }
+        int status = 0;
+        do
+            kill(child, SIGSYS);
+        while (waitpid(child, &status, WNOHANG) == 0);
+        return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? 0 : 2;
+    });
+    EXPECT_EQ(r.status, 0);
+}
+
 // What scripts and the program itself go on using.
 TEST(Seccomp, OrdinaryWorkGoesOn) {
     char directory[] = "/tmp/nfqws2-seccomp-XXXXXX";
     ASSERT_NE(mkdtemp(directory), nullptr);
     const std::string file = std::string(directory) + "/a", other = std::string(directory) + "/b";
     const ChildResult r = in_child([&](int) {
-        if (!forbid_system_calls()) return 1;
+        if (!fenced()) return 1;
         const int fd = open(file.c_str(), O_CREAT | O_WRONLY, 0600);
         if (fd < 0 || write(fd, "x", 1) != 1) return 2;
         if (rename(file.c_str(), other.c_str()) != 0 || unlink(other.c_str()) != 0) return 3;
@@ -134,7 +270,7 @@ TEST(Seccomp, CoversThreadsThatAlreadyRun) {
             char c = 0;
             if (read(ready[0], &c, 1) == 1) syscall(SYS_mkdirat, -1, 0L, 0L);
         });
-        if (!forbid_system_calls()) return 2;
+        if (!fenced()) return 2;
         if (write(ready[1], "x", 1) != 1) return 3;
         other.join();
         return 0;

@@ -1,10 +1,10 @@
-#include "nfqws2/flow/siphash.hpp"
+#include "nfqws2/base/siphash.hpp"
 
 #include "nfqws2/base/random.hpp"
 
 #include <array>
 
-namespace nfqws2::flow {
+namespace nfqws2 {
 
 SipKey SipKey::random() {
     const std::unique_ptr<Random> source = make_secure_random();
@@ -13,4 +13,9 @@ SipKey SipKey::random() {
     return {load_be64(bytes.data()), load_be64(bytes.data() + 8)};
 }
 
-} // namespace nfqws2::flow
+const SipKey& SipKey::of_process() {
+    static const SipKey key = random();
+    return key;
+}
+
+} // namespace nfqws2

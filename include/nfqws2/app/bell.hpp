@@ -1,0 +1,23 @@
+// Wakes a loop that waits for packets: a descriptor beside the one of the queue. What rings before
+// the loop waits is not lost.
+#pragma once
+
+#include "nfqws2/base/file.hpp"
+
+namespace nfqws2::app {
+
+class Bell {
+  public:
+    Bell(); // a failure is logged
+
+    void ring() const; // from any thread or signal handler
+
+    // Sleeps until `timeout_ms` have passed (-1 = no limit), it rang or `fd` (-1 = none) is readable;
+    // true in the last case.
+    bool wait(int fd, int timeout_ms);
+
+  private:
+    FileDescriptor event_;
+};
+
+} // namespace nfqws2::app

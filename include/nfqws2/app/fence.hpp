@@ -1,0 +1,34 @@
+// The fence around scripts (--sandbox): which files the configuration gives them, and the sandbox
+// that holds them to it.
+#pragma once
+
+#include "nfqws2/app/config.hpp"
+#include "nfqws2/lua/file_gate.hpp"
+#include "nfqws2/sandbox/file_rules.hpp"
+
+#include <mutex>
+#include <set>
+#include <string>
+
+namespace nfqws2::app {
+
+// What compatible scripts and the program itself open from the time on that Lua runs.
+sandbox::FileRules file_rules(const Config& config, const profile::ListStore& lists);
+
+class Fence final : public lua::FileGate {
+  public:
+    // Closes the fence for the rest of the process's life. It gets itself into config.engine.
+    void close(Config& config, const profile::ListStore& lists);
+
+    bool admits(const char* path, lua::FileUse use) const override;
+
+  private:
+    bool is_news(const char* path) const;
+
+    sandbox::FileRules rules_;
+    sandbox::Mode mode_ = sandbox::Mode::off;
+    mutable std::mutex lock_;
+    mutable std::set<std::string> told_; // refused and logged
+};
+
+} // namespace nfqws2::app

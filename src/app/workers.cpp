@@ -1,0 +1,139 @@
+// Theory of operation: worker 0 runs in the main thread, which takes the signals and does what is to
+// be done once; the others have a thread each and get no signals but the ticks of their Lua limits.
+// A worker whose queue is lost for good stops all others. At the end each gives away the packets it
+// holds in its own thread; the main thread waits for that, but not for ever: a script that sleeps in
+// a system call ends the process. The queues are closed when all workers have ended, in order.
+#include "nfqws2/app/live_worker.hpp"
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/lua/guard.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <pthread.h>
+#include <unistd.h>
+
+namespace nfqws2::app {
+namespace {
+
+constexpr auto patience = std::chrono::seconds(5);
+// Some C libraries give threads less than scripts may need.
+constexpr std::size_t least_stack = 1024 * 1024;
+
+class Threads {
+  public:
+    Threads(Session& session, const LiveWorkers& workers) : session_(session), workers_(workers) {}
+
+    bool start(); // all but the first; false: logged, and those that run are told to stop
+    bool run(std::size_t worker);
+    void join();
+    bool all_kept() const { return all_kept_; } // no queue was lost
+
+  private:
+    struct Thread {
+        Threads* owner;
+        std::size_t worker;
+        pthread_t id{};
+        bool ended = false;
+    };
+    static void* body(void* argument);
+    bool create(Thread& thread);
+
+    Session& session_;
+    const LiveWorkers& workers_;
+    std::vector<std::unique_ptr<Thread>> threads_;
+    std::mutex mutex_; // of what follows
+    std::condition_variable end_;
+    bool all_kept_ = true;
+};
+
+bool Threads::start() {
+    const Signals::Blocked blocked;
+    for (std::size_t i = 1; i < workers_.size(); i++) {
+        auto thread = std::make_unique<Thread>(Thread{this, i});
+        if (!create(*thread)) {
+            session_.signals().stop();
+            return false;
+        }
+        threads_.push_back(std::move(thread));
+    }
+    return true;
+}
+
+bool Threads::create(Thread& thread) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    std::size_t stack = 0;
+    if (pthread_attr_getstacksize(&attributes, &stack) == 0 && stack < least_stack)
+        pthread_attr_setstacksize(&attributes, least_stack);
+    const int error = pthread_create(&thread.id, &attributes, body, &thread);
+    pthread_attr_destroy(&attributes);
+    if (error != 0)
+        log::os_error("cannot start worker " + std::to_string(thread.worker), error);
+    return error == 0;
+}
+
+void* Threads::body(void* argument) {
+    Thread& thread = *static_cast<Thread*>(argument);
+    char name[16];
+    std::snprintf(name, sizeof name, "nfqws2-%zu", thread.worker);
+    pthread_setname_np(pthread_self(), name);
+    const bool kept = thread.owner->run(thread.worker);
+    const std::lock_guard lock(thread.owner->mutex_);
+    if (!kept) thread.owner->all_kept_ = false;
+    thread.ended = true;
+    thread.owner->end_.notify_all();
+    return nullptr;
+}
+
+bool Threads::run(std::size_t worker) {
+    Runtime& run = session_.runtime(worker);
+    const log::Label label(run.label);
+    run.engine.adopt();
+    const bool kept = run_live(run, workers_[worker]->queue(), workers_[worker]->queue_options());
+    if (!kept) session_.signals().stop();
+    return kept;
+}
+
+void Threads::join() {
+    std::unique_lock lock(mutex_);
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (const auto& thread : threads_) {
+        if (end_.wait_until(lock, deadline, [&thread] { return thread->ended; })) continue;
+        log::error("worker %zu does not end. The process ends with code %d.", thread->worker,
+                   lua::Guard::exit_code);
+        std::fflush(nullptr);
+        _exit(lua::Guard::exit_code);
+    }
+    lock.unlock();
+    for (const auto& thread : threads_)
+        pthread_join(thread->id, nullptr);
+}
+
+void report_losses(const LiveWorkers& workers) {
+    unsigned long long lost = 0;
+    for (const auto& worker : workers)
+        lost += worker->queue().kernel_drops().value_or(0);
+    if (lost != 0)
+        log::status("%llu packets passed unprocessed because the queue was full", lost);
+}
+
+} // namespace
+
+int run_workers(Session& session, const LiveWorkers& workers) {
+    Threads threads(session, workers);
+    bool good = threads.start();
+    if (good) good = threads.run(0);
+    if (session.signals().requested()) log::status("quit requested");
+    threads.join();
+    report_losses(workers);
+    for (std::size_t i = 0; i < workers.size(); i++) {
+        const log::Label label(session.runtime(i).label);
+        workers[i]->close_queue();
+    }
+    return good && threads.all_kept() ? 0 : 1;
+}
+
+} // namespace nfqws2::app
