@@ -19,10 +19,11 @@ FWMARK = 0x40000000
 os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
 os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
 
-CRASH = re.compile(r"AddressSanitizer|runtime error:|UndefinedBehavior|terminate called|what\(\)|"
+CRASH = re.compile(r"AddressSanitizer|ThreadSanitizer|runtime error:|UndefinedBehavior|terminate called|what\(\)|"
                    r"PANIC|Segmentation|stack smashing|Assertion.*failed|Traceback \(most")
 TROUBLE = re.compile(r"LUA ERROR|desync ERROR|rawsend: (sendto|setsockopt)")
 
+WORKER = re.compile(r"^worker \d+: ", re.M)  # whose line it is does not matter
 INTERRUPTED = re.compile(r"LUA ERROR: .*INTERRUPT")
 
 
@@ -68,7 +69,7 @@ class Daemon:
 
     def output(self):
         with open(self.process.log, errors="replace") as f:
-            return f.read()
+            return WORKER.sub("", f.read())
 
     def alive(self):
         return self.process.poll() is None

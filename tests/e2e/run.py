@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """End-to-end tests: the program on real traffic between network namespaces.
 
-usage: run.py PROGRAM LUA_DIR [-v] [-j N] [NAME_PART ...]
+usage: run.py PROGRAM LUA_DIR [-v] [-j N] [--workers N] [NAME_PART ...]
 
 Runs the functions test_* of the files test_*.py, each in a process and a lab of its own, N at a
-time (2). Prints a line for each test with its time; -v also prints what passing tests wrote.
+time (2), with so many workers of the program (1). Prints a line for each test with its time; -v also prints what passing tests wrote.
 Last line: "N passed, N failed, N skipped". The exit code is 1 if a test failed.
 """
 import argparse
@@ -133,7 +133,9 @@ def main():
     parser.add_argument("parts", nargs="*")
     parser.add_argument("-v", action="store_true")
     parser.add_argument("-j", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_intermixed_args()
+    os.environ["NFQWS2_TEST_WORKERS"] = str(args.workers)
     found, free = discover()
     tests = [t for t in found if not args.parts or any(p in title(t) for p in args.parts)]
     reason = why_impossible()

@@ -49,8 +49,8 @@ COMMAND_LINES = {
     "bad threshold": (RUN + ["--hostlist-auto-fail-threshold=99"], "threshold"),
     "two automatic lists": (RUN + ["--hostlist-auto=@auto1", "--hostlist-auto=@auto2"], "auto"),
     "automatic list in server mode": (RUN + ["--server", "--hostlist-auto=@auto1"], "server"),
-    "list not for the user": (RUN + ["--hostlist=@secret"], "secret"),
-    "broken gzip list": (RUN + ["--hostlist=@broken.gz"], "broken.gz"),
+    "list not for the user": (RUN + ["--hostlist=@secret"], r"--hostlist' \(argument 2\)"),
+    "broken gzip list": (RUN + ["--hostlist=@broken.gz"], r"--hostlist' \(argument 2\)"),
     "no pid folder": (RUN + ["--pidfile=/no/such/pid"], "/no/such/pid"),
     "no folder to go to": (RUN + ["--chdir=/no/such/folder"], "chdir"),
     "no blob": (RUN + ["--blob=b:@/no/such/blob"], "/no/such/blob"),
@@ -59,7 +59,7 @@ COMMAND_LINES = {
     "blob of the program": (RUN + ["--blob=fake_default_tls:0x00"], "fake_default_tls"),
     "blob offset": (RUN + ["--blob=b:+100@@tiny"], "100"),
     "no script": (RUN + ["--lua-init=@/no/such/file.lua"], "/no/such/"),
-    "script not for the user": (RUN + ["--lua-init=@@secret"], "secret"),
+    "script not for the user": (RUN + ["--lua-init=@@secret"], r"--lua-init' \(argument 2\)"),
     "script with wrong syntax": (RUN + ["--lua-init=@@syntax.lua"], r"syntax\.lua:2"),
     "script that fails": (RUN + ["--lua-init=@@fails.lua"], r"fails\.lua:3.*no luck"),
     "source that fails": (RUN + ["--lua-init=error('no luck')"], "no luck"),
@@ -71,6 +71,9 @@ COMMAND_LINES = {
     "configuration with a wrong option": (["@@wrong.conf"], "--wrong-option"),
     "seed on the network": (RUN + ["--seed=1"], "seed"),
     "output without input": (RUN + ["--pcap-out=@out"], "pcap-out"),
+    "bad explanation": (RUN + ["--explain=nonsense"], r"--explain.*nonsense"),
+    "explanation with a wrong key": (["--explain=tcp:192.0.2.1:443,hots=a.example"],
+                                     r"hots.*'host'|'host'.*hots"),
     "bad local address": (OFFLINE + ["--pcap-local=1.2.3"], r"1\.2\.3"),
 }
 
@@ -121,7 +124,7 @@ def judge(result, wanted, code):
     check(any(re.search(wanted, line) for line in lines), "no line names %r:\n%s", wanted, said)
     # The way through a script that failed is no complaint of its own.
     lines = [line for line in lines if not line.startswith(("\t", "stack traceback:"))]
-    check(len(lines) <= 3, "more than a few lines:\n%s", said)
+    check(len(lines) <= 4, "more than a few lines:\n%s", said)
     check(all(len(line) < 400 for line in lines), "a very long line:\n%s", said)
 
 
@@ -163,6 +166,11 @@ def test_nothing_and_help(env):
     check_equal("exit code of --version", result.returncode, 0)
     check_equal("lines", [line for line in result.stdout.splitlines() if line],
                 [result.stdout.splitlines()[0]])
+    # On a terminal the complaint comes last, below the long help.
+    both = subprocess.run([env.program, "--hostlits=x"], stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.STDOUT, timeout=60, check=False).stdout
+    check(both.splitlines()[-1].endswith("did you mean '--hostlist'? (argument 1)"),
+          "the last line is %r", both.splitlines()[-1])
     result = env.run("--dry-run", "--no-such")
     check_equal("exit code", result.returncode, 1)
     check("--lua-desync" not in result.stdout, "help after --dry-run")

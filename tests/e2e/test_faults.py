@@ -142,7 +142,7 @@ def test_interface_goes_and_comes(env, binding):
             for chain, ports in (("POSTROUTING", "--dports"), ("PREROUTING", "--sports")):
                 lab.run("client", tables, "-t", "mangle", "-A", chain, "-p", "tcp", "-m", "multiport",
                         ports, "80,443", "-m", "mark", "!", "--mark", "0x40000000/0x40000000", "-j",
-                        "NFQUEUE", "--queue-num", str(QUEUE), "--queue-bypass")
+                        "NFQUEUE", *laboratory.queue_options(QUEUE), "--queue-bypass")
         with env.daemon(lab, *binding, *STRATEGY, troubled=True) as daemon:
             load = PatientLoad(lab, 3000)
             name = "eth0"

@@ -15,7 +15,7 @@ LIMIT = 20000  # --ctrack-max
 # the scripts take comes on top.
 FLOW_BYTES = 600
 SLACK = 12 << 20
-GIVEN_BACK = 2 << 20  # so near to the start it must come
+GIVEN_BACK = (2 << 20) * laboratory.WORKERS  # so near to the start it must come
 SO_SNDBUFFORCE = 32
 FIRST_SEGMENT = big_client_hello()[:1000]
 

@@ -61,7 +61,7 @@ class Bench(laboratory.Lab):
         time.sleep(0.05)
         for tables in laboratory.TABLES:
             mark = ["-m", "mark", "!", "--mark", "0x40000000/0x40000000", "-j", "NFQUEUE",
-                    "--queue-num", str(QUEUE)]
+                    *laboratory.queue_options(QUEUE)]
             self.run("box", tables, "-t", "mangle", "-A", "POSTROUTING", "-o", "rs", *mark)
             self.run("box", tables, "-t", "mangle", "-A", "PREROUTING", "-i", "rs", *mark)
 

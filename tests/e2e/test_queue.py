@@ -27,7 +27,7 @@ def send(lab, data, version=4, mark=None, who="client"):
 def queue_chain(lab, who, chain, *match, table="mangle"):
     for tables in laboratory.TABLES:
         lab.run(who, tables, "-t", table, "-A", chain, "-p", "udp", *match, "-j", "NFQUEUE",
-                "--queue-num", str(QUEUE), "--queue-bypass")
+                *laboratory.queue_options(QUEUE), "--queue-bypass")
 
 
 def seen_lines(daemon):

@@ -70,7 +70,7 @@ def test_second_program_on_a_queue(env):
         lines = second.stderr.strip().splitlines()
         check(len(lines) <= 2 and "queue" in lines[0] and str(QUEUE) in lines[-1], "it said: %r",
               lines)
-        with env.daemon(lab, queue=QUEUE + 1):
+        with env.daemon(lab, queue=QUEUE + laboratory.WORKERS):
             pass
 
 
@@ -113,7 +113,7 @@ def test_daemon_and_pidfile(env):
         pidfile = os.path.join(lab.folder, "pid")
         slow = "local t=os.time()+1 while os.time()<=t do end"
         begin = time.monotonic()
-        result = lab.run("client", env.program, "--qnum=%d" % QUEUE, "--daemon",
+        result = lab.run("client", env.program, *laboratory.program_options(QUEUE), "--daemon",
                          "--pidfile=" + pidfile, "--lua-init=" + slow, check=False)
         check_equal("exit code of the parent", result.returncode, 0)
         check(time.monotonic() - begin > 0.9, "the parent did not wait for the scripts")
@@ -133,7 +133,7 @@ def test_daemon_and_pidfile(env):
         os.kill(pid, signal.SIGTERM)
         lab.wait_for(lambda: not os.path.exists("/proc/%d" % pid), "the daemon does not end")
 
-        failing = lab.run("client", env.program, "--qnum=%d" % QUEUE, "--daemon",
+        failing = lab.run("client", env.program, *laboratory.program_options(QUEUE), "--daemon",
                           "--lua-init=error('no')", check=False)
         check_equal("exit code with a failing script", failing.returncode, 1)
         check_equal("queue after it", lab.queue_state("client", QUEUE), None)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Replays the golden captures through the program's offline mode and compares byte by byte.
 
-usage: run.py PROGRAM LUA_DIR [-v] [NAME_PART ...]
+usage: run.py PROGRAM LUA_DIR [-v] [--workers=N] [NAME_PART ...]
 
 Each scenario is a folder of tests/data/golden (see the README there). Its `in.pcap` goes in through
 --pcap-in, what comes out of --pcap-out must equal `out.pcap` in number, order, direction, cause
 (the input whose processing emitted it) and bytes, outside of the ranges that meta.json calls random.
 Random ranges must still be plausible: valid checksums unless the scenario asks for bad ones.
 
+With --workers=N every run has so many workers; the answer must be the same.
 Scenarios listed in waiting.txt are expected to fail; one that passes must leave the list.
 Last line: "N passed, N failed, N skipped".
 """
@@ -135,7 +136,7 @@ def compare_files(meta, folder, writable):
     return None
 
 
-def run_scenario(program, lua_dir, folder):
+def run_scenario(program, lua_dir, folder, more):
     with open(os.path.join(folder, "meta.json")) as f:
         meta = json.load(f)
     with open(os.path.join(folder, "args")) as f:
@@ -148,7 +149,7 @@ def run_scenario(program, lua_dir, folder):
         os.chmod(writable, 0o777)
         out = os.path.join(work, "out.pcap")
         command = [program, "--pcap-in=" + os.path.join(folder, "in.pcap"), "--pcap-out=" + out,
-                   "--pcap-local=" + LOCAL]
+                   "--pcap-local=" + LOCAL, *more]
         command += [a.replace("@WRITABLE@", writable) for a in args]
         result = subprocess.run(command, cwd=lua_dir, capture_output=True, timeout=120,
                                 errors="replace", text=True)
@@ -174,7 +175,8 @@ def waiting_list():
 def main():
     args = sys.argv[1:]
     verbose = "-v" in args
-    args = [a for a in args if a != "-v"]
+    more = [a for a in args if a.startswith("--workers=")]
+    args = [a for a in args if a != "-v" and a not in more]
     program, lua_dir, wanted = os.path.abspath(args[0]), os.path.abspath(args[1]), args[2:]
     waiting = waiting_list()
     passed, failed, skipped = 0, 0, 0
@@ -186,7 +188,7 @@ def main():
             print("live only: %s (%s)" % (name, LIVE_ONLY[name]))
             continue
         try:
-            problem = run_scenario(program, lua_dir, folder)
+            problem = run_scenario(program, lua_dir, folder, more)
         except subprocess.TimeoutExpired:
             problem = "timed out"
         if name in waiting:

@@ -26,6 +26,9 @@ CLIENT = {4: CLIENT4, 6: CLIENT6}
 SERVER = {4: SERVER4, 6: SERVER6}
 TABLES = ("iptables", "ip6tables")
 
+# Threads of the program, each with a queue of its own.
+WORKERS = int(os.environ.get("NFQWS2_TEST_WORKERS", "1"))
+
 CLONE_NEWNET = 0x40000000
 SIOCETHTOOL = 0x8946
 # Segmentation, checksum and receive offloads a real network card would not show on the wire.
@@ -60,6 +63,18 @@ http {{
 
 class LabError(Exception):
     pass
+
+
+def queue_options(number):
+    """Options of a rule's target NFQUEUE for the program's queues from `number` on."""
+    if WORKERS == 1:
+        return ["--queue-num", str(number)]
+    return ["--queue-balance", "%d:%d" % (number, number + WORKERS - 1)]
+
+
+def program_options(number):
+    """The program's options for those queues."""
+    return ["--qnum=%d" % number] + (["--workers=%d" % WORKERS] if WORKERS > 1 else [])
 
 
 def switch_namespace(handle):
@@ -206,9 +221,12 @@ class Lab:
 
     def offloads_off(self, who, interface):
         """The wire shows what a real network card would: no super-packets, checksums complete."""
+        self.set_offloads(who, interface, 0)
+
+    def set_offloads(self, who, interface, on):
         with self.socket(who, socket.AF_INET, socket.SOCK_DGRAM) as control:
             for command in ETHTOOL_OFF:
-                value = ctypes.create_string_buffer(struct.pack("II", command, 0))
+                value = ctypes.create_string_buffer(struct.pack("II", command, on))
                 request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(value))
                 fcntl.ioctl(control, SIOCETHTOOL, request)
 
@@ -269,10 +287,10 @@ class Lab:
             self.run("client", *base, "-A", "POSTROUTING", "-o", "eth0", "-p", protocol, "-m",
                      "multiport", "--dports", ports, "-m", "mark", "!", "--mark",
                      "%s/%s" % (mark, mark), *(limit + ["original"] if limit else []), "-j",
-                     "NFQUEUE", "--queue-num", str(number), "--queue-bypass")
+                     "NFQUEUE", *queue_options(number), "--queue-bypass")
             self.run("client", *base, "-A", "PREROUTING", "-i", "eth0", "-p", protocol, "-m",
                      "multiport", "--sports", ports, *(limit + ["reply"] if limit else []), "-j",
-                     "NFQUEUE", "--queue-num", str(number), "--queue-bypass")
+                     "NFQUEUE", *queue_options(number), "--queue-bypass")
 
     def queue_all(self, who, number=200, interface="eth0", ways=("out", "in"), mark="0x40000000"):
         """Sends all IP packets of an interface to an NFQUEUE."""
@@ -280,15 +298,15 @@ class Lab:
         for tables in TABLES:
             for chain, option in (chains[way] for way in ways):
                 self.run(who, tables, "-t", "mangle", "-A", chain, option, interface, "-m", "mark",
-                         "!", "--mark", "%s/%s" % (mark, mark), "-j", "NFQUEUE", "--queue-num",
-                         str(number), "--queue-bypass")
+                         "!", "--mark", "%s/%s" % (mark, mark), "-j", "NFQUEUE",
+                         *queue_options(number), "--queue-bypass")
 
     def libraries(self, source, *names):
         """--lua-init of script libraries."""
         return libraries(self.folder, source, *names)
 
     def start_nfqws2(self, program, *args, who="client", queue=200, ready_timeout=10):
-        process = self.start(who, program, "--qnum=%d" % queue, *args,
+        process = self.start(who, program, *program_options(queue), *args,
                              log="nfqws2-%d.log" % len(self.processes))
         self.wait_for(lambda: self.queue_bound(who, queue), "nfqws2 did not bind its queue",
                       process, ready_timeout)
@@ -296,10 +314,15 @@ class Lab:
 
     def queue_state(self, who, queue):
         """The kernel's row of a bound queue: number, owner, waiting, copy mode, copy range, dropped
-        by the kernel, dropped for the program, last id; or None."""
+        by the kernel, dropped for the program, last id; or None. Of several workers the first
+        row, with the sums of what is waiting, dropped and seen; None unless all queues are bound."""
         with self.inside(who), open("/proc/thread-self/net/netfilter/nfnetlink_queue") as f:
             rows = [[int(word) for word in line.split()] for line in f]
-        return next((row for row in rows if row[0] == queue), None)
+        rows = [row for row in rows if queue <= row[0] < queue + WORKERS]
+        if len(rows) < WORKERS:
+            return None
+        sums = {column: sum(row[column] for row in rows) for column in (2, 5, 6, 7)}
+        return [sums.get(column, value) for column, value in enumerate(rows[0])]
 
     def queue_bound(self, who, queue):
         return self.queue_state(who, queue) is not None

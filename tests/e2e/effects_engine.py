@@ -1,0 +1,256 @@
+"""What the options of connection tracking, Lua, offline mode and diagnosis do."""
+import json
+import re
+
+from effects import effect
+from harness import check, check_equal, client_hello
+from offline_world import CLIENT4, HOST, LOCAL, SERVER4, Flow, at, datagram, spaced
+from packets import ACK, FIN, SYN
+
+F = "--lua-desync=f"
+
+# --- connection tracking
+
+
+def flow_of_last(run):
+    return run.trace[-1]["flow"]
+
+
+@effect("ctrack-timeouts")
+def _(world):
+    flow = Flow(40000)
+
+    def last(pause, *words, packets=None):
+        first = packets or flow.handshake()
+        return flow_of_last(world.run(*words, F, timed=at(0, *first) + at(pause, flow.request())))
+    check_equal("flow after 250 s", last(250), 1)
+    check_equal("flow after 310 s", last(310), None)
+    check_equal("flow after 15 s with the option", last(15, "--ctrack-timeouts=20:10:20"), None)
+    check_equal("flow after 8 s with the option", last(8, "--ctrack-timeouts=1:10:1"), 1)
+    check_equal("half-open flow after 50 s", last(50, packets=[flow.out(SYN)]), 1)
+    check_equal("half-open flow after 5 s", last(5, "--ctrack-timeouts=4:99:99",
+                                                 packets=[flow.out(SYN)]), None)
+    closed = flow.handshake() + [flow.out(FIN | ACK, offset=1), flow.back(FIN | ACK, offset=1)]
+    check_equal("closed flow after 50 s", last(50, packets=closed), 1)
+    check_equal("closed flow after 5 s", last(5, "--ctrack-timeouts=99:99:4", packets=closed), None)
+    talk = at(0, datagram(b"x" * 9)) + at(50, datagram(b"x" * 9)) + at(105, datagram(b"x" * 9))
+    check_equal("UDP", flow_of_last(world.run(F, timed=talk)), 1)
+    check_equal("UDP", flow_of_last(world.run("--ctrack-timeouts=60:300:60:40", F, timed=talk)), 3)
+
+
+@effect("ctrack-disable")
+def _(world):
+    check_equal("flows", {r["flow"] for r in world.run(F).trace[:10]}, {1, 2, 3, 4})
+    check_equal("flows", {r["flow"] for r in world.run("--ctrack-disable", F).trace}, {None})
+    check_equal("flows", len({r["flow"] for r in world.run("--ctrack-disable=0", F).trace}), 5)
+
+
+@effect("ctrack-max")
+def _(world):
+    one, two = Flow(40000), Flow(40001)
+    timed = spaced(*one.handshake(), *two.handshake(), one.request())
+    check_equal("flow", flow_of_last(world.run(F, timed=timed)), 1)
+    check_equal("flow", flow_of_last(world.run("--ctrack-max=1", F, timed=timed)), None)
+    check_equal("flow", flow_of_last(world.run("--ctrack-max=0", F, timed=timed)), 1)
+
+
+@effect("payload-disable")
+def _(world):
+    def payloads(*words):
+        run = world.run(*words, F)
+        return {name: record["payload"] for name, record in zip(run.names, run.trace)}
+    check_equal("payload", payloads()["http"], "http_req")
+    some = payloads("--payload-disable=http_req,stun")
+    check_equal("payloads", (some["http"], some["tls6"]), ("unknown", "tls_client_hello"))
+    none = payloads("--payload-disable")
+    check_equal("payloads", {none[n] for n in ("http", "reply", "tls6", "quic", "dns")},
+                {"unknown"})
+    check_equal("payload of the ping", none["ping"], "icmp")
+
+
+@effect("reasm-disable")
+def _(world):
+    flow, hello = Flow(40000, 443), client_hello()
+    timed = spaced(*flow.handshake(), flow.send(hello[:100]), flow.send(hello[100:], 101))
+
+    def held(*words):
+        return [r["held"] for r in world.run(*words, F, timed=timed).trace if r["dlen"]]
+    check(True in held(), "nothing was held by default")
+    for words in ["--reasm-disable"], ["--reasm-disable=tls_client_hello"]:
+        check_equal("held", held(*words), [False, False])
+    check(True in held("--reasm-disable=quic_initial"), "the wrong type is disabled")
+
+
+@effect("server")
+def _(world):
+    # The client's packets are incoming for a server: nothing but --in-range lets them through.
+    timed = spaced(*Flow(40000).visit(), datagram(b"x" * 9))
+    local = "--pcap-local=" + SERVER4
+    dirs = [r["dir"] for r in world.run(local, F, "--server", timed=timed, local=False).trace]
+    check_equal("directions", dirs, ["in", "out", "in", "in", "in"])
+    for words in [], ["--server=0"]:
+        dirs = [r["dir"] for r in world.run(LOCAL, *words, F, timed=timed, local=False).trace]
+        check_equal("directions", dirs, ["out", "in", "out", "out", "out"])
+    run = world.run("--server", "--filter-tcp=80", F, timed=timed)
+    check_equal("called", run.called(), {1})
+
+
+@effect("ipcache-lifetime")
+def _(world):
+    def cached(pause, *words):
+        again = Flow(40001)
+        timed = at(0, *Flow(40000).handshake()) + at(pause, again.out(SYN))
+        return "got cached ttl" in world.run("--debug", *words, F, timed=timed).said
+    check_equal("cached", [cached(7100), cached(7300)], [True, False])
+    check_equal("cached", [cached(8, "--ipcache-lifetime=10"), cached(12, "--ipcache-lifetime=10"),
+                           cached(90000, "--ipcache-lifetime=0")], [True, False, True])
+
+
+@effect("ipcache-hostname")
+def _(world):
+    timed = spaced(*Flow(40000).visit(), Flow(40001).out(SYN))
+    words = ["--hostlist-domains=" + HOST, F]
+    check_equal("called", world.run(*words, timed=timed).called(), {3})
+    check_equal("called", world.run("--ipcache-hostname", *words, timed=timed).called(), {3, 4})
+    check_equal("called", world.run("--ipcache-hostname=0", *words, timed=timed).called(), {3})
+
+
+# --- Lua
+
+
+@effect("blob")
+def _(world):
+    path = world.file("blob", "0123456789")
+    run = world.run("--blob=one:0x4142", "--blob=two:@" + path, "--blob=three:+7@" + path,
+                    "--lua-init=print('blobs '..one..' '..two..' '..three)")
+    check("blobs AB 0123456789 789\n" in run.said, "it said: %s", run.said)
+
+
+@effect("lua-init")
+def _(world):
+    path = world.file("a.lua", "print('from '..x)")
+    run = world.run("--lua-init=x='file'", "--lua-init=@" + path, "--lua-init=print('then '..x)")
+    check("from file\nthen file\n" in run.said, "it said: %s", run.said)
+    failed = world.env.run("--intercept=0", "--lua-init=error('no luck')")
+    check(failed.returncode == 1 and "no luck" in failed.stderr, "it said: %s", failed.stderr)
+
+
+@effect("lua-gc")
+def _(world):
+    # A finalizer tells of the collection; a timer ends the program only then, or after 2 seconds.
+    script = ("n=0 done=false timer_set('t', function() n=n+1 if n==1 then local p=newproxy(true) "
+              "getmetatable(p).__gc=function() done=true end end if done or n==40 then print("
+              "'collected '..tostring(done)) timer_del('t') end end, 50)")
+    for option, collected in ("--lua-gc=1", "true"), ("--lua-gc=0", "false"):
+        run = world.env.run("--intercept=0", option, "--lua-init=" + script)
+        check("collected %s\n" % collected in run.stdout, "%s: it said: %s%s", option, run.stdout,
+              run.stderr)
+
+
+@effect("lua-call-limit")
+def _(world):
+    # Only interpreted code can be interrupted at any place.
+    interpreted = "--lua-init=if jit then jit.off() end "
+    script = interpreted + "function spin() while true do end end"
+    run = world.run("--lua-call-limit=50", script, "--lua-desync=spin",
+                    timed=spaced(datagram(b"x" * 9)), code=3)
+    check_equal("packets", len(run.out), 1)
+    script = interpreted + "function long() local t=os.clock() while os.clock()<t+0.3 do end end"
+    for limit, code in ("--lua-call-limit=50", 3), ("--lua-call-limit=0", 0):
+        world.run(limit, script, "--lua-desync=long", timed=spaced(datagram(b"x" * 9)), code=code)
+
+
+@effect("lua-mem-limit")
+def _(world):
+    script = "--lua-init=t={} for i=1,40 do t[i]=string.rep(tostring(i), 500000) end print('all')"
+    run = world.env.run("--intercept=0", "--lua-mem-limit=16", script)
+    check(run.returncode == 1 and "memory" in run.stderr, "it said: %s", run.stderr)
+    for limit in "0", "256":
+        run = world.env.run("--intercept=0", "--lua-mem-limit=" + limit, script)
+        check("all\n" in run.stdout, "it said: %s%s", run.stdout, run.stderr)
+
+
+# --- offline and diagnosis
+
+
+@effect("pcap-in")
+def _(world):
+    check_equal("packets", len(world.run(F).trace), 12)
+    missing = world.env.run("--pcap-in=/no/such/file", F)
+    check_equal("exit code", missing.returncode, 2)
+
+
+@effect("pcap-out")
+def _(world):
+    check_equal("packets", len(world.run("--lua-desync=f").out), 12)
+    run = world.run("--lua-init=function gone() return VERDICT_DROP end", "--filter-icmp=8",
+                    "--lua-desync=gone")
+    check_equal("packets", len(run.out), 11)
+
+
+@effect("pcap-local")
+def _(world):
+    timed = spaced(datagram(b"x" * 9))
+    for local, way in ([], "out"), (["--pcap-local=" + CLIENT4], "out"), \
+            (["--pcap-local=192.0.2.0/24"], "in"):
+        run = world.run(*local, "--ctrack-disable", F, timed=timed, local=False)
+        check_equal("direction with %s" % local, run.trace[0]["dir"], way)
+
+
+@effect("pcap-ifname")
+def _(world):
+    script = "--lua-init=function name(c,d) print('at '..d.ifout) end"
+    check("at pcap0\n" in world.run(script, "--lua-desync=name").said, "default name")
+    check("at wan7\n" in world.run("--pcap-ifname=wan7", script, "--lua-desync=name").said, "name")
+
+
+@effect("seed")
+def _(world):
+    def said(*words):
+        run = world.run(*words, "--lua-init=print('random '..math.random(1,1e9)..' '.."
+                        "string.format('%q',brandom_az09(8)))")
+        return re.search("random .*", run.said).group()
+    check_equal("with one seed", said("--seed=5"), said("--seed=5"))
+    check(said("--seed=5") != said("--seed=6"), "two seeds are one")
+    check(said() != said(), "without a seed the numbers repeat")
+
+
+@effect("trace")
+def _(world):
+    run = world.run("--filter-tcp=80", F)
+    check_equal("records", [r["n"] for r in run.trace], list(range(1, 13)))
+    check_equal("rejected", run.trace[8]["rejected"], [{"n": 1, "by": "filter-udp"}])
+    check_equal("called", run.trace[3]["instances"][0]["called"], True)
+
+
+@effect("check")
+def _(world):
+    wrong = ["--qnum=200", "--lua-desync=string_fromat"]
+    text = world.env.run("--check", *wrong)
+    check(text.returncode == 1 and "(argument 3)" in text.stdout and "1 error" in text.stdout,
+          "it said: %s", text.stdout)
+    report = json.loads(world.env.run("--check=json", *wrong).stdout)
+    check_equal("findings", [(f["level"], f["option"], f["where"]) for f in report["findings"]],
+                [("error", "lua-desync", "argument 3")])
+    good = world.env.run("--check", "--qnum=200", "--lua-init=function f() end", F)
+    check(good.returncode == 0 and "0 errors, 0 warnings" in good.stdout, "it said: %s",
+          good.stdout)
+    stray = world.env.run("--check", "--qnum=200", "filter-tcp=80")
+    check("did you mean '--filter-tcp=80'?" in stray.stdout, "it said: %s", stray.stdout)
+
+
+@effect("explain")
+def _(world):
+    run = world.env.run("--filter-tcp=443", F, "--new=web", "--filter-tcp=80", F,
+                        "--explain=tcp:192.0.2.1:80", "--explain=udp:192.0.2.1:53")
+    check_equal("exit code", run.returncode, 0)
+    check("2 (web)" in run.stdout and "filter-tcp" in run.stdout and "no_action" in run.stdout,
+          "it said: %s", run.stdout)
+
+
+@effect("explain-json")
+def _(world):
+    run = world.env.run("--filter-tcp=80", F, "--explain=tcp:192.0.2.1:80", "--explain-json")
+    searches = json.loads(run.stdout)[0]["searches"]
+    check_equal("winner", searches[0]["winner"], 1)
+    check_equal("instances", [i["func"] for i in searches[0]["instances"]], ["f_1_1"])
