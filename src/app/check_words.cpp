@@ -1,5 +1,6 @@
 #include "nfqws2/app/check.hpp"
 
+#include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
 
 namespace nfqws2::app {
@@ -30,13 +31,21 @@ std::string explanation(std::size_t at, const Arguments& arguments, const ParseS
     return "";
 }
 
+std::string without_effect(std::size_t at, const Arguments& arguments, const ParseState& state) {
+    return "'" + arguments.words[at].text + "' is no option and has no effect" +
+           explanation(at, arguments, state);
+}
+
 } // namespace
+
+void warn_of_words(const Arguments& arguments, const ParseState& state) {
+    for (const std::size_t at : state.ignored)
+        log::status("warning: %s", without_effect(at, arguments, state).c_str());
+}
 
 void check_words(const Arguments& arguments, const ParseState& state, Report& report) {
     for (const std::size_t at : state.ignored)
-        report.add(Level::warning, at,
-                   "'" + arguments.words[at].text + "' is no option and has no effect" +
-                       explanation(at, arguments, state));
+        report.add(Level::warning, at, without_effect(at, arguments, state));
     for (const auto& [position, text] : state.warnings)
         report.add(Level::warning, position, text);
 }

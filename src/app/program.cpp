@@ -143,6 +143,7 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
     set_exe_dir(argv[0]);
     config_.privileges.drop = sandbox::can_change_identity();
     if (const auto code = parse_options(arguments_, state_)) return code;
+    if (!config_.check) warn_of_words(arguments_, state_);
     try {
         finish_config(state_);
     } catch (const ConfigError& e) {
@@ -186,7 +187,10 @@ bool Program::give_up_privileges() {
         return false;
     const auto keep =
         config_.offline() ? sandbox::KeptCapabilities::none : sandbox::KeptCapabilities::network;
-    if (!sandbox::drop_capabilities(keep)) return false;
+    if (!sandbox::drop_capabilities(keep)) {
+        if (geteuid() != 0) log::error("nfqws2 has to be started by root");
+        return false;
+    }
     log::status_text(sandbox::running_as());
     return true;
 }
@@ -288,8 +292,7 @@ int Program::run_with_kernel() {
     NoSender nowhere;
     Session session(config_, clock_, lists_, count, Session::Threads::one_each);
     for (const auto& worker : workers_) {
-        Surroundings around =
-            worker->surroundings(config_.fuzz_packets != 0 ? &nowhere : nullptr);
+        Surroundings around = worker->surroundings(config_.fuzz_packets != 0 ? &nowhere : nullptr);
         around.trace = trace();
         session.add_worker(worker->random(), std::move(around));
     }

@@ -98,7 +98,8 @@ bool Desync::prepare(const profile::ProfileSet& profiles) {
             const bool exists = push_global(L, instance.func) && lua_isfunction(L, -1);
             lua_pop(L, 1);
             if (!exists) {
-                log::error("desync function '%s' does not exist (profile %s)",
+                log::error("desync function '%s' does not exist (profile %s); is the library that "
+                           "has it loaded by --lua-init?",
                            instance.func.c_str(), profile->label().c_str());
                 return false;
             }
