@@ -127,6 +127,7 @@ build release all -DCMAKE_BUILD_TYPE=Release && {
 	suite "end-to-end" python3 tests/e2e/run.py build/release/nfqws2 lua
 	suite "documents" python3 tests/docs/check.py build/release/nfqws2
 	suite "service layer" python3 tests/service/run.py build/release
+	suite "blockcheck2" python3 tests/blockcheck/run.py build/release/nfqws2 lua
 }
 # The leak check at exit needs ptrace, which the program's own sandbox forbids; the unit tests, which
 # run without it, check for leaks.

@@ -1,0 +1,238 @@
+"""How strategies are tested: daemon, rules, attempts, many at once."""
+import os
+import re
+import time
+
+from checks import check, check_equal, need_tool, nothing_left, rules, said, wait_said
+from fakes import SPLIT, CASE, FAKE, SLEEPER, fake_curl
+
+DAEMON = """#!/bin/sh
+for word; do printf '%s\\n' "$word"; done >"$DAEMON_LOG"
+exec "$REAL" "$@"
+"""
+
+
+def test_daemon(env):
+    """The daemon's command line, and what becomes of one that does not work."""
+    with env.lab("rst") as lab:
+        log = os.path.join(lab.folder, "daemon.log")
+        odd = "--payload=http_req '--lua-desync=luaexec:code=a = \"x y\" < 3'"
+        done = env.run(lab, ENGINE="classic", NFQWS2=env.tool(lab, "daemon", DAEMON),
+                       REAL=env.program, DAEMON_LOG=log, QNUM=777, ENABLE_HTTPS_TLS12=0,
+                       PKTWS_EXTRA_PRE="--name=a --cookie=b", PKTWS_EXTRA_PRE_1="--comment=a b",
+                       PKTWS_EXTRA_POST="--new", PKTWS_EXTRA_POST_2="--comment=c  d",
+                       **env.custom(lab, [SPLIT]))
+        with open(log) as f:
+            words = f.read().splitlines()
+        base = os.path.dirname(env.script(lab))
+        check_equal("words", words, [
+            "--uid", "1:3003", "--fwmark=0x10000000", "--qnum=777",
+            "--lua-init=@%s/lua/zapret-lib.lua" % base,
+            "--lua-init=@%s/lua/zapret-antidpi.lua" % base, "--name=a", "--cookie=b",
+            "--comment=a b", *SPLIT.split(), "--new", "--comment=c  d"])
+        done.has("nfqws2 --name=a --cookie=b --comment=a b %s --new --comment=c  d" % SPLIT)
+        done.has("!!!!! AVAILABLE !!!!!")
+        for engine in ("classic", "fast"):
+            done = env.run(lab, ENGINE=engine, ENABLE_HTTPS_TLS12=0, **env.custom(
+                lab, ["--payload=nonsense", SPLIT, "--lua-desync=nosuch", odd,
+                      FAKE.replace("fake_default_http", "nosuch"), CASE, "bad ' line"]))
+            lines = [line for *_, line in done.results()]
+            check_equal("results", [re.sub(r"(strategy|failed|code).*", r"\1", s) for s in lines], [
+                "ERROR invalid strategy", "!!!!! AVAILABLE !!!!!", "ERROR invalid strategy",
+                "ERROR nfqws2 failed", "ERROR nfqws2 failed", "!!!!! AVAILABLE !!!!!"])
+            check("nosuch" in lines[2] and "blob" in lines[4], "reasons: %s", lines)
+            done.has("cannot read as words of a shell : bad ' line")
+            nothing_left(lab, engine)
+
+
+def test_dead_daemon(env):
+    """A daemon that dies during a test takes only the guilty strategy with it."""
+    with env.lab("drop") as lab:
+        dying = env.tool(lab, "dying", """#!/bin/sh
+case $* in
+*intercept=0*|*dry-run*) exec "$REAL" "$@" ;;
+*repeats=77*) "$REAL" "$@" & sleep 0.2; echo 'out of luck' >&2; kill -9 $!; exit 1 ;;
+esac
+exec "$REAL" "$@"
+""")
+        guilty = FAKE + ":repeats=77"
+        for engine in ("classic", "fast"):
+            done = env.run(lab, ENGINE=engine, NFQWS2=dying, REAL=env.program, ENABLE_HTTPS_TLS12=0,
+                           **env.custom(lab, [SPLIT, CASE, guilty, FAKE]))
+            lines = [line for *_, line in done.results()]
+            check_equal(engine, [re.sub(" (failed|code).*", "", s) for s in lines],
+                        ["!!!!! AVAILABLE !!!!!"] * 2 + ["ERROR nfqws2", "UNAVAILABLE"])
+
+
+IPTABLES = """
+-A INPUT -j blockcheck_input_PID
+-A OUTPUT -j blockcheck_output_PID
+-A blockcheck_input_PID ! -p tcp -j RETURN
+-A blockcheck_input_PID -p tcp -m tcp ! --sport 80 -j RETURN
+-A blockcheck_input_PID -p tcp -m tcp ! --tcp-flags SYN,ACK SYN,ACK -j RETURN
+-A blockcheck_input_PID -s 10.77.2.2/32 -j NFQUEUE --queue-num 333
+-A blockcheck_output_PID -m mark --mark 0x10000000/0x10000000 -j RETURN
+-A blockcheck_output_PID ! -p tcp -j RETURN
+-A blockcheck_output_PID -p tcp -m tcp ! --dport 80 -j RETURN
+-A blockcheck_output_PID -d 10.77.2.2/32 -j CONNMARK --set-xmark 0x10000000/0x10000000
+-A blockcheck_output_PID -d 10.77.2.2/32 -j NFQUEUE --queue-num 333
+-A OUTPUT -m mark --mark 0x10000000/0x10000000 -m comment --comment blockcheck_PID -j CT --notrack
+-A INPUT -p icmp -m icmp --icmp-type 11 -m connmark --mark 0x10000000/0x10000000 -m comment --comment blockcheck_PID -j DROP
+-A INPUT -p tcp -m tcp --sport 80 ! --tcp-flags FIN,SYN,RST,ACK SYN -m comment --comment blockcheck_PID -j ACCEPT
+-A OUTPUT -f -m comment --comment blockcheck_PID -j ACCEPT
+-A OUTPUT -p tcp -m tcp --dport 80 -m conntrack --ctstate INVALID -m comment --comment blockcheck_PID -j ACCEPT
+"""
+
+
+def rules_during(env, lab, **variables):
+    """The rules while the test of the first strategy runs, and the script's pid."""
+    lists = env.custom(lab, [CASE] * 40, [CASE] * 40)
+    with env.started(lab, CURL=env.tool(lab, "sleeper", SLEEPER), **lists, **variables) as process:
+        wait_said(process, "* script :")
+        time.sleep(0.3)
+        during = rules(lab)
+        match = re.search(r"blockcheck_output_(\d+)", "\n".join(during))
+        check(match, "no rules:\n%s\n%s", "\n".join(during), said(process))
+        os.kill(int(match.group(1)), 15)
+        check_equal("exit code", process.wait(60), 1)
+    nothing_left(lab, "after SIGTERM")
+    return [r.replace(match.group(1), "PID") for r in during if not r.startswith(":")]
+
+
+def test_iptables(env):
+    with env.lab() as lab:
+        lab.sh("client", "iptables -A OUTPUT -p udp --dport 9 -j ACCEPT")
+        lab.sh("client", "iptables -D OUTPUT -p udp --dport 9 -j ACCEPT")
+        got = rules_during(env, lab, ENGINE="classic", QNUM=333, ENABLE_HTTPS_TLS12=0)
+        check_equal("rules", sorted(got), sorted(IPTABLES.strip().splitlines()))
+        six = rules_during(env, lab, ENGINE="classic", QNUM=333, ENABLE_HTTPS_TLS12=0, IPVS=6)
+        for rule in ("-A blockcheck_output_PID -d fd77:2::2/128 -j NFQUEUE --queue-num 333",
+                     "-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 3 -m connmark --mark 0x10000000/"
+                     "0x10000000 -m comment --comment blockcheck_PID -j DROP"):
+            check(rule in six, "%s is missing in:\n%s", rule, "\n".join(six))
+        check(not any(" -f " in rule for rule in six), "IPv6 has no -f")
+        fast = rules_during(env, lab, ENGINE="fast", QNUM=333, ENABLE_HTTPS_TLS12=0)
+        queues = re.findall(r"--sport (\d+):(\d+) -j NFQUEUE --queue-num (\d+)", "\n".join(fast))
+        check_equal("queues of the fast engine", len({q for *_, q in queues}), 4)
+        check(all(int(a[1]) < int(b[0]) for a, b in zip(queues, queues[1:])), "ranges: %s", queues)
+
+
+NFT = """#!/bin/sh
+# The kernel may lack the queue verdict: a counter stands for it.
+if [ "$1" = -f ]; then
+	[ "$2" = - ] && set -- -f /dev/stdin
+	sed 's/queue num [0-9]*/counter/' "$2" | tee -a "$NFT_LOG" | exec $REAL_NFT -f -
+else
+	exec $REAL_NFT "$@"
+fi
+"""
+
+
+def test_nftables(env):
+    with env.lab() as lab:
+        real = need_tool("nft")
+        log = os.path.join(lab.folder, "nft.log")
+        env.tool(lab, "nft", NFT)
+        lists = env.custom(lab, [CASE] * 40)
+        with env.started(lab, FWTYPE="nftables", REAL_NFT=real, NFT_LOG=log, ENGINE="classic",
+                         ENABLE_HTTPS_TLS12=0, CURL=env.tool(lab, "sleeper", SLEEPER), **lists) as p:
+            wait_said(p, "* script :")
+            time.sleep(0.3)
+            text = lab.run("client", real, "-nn", "list", "ruleset").stdout
+            pid = re.search(r"table inet blockcheck(\d+) ", text)
+            check(pid, "no table:\n%s\n%s", text, said(p))
+            for part in ("type filter hook postrouting priority 102",
+                         "type filter hook prerouting priority -102",
+                         "type filter hook output priority -402",
+                         "tcp dport 80 meta mark & 0x10000000 == 0x00000000 ip daddr 10.77.2.2 ct "
+                         "mark set ct mark | 0x10000000 counter",
+                         "icmp type 11 ct mark & 0x10000000 != 0x00000000 drop",
+                         "ip saddr 10.77.2.2 counter", "notrack"):
+                check(part in text, "%s is missing in:\n%s", part, text)
+            os.kill(int(pid.group(1)), 15)
+            check_equal("exit code", p.wait(60), 1)
+        check_equal("left", lab.run("client", real, "list", "ruleset").stdout.strip(), "")
+
+
+def test_two_runs(env):
+    """Two runs at the same time, in the same network, do not meet."""
+    with env.lab("rst") as lab:
+        lists = env.custom(lab, [CASE, SPLIT, FAKE] * 10)
+        common = dict(lists, ENABLE_HTTPS_TLS12=0, CURL_MAX_TIME=2)
+        with env.started(lab, **common) as one, env.started(lab, **common) as two:
+            for process in (one, two):
+                check_equal("exit code", process.wait(120), 0)
+                lines = said(process).splitlines()
+                check_equal("available", lines.count("!!!!! AVAILABLE !!!!!"), 20)
+                check_equal("unavailable", lines.count("UNAVAILABLE code=56"), 11)
+        nothing_left(lab, "after both")
+
+
+REPEATS = {
+    "one after another": (0, "standard", "0 28 0", 3, "UNAVAILABLE code=28"),
+    "quick": (0, "quick", "0 28 0", 2, "UNAVAILABLE code=28"),
+    "last failing code": (0, "standard", "28 56 0", 3, "UNAVAILABLE code=56"),
+    "all good": (0, "standard", "0 0 0", 3, "!!!!! AVAILABLE !!!!!"),
+    "at once": (1, "standard", "0 0 0", 3, "!!!!! AVAILABLE !!!!!"),
+}
+
+
+def test_repeats(env):
+    with env.lab() as lab:
+        for name, (parallel, level, codes, attempts, result) in REPEATS.items():
+            # The test without bypass comes first.
+            curl = fake_curl(env, lab, "28 " * (1 if level == "quick" else 3) + codes)
+            done = env.run(lab, REPEATS=3, PARALLEL=parallel, SCANLEVEL=level, ENABLE_HTTPS_TLS12=0,
+                           ENABLE_HTTP3=0, **curl, **env.custom(lab, [CASE]))
+            part = done.text.partition("* script :")[2]
+            lines = re.findall(r"^\[attempt (\d)\] (.*)$", part, re.M)
+            check_equal(name + ": attempts", [int(n) for n, _ in lines], list(range(1, attempts + 1)))
+            if result.startswith("!"):
+                check_equal(name + ": texts", {text for _, text in lines}, {"AVAILABLE"})
+            check_equal(name + ": result", [line for *_, line in done.results()], [result])
+
+
+def test_fast_repeats(env):
+    with env.lab("rst") as lab:
+        for parallel in (0, 1):
+            done = env.run(lab, REPEATS=3, PARALLEL=parallel, ENABLE_HTTPS_TLS12=0,
+                           **env.custom(lab, [CASE, FAKE]))
+            part = done.text.partition("* script :")[2]
+            check_equal("good attempts", len(re.findall(r"^\[attempt \d\] AVAILABLE$", part, re.M)), 3)
+            check_equal("bad attempts", len(re.findall(r"^\[attempt \d\] curl: \(56\)", part, re.M)), 3)
+            done.has("3 of 3 attempts good in 1 test")
+
+
+def test_adaptive_plan(env):
+    """A script whose way depends on results gives the same with both engines."""
+    script = """
+pktws_check_http() {
+	local n=0 worked=0
+	while [ $n -lt 12 ]; do
+		n=$((n + 1))
+		pktws_curl_test_update "$1" "$2" --payload=http_req "--lua-desync=fake:blob=0x00:badsum:repeats=$n"
+		[ $((n % 4)) = 0 ] && pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=http_hostcase "--comment=$n" && worked=$((worked + 1))
+		[ $worked = 2 ] && { pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=multisplit:pos=midsld --comment=jump; n=$((n + 2)); worked=0; }
+	done
+	echo "end at $n"
+}
+"""
+    with env.lab("rst") as lab:
+        env.write(lab, "d/mine/1.sh", script)
+        runs = [env.run(lab, ENGINE=engine, BLOCKCHECK2D=lab.folder + "/d", TEST="mine",
+                        ENABLE_HTTPS_TLS12=0, PARALLEL_MAX=4) for engine in ("classic", "fast")]
+        check_equal("results", runs[1].results(), runs[0].results())
+        check(len(runs[0].results()) > 10, "too few: %s", runs[0].text)
+        runs[1].has("end at ")
+
+
+def test_too_many(env):
+    """A server that refuses when there are many: fewer at once, and no wrong results."""
+    with env.lab("rst") as lab:
+        lab.sh("server", "iptables -A INPUT -p tcp --dport 80 --syn -m connlimit --connlimit-above 3 "
+                         "-j REJECT --reject-with tcp-reset")
+        slow = ["--payload=http_req --lua-desync=http_hostcase '--comment=%d'" % n for n in range(24)]
+        done = env.run(lab, ENABLE_HTTPS_TLS12=0, PARALLEL_MAX=16, DOMAINS="blocked.test/big.bin",
+                       CURL_OPT="--limit-rate 2M", **env.custom(lab, slow))
+        check_equal("available", [line for *_, line in done.results()].count("!!!!! AVAILABLE !!!!!"), 24)
+        done.has("now ")
