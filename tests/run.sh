@@ -123,8 +123,11 @@ build release all -DCMAKE_BUILD_TYPE=Release && {
 	suites build/release ""
 	fuzz_inputs build/release ""
 	suite "mdig with a real name server" python3 tests/tools/mdig_live.py build/release/mdig
+	suite "golden captures with 4 workers" python3 tests/golden/run.py build/release/nfqws2 lua --workers=4
 	suite "command lines" python3 tests/cmdlines/run.py build/release/nfqws2 lua
 	suite "end-to-end" python3 tests/e2e/run.py build/release/nfqws2 lua
+	suite "end-to-end with 4 workers" python3 tests/e2e/run.py build/release/nfqws2 lua --workers 4
+	suite "lint" tests/tools/lint.sh
 	suite "documents" python3 tests/docs/check.py build/release/nfqws2
 	suite "service layer" python3 tests/service/run.py build/release
 	suite "blockcheck2" python3 tests/blockcheck/run.py build/release/nfqws2 lua
@@ -140,6 +143,13 @@ build asan all -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_CXX_FLAGS_RELWITHDEBIN
 	fuzz_inputs build/asan "sanitized "
 	suite "sanitized end-to-end" python3 tests/e2e/run.py build/asan/nfqws2 lua broken bad_input \
 		queue golden faults flood
+}
+# Threads: what workers share. The sanitizer delays signals in Lua code, so no endless scripts here.
+build tsan "nfqws2 test_base test_flow test_profile" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+	-DNFQWS2_SANITIZE=thread && {
+	suite "thread sanitizer unit tests" tests/run.sh units build/tsan
+	suite "thread sanitizer end-to-end" python3 tests/e2e/run.py build/tsan/nfqws2 lua workers.flows \
+		workers.automatic workers.ip_cache workers.dump workers.lists workers.trace
 }
 build puc "nfqws2 test_lua test_engine" -DCMAKE_BUILD_TYPE=Release -DNFQWS2_LUA=lua5.4 &&
 	suites build/puc "PUC Lua "

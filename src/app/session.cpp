@@ -45,17 +45,17 @@ engine::Options Session::options_of(unsigned number) {
 
 Session::Member::Member(Session& s, unsigned number, Random& random, Surroundings around)
     : profiles(s.profiles_, number),
-      trace(around.trace == nullptr
-                ? std::nullopt
-                : std::make_optional<engine::Trace>(
-                      *around.trace, s.clock_, !s.seeded_,
-                      s.workers_ > 1 ? std::optional(number) : std::nullopt)),
+      trace(around.trace == nullptr ? std::nullopt
+                                    : std::make_optional<engine::Trace>(
+                                          *around.trace, s.clock_, !s.seeded_,
+                                          s.workers_ > 1 ? std::optional(number) : std::nullopt)),
       engine(s.options_of(number),
              {&s.clock_, &random, &around.sender, &around.network, &profiles, &s.lists_,
               &s.auto_hosts_, std::move(around.ssid_of), trace ? &*trace : nullptr,
               s.ip_cache_ ? &*s.ip_cache_ : nullptr}),
-      runtime{s.config_, s.clock_, s.lists_, s.auto_hosts_, engine, s.signals_, bell,
-              number,    worker_label(number, s.workers_)} {
+      runtime{s.config_,     s.clock_, s.lists_,
+              s.auto_hosts_, engine,   s.signals_,
+              bell,          number,   worker_label(number, s.workers_)} {
 }
 
 void Session::add_worker(Random& random, Surroundings around) {

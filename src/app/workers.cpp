@@ -1,8 +1,9 @@
-// Theory of operation: worker 0 runs in the main thread, which takes the signals and does what is to
-// be done once; the others have a thread each and get no signals but the ticks of their Lua limits.
-// A worker whose queue is lost for good stops all others. At the end each gives away the packets it
-// holds in its own thread; the main thread waits for that, but not for ever: a script that sleeps in
-// a system call ends the process. The queues are closed when all workers have ended, in order.
+// Theory of operation: worker 0 runs in the main thread, which takes the signals and does what is
+// to be done once; the others have a thread each and get no signals but the ticks of their Lua
+// limits. A worker whose queue is lost for good stops all others. At the end each gives away the
+// packets it holds in its own thread; the main thread waits for that, but not for ever: a script
+// that sleeps in a system call ends the process. The queues are closed when all workers have ended,
+// in order.
 #include "nfqws2/app/live_worker.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/lua/guard.hpp"
@@ -70,8 +71,7 @@ bool Threads::create(Thread& thread) {
         pthread_attr_setstacksize(&attributes, least_stack);
     const int error = pthread_create(&thread.id, &attributes, body, &thread);
     pthread_attr_destroy(&attributes);
-    if (error != 0)
-        log::os_error("cannot start worker " + std::to_string(thread.worker), error);
+    if (error != 0) log::os_error("cannot start worker " + std::to_string(thread.worker), error);
     return error == 0;
 }
 
@@ -116,8 +116,7 @@ void report_losses(const LiveWorkers& workers) {
     unsigned long long lost = 0;
     for (const auto& worker : workers)
         lost += worker->queue().kernel_drops().value_or(0);
-    if (lost != 0)
-        log::status("%llu packets passed unprocessed because the queue was full", lost);
+    if (lost != 0) log::status("%llu packets passed unprocessed because the queue was full", lost);
 }
 
 } // namespace

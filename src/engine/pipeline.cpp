@@ -12,8 +12,8 @@ Pipeline::Pipeline(Options opts, Services svc)
       own_ip_cache(services.ip_cache != nullptr
                        ? nullptr
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
-      ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache), host(std::make_unique<lua::Host>()), state(*host),
-      desync(*host) {
+      ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache),
+      host(std::make_unique<lua::Host>()), state(*host), desync(*host) {
     if (!options.ctrack_disable) {
         connections = std::make_unique<flow::ConnectionTable>(options.ctrack, now);
         connections->set_observer(this);

@@ -17,9 +17,15 @@ void check_count(lua_State* L, const char* name, int from, int to) {
         luaL_error(L, "%s expect from %d to %d arguments, got %d", name, from, to, count);
 }
 
-int wrong_type(lua_State* L, int index, const char* expected) {
-    return luaL_argerror(
-        L, index, lua_pushfstring(L, "%s expected, got %s", expected, luaL_typename(L, index)));
+void wrong_type(lua_State* L, int index, const char* expected) {
+    luaL_argerror(L, index,
+                  lua_pushfstring(L, "%s expected, got %s", expected, luaL_typename(L, index)));
+    __builtin_unreachable();
+}
+
+void raise(lua_State* L, const char* message) {
+    luaL_error(L, "%s", message);
+    __builtin_unreachable();
 }
 
 #if LUA_VERSION_NUM >= 503

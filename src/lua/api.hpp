@@ -16,7 +16,9 @@ void check_count(lua_State* L, const char* name, int exactly);
 void check_count(lua_State* L, const char* name, int from, int to);
 
 // "EXPECTED expected, got T" about argument `index`.
-int wrong_type(lua_State* L, int index, const char* expected);
+[[noreturn]] void wrong_type(lua_State* L, int index, const char* expected);
+// luaL_error, which does not say that it never returns.
+[[noreturn]] void raise(lua_State* L, const char* message);
 
 // Class `int`: numbers and numeric strings. Before Lua 5.3 a fraction is cut off, and what does not
 // fit into 64 bits becomes INT64_MIN.

@@ -23,7 +23,7 @@ DesyncCall& check_ctx(lua_State* L) {
     if (lua_isnil(L, 1)) luaL_error(L, "missing ctx");
     if (!is_ctx(L, 1)) wrong_type(L, 1, ctx_type);
     Host& host = host_of(L);
-    if (host.call == nullptr) luaL_error(L, "ctx is invalid");
+    if (host.call == nullptr) raise(L, "ctx is invalid");
     return *host.call;
 }
 

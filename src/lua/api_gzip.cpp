@@ -93,7 +93,7 @@ Stream& check_stream(lua_State* L) {
     }
     if (!good) wrong_type(L, 1, stream_type);
     auto& stream = *static_cast<Stream*>(data);
-    if (!stream.open) luaL_error(L, "gzip stream is not valid");
+    if (!stream.open) raise(L, "gzip stream is not valid");
     return stream;
 }
 

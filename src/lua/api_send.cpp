@@ -65,7 +65,7 @@ int rawsend(lua_State* L) {
 
 int rawsend_dissect(lua_State* L) {
     check_count(L, "rawsend_dissect", 1, 3);
-    if (!lua_istable(L, 1)) return wrong_type(L, 1, "table");
+    if (!lua_istable(L, 1)) wrong_type(L, 1, "table");
     lua_settop(L, 3);
     const SendOptions options = read_send_options(L, 2);
     check_optional_table(L, 3);

@@ -42,8 +42,8 @@ int clock_gettime(lua_State* L) {
 int clock_getfloattime(lua_State* L) {
     check_count(L, "clock_getfloattime", 0);
     const std::int64_t now = host_of(L).clock->unix_ns();
-    lua_pushnumber(L, static_cast<lua_Number>(now / 1'000'000'000) +
-                          static_cast<lua_Number>(now % 1'000'000'000) * 1e-9);
+    const std::int64_t seconds = now / 1'000'000'000, rest = now % 1'000'000'000;
+    lua_pushnumber(L, static_cast<lua_Number>(seconds) + static_cast<lua_Number>(rest) * 1e-9);
     return 1;
 }
 

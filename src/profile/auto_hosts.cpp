@@ -9,8 +9,8 @@
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/base/text.hpp"
 #include "nfqws2/base/siphash.hpp"
+#include "nfqws2/base/text.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

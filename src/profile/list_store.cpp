@@ -7,8 +7,8 @@
 // and a later poll() swaps the finished table in. Tables are only touched by the thread that calls
 // poll(); the loader builds new ones without looking at the old.
 //
-// With several workers one of them at a time does all this, under `duty`; it takes the ListLock only
-// to swap contents, so that look-ups of the others go on while it reads a file.
+// With several workers one of them at a time does all this, under `duty`; it takes the ListLock
+// only to swap contents, so that look-ups of the others go on while it reads a file.
 //
 // The contents in memory stay as they are while the file is missing, cannot be read, or is damaged
 // (reported once per state of the file), and until an emptied file has stayed empty for a second:

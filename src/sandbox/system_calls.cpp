@@ -89,7 +89,7 @@ constexpr const char* questions[] = {
 #endif
 
 #ifdef NFQWS2_SANITIZED
-constexpr const char* sanitizers[] = {"mincore", "msync", "personality", "prctl", "ioctl"};
+constexpr const char* sanitizers[] = {"mincore", "msync"};
 #endif
 
 constexpr CallGroup groups[] = {
@@ -126,7 +126,6 @@ constexpr unsigned clone_flags = 1;
 #else
 constexpr unsigned clone_flags = 0;
 #endif
-constexpr std::uint64_t clone_new_time = 0x80;
 constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 constexpr scmp_arg_cmp no_namespaces[] = {has_none_of(clone_flags, namespaces)};

@@ -19,7 +19,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <string_view>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -67,9 +66,9 @@ void answer_not_permitted([[maybe_unused]] ucontext_t* context) {
 void name_call(unsigned number) {
     const unsigned index = number - first_number;
     if (index < known_numbers && reported[index].exchange(true)) return;
-    const std::string_view name = index < known_numbers ? &name_pool[name_at[index]] : "";
+    const char* name = index < known_numbers ? &name_pool[name_at[index]] : "";
     emergency::Line line;
-    line << "sandbox: forbidden system call " << (name.empty() ? "without a name" : name) << " ("
+    line << "sandbox: forbidden system call " << (*name == '\0' ? "without a name" : name) << " ("
          << number << ")" << (mode == Mode::report ? ", answered by EPERM\n" : "\n");
     emergency::say(line.text());
 }

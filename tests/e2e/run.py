@@ -4,7 +4,8 @@
 usage: run.py PROGRAM LUA_DIR [-v] [-j N] [--workers N] [NAME_PART ...]
 
 Runs the functions test_* of the files test_*.py, each in a process and a lab of its own, N at a
-time (2), with so many workers of the program (1). Prints a line for each test with its time; -v also prints what passing tests wrote.
+time (2), with so many workers of the program (1). Prints a line for each test with its time; -v
+also prints what passing tests wrote.
 Last line: "N passed, N failed, N skipped". The exit code is 1 if a test failed.
 """
 import argparse

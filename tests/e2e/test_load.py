@@ -124,7 +124,8 @@ def test_stalled_program_loses_nothing(env):
                 s.sendto(b"%08d" % n, (laboratory.SERVER4, 5000))
                 if n % 100 == 99:
                     time.sleep(0.002)
-            sniffer.wait(lambda seen: len(server.datagrams) >= 300, 2)
+            lab.wait_for(lambda: len(server.datagrams) + lab.queue_state("client", QUEUE)[2] >= 4500,
+                         "datagrams neither wait nor pass", timeout=20)
             passed_by = len(server.datagrams)
             waiting = lab.queue_state("client", QUEUE)[2]
             daemon.process.send_signal(signal.SIGCONT)

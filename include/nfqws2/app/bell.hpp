@@ -12,8 +12,8 @@ class Bell {
 
     void ring() const; // from any thread or signal handler
 
-    // Sleeps until `timeout_ms` have passed (-1 = no limit), it rang or `fd` (-1 = none) is readable;
-    // true in the last case.
+    // Sleeps until `timeout_ms` have passed (-1 = no limit), it rang or `fd` (-1 = none) is
+    // readable; true in the last case.
     bool wait(int fd, int timeout_ms);
 
   private:

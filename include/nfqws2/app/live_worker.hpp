@@ -43,8 +43,9 @@ class LiveWorker {
 
 using LiveWorkers = std::vector<std::unique_ptr<LiveWorker>>;
 
-// Runs the session's workers, each in a thread, the first in the calling one, until INT or TERM came
-// or a queue is lost for good. The queues are open, and closed at the end. Returns the exit code.
+// Runs the session's workers, each in a thread, the first in the calling one, until INT or TERM
+// came or a queue is lost for good. The queues are open, and closed at the end. Returns the exit
+// code.
 int run_workers(Session& session, const LiveWorkers& workers);
 
 } // namespace nfqws2::app

@@ -1,5 +1,5 @@
-// Signals as flags for the event loops. The main thread takes all of them; each loop has a Bell that
-// rings when it has something to do with one.
+// Signals as flags for the event loops. The main thread takes all of them; each loop has a Bell
+// that rings when it has something to do with one.
 #pragma once
 
 #include <csignal>

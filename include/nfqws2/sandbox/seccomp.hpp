@@ -1,5 +1,5 @@
-// The system calls that the program and its scripts need (src/sandbox/system_calls.cpp); every other
-// one is forbidden.
+// The system calls that the program and its scripts need (src/sandbox/system_calls.cpp); every
+// other one is forbidden.
 #pragma once
 
 #include "nfqws2/sandbox/mode.hpp"
