@@ -344,6 +344,23 @@ standard_workers() { # VAR: how many workers it has
 	fi
 }
 
+# The mark of connections that the standard daemon has finished, empty if these stay in its queue.
+standard_offload_mark() { # VAR
+	local som_mark=0
+	eval "$1="
+	[ -n "$NFQWS2_OFFLOAD_MARK" ] || return 0
+	case $NFQWS2_OFFLOAD_MARK in
+	0x | 0x*[!0-9a-fA-F]* | 0x?????????*) ;;
+	0x*) som_mark=$((NFQWS2_OFFLOAD_MARK)) ;;
+	esac
+	if [ "$som_mark" -gt 0 ] && [ $((som_mark & (som_mark - 1))) = 0 ] &&
+		[ $((som_mark & (DESYNC_MARK | DESYNC_MARK_POSTNAT | ${FILTER_MARK:-0}))) = 0 ]; then
+		eval "$1=\$NFQWS2_OFFLOAD_MARK"
+	else
+		zapret_failed "NFQWS2_OFFLOAD_MARK must be one bit that no other mark has, as 0xHEX: $NFQWS2_OFFLOAD_MARK"
+	fi
+}
+
 standard_queues() { # VAR: the number of its queue, or FIRST:LAST
 	local sq_workers
 	standard_workers sq_workers

@@ -358,9 +358,10 @@ fw_reverse_nfqws_rule() { # MODE F4 F6 Q
 # --- standard rules -----------------------------------------------------------------------------
 
 ipt_nfqws_row() { # MODE PROTO PORTS PKT OUT SET
-	local filter4 filter6 queues
+	local filter4 filter6 queues offload
 	[ -n "$3" ] && [ -n "$4" ] && [ "$4" != 0 ] || return 0
 	standard_queues queues
+	standard_offload_mark offload
 	if [ "$1" = 1 ]; then
 		ipt_port_ipset "$6" "$3" || return 1
 	fi
@@ -368,6 +369,7 @@ ipt_nfqws_row() { # MODE PROTO PORTS PKT OUT SET
 	if [ "$4" != keepalive ]; then
 		filter4="$filter4 $(ipt_first_packets "$4")"
 	fi
+	filter4="$filter4${offload:+ -m connmark ! --mark $offload/$offload}"
 	filter6=$filter4
 	filter_apply_ipset_target filter4 filter6
 	if [ "$5" = 1 ]; then
@@ -383,6 +385,26 @@ ipt_do_nfqws_in_out() { # MODE PROTO PORTS PKT OUT SETBASE
 	ipt_nfqws_row "$1" "$2" "$3" "$4" "$5" "$set"
 }
 
+# The daemon sends a packet of a finished connection round again with this mark, which moves from the
+# packet to the connection. The rules have to stand in front of those with the queue: what a queue
+# accepts sees no further rule of the chain. Each insertion puts the newer one on top.
+ipt_offload_rules() { # MODE
+	local offload chain match
+	standard_offload_mark offload
+	[ -n "$offload" ] || return 0
+	match="-t mangle -m mark --mark $offload/$offload"
+	for chain in POSTROUTING INPUT FORWARD; do
+		if [ "$DISABLE_IPV4" != 1 ]; then
+			ipt_add_del "$1" "$chain" $match -j MARK --set-xmark "0x0/$offload"
+			ipt_add_del "$1" "$chain" $match -j CONNMARK --or-mark "$offload"
+		fi
+		if [ "$DISABLE_IPV6" != 1 ]; then
+			ipt6_add_del "$1" "$chain" $match -j MARK --set-xmark "0x0/$offload"
+			ipt6_add_del "$1" "$chain" $match -j CONNMARK --or-mark "$offload"
+		fi
+	done
+}
+
 zapret_do_firewall_standard_nfqws_rules_ipt() { # MODE
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	ipt_nfqws_row "$1" tcp "$NFQWS2_PORTS_TCP" "$NFQWS2_TCP_PKT_OUT" 1 zport_tcp
@@ -391,6 +413,7 @@ zapret_do_firewall_standard_nfqws_rules_ipt() { # MODE
 	ipt_nfqws_row "$1" udp "$NFQWS2_PORTS_UDP" "$NFQWS2_UDP_PKT_OUT" 1 zport_udp
 	ipt_nfqws_row "$1" udp "$NFQWS2_PORTS_UDP" "$NFQWS2_UDP_PKT_IN" 0 zport_udp
 	ipt_nfqws_row "$1" udp "$NFQWS2_PORTS_UDP_KEEPALIVE" keepalive 1 zport_udp_k
+	ipt_offload_rules "$1"
 }
 
 zapret_do_firewall_standard_rules_ipt() { # MODE

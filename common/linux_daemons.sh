@@ -2,12 +2,13 @@
 # shellcheck shell=dash
 
 standard_mode_daemons() { # MODE
-	local opt workers
+	local opt workers offload
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	warn_about_options "$NFQWS2_OPT"
 	standard_workers workers
 	[ "$workers" = 1 ] && workers='' || workers=" --workers=$workers"
-	opt="--qnum=$QNUM$workers $NFQWS2_OPT"
+	standard_offload_mark offload
+	opt="--qnum=$QNUM$workers${offload:+ --offload-mark=$offload} $NFQWS2_OPT"
 	filter_apply_hostlist_target opt
 	do_nfqws "$1" 1 "$opt"
 }

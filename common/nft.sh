@@ -293,11 +293,12 @@ nft_fw_nfqws_both() { # F4 F6 Q
 # --- standard rules -----------------------------------------------------------------------------
 
 nft_nfqws_row() { # PROTO PORTS PKT FUNC
-	local filter4 filter6 queues
+	local filter4 filter6 queues offload
 	[ -n "$3" ] && [ "$3" != 0 ] || return 0
 	standard_queues queues
+	standard_offload_mark offload
 	filter4="$1 dport {$2} $(nft_first_packets "$3")"
-	filter4=${filter4% }
+	filter4="${filter4% }${offload:+ ct mark and $offload == 0}"
 	filter6=$filter4
 	nft_filter_apply_ipset_target filter4 filter6
 	"$4" "$filter4" "$filter6" "$queues"
@@ -377,6 +378,20 @@ nft_fill_icmp_filter() {
 	done
 }
 
+# The daemon sends a packet of a finished connection round again with this mark, which moves from the
+# packet to the connection. The rules have to stand in front of the jumps to those with the queue.
+nft_fill_offload() {
+	local offload others chain post=postrouting_hook pre=prerouting_hook
+	standard_offload_mark offload
+	[ "$NFQWS2_ENABLE" = 1 ] && [ -n "$offload" ] || return 0
+	others=$((0xFFFFFFFF ^ offload))
+	nft_is_postnat && post=postnat_hook pre=prenat_hook
+	for chain in "$post" "$pre"; do
+		nft_add_rule "$chain" "meta mark and $offload != 0" \
+			"ct mark set ct mark or $offload meta mark set meta mark and $others"
+	done
+}
+
 nft_fill_ifset() { # SET DEVICES
 	local set="$1" elements
 	shift
@@ -406,6 +421,7 @@ nft_fill_table() {
 	done
 	nft_fill_ifsets
 	nft_fill_icmp_filter
+	nft_fill_offload
 	nft_fill_predefrag
 }
 

@@ -48,8 +48,7 @@ const OptionSpec table[] = {
      "1",
      set_gso},
     {ours("offload-mark", required), Group::general, "<N|0xHEX>",
-     "mark bit of packets of finished connections, for firewall rules that end their queueing. "
-     "Default none",
+     "mark bit of packets of finished connections, for firewall rules that end their queueing",
      set_offload_mark},
 
     // --- process and privileges

@@ -66,12 +66,12 @@ void NfQueue::begin(const Options& options) {
     }
 }
 
-// Its number is far from those that people choose, and another one for each queue of ours.
+// Its number is far from those that people and scripts choose, and another one for each queue.
 void NfQueue::open_pieces() {
-    constexpr unsigned tries = 16;
+    constexpr unsigned tries = 16, far = 0x8000, step = 1000;
     for (unsigned i = 0; i < tries; i++) {
         Options options = options_;
-        options.number = static_cast<std::uint16_t>(UINT16_MAX - options_.number - i);
+        options.number = static_cast<std::uint16_t>((options_.number ^ far) + i * step);
         options.take_merged = false;
         auto queue = std::make_unique<NfQueue>();
         queue->begin(options);

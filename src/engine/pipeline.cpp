@@ -81,6 +81,9 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
     capture::Verdict verdict = route(p);
     if (options.offload && p.track != nullptr && verdict.action == capture::Action::accept)
         verdict.finished = nothing_left(p, Ways::both);
+    if (log::debug_enabled() && verdict.finished) log::debug("this flow is finished");
+    if (log::debug_enabled() && verdict.action == capture::Action::split)
+        log::debug("merged packet: its pieces are wanted");
     if (services.trace != nullptr) services.trace->end(p, verdict);
     return verdict;
 }

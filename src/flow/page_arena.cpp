@@ -65,8 +65,8 @@ std::byte* PageArena::place(std::uint32_t number) {
     if (region.start == nullptr) {
         region.start = map_aligned(region_size);
         if (region.start == nullptr) return nullptr;
-#ifdef MADV_HUGEPAGE
-        if (index >= first_huge) madvise(region.start, region_size, MADV_HUGEPAGE);
+#ifdef MADV_NOHUGEPAGE
+        madvise(region.start, region_size, MADV_NOHUGEPAGE);
 #endif
     }
     return region.start + number % per_region * block_size;

@@ -17,6 +17,12 @@ cases  batched, gso   the floor with batches, and with large packets left whole 
        noprof         no profile matches
        pass           one `pass` instance for every packet, both directions
        typical        fake and multisplit on the first payload (http only)
+       finished       instances are cut off after the first packets (tcp only)
+       offload        the same with --offload-mark and its rules (tcp only)
+       ...-split      with --gso=0: the kernel cuts packets up before they are queued (tcp only)
+
+A merged packet counts as one. So for tcp the figures that tell something are the throughput and the
+run time per gigabyte.
 """
 import argparse
 import json
@@ -34,23 +40,30 @@ QUEUE = 200
 CLIENT, SERVER = "10.78.0.1", "10.78.0.2"
 PORTS = {"udp-sink": 7001, "udp-echo": 7002, "tcp-sink": 7003, "http-server": 80}
 NETLINK_NETFILTER = 12
+OFFLOAD_MARK = "0x10000000"
 FLOOR_CASES = {"batched": ["batch=32"], "gso": ["batch=32", "gso"]}
 PROFILES = {
     "noprof": [],
     "pass": ["--in-range=a", "--payload=all", "--lua-desync=pass"],
+    "finished": ["--out-range=-d10", "--payload=all", "--lua-desync=pass"],
+    "offload": ["--out-range=-d10", "--payload=all", "--lua-desync=pass",
+                "--offload-mark=" + OFFLOAD_MARK],
     "typical": ["--filter-tcp=80", "--filter-l7=http", "--out-range=-d10", "--payload=http_req",
                 "--lua-desync=fake:blob=fake_default_http:tcp_md5",
                 "--lua-desync=multisplit:pos=method+2"],
 }
+PROFILES.update({case + "-split": ["--gso=0"] + PROFILES[case]
+                 for case in ("noprof", "finished", "pass")})
 LOADS = {
     "udp": ["batched", "noprof", "pass"],
     "http": ["batched", "noprof", "pass", "typical"],
-    "tcp": ["batched", "gso", "noprof", "pass"],
+    "tcp": ["batched", "gso", "noprof", "noprof-split", "finished", "finished-split", "offload",
+            "pass", "pass-split"],
     "latency": ["batched", "noprof", "pass"],
     "overload": ["batched", "noprof", "pass"],
 }
 GOALS = {("udp", "noprof"): 0.85, ("udp", "pass"): 1.8, ("http", "noprof"): 0.9,
-         ("http", "pass"): 2.2, ("http", "typical"): 1.8, ("tcp", "noprof"): 0.85}
+         ("http", "pass"): 2.2, ("http", "typical"): 1.8, ("tcp", "noprof-split"): 0.85}
 
 
 class Net(Lab):
@@ -164,7 +177,8 @@ class Bench:
         try:
             self.net.wait_for(lambda: self.net.queue_bound(who, QUEUE), "the queue was not bound",
                               process, 60)
-            self.net.queue_all(who, QUEUE, ways=ways)
+            self.net.queue_all(who, QUEUE, ways=ways,
+                               offload_mark=OFFLOAD_MARK if case == "offload" else None)
             before = cpu_seconds(process.pid)
             result = self.run_load(load)
             after = cpu_seconds(process.pid)
@@ -238,9 +252,10 @@ class Bench:
         def middle(key):
             return median([run[key] for run in own])
         if load == "tcp":
-            text = "%.0f Mbit/s, %.0f without queue" % tuple(
-                median([run["bytes"] * 8e-6 / run["seconds"] for run in r])
-                for r in (own, runs["none"]))
+            text = "%.0f Mbit/s, %.0f without queue, %.2f s CPU/GB" % (
+                *(median([run["bytes"] * 8e-6 / run["seconds"] for run in r])
+                  for r in (own, runs["none"])),
+                median([run["cpu"] / run["bytes"] * 1e9 for run in own]))
         elif load == "http":
             text = ("%.0f connections/s, %.1f us CPU each, median %.0f us, p99 %.0f us, "
                     "failed %d") % (

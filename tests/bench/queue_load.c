@@ -2,6 +2,8 @@
 // JSON; the servers run until they are ended.
 //
 //   udp-flood ADDRESS PORT SECONDS FLOWS     64 bytes of payload, from FLOWS source ports
+//   udp-flows ADDRESS COUNT PORTS            a datagram of 64 bytes to each of so many ports of so many
+//                                            addresses, from ADDRESS and port 10000 on
 //   udp-ping ADDRESS PORT COUNT              round trips, one at a time
 //   tcp-bulk ADDRESS PORT SECONDS CONNECTIONS
 //   http ADDRESS PORT SECONDS CONCURRENT     short connections, one request each
@@ -124,6 +126,29 @@ static int udp_flood(char** args) {
     }
     printf("{\"count\": %llu, \"failed\": %llu, \"seconds\": %.4f}\n", (unsigned long long)sent,
            (unsigned long long)failed, elapsed);
+    return 0;
+}
+
+static int udp_flows(char** args) {
+    struct sockaddr_in to = address_of(args[0], "0");
+    const uint32_t first = ntohl(to.sin_addr.s_addr);
+    const int addresses = atoi(args[1]), ports = atoi(args[2]), buffer = 256 * 1024;
+    const int fd = open_socket(SOCK_DGRAM);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    char payload[datagram];
+    memset(payload, '.', sizeof payload);
+    uint64_t failed = 0;
+    const double start = now();
+    for (int port = 0; port < ports; port++) {
+        to.sin_port = htons((uint16_t)(10000 + port));
+        for (int i = 0; i < addresses; i++) {
+            to.sin_addr.s_addr = htonl(first + (uint32_t)i);
+            if (sendto(fd, payload, sizeof payload, 0, (struct sockaddr*)&to, sizeof to) < 0)
+                failed++;
+        }
+    }
+    printf("{\"count\": %d, \"failed\": %llu, \"seconds\": %.4f}\n", addresses * ports,
+           (unsigned long long)failed, now() - start);
     return 0;
 }
 
@@ -336,6 +361,7 @@ int main(int argc, char** argv) {
     signal(SIGPIPE, SIG_IGN);
     const char* what = argc > 2 ? argv[1] : "";
     if (argc == 6 && strcmp(what, "udp-flood") == 0) return udp_flood(argv + 2);
+    if (argc == 5 && strcmp(what, "udp-flows") == 0) return udp_flows(argv + 2);
     if (argc == 5 && strcmp(what, "udp-ping") == 0) return udp_ping(argv + 2);
     if (argc == 6 && strcmp(what, "tcp-bulk") == 0) return tcp_bulk(argv + 2);
     if (argc == 6 && strcmp(what, "http") == 0) return http(argv + 2);

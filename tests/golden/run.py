@@ -8,7 +8,8 @@ Each scenario is a folder of tests/data/golden (see the README there). Its `in.p
 (the input whose processing emitted it) and bytes, outside of the ranges that meta.json calls random.
 Random ranges must still be plausible: valid checksums unless the scenario asks for bad ones.
 
-With --workers=N every run has so many workers; the answer must be the same.
+With --workers=N every run has so many workers; the answer must be the same. Words in NFQWS2_EXTRA
+are further options of every run.
 Scenarios listed in waiting.txt are expected to fail; one that passes must leave the list.
 Last line: "N passed, N failed, N skipped".
 """
@@ -177,6 +178,7 @@ def main():
     verbose = "-v" in args
     more = [a for a in args if a.startswith("--workers=")]
     args = [a for a in args if a != "-v" and a not in more]
+    more += os.environ.get("NFQWS2_EXTRA", "").split()
     program, lua_dir, wanted = os.path.abspath(args[0]), os.path.abspath(args[1]), args[2:]
     waiting = waiting_list()
     passed, failed, skipped = 0, 0, 0

@@ -28,6 +28,11 @@ TABLES = ("iptables", "ip6tables")
 
 # Threads of the program, each with a queue of its own.
 WORKERS = int(os.environ.get("NFQWS2_TEST_WORKERS", "1"))
+# Options that every start of the program gets in addition.
+EXTRA = os.environ.get("NFQWS2_EXTRA", "").split()
+# The mark of finished connections among them, for the rules.
+OFFLOAD_MARK = next((word.partition("=")[2] for word in EXTRA
+                     if word.startswith("--offload-mark=")), None)
 
 CLONE_NEWNET = 0x40000000
 SIOCETHTOOL = 0x8946
@@ -74,7 +79,16 @@ def queue_options(number):
 
 def program_options(number):
     """The program's options for those queues."""
-    return ["--qnum=%d" % number] + (["--workers=%d" % WORKERS] if WORKERS > 1 else [])
+    return ["--qnum=%d" % number] + (["--workers=%d" % WORKERS] if WORKERS > 1 else []) + EXTRA
+
+
+def offload_rules(chain, mark):
+    """Rules in front of the one with the queue: what comes round with the mark gives it to its
+    connection, and connections with the mark are left alone. The same as in common/ipt.sh."""
+    bit = "%s/%s" % (mark, mark)
+    return (["-A", chain, "-m", "mark", "--mark", bit, "-j", "CONNMARK", "--or-mark", mark],
+            ["-A", chain, "-m", "mark", "--mark", bit, "-j", "MARK", "--set-xmark", "0x0/" + mark],
+            ["-A", chain, "-m", "connmark", "--mark", bit, "-j", "RETURN"])
 
 
 def switch_namespace(handle):
@@ -276,10 +290,11 @@ class Lab:
         return self.run("client", *argv, *args, check=False, timeout=timeout + 30)
 
     def queue_client(self, number=200, ports="80,443", packets=None, mark="0x40000000",
-                     protocol="tcp"):
+                     protocol="tcp", offload_mark=OFFLOAD_MARK):
         """Sends the client's packets for the ports, and the answers, to an NFQUEUE."""
         for tables in TABLES:
             base = [tables, "-t", "mangle"]
+            self.spare_offloaded("client", tables, ("POSTROUTING", "PREROUTING"), offload_mark)
             limit = []
             if packets:
                 limit = ["-m", "connbytes", "--connbytes", "1:%d" % packets, "--connbytes-mode",
@@ -292,10 +307,17 @@ class Lab:
                      "multiport", "--sports", ports, *(limit + ["reply"] if limit else []), "-j",
                      "NFQUEUE", *queue_options(number), "--queue-bypass")
 
-    def queue_all(self, who, number=200, interface="eth0", ways=("out", "in"), mark="0x40000000"):
+    def spare_offloaded(self, who, tables, chains, mark):
+        for chain in chains if mark else ():
+            for rule in offload_rules(chain, mark):
+                self.run(who, tables, "-t", "mangle", *rule)
+
+    def queue_all(self, who, number=200, interface="eth0", ways=("out", "in"), mark="0x40000000",
+                  offload_mark=OFFLOAD_MARK):
         """Sends all IP packets of an interface to an NFQUEUE."""
         chains = {"out": ("POSTROUTING", "-o"), "in": ("PREROUTING", "-i")}
         for tables in TABLES:
+            self.spare_offloaded(who, tables, [chains[way][0] for way in ways], offload_mark)
             for chain, option in (chains[way] for way in ways):
                 self.run(who, tables, "-t", "mangle", "-A", chain, option, interface, "-m", "mark",
                          "!", "--mark", "%s/%s" % (mark, mark), "-j", "NFQUEUE",

@@ -25,6 +25,7 @@ import test_installer_parts
 import test_iptables
 import test_lists
 import test_nftables
+import test_offload
 import test_package
 import test_static
 import test_supervise
@@ -34,7 +35,7 @@ import test_workers
 # Long tests first.
 MODULES = (test_systemd, test_package, test_hostile, test_install, test_installer_parts, test_daemons, test_iptables,
            test_nftables, test_custom, test_lists, test_helpers, test_adapters, test_static, test_supervise, test_config,
-           test_workers)
+           test_workers, test_offload)
 NEEDED = ("ip", "iptables-legacy", "iptables-nft", "nft", "ipset", "busybox", "dash", "curl", "nginx", "openssl",
           "dnsmasq", "shellcheck", "systemd-analyze", "lintian", "dpkg", "cmake", "ninja", "make")
 

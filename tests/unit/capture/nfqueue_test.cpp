@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <linux/netlink.h>
+#include <linux/udp.h>
 #include <sstream>
 #include <sys/time.h>
 #include <thread>
@@ -413,6 +414,163 @@ TEST_F(NfQueueTest, RenamedInterfaceIsNoticed) {
     ASSERT_EQ(handler_.seen.size(), 2U);
     EXPECT_EQ(handler_.seen[0].ifout, "nq0");
     EXPECT_EQ(handler_.seen[1].ifout, "other");
+}
+
+// --- merged packets
+
+class MergedTest : public NfQueueTest {
+  protected:
+    // Datagrams of `size` bytes with one system call: one packet up to the network card.
+    void send_merged(std::string_view data, std::uint16_t size) {
+        const int wanted = size;
+        ASSERT_EQ(setsockopt(source_.get(), IPPROTO_UDP, UDP_SEGMENT, &wanted, sizeof(wanted)), 0);
+        send(data);
+        const int off = 0;
+        setsockopt(source_.get(), IPPROTO_UDP, UDP_SEGMENT, &off, sizeof(off));
+    }
+    // The kernel queues no second piece of a flow that it does not know yet.
+    void make_known() {
+        send("known");
+        handle();
+        EXPECT_EQ(received(sink_), "known");
+        handler_.seen.clear();
+    }
+    static std::string text_of(const Handler::Seen& s) {
+        return std::string(as_text(Bytes(s.data).subspan(28)));
+    }
+};
+
+constexpr NfQueue::Options taking_merged{.number = 211, .take_merged = true};
+
+TEST_F(MergedTest, ComeWholeAndPassWhole) {
+    ASSERT_TRUE(open_queue(taking_merged));
+    handler_.decide = [](const InputPacket& p) -> Verdict {
+        EXPECT_EQ(p.merged, p.data.size() > 36);
+        return {};
+    };
+    make_known();
+    send_merged("aaaabbbbcccc", 4);
+    send("x");
+    handle();
+    ASSERT_EQ(handler_.seen.size(), 2U);
+    EXPECT_EQ(handler_.seen[0].data.size(), 28 + 12U);
+    for (const char* text : {"aaaa", "bbbb", "cccc", "x"})
+        EXPECT_EQ(received(sink_), text);
+}
+
+TEST_F(MergedTest, AreNotTakenUnlessAsked) {
+    ASSERT_TRUE(open_queue());
+    make_known();
+    send_merged("aaaabbbbcc", 4);
+    handle();
+    ASSERT_EQ(handler_.seen.size(), 3U);
+    EXPECT_EQ(text_of(handler_.seen[2]), "cc");
+}
+
+TEST_F(MergedTest, PiecesComeBeforeAnythingElse) {
+    ASSERT_TRUE(open_queue(taking_merged));
+    Buffer changed;
+    handler_.decide = [&](const InputPacket& p) -> Verdict {
+        if (p.merged) return {Action::split, {}};
+        if (p.data.back() == 'd') return {Action::drop, {}};
+        if (p.data.back() != 'b') return {};
+        changed = test::udp4(near_ip, far_ip, port, "modified");
+        return {Action::modify, changed};
+    };
+    make_known();
+    send("1");
+    send_merged("aaaabbbbccccddddee", 4);
+    send("2");
+    send_merged("ffffgg", 4);
+    handle();
+    std::string order;
+    for (const Handler::Seen& s : handler_.seen)
+        order += (s.data.size() > 32 ? "split" : text_of(s)) + " ";
+    EXPECT_EQ(order, "1 split aaaa bbbb cccc dddd ee 2 split ffff gg ");
+    for (const char* text : {"1", "aaaa", "modified", "cccc", "ee", "2", "ffff", "gg"})
+        EXPECT_EQ(received(sink_), text);
+    EXPECT_EQ(received(sink_, 100), std::nullopt);
+}
+
+TEST_F(MergedTest, OwnPacketsKeepTheirPlaceAmongPieces) {
+    ASSERT_TRUE(open_queue(taking_merged));
+    RawSender sender({});
+    testing::internal::CaptureStdout();
+    ASSERT_TRUE(sender.open());
+    testing::internal::GetCapturedStdout();
+    sender.set_before_send([&] { queue_.flush(); });
+    handler_.decide = [&](const InputPacket& p) -> Verdict {
+        if (p.merged) return {Action::split, {}};
+        const Buffer own = test::udp4(near_ip, far_ip, port, "own");
+        EXPECT_TRUE(p.data.back() != 'b' || sender.send({own, own_mark, "", 1}));
+        return {};
+    };
+    make_known();
+    send("1");
+    send_merged("aaaabbbbcccc", 4);
+    handle();
+    for (const char* text : {"1", "aaaa", "own", "bbbb", "cccc"})
+        EXPECT_EQ(received(sink_), text);
+}
+
+TEST_F(MergedTest, ChecksumsAreWhole) {
+    ASSERT_TRUE(open_queue(taking_merged));
+    send("checksum");
+    handle();
+    ASSERT_EQ(handler_.seen.size(), 1U);
+    const Bytes packet = handler_.seen[0].data;
+    Buffer all = {0, 17}; // pseudo header: protocol, length, addresses
+    all.insert(all.end(), packet.begin() + 24, packet.begin() + 26);
+    all.insert(all.end(), packet.begin() + 12, packet.end());
+    EXPECT_NE(load_be16(packet.data() + 26), 0);
+    EXPECT_EQ(test::sum16(all), 0);
+}
+
+TEST_F(MergedTest, AnotherNumberIsTakenIfTheSecondOneIsInUse) {
+    NfQueue other;
+    testing::internal::CaptureStdout();
+    ASSERT_TRUE(other.open({.number = number ^ 0x8000}));
+    testing::internal::GetCapturedStdout();
+    ASSERT_TRUE(open_queue(taking_merged));
+    handler_.decide = [](const InputPacket& p) -> Verdict {
+        return {p.merged ? Action::split : Action::accept, {}};
+    };
+    make_known();
+    send_merged("aaaabb", 4);
+    handle();
+    EXPECT_EQ(handler_.seen.size(), 3U);
+    close_queue();
+    testing::internal::CaptureStdout();
+    other.close();
+    testing::internal::GetCapturedStdout();
+}
+
+TEST_F(MergedTest, BothQueuesAreGivenBack) {
+    ASSERT_TRUE(open_queue(taking_merged));
+    close_queue();
+    std::ifstream file("/proc/net/netfilter/nfnetlink_queue");
+    EXPECT_EQ(file.peek(), std::ifstream::traits_type::eof());
+}
+
+TEST_F(NfQueueTest, FinishedConnectionsComeNoMore) {
+    const std::string ours = "-t mangle -I POSTROUTING -p udp --dport 7000 ";
+    if (!iptables(ours + "-m connmark --mark 0x100/0x100 -j RETURN") ||
+        !iptables(ours + "-m mark --mark 0x100/0x100 -j CONNMARK --or-mark 0x100"))
+        GTEST_SKIP() << "iptables has no connection marks on this kernel";
+    ASSERT_TRUE(open_queue({.number = number, .offload_mark = 0x100}));
+    handler_.decide = [](const InputPacket& p) -> Verdict {
+        return {Action::accept, {}, p.data.back() == 'f'};
+    };
+    send("1"); // the kernel's entry of the connection is certain once a packet has left
+    handle();
+    for (const char* text : {"f", "2"})
+        send(text);
+    handle();
+    send("3");
+    handle();
+    EXPECT_EQ(handler_.seen.size(), 3U);
+    for (const char* text : {"1", "f", "2", "3"})
+        EXPECT_EQ(received(sink_), text);
 }
 
 } // namespace

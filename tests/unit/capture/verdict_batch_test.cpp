@@ -167,5 +167,40 @@ TEST(VerdictBatch, EverythingIsAcceptedAheadOfTheLastId) {
               (std::vector<Message>{{true, 0x30000000, NF_ACCEPT, 0, false, ""}}));
 }
 
+TEST(VerdictBatch, SplitSendsThePacketToTheOtherQueue) {
+    VerdictBatch b({.queue = 3, .pieces_queue = 500});
+    EXPECT_TRUE(b.add(1, 7, accept));
+    EXPECT_TRUE(b.add(2, 7, {Action::split, {}}));
+    EXPECT_TRUE(b.add(3, 7, accept));
+    // The packet passes if that queue is gone.
+    const std::uint32_t onwards = NF_QUEUE_NR(500U) | NF_VERDICT_FLAG_QUEUE_BYPASS;
+    EXPECT_EQ(parsed(b.messages(), 3), (std::vector<Message>{{false, 1, NF_ACCEPT, 7, true, ""},
+                                                             {false, 2, onwards, 7, true, ""},
+                                                             {false, 3, NF_ACCEPT, 7, true, ""}}));
+}
+
+constexpr Verdict finished{Action::accept, {}, true};
+
+TEST(VerdictBatch, FinishedConnectionsGoRoundOnceWithTheMark) {
+    VerdictBatch b({.queue = 3, .offload_mark = 0x100});
+    for (const std::uint32_t id : {1U, 2U})
+        EXPECT_TRUE(b.add(id, 7, accept));
+    EXPECT_TRUE(b.add(3, 7, finished));
+    EXPECT_TRUE(b.add(4, 0x107, finished)) << "it was round";
+    EXPECT_TRUE(b.add(5, 0x107, accept));
+    EXPECT_TRUE(b.add(6, 0, {Action::drop, {}, true}));
+    EXPECT_EQ(parsed(b.messages(), 3), (std::vector<Message>{{true, 2, NF_ACCEPT, 7, true, ""},
+                                                             {false, 3, NF_REPEAT, 0x107, true, ""},
+                                                             {true, 5, NF_ACCEPT, 0x107, true, ""},
+                                                             {false, 6, NF_DROP, 0, false, ""}}));
+}
+
+TEST(VerdictBatch, FinishedIsNothingWithoutAMark) {
+    VerdictBatch b({3});
+    EXPECT_TRUE(b.add(1, 7, accept));
+    EXPECT_TRUE(b.add(2, 7, finished));
+    EXPECT_EQ(parsed(b.messages(), 3), (std::vector<Message>{{true, 2, NF_ACCEPT, 7, true, ""}}));
+}
+
 } // namespace
 } // namespace nfqws2::capture

@@ -52,19 +52,20 @@ Machine::Machine(Config config) {
 
 Outcome Machine::collect(const capture::Verdict& verdict) {
     Outcome outcome{verdict.action, copy_of(verdict.data), std::move(wire.told),
-                    std::move(wire.sent)};
+                    std::move(wire.sent), verdict.finished};
     wire.told.clear();
     wire.sent.clear();
     return outcome;
 }
 
 Outcome Machine::process(Bytes packet, std::string_view ifin, std::string_view ifout,
-                         std::uint32_t fwmark) {
+                         std::uint32_t fwmark, bool merged) {
     capture::InputPacket input;
     input.data = packet;
     input.mark = fwmark;
     input.ifin = ifin;
     input.ifout = ifout;
+    input.merged = merged;
     return collect(engine->on_packet(input));
 }
 

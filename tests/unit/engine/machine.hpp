@@ -53,10 +53,12 @@ struct Outcome {
     Buffer data = {};
     Lines told = {};
     std::vector<Sent> sent = {};
+    bool finished = false; // of the flow
 
     bool accepted() const { return action == capture::Action::accept; }
     bool dropped() const { return action == capture::Action::drop; }
     bool modified() const { return action == capture::Action::modify; }
+    bool split() const { return action == capture::Action::split; }
     std::string line() const { return told.size() == 1 ? told.front() : "(not one line)"; }
 };
 
@@ -68,9 +70,12 @@ class Machine {
     explicit Machine(Config config);
 
     Outcome process(Bytes packet, std::string_view ifin, std::string_view ifout,
-                    std::uint32_t fwmark = 0);
+                    std::uint32_t fwmark = 0, bool merged = false);
     Outcome out(Bytes packet) { return process(packet, "", "eth0"); }
     Outcome in(Bytes packet) { return process(packet, "eth0", ""); }
+    // The same for packets that the kernel has joined.
+    Outcome out_merged(Bytes packet) { return process(packet, "", "eth0", 0, true); }
+    Outcome in_merged(Bytes packet) { return process(packet, "eth0", "", 0, true); }
     // Time passes, the event loop turns once.
     Outcome wait(double seconds);
     void advance(double seconds); // without a turn

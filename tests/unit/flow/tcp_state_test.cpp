@@ -55,6 +55,22 @@ TEST_F(TcpStateTest, FinAndRstAreFinal) {
     EXPECT_EQ(track->state(), TcpState::fin);
 }
 
+TEST_F(TcpStateTest, MergedPacketCountsAsItsPieces) {
+    open(1, 2);
+    const Packet packet = tcp(ends, {tf::ack | tf::fin, 2, 3, 1000, {}, 2500});
+    table.feed(dissected(packet), 1000);
+    const SidePositions side = track->positions().client;
+    EXPECT_EQ(side.pcounter, 2 + 3U);
+    EXPECT_EQ(side.pdcounter, 3U);
+    EXPECT_EQ(side.pbcounter, 2500U);
+    EXPECT_EQ(side.seq, 2002U) << "of the last piece";
+    EXPECT_EQ(side.pos, 2502U);
+    EXPECT_EQ(side.uppos, 2502U);
+    EXPECT_EQ(side.uppos_prev, 2002U);
+    EXPECT_FALSE(track->is_retransmission());
+    EXPECT_EQ(track->state(), TcpState::fin);
+}
+
 TEST_F(TcpStateTest, RstInSynStateIsFin) {
     client({tf::syn, 1, 0, 1000, {}, 0});
     server({tf::rst | tf::ack, 0, 2, 0, {}, 0});
