@@ -28,6 +28,7 @@ bool reopen(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
 
 bool run_live(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
     bool more = false, broken = false;
+    run.queue = &queue;
     while (!run.signals.quit() && !broken) {
         do_requests(run);
         const bool readable = more || run.bell.wait(queue.fd(), run.engine.next_wakeup_ms());
@@ -40,6 +41,7 @@ bool run_live(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
         }
         run.engine.run_timers();
     }
+    run.queue = nullptr;
     run.engine.release_held();
     return !broken || run.signals.quit();
 }

@@ -13,6 +13,9 @@ void dump_connections(const Runtime& run) {
     log::status_text("\nCONNTRACK DUMP\n");
     run.engine.dump_conntrack(print_line);
     log::status_text("\n");
+    if (run.queue == nullptr) return;
+    log::status("%llu packets passed unprocessed because the queue was full",
+                static_cast<unsigned long long>(run.queue->kernel_drops().value_or(0)));
 }
 
 // Flows belong to the worker's own thread, so each prints its part and passes the word on.

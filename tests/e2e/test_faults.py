@@ -73,6 +73,10 @@ def test_storm_of_large_packets(env):
             seen = int(daemon.output().rpartition("seen ")[2].split()[0])
             print("queue after the storm: %s; seen %d of %d" % (passed, seen, sent + 1))
             check(seen < sent, "nothing passed by, the storm was too weak")
+            daemon.process.send_signal(signal.SIGUSR1)
+            told = " packets passed unprocessed because the queue was full"
+            daemon.wait_output(told)
+            check(int(daemon.output().partition(told)[0].split()[-1]) > 0, "SIGUSR1 tells of no loss")
             lab.wait_for(lambda: len(server.datagrams) == sent + 1, "the last datagram is missing")
         check_equal("different datagrams", len(set(server.datagrams)), sent + 1)
         check("passed unprocessed because" in daemon.output(), "what passed by was not told")

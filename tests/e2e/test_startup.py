@@ -86,6 +86,7 @@ def test_signals(env):
             daemon.process.send_signal(signal.SIGUSR1)
             daemon.wait_output("CONNTRACK DUMP")
             daemon.wait_output("hostname=" + SITE)
+            daemon.wait_output("0 packets passed unprocessed because the queue was full")
             dump = next(line for line in daemon.output().splitlines() if "hostname=" in line)
             check(dump.startswith("tcp [10.77.1.2]:") and " => [10.77.2.2]:80 : " in dump and
                   " l7proto=http" in dump and " client=d1/n" in dump, "conntrack line %r", dump)

@@ -29,9 +29,10 @@ struct Runtime {
     Signals& signals;
     Bell& bell;
     unsigned worker = 0;
-    std::string label;             // of its log lines, "" if there is one worker only
-    std::atomic<bool> dump{false}; // asked to print its flows
-    Runtime* next = nullptr;       // prints after this one
+    std::string label;                       // of its log lines, "" if there is one worker only
+    std::atomic<bool> dump{false};           // asked to print its flows
+    Runtime* next = nullptr;                 // prints after this one
+    const capture::NfQueue* queue = nullptr; // while packets come from one
 };
 
 // Garbage collection, reload and dumps: what is done between packets on somebody's request.
