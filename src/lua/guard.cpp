@@ -240,7 +240,8 @@ void Guard::unhook() {
 void Guard::interrupt() {
     if (L_ == nullptr) return;
     interrupted_ = true;
-    if (active_ == this) hook_for_interrupt(); // nobody may touch a state that another thread uses
+    // Nobody may touch a state that another thread uses, and what does not run needs no end.
+    if (active_ == this && running_) hook_for_interrupt();
     alarm(quit_grace_s);
 }
 

@@ -24,6 +24,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "lab"), os.path.join(HERE, "..", "e2e")]
 import checks  # noqa: E402
+import dispositions  # noqa: E402
 import lab as laboratory  # noqa: E402
 
 LIMIT = 200  # seconds for one test
@@ -133,6 +134,7 @@ def main():
     parser.add_argument("-v", action="store_true")
     parser.add_argument("-j", type=int, default=3)
     args = parser.parse_intermixed_args()
+    dispositions.restore()
     tests = [t for t in discover() if not args.parts or any(p in title(t) for p in args.parts)]
     reason = why_impossible()
     if reason:

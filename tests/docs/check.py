@@ -16,7 +16,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "lab")]
+import dispositions  # noqa: E402
 from documents import (Document, Mark, man_entries, option_table,  # noqa: E402
                        without_comments)
 import stage  # noqa: E402
@@ -273,6 +274,7 @@ def main():
         sys.exit(__doc__)
     program, parts = os.path.abspath(arguments[0]), arguments[1:]
     lua = os.path.join(ROOT, "lua")
+    dispositions.restore()
     tally = Tally("-v" in sys.argv)
     for part, function in (("options", lambda: check_options(tally, program)),
                            ("functions", lambda: check_functions(tally, program, lua)),

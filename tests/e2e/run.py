@@ -28,6 +28,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import harness  # noqa: E402
+import dispositions  # noqa: E402
 from harness import laboratory  # noqa: E402
 
 LIMIT = 150  # seconds for one test
@@ -145,6 +146,7 @@ def main():
     parser.add_argument("-j", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_intermixed_args()
+    dispositions.restore()
     os.environ["NFQWS2_TEST_WORKERS"] = str(args.workers)
     found, free = discover()
     tests = [t for t in found if not args.parts or any(p in title(t) for p in args.parts)]

@@ -62,8 +62,8 @@ def wait_lines(daemon, mark, count):
 def test_flows_are_spread_and_stay_whole(env):
     """Each flow is seen by one worker, in its own Lua state, with both directions."""
     tell = ("--lua-desync=luaexec:code=if #desync.dis.payload>0 then DLOG_ERR(string.format("
-            "'flow q=%d %s %d %s',qnum,desync.outgoing and 'out' or 'in',"
-            "desync.outgoing and desync.dis.tcp.th_sport or desync.dis.tcp.th_dport,"
+            "'flow q=%d %s %s %s',qnum,desync.outgoing and 'out' or 'in',"
+            "ntop(desync.outgoing and desync.dis.ip.ip_src or desync.dis.ip.ip_dst),"
             "desync.track and 'known' or 'unknown')) end")
     with make_lab(env) as lab, StreamServer(lab, "server", PORT, expected=10):
         with env.daemon(lab, "--in-range=a", "--payload=all", tell) as daemon:
@@ -72,13 +72,13 @@ def test_flows_are_spread_and_stay_whole(env):
             wait_lines(daemon, "flow q=", 2 * len(CLIENTS))
             said = raw_output(daemon)
     seen = collections.defaultdict(set)
-    for worker, queue, way, port, known in re.findall(
-            r"^worker (\d): .*flow q=(\d+) (\w+) (\d+) (\w+)", said, re.M):
+    for worker, queue, way, client, known in re.findall(
+            r"^worker (\d): .*flow q=(\d+) (\w+) ([\d.]+) (\w+)", said, re.M):
         check_equal("number of the queue", int(queue), QUEUE + int(worker))
         check_equal("flow", known, "known")
-        seen[port].add((worker, way))
-    check_equal("flows", len(seen), len(CLIENTS))
-    for port, parts in seen.items():
+        seen[client].add((worker, way))
+    check_equal("clients", set(seen), set(CLIENTS))
+    for parts in seen.values():
         check_equal("workers of a flow", len({worker for worker, _ in parts}), 1)
         check_equal("directions", {way for _, way in parts}, {"in", "out"})
     busy = {worker for parts in seen.values() for worker, _ in parts}

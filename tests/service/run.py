@@ -13,6 +13,9 @@ import sys
 import tempfile
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lab")]
+import dispositions
 import sandbox
 import test_adapters
 import test_config
@@ -73,6 +76,7 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     programs, words = os.path.abspath(sys.argv[1]), [word for word in sys.argv[2:] if word != "-v"]
+    dispositions.restore()
     tests = list(collect(words))
     reason = missing_for_tests()
     if reason:
