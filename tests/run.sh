@@ -127,6 +127,8 @@ build release all -DCMAKE_BUILD_TYPE=Release && {
 	suite "command lines" python3 tests/cmdlines/run.py build/release/nfqws2 lua
 	suite "end-to-end" python3 tests/e2e/run.py build/release/nfqws2 lua
 	suite "end-to-end with 4 workers" python3 tests/e2e/run.py build/release/nfqws2 lua --workers 4
+	suite "end-to-end with offload" env NFQWS2_EXTRA=--offload-mark=0x10000000 \
+		python3 tests/e2e/run.py build/release/nfqws2 lua golden merged udp obfuscation autohost
 	suite "lint" tests/tools/lint.sh
 	suite "documents" python3 tests/docs/check.py build/release/nfqws2
 	suite "service layer" python3 tests/service/run.py build/release

@@ -44,12 +44,14 @@ void print_profiles(const Config& config) {
 bool make_writable(const Config& config) {
     if (!config.writable) return true;
     std::string dir = config.writable_dir;
+    mode_t mode = 0755;
     if (dir.empty()) {
         const char* tmp = std::getenv("TMPDIR");
         dir = std::string(tmp != nullptr && tmp[0] != '\0' ? tmp : "/tmp") + "/zapret2";
+        mode = 0700; // it stands where everybody can look
     }
     const unsigned uid = config.privileges.drop ? config.privileges.uid : geteuid();
-    if (!sandbox::make_writable_directory(dir, uid)) {
+    if (!sandbox::make_writable_directory(dir, uid, mode)) {
         log::error("could not make writable dir for LUA : %s", dir.c_str());
         return false;
     }

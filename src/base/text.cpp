@@ -1,6 +1,7 @@
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <numeric>
@@ -121,18 +122,18 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 }
 
 std::string format(const char* fmt, ...) {
+    std::array<char, 256> usual;
     va_list args;
     va_start(args, fmt);
-    va_list again;
-    va_copy(again, args);
-    const int size = std::vsnprintf(nullptr, 0, fmt, args);
+    const int size = std::vsnprintf(usual.data(), usual.size(), fmt, args);
     va_end(args);
-    std::string out;
-    if (size > 0) {
-        out.resize(static_cast<std::size_t>(size));
-        std::vsnprintf(out.data(), out.size() + 1, fmt, again);
-    }
-    va_end(again);
+    if (size <= 0) return {};
+    const auto length = static_cast<std::size_t>(size);
+    if (length < usual.size()) return {usual.data(), length};
+    std::string out(length, '\0');
+    va_start(args, fmt);
+    std::vsnprintf(out.data(), length + 1, fmt, args);
+    va_end(args);
     return out;
 }
 

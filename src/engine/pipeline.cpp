@@ -80,7 +80,7 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
     if (services.trace != nullptr) services.trace->begin(p);
     capture::Verdict verdict = route(p);
     if (options.offload && p.track != nullptr && verdict.action == capture::Action::accept)
-        verdict.finished = nothing_left(p, Ways::both);
+        verdict.finished = nothing_left(p, Ways::both) && p.track->offer_end();
     if (log::debug_enabled() && verdict.finished) log::debug("this flow is finished");
     if (log::debug_enabled() && verdict.action == capture::Action::split)
         log::debug("merged packet: its pieces are wanted");

@@ -43,8 +43,8 @@ bool can_create_files(int directory) {
 
 } // namespace
 
-bool make_writable_directory(const std::string& path, unsigned uid) {
-    if (mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) return refuse(path, std::strerror(errno));
+bool make_writable_directory(const std::string& path, unsigned uid, mode_t mode) {
+    if (mkdir(path.c_str(), mode) < 0 && errno != EEXIST) return refuse(path, std::strerror(errno));
     const FileDescriptor directory(
         open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat st {};

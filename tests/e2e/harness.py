@@ -60,12 +60,13 @@ def without_root(function):
 
 
 class Daemon:
-    """A running nfqws2. stop() demands a clean end; used as a context manager it does so too."""
+    """A running nfqws2. stop() demands a clean end; a context manager does so for the test."""
 
     def __init__(self, lab, process, who, queue, troubled):
         self.lab, self.process, self.who, self.queue = lab, process, who, queue
         self.troubled = troubled
         self.pid = process.pid
+        self.stopped = False  # by the test
 
     def output(self):
         with open(self.process.log, errors="replace") as f:
@@ -92,24 +93,29 @@ class Daemon:
             check(not TROUBLE.search(said), "the program complained:\n%s", said[-2000:])
 
     def stop(self, code=0):
+        self.stopped = True
         check(self.alive(), "the program ended by itself with code %s:\n%s", self.process.poll(),
               self.output()[-6000:])
         got = self.lab.stop(self.process)
         self.judge()
         check(got == code, "exit code %s instead of %s:\n%s", got, code, self.output()[-600:])
 
+    def ended(self, timeout=5):
+        """Waits for the end that the test brought about; the exit code."""
+        self.stopped = True
+        code = self.process.wait(timeout)
+        self.judge()
+        return code
+
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *_):
-        if self.process.poll() is None and kind is None:
-            self.stop()
-        else:
-            if kind is not None:
-                print("The program's output:\n" + self.output()[-4000:])
+        if kind is not None:
+            print("The program's output:\n" + self.output()[-4000:])
             self.lab.stop(self.process)
-            if kind is None:
-                self.judge()
+        elif not self.stopped:
+            self.stop()
 
 
 class Environment:

@@ -150,11 +150,13 @@ def main():
     os.environ["NFQWS2_TEST_WORKERS"] = str(args.workers)
     found, free = discover()
     tests = [t for t in found if not args.parts or any(p in title(t) for p in args.parts)]
+    if laboratory.OFFLOAD_MARK:
+        for name, why in NOT_OFFLOADED.items():
+            for test in [t for t in tests if title(t).startswith(name)]:
+                tests.remove(test)
+                print("left out %-64s %s" % (title(test), why))
     reason = why_impossible()
     reasons = {t: reason for t in tests if reason and t not in free}
-    if laboratory.OFFLOAD_MARK:
-        reasons.update({t: why for t in tests for name, why in NOT_OFFLOADED.items()
-                        if title(t).startswith(name)})
     skipped = list(reasons)
     for test in skipped:
         print("skipped %-65s %s" % (title(test), reasons[test]))

@@ -160,8 +160,8 @@ def test_most_packets_pass_whole(env):
                         server.REPLY)
             shown = lengths(daemon)
         check(bytes(server.streams[0]) == data, "the server got something else")
-    whole = sum(n for n in shown if n > 1500)
-    check(whole > UPLOAD * 3 // 4, "%d of %d bytes came in large packets", whole, UPLOAD)
+    cut_up = sum(n for n in shown if 1000 < n <= 1500)
+    check(cut_up < UPLOAD // 4, "%d of %d bytes came in small packets", cut_up, UPLOAD)
 
 
 EVERY_PACKET = {

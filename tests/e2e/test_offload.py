@@ -173,6 +173,20 @@ def test_without_the_rules(env):
         check(bytes(server.streams[0]) == data, "other data came")
 
 
+def test_rules_that_lose_the_mark(env):
+    """Nothing goes round for ever."""
+    data = transfer.make_data(300_000)
+    with env.lab() as lab, StreamServer(lab, "server", PORT, len(data)) as server:
+        for chain in ("POSTROUTING", "PREROUTING"):
+            lab.run("client", "iptables", "-t", "mangle", "-A", chain, "-j", "MARK",
+                    "--set-xmark", "0x0/" + MARK)
+        with daemon_with_rules(env, lab, "--filter-udp=1", "--lua-desync=pass",
+                               offload_mark=None), connect(lab) as s:
+            send_and_wait(lab, server, s, data)
+            check(queued(lab) < 2000, "%d packets were queued", queued(lab))
+        check(bytes(server.streams[0]) == data, "other data came")
+
+
 def test_new_connection_with_the_same_ports(env):
     """The mark ends with its connection."""
     with env.lab() as lab, StreamServer(lab, "server", PORT) as server, \

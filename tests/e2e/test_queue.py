@@ -217,7 +217,7 @@ def test_held_datagram(env, number):
                 check_equal("datagrams while it is held", server.datagrams, [])
                 if number is not None:
                     daemon.process.send_signal(number)
-                    check_equal("exit code", daemon.process.wait(5), 0)
+                    check_equal("exit code", daemon.ended(), 0)
                 lab.wait_for(lambda: server.datagrams, "the datagram was lost", timeout=4)
             check_equal("datagrams", server.datagrams, [QUIC_HALF])
             server.datagrams.clear()

@@ -274,4 +274,4 @@ def test_default_writable_folder(env):
         check_equal("exit code", result.returncode, 0)
         made = os.lstat(target)
         check_equal("owner", made.st_uid, 0x7FFFFFFF)
-        check_equal("writable for others", made.st_mode & 0o022, 0)
+        check_equal("mode", made.st_mode & 0o777, 0o700)

@@ -103,7 +103,7 @@ def test_signals(env):
             check("TERM received !" in daemon.output(), "TERM was not told")
         with env.daemon(lab) as daemon:
             daemon.process.send_signal(signal.SIGINT)
-            check_equal("exit code on INT", daemon.process.wait(5), 0)
+            check_equal("exit code on INT", daemon.ended(), 0)
             check("INT received !" in daemon.output(), "INT was not told")
 
 
@@ -206,7 +206,7 @@ def test_endless_script_can_be_ended(env):
                     if daemon.alive():
                         daemon.process.send_signal(signal.SIGTERM)
                         try:
-                            daemon.process.wait(1)
+                            daemon.ended(1)
                         except subprocess.TimeoutExpired:
                             pass
                 check(not daemon.alive(), "two TERM do not end: %s", body)

@@ -84,10 +84,12 @@ def program_options(number):
 
 def offload_rules(chain, mark):
     """Rules in front of the one with the queue: what comes round with the mark gives it to its
-    connection, and connections with the mark are left alone. The same as in common/ipt.sh."""
+    connection, and connections with the mark are left alone. What the kernel knows no connection
+    for keeps the mark, and the program lets it pass."""
     bit = "%s/%s" % (mark, mark)
     return (["-A", chain, "-m", "mark", "--mark", bit, "-j", "CONNMARK", "--or-mark", mark],
-            ["-A", chain, "-m", "mark", "--mark", bit, "-j", "MARK", "--set-xmark", "0x0/" + mark],
+            ["-A", chain, "-m", "mark", "--mark", bit, "-m", "connmark", "--mark", bit, "-j", "MARK",
+             "--set-xmark", "0x0/" + mark],
             ["-A", chain, "-m", "connmark", "--mark", bit, "-j", "RETURN"])
 
 

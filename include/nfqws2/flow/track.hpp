@@ -127,6 +127,15 @@ class Track {
     }
     void clear_cutoffs() { d_.flags.cutoff_in = d_.flags.cutoff_out = false; }
 
+    // Whether the firewall may be told once more that the flow is finished. Rules that lose the
+    // mark would send the same packet back for ever.
+    bool offer_end() {
+        constexpr unsigned most = 31;
+        if (d_.flags.offers == most) return false;
+        d_.flags.offers++;
+        return true;
+    }
+
     bool has_cuts() const {
         return (d_.cut_in | d_.cut_out) != 0 || (d_.extension && !d_.extension->cuts.empty());
     }

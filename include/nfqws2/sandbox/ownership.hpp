@@ -2,13 +2,14 @@
 #pragma once
 
 #include <string>
+#include <sys/types.h>
 
 namespace nfqws2::sandbox {
 
-// Makes `path` a directory (mode 0755 and umask) that `uid` owns, or at least one that the current
-// user can write to. Refuses a symbolic link, a file, and a directory that a stranger made in a
-// place where everybody can make directories. False: logged.
-bool make_writable_directory(const std::string& path, unsigned uid);
+// Makes `path` a directory (with `mode` and umask, if it is new) that `uid` owns, or at least one
+// that the current user can write to. Refuses a symbolic link, a file, and a directory that a
+// stranger made in a place where everybody can make directories. False: logged.
+bool make_writable_directory(const std::string& path, unsigned uid, mode_t mode = 0755);
 
 // Gives a regular file to `uid`, group unchanged. A symbolic link or anything else is left alone
 // and is an error. False: errno is set.

@@ -66,6 +66,17 @@ TEST(Finished, WithoutScripts) {
     EXPECT_TRUE(f.answer(text("x")).finished);
 }
 
+TEST(Finished, NotForEver) {
+    Flow f({"--filter-tcp=80", "--lua-desync=show"});
+    int told = 0;
+    for (int i = 0; i < 1000; i++)
+        told += f.send(text("x")).finished ? 1 : 0;
+    EXPECT_GT(told, 10);
+    EXPECT_LT(told, 100) << "rules that lose the mark would send the same packet back for ever";
+    f.machine.open(f.flow);
+    EXPECT_TRUE(f.answer(text("x")).finished) << "a new connection";
+}
+
 TEST(Finished, NotUnlessAsked) {
     Config config{{"--filter-tcp=80", "--lua-desync=show"}, script, {}};
     Machine m(std::move(config));

@@ -50,6 +50,8 @@ TEST_F(OwnershipTest, MakesAndGivesTheDirectory) {
     EXPECT_EQ(st.st_uid, target);
     EXPECT_EQ(st.st_gid, getegid());
     EXPECT_TRUE(make_writable_directory(dir, target)) << "a second start finds it there";
+    ASSERT_TRUE(make_writable_directory(base_ + "/private", target, 0700));
+    EXPECT_EQ(status_of(base_ + "/private").st_mode & 07777, 0700U);
 }
 
 TEST_F(OwnershipTest, TheNewUserCanWrite) {
