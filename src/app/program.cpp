@@ -16,6 +16,7 @@
 #include "nfqws2/app/session.hpp"
 #include "nfqws2/app/startup.hpp"
 #include "nfqws2/app/version.hpp"
+#include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/engine/trace_file.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
@@ -150,6 +151,7 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
         log::error_text(e.what());
         return 1;
     }
+    emergency::remember_target();
     return std::nullopt;
 }
 

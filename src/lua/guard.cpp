@@ -17,18 +17,15 @@
 // leaves free has to be used up before another.
 #include "nfqws2/lua/guard.hpp"
 
+#include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/lua/state.hpp"
 #include "nfqws2/profile/profile.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <limits>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #ifndef sigev_notify_thread_id
@@ -60,50 +57,6 @@ void set_handler(int signal, void (*handler)(int)) {
 void interrupt_hook(lua_State* L, lua_Debug*) {
     lua_sethook(L, nullptr, 0, 0);
     luaL_error(L, "INTERRUPT");
-}
-
-// A message put together without the heap.
-class Line {
-  public:
-    Line& operator<<(std::string_view text) {
-        const std::size_t n = std::min(text.size(), sizeof data_ - 1 - size_);
-        std::memcpy(data_ + size_, text.data(), n);
-        size_ += n;
-        return *this;
-    }
-    Line& operator<<(unsigned value) {
-        char digits[10];
-        std::size_t at = sizeof digits;
-        do
-            digits[--at] = static_cast<char>('0' + value % 10);
-        while ((value /= 10) != 0);
-        return *this << std::string_view(digits + at, sizeof digits - at);
-    }
-    std::string_view text() const { return {data_, size_}; }
-
-  private:
-    char data_[512];
-    std::size_t size_ = 0;
-};
-
-void write_to(int descriptor, std::string_view text) {
-    [[maybe_unused]] const ssize_t written = write(descriptor, text.data(), text.size());
-}
-
-// syslog(3) may not be called from a signal handler.
-void send_to_syslog(std::string_view text) {
-    constexpr std::string_view path = "/dev/log";
-    const int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (descriptor < 0) return;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::copy(path.begin(), path.end(), address.sun_path);
-    Line line;
-    line << "<27>nfqws2: " << text; // daemon, error
-    [[maybe_unused]] const ssize_t sent =
-        sendto(descriptor, line.text().data(), line.text().size(), 0,
-               reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    close(descriptor);
 }
 
 int ticks_of(int milliseconds, int tick_ms) {
@@ -176,7 +129,6 @@ void Guard::enter_timer(std::string_view name) {
 // the time of one thread.
 void Guard::start_timer() {
     tried_timer_ = true;
-    if (log::target() == log::Target::file) log_file_ = log::target_file();
     struct sigaction action {};
     action.sa_sigaction = on_tick;
     action.sa_flags = SA_RESTART | SA_SIGINFO;
@@ -270,7 +222,7 @@ void Guard::on_alarm(int) {
 }
 
 void Guard::end_process(const char* why) const {
-    Line line;
+    emergency::Line line;
     line << "LUA WATCHDOG: ";
     if (subject_.profile != nullptr) {
         const std::string& name = subject_.profile->profile_name;
@@ -283,12 +235,7 @@ void Guard::end_process(const char* why) const {
         line << subject_.what;
     if (subject_.profile == nullptr && limits_time_) line << " '" << timer_name_.data() << "'";
     line << " " << why << ". The process ends with code " << unsigned{exit_code} << ".\n";
-    write_to(STDERR_FILENO, line.text());
-    if (!log_file_.empty()) {
-        const int file = open(log_file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-        if (file >= 0) write_to(file, line.text());
-    }
-    if (log::target() == log::Target::syslog) send_to_syslog(line.text());
+    emergency::say(line.text());
     _exit(exit_code);
 }
 

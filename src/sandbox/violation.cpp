@@ -94,7 +94,6 @@ bool can_answer_calls() {
 
 bool handle_violations(Mode wanted) {
     mode = wanted;
-    emergency::remember_target();
     struct sigaction action {};
     action.sa_sigaction = on_violation;
     action.sa_flags = SA_SIGINFO;

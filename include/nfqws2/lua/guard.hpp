@@ -10,7 +10,6 @@
 #include <csignal>
 #include <cstddef>
 #include <ctime>
-#include <string>
 #include <string_view>
 
 namespace nfqws2::profile {
@@ -136,7 +135,6 @@ class Guard {
     int limit_ticks_ = 0, fatal_ticks_ = 0, tick_ms_ = 0;
     bool tried_timer_ = false, has_timer_ = false;
     timer_t timer_{};
-    std::string log_file_;
 
     bool counting_ = false, limits_memory_ = false, refused_ = false, near_ceiling_ = false;
     unsigned entries_left_ = entries_between_looks;
