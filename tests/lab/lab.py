@@ -339,17 +339,21 @@ class Lab:
     def queue_state(self, who, queue):
         """The kernel's row of a bound queue: number, owner, waiting, copy mode, copy range, dropped
         by the kernel, dropped for the program, last id; or None. Of several workers the first
-        row, with the sums of what is waiting, dropped and seen; None unless all queues are bound."""
+        row, with the sums of what is waiting, dropped and seen and the least copy mode; None unless
+        all queues are bound."""
         with self.inside(who), open("/proc/thread-self/net/netfilter/nfnetlink_queue") as f:
             rows = [[int(word) for word in line.split()] for line in f]
         rows = [row for row in rows if queue <= row[0] < queue + WORKERS]
         if len(rows) < WORKERS:
             return None
         sums = {column: sum(row[column] for row in rows) for column in (2, 5, 6, 7)}
+        sums[3] = min(row[3] for row in rows)
         return [sums.get(column, value) for column, value in enumerate(rows[0])]
 
     def queue_bound(self, who, queue):
-        return self.queue_state(who, queue) is not None
+        """Before it has a copy mode a queue drops everything."""
+        state = self.queue_state(who, queue)
+        return state is not None and state[3] == 2
 
     @staticmethod
     def wait_for(condition, complaint, process=None, timeout=10):
