@@ -7,7 +7,6 @@ Runs the functions test_* of the files test_*.py, each in a process and a lab of
 time (3). Last line: "N passed, N failed, N skipped". The exit code is 1 if a test failed.
 mdig is expected beside PROGRAM.
 """
-import argparse
 import os
 import sys
 
@@ -15,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "lab"), os.path.join(HERE, "..", "e2e")]
 import checks  # noqa: E402
 import dispositions  # noqa: E402
-from runner import Runner, title  # noqa: E402
+from runner import Runner, argument_parser, title  # noqa: E402
 
 TOOLS = ("ip", "iptables", "ip6tables", "nginx", "curl", "openssl", "unshare", "awk", "mkfifo")
 RUNNER = Runner(__file__, checks.Environment, "bc", 200, TOOLS, checks.Failure, checks.Skip)
@@ -24,13 +23,7 @@ RUNNER = Runner(__file__, checks.Environment, "bc", 200, TOOLS, checks.Failure, 
 def main():
     if sys.argv[1:2] == ["--one"]:
         return RUNNER.run_one(*sys.argv[2:7])
-    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
-    parser.add_argument("program", type=os.path.abspath)
-    parser.add_argument("lua", type=os.path.abspath)
-    parser.add_argument("parts", nargs="*")
-    parser.add_argument("-v", action="store_true")
-    parser.add_argument("-j", type=int, default=3)
-    args = parser.parse_intermixed_args()
+    args = argument_parser(__doc__, jobs=3).parse_intermixed_args()
     dispositions.restore()
     found, _ = RUNNER.discover()
     tests = [t for t in found if not args.parts or any(p in title(t) for p in args.parts)]

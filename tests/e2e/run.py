@@ -11,7 +11,6 @@ Last line: "N passed, N failed, N skipped". The exit code is 1 if a test failed.
 Words in NFQWS2_EXTRA are options that every start of the program gets too, as in
 NFQWS2_EXTRA=--gso=0. With --offload-mark among them the rules get their part of it.
 """
-import argparse
 import os
 import sys
 
@@ -20,7 +19,7 @@ sys.path.insert(0, HERE)
 import harness  # noqa: E402
 from harness import laboratory  # noqa: E402
 import dispositions  # noqa: E402
-from runner import Runner, title  # noqa: E402
+from runner import Runner, argument_parser, title  # noqa: E402
 
 RUNNER = Runner(__file__, harness.Environment, "e2e", 150,
                 ("ip", "iptables", "ip6tables", "nginx", "curl", "openssl"), harness.Failure)
@@ -35,12 +34,7 @@ NOT_OFFLOADED = {"broken_packets.unharmed": TRACKED, "udp.udp_in_icmp": TRACKED,
 def main():
     if sys.argv[1:2] == ["--one"]:
         return RUNNER.run_one(*sys.argv[2:7])
-    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
-    parser.add_argument("program", type=os.path.abspath)
-    parser.add_argument("lua", type=os.path.abspath)
-    parser.add_argument("parts", nargs="*")
-    parser.add_argument("-v", action="store_true")
-    parser.add_argument("-j", type=int, default=2)
+    parser = argument_parser(__doc__, jobs=2)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_intermixed_args()
     dispositions.restore()

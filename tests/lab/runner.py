@@ -1,5 +1,6 @@
 """Runs the functions test_* of the files test_*.py of a folder, each in a process and a lab of its
 own, several at a time, with a limit of time; finds and removes what a test left behind."""
+import argparse
 import concurrent.futures
 import glob
 import importlib
@@ -21,6 +22,17 @@ SKIPPED = 77  # exit code of a child
 def title(test):
     name, function, case = test
     return "%s.%s%s" % (name[5:], function[5:], "[%s]" % case if case else "")
+
+
+def argument_parser(text, jobs):
+    """What all runners take; `text` has a line "usage: ..."."""
+    parser = argparse.ArgumentParser(usage=text.split("usage: ")[1].split("\n")[0])
+    parser.add_argument("program", type=os.path.abspath)
+    parser.add_argument("lua", type=os.path.abspath)
+    parser.add_argument("parts", nargs="*")
+    parser.add_argument("-v", action="store_true")
+    parser.add_argument("-j", type=int, default=jobs)
+    return parser
 
 
 class Runner:
