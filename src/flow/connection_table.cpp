@@ -16,12 +16,12 @@
 #include "nfqws2/flow/connection_table.hpp"
 
 #include "heap_trim.hpp"
+#include "nfqws2/base/siphash.hpp"
 #include "nfqws2/flow/dump.hpp"
 #include "nfqws2/flow/expiry_wheel.hpp"
 #include "nfqws2/flow/flow_memory.hpp"
 #include "nfqws2/flow/hold_list.hpp"
 #include "nfqws2/flow/linear_hash.hpp"
-#include "nfqws2/base/siphash.hpp"
 #include "nfqws2/flow/tcp_state.hpp"
 #include "tuple.hpp"
 

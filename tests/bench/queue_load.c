@@ -2,7 +2,8 @@
 // JSON; the servers run until they are ended.
 //
 //   udp-flood ADDRESS PORT SECONDS FLOWS     64 bytes of payload, from FLOWS source ports
-//   udp-flows ADDRESS COUNT PORTS            a datagram of 64 bytes to each of so many ports of so many
+//   udp-flows ADDRESS COUNT PORTS            a datagram of 64 bytes to each of so many ports of so
+//   many
 //                                            addresses, from ADDRESS and port 10000 on
 //   udp-ping ADDRESS PORT COUNT              round trips, one at a time
 //   tcp-bulk ADDRESS PORT SECONDS CONNECTIONS

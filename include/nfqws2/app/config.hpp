@@ -40,7 +40,7 @@ struct Config {
     bool intercept = true, dry_run = false;
     unsigned fuzz_packets = 0;
     std::optional<std::uint16_t> qnum;
-    unsigned workers = 1; // with a queue each, from qnum on
+    unsigned workers = 1;           // with a queue each, from qnum on
     bool gso = true;                // packets larger than the MTU are taken whole
     std::uint32_t offload_mark = 0; // of finished connections, 0 = off
     bool bind_fix4 = false, bind_fix6 = false;

@@ -45,8 +45,8 @@ class ConnectionTable {
         explicit operator bool() const { return track != nullptr; }
     };
     // Finds or creates the track of a TCP/UDP packet and counts it. No track: mid-stream TCP,
-    // anything that is not dissected TCP/UDP. A merged TCP packet counts as those it stands for, with
-    // `piece_size` bytes of payload in each but the last.
+    // anything that is not dissected TCP/UDP. A merged TCP packet counts as those it stands for,
+    // with `piece_size` bytes of payload in each but the last.
     Found feed(const packet::Dissect& d, std::uint32_t piece_size = 0);
     // Search only, no counting, no creation. Works on partial dissects (packets quoted by ICMP
     // errors: ports are enough, an incomplete TCP header is fine).

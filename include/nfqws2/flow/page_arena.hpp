@@ -2,7 +2,8 @@
 // back, and the address of a byte leads to the start of its block. The first 32 blocks are mapped
 // one by one, so that a small table stays small; each further 32 are one mapping. Huge pages are
 // refused: they make access to a million flows some 10 % faster, but the kernel may take
-// milliseconds to clear one, and the packet that meets it waits (flow_bench, known_flow and growth).
+// milliseconds to clear one, and the packet that meets it waits (flow_bench, known_flow and
+// growth).
 #pragma once
 
 #include <cstddef>

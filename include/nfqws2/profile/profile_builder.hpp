@@ -47,8 +47,9 @@ class ProfileBuilder {
     void set_position(OptionPosition position);
 
     // All methods: false = the program ends; *error then holds the message, one or more lines
-    // separated by '\n' without a final one. true and a text in *error = a warning. `value` is the option's argument; for an option given
-    // without its optional argument pass "" ("1" for auto_retrans_reset).
+    // separated by '\n' without a final one. true and a text in *error = a warning. `value` is the
+    // option's argument; for an option given without its optional argument pass "" ("1" for
+    // auto_retrans_reset).
     using Text = std::string_view;
 
     // Structure. new_profile closes the open profile (which may fail) and opens the next.

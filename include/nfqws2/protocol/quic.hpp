@@ -47,9 +47,9 @@ struct CryptoStream {
     std::vector<std::uint8_t> data; // from offset 0 to the highest end, holes are zero
     bool complete = false;          // one contiguous range from 0
 };
-// Collects CRYPTO frames out of concatenated plaintexts. PADDING, PING, ACK and CONNECTION_CLOSE are
-// skipped (the reference gives up at the last two). nullopt: no CRYPTO frame, malformed, or another
-// frame type.
+// Collects CRYPTO frames out of concatenated plaintexts. PADDING, PING, ACK and CONNECTION_CLOSE
+// are skipped (the reference gives up at the last two). nullopt: no CRYPTO frame, malformed, or
+// another frame type.
 std::optional<CryptoStream> quic_collect_crypto(Bytes frames);
 
 } // namespace nfqws2::protocol
