@@ -64,6 +64,7 @@ exec "$REAL" "$@"
                         ["!!!!! AVAILABLE !!!!!"] * 2 + ["ERROR nfqws2", "UNAVAILABLE"])
 
 
+PATIENCE = 30  # seconds, on a machine that does much else
 IPTABLES = """
 -A INPUT -j blockcheck_input_PID
 -A OUTPUT -j blockcheck_output_PID
@@ -84,13 +85,20 @@ IPTABLES = """
 """
 
 
-def rules_during(env, lab, **variables):
-    """The rules while the test of the first strategy runs, and the script's pid."""
+def wait_for(look, complete):
+    """What `look` sees once it is complete, or after a while as it is."""
+    end = time.monotonic() + PATIENCE
+    while not complete(seen := look()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return seen
+
+
+def rules_during(env, lab, complete, **variables):
+    """The rules, once complete, while the test of the first strategies runs."""
     lists = env.custom(lab, [CASE] * 40, [CASE] * 40)
     with env.started(lab, CURL=env.tool(lab, "sleeper", SLEEPER), **lists, **variables) as process:
         wait_said(process, "* script :")
-        time.sleep(0.3)
-        during = rules(lab)
+        during = wait_for(lambda: rules(lab), complete)
         match = re.search(r"blockcheck_output_(\d+)", "\n".join(during))
         check(match, "no rules:\n%s\n%s", "\n".join(during), said(process))
         os.kill(int(match.group(1)), 15)
@@ -103,16 +111,24 @@ def test_iptables(env):
     with env.lab() as lab:
         lab.sh("client", "iptables -A OUTPUT -p udp --dport 9 -j ACCEPT")
         lab.sh("client", "iptables -D OUTPUT -p udp --dport 9 -j ACCEPT")
-        got = rules_during(env, lab, ENGINE="classic", QNUM=333, ENABLE_HTTPS_TLS12=0)
-        check_equal("rules", sorted(got), sorted(IPTABLES.strip().splitlines()))
-        six = rules_during(env, lab, ENGINE="classic", QNUM=333, ENABLE_HTTPS_TLS12=0, IPVS=6)
+        want = sorted(IPTABLES.strip().splitlines())
+
+        def all_there(now):
+            return len([rule for rule in now if rule.startswith("-A")]) >= len(want)
+        got = rules_during(env, lab, all_there, ENGINE="classic", QNUM=333, ENABLE_HTTPS_TLS12=0)
+        check_equal("rules", sorted(got), want)
+        six = rules_during(env, lab, lambda now: len(now) >= len(want) - 1, ENGINE="classic", QNUM=333,
+                           ENABLE_HTTPS_TLS12=0, IPVS=6)
         for rule in ("-A blockcheck_output_PID -d fd77:2::2/128 -j NFQUEUE --queue-num 333",
                      "-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 3 -m connmark --mark 0x10000000/"
                      "0x10000000 -m comment --comment blockcheck_PID -j DROP"):
             check(rule in six, "%s is missing in:\n%s", rule, "\n".join(six))
         check(not any(" -f " in rule for rule in six), "IPv6 has no -f")
-        fast = rules_during(env, lab, ENGINE="fast", QNUM=333, ENABLE_HTTPS_TLS12=0)
-        queues = re.findall(r"--sport (\d+):(\d+) -j NFQUEUE --queue-num (\d+)", "\n".join(fast))
+
+        def queues_in(now):
+            return re.findall(r"--sport (\d+):(\d+) -j NFQUEUE --queue-num (\d+)", "\n".join(now))
+        queues = queues_in(rules_during(env, lab, lambda now: len(queues_in(now)) >= 4, ENGINE="fast",
+                                        QNUM=333, ENABLE_HTTPS_TLS12=0))
         check_equal("queues of the fast engine", len({q for *_, q in queues}), 4)
         check(all(int(a[1]) < int(b[0]) for a, b in zip(queues, queues[1:])), "ranges: %s", queues)
 
@@ -137,8 +153,8 @@ def test_nftables(env):
         with env.started(lab, FWTYPE="nftables", REAL_NFT=real, NFT_LOG=log, ENGINE="classic",
                          ENABLE_HTTPS_TLS12=0, CURL=env.tool(lab, "sleeper", SLEEPER), **lists) as p:
             wait_said(p, "* script :")
-            time.sleep(0.3)
-            text = lab.run("client", real, "-nn", "list", "ruleset").stdout
+            text = wait_for(lambda: lab.run("client", real, "-nn", "list", "ruleset").stdout,
+                            lambda now: "notrack" in now and "ip saddr 10.77.2.2 counter" in now)
             pid = re.search(r"table inet blockcheck(\d+) ", text)
             check(pid, "no table:\n%s\n%s", text, said(p))
             for part in ("type filter hook postrouting priority 102",

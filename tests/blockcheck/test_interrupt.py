@@ -51,9 +51,9 @@ def test_signal(env, engine, sig):
         curl = env.tool(lab, "hanging", HANGING)
         with start(env, lab, ENGINE=engine, ENABLE_HTTPS_TLS12=0, CURL=curl) as process:
             wait_said(process, "* script :")
+            lab.wait_for(lambda: "NFQUEUE" in lab.run("client", "iptables-save").stdout and
+                         processes(lab), "no rules yet, or nothing runs", timeout=30)
             time.sleep(random.uniform(0.1, 1.5))
-            check("NFQUEUE" in lab.run("client", "iptables-save").stdout, "no rules yet")
-            check(processes(lab), "nothing runs")
             os.kill(script_pid(lab), getattr(signal, "SIG" + sig))
             begin = time.monotonic()
             code = process.wait(80)

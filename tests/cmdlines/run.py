@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Gives a corpus of command lines to --check.
 
-usage: run.py PROGRAM LUA_DIR [-v]
+usage: run.py PROGRAM LUA_DIR [-v] [-j N]
 
 tests/data/cmdlines/good.txt: each line must be accepted, without error and without warning.
 tests/data/cmdlines/bad.txt: each line must be refused with exit code 1, naming the word marked with
@@ -9,7 +9,7 @@ tests/data/cmdlines/bad.txt: each line must be refused with exit code 1, naming 
 without a mark has no single culprit.
 Last line: "N passed, N failed, N skipped".
 """
-import concurrent.futures
+import argparse
 import gzip
 import os
 import re
@@ -19,6 +19,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, "..", "support"))
+import cases  # noqa: E402
+
 DATA = os.path.join(HERE, "..", "data")
 LIBRARIES = ("lib", "antidpi", "auto", "obfs", "pcap")
 FILES = {
@@ -108,26 +111,20 @@ def complaints(said):
 
 
 def main():
-    args = [a for a in sys.argv[1:] if a != "-v"]
-    if len(args) != 2:
-        print(__doc__.strip())
-        return 1
-    verbose = "-v" in sys.argv
-    passed = failed = 0
-    with tempfile.TemporaryDirectory() as folder, \
-            concurrent.futures.ThreadPoolExecutor(3) as pool:
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    parser.add_argument("program", type=os.path.abspath)
+    parser.add_argument("lua", type=os.path.abspath)
+    parser.add_argument("-v", action="store_true")
+    parser.add_argument("-j", type=int, default=3)
+    args = parser.parse_args()
+    report = cases.Report(args.v)
+    with tempfile.TemporaryDirectory() as folder:
         make_files(folder)
-        corpus = Corpus(os.path.abspath(args[0]), os.path.abspath(args[1]), folder)
+        corpus = Corpus(args.program, args.lua, folder)
         for name, judge in (("good.txt", corpus.good), ("bad.txt", corpus.bad)):
-            cases = read_cases(name)
-            for (number, text), why in zip(cases, pool.map(lambda c: judge(c[1]), cases)):
-                passed, failed = passed + (why is None), failed + (why is not None)
-                if why is not None:
-                    print("FAILED %s:%d: %s\n    %s" % (name, number, why, text))
-                elif verbose:
-                    print("ok %s:%d" % (name, number))
-    print("%d passed, %d failed, 0 skipped" % (passed, failed))
-    return 1 if failed else 0
+            cases.run_all(report, read_cases(name), lambda case: judge(case[1]), args.j,
+                          lambda case: "%s:%d %s" % (name, *case))
+    return report.finish()
 
 
 if __name__ == "__main__":

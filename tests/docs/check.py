@@ -8,6 +8,7 @@ see), links, translations (same code, same options), blocks (what the documents 
 see documents.py for the marks and stage.py for what they do). Default: all.
 Last line: "N passed, N failed, N skipped".
 """
+import argparse
 import os
 import re
 import subprocess
@@ -16,7 +17,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "lab")]
+sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "lab"), os.path.join(ROOT, "tests", "support")]
+import cases  # noqa: E402
 import dispositions  # noqa: E402
 from documents import (Document, Mark, man_entries, option_table,  # noqa: E402
                        without_comments)
@@ -50,28 +52,10 @@ for _, name in ipairs(names) do print('function ' .. name) end
 """
 
 
-class Tally:
-    def __init__(self, verbose):
-        self.verbose = verbose
-        self.passed = self.failed = self.skipped = 0
-
-    def check(self, good, text):
-        if good:
-            self.passed += 1
-            if self.verbose:
-                print("ok     " + text)
-        else:
-            self.failed += 1
-            print("FAILED " + text)
-        return good
-
+class Tally(cases.Report):
     def problems(self, title, problems):
         """One test: passed if there is no problem."""
-        self.check(not problems, title + "".join("\n    " + p for p in problems))
-
-    def skip(self, text):
-        self.skipped += 1
-        print("SKIPPED " + text)
+        self.check(not problems, title, "\n".join(problems))
 
 
 def document(name):
@@ -101,7 +85,7 @@ def check_man_page(tally, table):
 def check_manual(tally, name, word, table):
     manual = document(name)
     if manual is None:
-        tally.skip(name + " does not exist")
+        tally.skip(name, "does not exist")
         return
     entries = manual.option_entries()
     problems = ["--%s is missing" % n for n in table if n not in entries]
@@ -123,7 +107,7 @@ def check_manual(tally, name, word, table):
     tally.problems(name + " explains the options of --help", problems)
 
 
-def check_options(tally, program):
+def check_options(tally, program, _lua):
     table = option_table(output_of(program, "--help"))
     tally.check(len(table) > 60, "--help lists the options")
     check_man_page(tally, table)
@@ -137,7 +121,7 @@ def check_options(tally, program):
     for name in sorted(set(RUN) | set(MANUALS) | set(TRANSLATED)):
         text = document(name)
         if text is None:
-            tally.skip(name + " does not exist")
+            tally.skip(name, "does not exist")
             continue
         tally.problems(name + " names existing options only",
                        ["line %d: --%s" % (line, word) for line, word in text.option_words()
@@ -162,7 +146,7 @@ def check_named(tally, names, functions):
     for name in names:
         text = document(name)
         if text is None:
-            tally.skip(name + " does not exist yet")
+            tally.skip(name, "does not exist yet")
             return
         code = re.findall(r"`([^`]+)`", "\n".join(text.prose)) + [b.text for b in text.blocks]
         words |= set(re.findall(r"\w+", " ".join(code)))
@@ -191,7 +175,7 @@ def all_documents():
     return {name: document(name) for name in sorted(names)}
 
 
-def check_links(tally):
+def check_links(tally, _program, _lua):
     documents = all_documents()
     for name, text in documents.items():
         problems = []
@@ -207,11 +191,11 @@ def check_links(tally):
         tally.problems("links of " + name, problems)
 
 
-def check_translations(tally):
+def check_translations(tally, _program, _lua):
     for name, original_name in TRANSLATED.items():
         text, original = document(name), document(original_name)
         if text is None or original is None:
-            tally.skip(name + " does not exist")
+            tally.skip(name, "does not exist")
             continue
         # Blocks of language `text` are output and may be translated.
         ours = [b for b in text.blocks if b.language != "text"]
@@ -248,14 +232,14 @@ def run_blocks(tally, name, text, program, lua, no_lab):
                 continue
             reason = (no_lab if mark.kind == "lab" else None) or stage.missing_tool(block.text)
             if reason:
-                tally.skip("%s: %s" % (title, reason))
+                tally.skip(title, reason)
                 continue
             try:
                 {"offline": place.offline, "lab": place.lab}[mark.kind](block, mark)
             except (stage.Failure, stage.laboratory.LabError, subprocess.TimeoutExpired) as e:
-                tally.check(False, "%s: %s" % (title, str(e).replace("\n", "\n    ")))
+                tally.fail(title, e)
             else:
-                tally.check(True, title)
+                tally.ok(title)
 
 
 def check_blocks(tally, program, lua):
@@ -263,29 +247,28 @@ def check_blocks(tally, program, lua):
     for name in RUN:
         text = document(name)
         if text is None:
-            tally.skip(name + " does not exist")
+            tally.skip(name, "does not exist")
         else:
             run_blocks(tally, name, text, program, lua, no_lab)
 
 
 def main():
-    arguments = [a for a in sys.argv[1:] if a != "-v"]
-    if not arguments:
-        sys.exit(__doc__)
-    program, parts = os.path.abspath(arguments[0]), arguments[1:]
-    lua = os.path.join(ROOT, "lua")
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    parser.add_argument("program", type=os.path.abspath)
+    parser.add_argument("parts", nargs="*", metavar="PART")
+    parser.add_argument("-v", action="store_true")
+    args = parser.parse_intermixed_args()
+    for part in set(args.parts) - set(PARTS):
+        parser.error("no such part: " + part)
     dispositions.restore()
-    tally = Tally("-v" in sys.argv)
-    for part, function in (("options", lambda: check_options(tally, program)),
-                           ("functions", lambda: check_functions(tally, program, lua)),
-                           ("links", lambda: check_links(tally)),
-                           ("translations", lambda: check_translations(tally)),
-                           ("blocks", lambda: check_blocks(tally, program, lua))):
-        if not parts or part in parts:
-            function()
-    print("%d passed, %d failed, %d skipped" % (tally.passed, tally.failed, tally.skipped))
-    sys.exit(1 if tally.failed else 0)
+    tally = Tally(args.v)
+    for part in args.parts or PARTS:
+        PARTS[part](tally, args.program, os.path.join(ROOT, "lua"))
+    return tally.finish()
 
+
+PARTS = {"options": check_options, "functions": check_functions, "links": check_links,
+         "translations": check_translations, "blocks": check_blocks}
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

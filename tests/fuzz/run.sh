@@ -4,7 +4,7 @@
 # Needs clang. Corpora stay in build/fuzz/corpus and grow from run to run; an input that ends a
 # target is copied to build/fuzz/findings. To keep one as a test, reduce it (the last line printed for
 # it says how) and put it into tests/data/fuzz/<target>/. Exit code 1: there were findings.
-# BUILD_DIR: another build folder than build/fuzz; JOBS: targets at a time (2).
+# BUILD_DIR: another folder than build/fuzz, built already; JOBS: targets at a time (2).
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -33,16 +33,10 @@ for name in "$@"; do
 done
 
 command -v clang++ >/dev/null || { echo "clang++ is needed" >&2; exit 2; }
-launcher=
-command -v ccache >/dev/null && launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 mkdir -p "$build"
-# shellcheck disable=SC2046,SC2086 # lists of words
-if ! { cmake -S "$root" -B "$build" -G Ninja $launcher -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-	-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DNFQWS2_SANITIZE=address,undefined \
-	-DNFQWS2_FUZZ=ON -DNFQWS2_TESTS=OFF &&
-	cmake --build "$build" -j "$jobs" --target $(printf 'fuzz_%s ' "$@"); } >"$build/build.log" 2>&1; then
-	tail -n 30 "$build/build.log" >&2
-	exit 2
+if [ "$build" = "$root/build/fuzz" ]; then
+	# shellcheck disable=SC2046 # a list of words
+	"$root/cmake/build.sh" fuzz -t $(printf 'fuzz_%s ' "$@") || exit 2
 fi
 
 python3 "$here/seeds.py" "$build/seeds" "$@" || exit 2

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Replays the golden captures through the program's offline mode and compares byte by byte.
 
-usage: run.py PROGRAM LUA_DIR [-v] [--workers=N] [NAME_PART ...]
+usage: run.py PROGRAM LUA_DIR [-v] [-j N] [--workers=N] [NAME_PART ...]
 
 Each scenario is a folder of tests/data/golden (see the README there). Its `in.pcap` goes in through
 --pcap-in, what comes out of --pcap-out must equal `out.pcap` in number, order, direction, cause
@@ -13,6 +13,7 @@ are further options of every run.
 Scenarios listed in waiting.txt are expected to fail; one that passes must leave the list.
 Last line: "N passed, N failed, N skipped".
 """
+import argparse
 import json
 import os
 import struct
@@ -21,6 +22,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, "..", "support"))
+import cases  # noqa: E402
+
 DATA = os.path.join(HERE, "..", "data", "golden")
 LOCAL = "192.0.2.10,2001:db8:1::10"
 LOCAL_RAW = (bytes([192, 0, 2, 10]), bytes.fromhex("20010db8000100000000000000000010"))
@@ -173,41 +177,39 @@ def waiting_list():
     return {name: reason.strip() for name, _, reason in lines}
 
 
-def main():
-    args = sys.argv[1:]
-    verbose = "-v" in args
-    more = [a for a in args if a.startswith("--workers=")]
-    args = [a for a in args if a != "-v" and a not in more]
-    more += os.environ.get("NFQWS2_EXTRA", "").split()
-    program, lua_dir, wanted = os.path.abspath(args[0]), os.path.abspath(args[1]), args[2:]
-    waiting = waiting_list()
-    passed, failed, skipped = 0, 0, 0
-    for name in sorted(os.listdir(DATA)):
-        folder = os.path.join(DATA, name)
-        if not os.path.isdir(folder) or (wanted and not any(w in name for w in wanted)):
-            continue
-        if name in LIVE_ONLY:
-            print("live only: %s (%s)" % (name, LIVE_ONLY[name]))
-            continue
-        try:
-            problem = run_scenario(program, lua_dir, folder, more)
-        except subprocess.TimeoutExpired:
-            problem = "timed out"
-        if name in waiting:
-            if problem:
-                print("waiting: %s: %s" % (name, waiting[name]))
-                skipped += 1
-                continue
-            problem = "passes now: take it off waiting.txt"
+def judge(program, lua_dir, name, more, waiting):
+    """None or what is wrong with a scenario."""
+    try:
+        problem = run_scenario(program, lua_dir, os.path.join(DATA, name), more)
+    except subprocess.TimeoutExpired:
+        problem = "timed out"
+    if name in waiting:
         if problem:
-            failed += 1
-            print("FAILED %s: %s" % (name, problem))
-        else:
-            passed += 1
-            if verbose:
-                print("ok %s" % name)
-    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
-    return 1 if failed else 0
+            raise cases.Skipped("waiting: " + waiting[name])
+        return "passes now: take it off waiting.txt"
+    return problem
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    parser.add_argument("program", type=os.path.abspath)
+    parser.add_argument("lua", type=os.path.abspath)
+    parser.add_argument("parts", nargs="*")
+    parser.add_argument("-v", action="store_true")
+    parser.add_argument("-j", type=int, default=2)
+    parser.add_argument("--workers")
+    args = parser.parse_intermixed_args()
+    more = ["--workers=" + args.workers] if args.workers else []
+    more += os.environ.get("NFQWS2_EXTRA", "").split()
+    waiting = waiting_list()
+    names = sorted(n for n in os.listdir(DATA) if os.path.isdir(os.path.join(DATA, n)))
+    names = cases.chosen(names, args.parts)
+    for name in set(names) & set(LIVE_ONLY):
+        print("live only: %s (%s)" % (name, LIVE_ONLY[name]))
+        names.remove(name)
+    report = cases.Report(args.v)
+    cases.run_all(report, names, lambda n: judge(args.program, args.lua, n, more, waiting), args.j)
+    return report.finish()
 
 
 if __name__ == "__main__":

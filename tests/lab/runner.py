@@ -14,9 +14,10 @@ import tempfile
 import time
 import traceback
 
-import lab as laboratory
-
-SKIPPED = 77  # exit code of a child
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import cases  # noqa: E402
+import dispositions  # noqa: E402
+import lab as laboratory  # noqa: E402
 
 
 def title(test):
@@ -24,21 +25,13 @@ def title(test):
     return "%s.%s%s" % (name[5:], function[5:], "[%s]" % case if case else "")
 
 
-def argument_parser(text, jobs):
-    """What all runners take; `text` has a line "usage: ..."."""
-    parser = argparse.ArgumentParser(usage=text.split("usage: ")[1].split("\n")[0])
-    parser.add_argument("program", type=os.path.abspath)
-    parser.add_argument("lua", type=os.path.abspath)
-    parser.add_argument("parts", nargs="*")
-    parser.add_argument("-v", action="store_true")
-    parser.add_argument("-j", type=int, default=jobs)
-    return parser
-
-
 class Runner:
     """`script` is the runner that was started; started with `--one` it is the child of a test.
-    `environment` is what makes a test's argument, `prefix` the start of its labs' names, and
-    `limit` the seconds for one test. Of the exceptions, `failure` is told without a traceback."""
+    `environment` is what makes a test's argument from the paths of the command line, `prefix` the
+    start of its labs' names, and `limit` the seconds for one test. Of the exceptions, `failure` is
+    told without a traceback."""
+
+    paths = ("program", "lua")
 
     def __init__(self, script, environment, prefix, limit, tools, failure, skip=()):
         self.script = os.path.abspath(script)
@@ -46,16 +39,37 @@ class Runner:
         self.environment, self.prefix, self.limit = environment, prefix, limit
         self.tools, self.failure, self.skip = tools, failure, skip
 
-    def discover(self):
-        """(file, function, case or "") of all tests, in order, and those that need no root."""
+    def argument_parser(self, text, jobs):
+        """What all runners take; `text` has a line "usage: ..."."""
+        parser = argparse.ArgumentParser(usage=text.split("usage: ")[1].split("\n")[0])
+        for path in self.paths:
+            parser.add_argument(path, type=os.path.abspath)
+        parser.add_argument("parts", nargs="*")
+        parser.add_argument("--file", action="append", help="only test_FILE.py")
+        parser.add_argument("-v", action="store_true")
+        parser.add_argument("-j", type=int, default=jobs)
+        return parser
+
+    # --- finding
+
+    def files(self, wanted=None):
+        """Names of the files, test_* without the ending."""
+        names = [os.path.basename(path)[:-3] for path in glob.glob(self.folder + "/test_*.py")]
+        return sorted(n for n in names if not wanted or n[5:] in wanted)
+
+    def cases_of(self, module, function):
+        """The names of a function's cases; one without a name if it has none."""
+        return getattr(function, "cases", {"": ()})
+
+    def discover(self, wanted=None):
+        """(file, function, case) of all tests, in order, and those that need no root."""
         found, free = [], set()
-        for path in sorted(glob.glob(os.path.join(self.folder, "test_*.py"))):
-            name = os.path.basename(path)[:-3]
+        for name in self.files(wanted):
             module = importlib.import_module(name)
             functions = [f for n, f in vars(module).items()
-                         if n.startswith("test_") and f.__module__ == name]
+                         if n.startswith("test_") and callable(f) and f.__module__ == name]
             for function in sorted(functions, key=lambda f: f.__code__.co_firstlineno):
-                for case in getattr(function, "cases", {"": ()}):
+                for case in self.cases_of(module, function):
                     found.append((name, function.__name__, case))
                     if getattr(function, "without_root", False):
                         free.add(found[-1])
@@ -68,24 +82,33 @@ class Runner:
                 return "the tool `%s` is not installed" % tool
         return laboratory.why_unavailable()
 
-    def run_one(self, program, lua, name, function, case):
+    # --- the child
+
+    def call(self, paths, test, case):
+        """Runs one test in this process."""
+        test(self.environment(*paths), *(test.cases[case] if case else ()))
+
+    def run_one(self, *words):
         """The child: runs one test in this process; the exit code."""
+        *paths, name, function, case = words
         test = getattr(importlib.import_module(name), function)
         try:
-            test(self.environment(program, lua), *(test.cases[case] if case else ()))
+            self.call(paths, test, case)
         except self.skip as reason:
             print(reason)
-            return SKIPPED
+            return cases.SKIPPED
         except self.failure as failure:
             print(failure)
             place = traceback.extract_tb(failure.__traceback__)
             print("at " + " < ".join("%s:%d" % (os.path.basename(f.filename), f.lineno)
                                      for f in reversed(place[1:])))
-            return 1
+            return cases.FAILED
         except Exception:
             traceback.print_exc(file=sys.stdout)
-            return 1
+            return cases.FAILED
         return 0
+
+    # --- the parent
 
     def clean_up(self, pid):
         """Removes what a test that was killed left behind; the names."""
@@ -101,12 +124,13 @@ class Runner:
                 left.append(name)
         return left
 
-    def run_child(self, program, lua, test):
+    def run_child(self, paths, test):
         """(exit code, seconds, output) of one test in a process of its own."""
         begin = time.monotonic()
-        command = [sys.executable, self.script, "--one", program, lua, *test]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                 text=True, errors="replace", start_new_session=True)
+        command = [sys.executable, self.script, "--one", *paths, *test]
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True, errors="replace",
+                                 start_new_session=True)
         try:
             output, _ = child.communicate(timeout=self.limit)
             code = child.returncode
@@ -118,17 +142,43 @@ class Runner:
             output, code = output + "\nleft behind: " + " ".join(left), 1
         return code, time.monotonic() - begin, output
 
-    def run_all(self, program, lua, tests, jobs, verbose):
-        """How many were "ok", "FAILED" and "skipped"."""
-        count = {"ok": 0, "FAILED": 0, "skipped": 0}
+    def run_all(self, report, paths, tests, jobs):
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            futures = {pool.submit(self.run_child, program, lua, test): test for test in tests}
+            futures = {pool.submit(self.run_child, paths, test): test for test in tests}
             for future in concurrent.futures.as_completed(futures):
                 code, seconds, output = future.result()
-                word = {0: "ok", SKIPPED: "skipped"}.get(code, "FAILED")
-                count[word] += 1
-                print("%-7s %-66s %6.1f s" % (word, title(futures[future]), seconds))
-                if output.strip() and (verbose or code != 0):
-                    print("    " + output.strip().replace("\n", "\n    "))
-                sys.stdout.flush()
-        return count
+                line = "%-66s %6.1f s" % (title(futures[future]), seconds)
+                if code == 0:
+                    report.ok(line, output)
+                elif code == cases.SKIPPED:
+                    report.skip(title(futures[future]), output.strip())
+                else:
+                    report.fail(line, output)
+
+    def prepare(self, args):
+        """Called with the command line before the tests are looked at."""
+
+    def left_out(self, name):
+        """Why a test is not meant to run with these options, or None."""
+
+    def main(self, text, jobs):
+        """The whole of a runner's script; its exit code."""
+        if sys.argv[1:2] == ["--one"]:
+            return self.run_one(*sys.argv[2:])
+        args = self.argument_parser(text, jobs).parse_intermixed_args()
+        dispositions.restore()
+        self.prepare(args)
+        report = cases.Report(verbose=True)
+        found, free = self.discover(args.file)
+        reason = self.why_impossible()
+        wanted = []
+        for test in cases.chosen(found, args.parts, title):
+            why = self.left_out(title(test))
+            if why:
+                print("left out %s: %s" % (title(test), why))
+            elif reason and test not in free:
+                report.skip(title(test), reason)
+            else:
+                wanted.append(test)
+        self.run_all(report, [getattr(args, p) for p in self.paths], wanted, args.j)
+        return report.finish()

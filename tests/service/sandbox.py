@@ -255,8 +255,8 @@ class World:
         raise Failure(text)
 
 
-def in_world(programs, shell, function, report):
-    """Runs a test in a world. To be called in a process of its own, which ends with it."""
+def in_world(programs, shell, function):
+    """Runs a test in a world, prints what failed. For a process of its own, which ends with it."""
     libc_call("unshare", CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET)
     child = os.fork()
     if child == 0:
@@ -264,14 +264,12 @@ def in_world(programs, shell, function, report):
         try:
             function(World(programs, shell))
             code = 0
-        except Exception as problem:  # pylint: disable=broad-except
-            with open(report, "w", encoding="utf-8") as f:
-                if isinstance(problem, Failure):
-                    line = traceback.extract_tb(problem.__traceback__)
-                    where = [x for x in line if not x.filename.endswith("sandbox.py")] or line
-                    f.write("%s:%d: %s\n" % (os.path.basename(where[-1].filename), where[-1].lineno, problem))
-                else:
-                    f.write(traceback.format_exc())
+        except Failure as problem:
+            line = traceback.extract_tb(problem.__traceback__)
+            where = [x for x in line if not x.filename.endswith("sandbox.py")] or line
+            print("%s:%d: %s" % (os.path.basename(where[-1].filename), where[-1].lineno, problem))
+        except Exception:  # pylint: disable=broad-except
+            traceback.print_exc(file=sys.stdout)
         sys.stdout.flush()
         os._exit(code)
     _, status = os.waitpid(child, 0)

@@ -22,12 +22,15 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(1, os.path.join(ROOT, "tests", "support"))
+import cases  # noqa: E402
+
 INSIDE = "NFQWS2_MDIG_LIVE_INSIDE"
 RESPONDER_PORT = 5301
 NEEDED = ("dnsmasq", "ip", "mount", "unshare")
 PRIVATE = ["unshare", "--net", "--mount"]
 
-counts = collections.Counter()
+REPORT = cases.Report()
 
 
 def environment():
@@ -36,19 +39,11 @@ def environment():
 
 
 def check(name, condition, detail=""):
-    counts["passed" if condition else "failed"] += 1
-    if not condition:
-        print("FAILED: %s %s" % (name, detail))
+    REPORT.check(condition, name, detail)
 
 
 def check_equal(name, got, expected):
     check(name, got == expected, "\n  got      %.600r\n  expected %.600r" % (got, expected))
-
-
-def summary():
-    print("%d passed, %d failed, %d skipped"
-          % (counts["passed"], counts["failed"], counts["skipped"]))
-    return 1 if counts["failed"] else 0
 
 
 # --- the scene ----------------------------------------------------------------------------------
@@ -325,6 +320,17 @@ def too_few_threads():
                 (12, "", "failed to create thread #0\n"))
 
 
+def read_terminal(master):
+    """All that was written to a terminal whose other end is closed."""
+    shown = b""
+    try:
+        while piece := os.read(master, 65536):
+            shown += piece
+    except OSError:  # EIO is the end
+        pass
+    return shown.decode()
+
+
 def progress():
     master, slave = pty.openpty()
     with tempfile.TemporaryFile() as out:
@@ -332,7 +338,7 @@ def progress():
                                  stdout=out, stderr=slave)
         child.communicate(words("a.test bad1.fail.test nx.test 10.1.1.1").encode())
         os.close(slave)
-        shown = os.read(master, 65536).decode()
+        shown = read_terminal(master)
         out.seek(0)
         check_equal("progress: stdout is clean", out.read().decode(), words("10.0.0.1 10.1.1.1"))
     os.close(master)
@@ -372,7 +378,7 @@ def inside():
         if scene:
             scene.close()
         shutil.rmtree(folder, ignore_errors=True)
-    return summary()
+    return REPORT.finish()
 
 
 def why_unavailable():
@@ -394,9 +400,8 @@ def main():
         return inside()
     reason = why_unavailable()
     if reason:
-        print("skipped: " + reason)
-        counts["skipped"] += 1
-        return summary()
+        REPORT.skip("mdig", reason)
+        return REPORT.finish()
     return subprocess.run(PRIVATE + [sys.executable, os.path.abspath(__file__), MDIG],
                           env=dict(os.environ, **{INSIDE: "1"})).returncode
 

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Runs a fuzz target over its seeds and over the findings that were kept (tests/data/fuzz).
+
+usage: replay.py TARGET PROGRAM...
+
+PROGRAM is the target built without libFuzzer (driver.cpp), perhaps behind an emulator.
+Last line: "N passed, N failed, N skipped", counting input files.
+"""
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, "..", "support"))
+import cases  # noqa: E402
+
+LIMIT = 300  # seconds; the target may hang
+
+
+def problem_of(command, files):
+    """None, or what went wrong with these inputs."""
+    try:
+        done = subprocess.run([*command, *files], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        return "no end after %d seconds" % LIMIT
+    said = done.stdout.decode(errors="replace")
+    if done.returncode == 0 and said.endswith("%d files run\n" % len(files)):
+        return None
+    found = re.search(r".*(?:SUMMARY|runtime error).*", said)
+    return "exit code %d %s" % (done.returncode, found.group() if found else said[-300:])
+
+
+def main():
+    target, command = sys.argv[1], sys.argv[2:]
+    report = cases.Report()
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, os.path.join(HERE, "seeds.py"), folder, target], check=True)
+        inputs = sorted(glob.glob(os.path.join(folder, target, "*")) +
+                        glob.glob(os.path.join(HERE, "..", "data", "fuzz", target, "*")))
+        if inputs and problem_of(command, inputs) is None:
+            report.passed = len(inputs)
+        else:  # one by one, to name the culprit
+            cases.run_all(report, inputs, lambda file: problem_of(command, [file]))
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
