@@ -3,11 +3,12 @@
 #   supervise.sh PIDFILE BINARY WORDS...
 #
 # Theory of operation. The daemon is a child, its pid stands in PIDFILE. When it ends by itself, by its
-# options (exit 1) or because somebody ended it (TERM, INT, HUP), so does the supervisor. Everything else
-# is a crash: a signal, or the code of a watchdog. Then the daemon comes back after a pause, which doubles
-# up to a minute as long as the daemon does not live that long. TERM only tells the supervisor that the
-# next end is the last one: who ends the service ends the daemon himself, once, so that the daemon can say
-# farewell to its packets.
+# options (exit 1 within the time of a start) or because somebody ended it (TERM, INT, HUP), so does the
+# supervisor. Everything else is a crash: a signal, the code of a watchdog, or a failure after the start.
+# Then the daemon comes back after a pause, which doubles up to a minute as long as the daemon does not
+# live that long. TERM only tells the supervisor that the next end is the last one: who ends the service
+# ends the daemon himself, once, so that the daemon can say farewell to its packets. USR1 and USR2 are
+# questions to the daemon and are passed on.
 # shellcheck shell=dash
 
 PIDFILE=$1
@@ -15,19 +16,27 @@ shift
 NAME=${1##*/}
 FIRST_PAUSE=${SUPERVISE_PAUSE:-2}
 LONGEST_PAUSE=60
+START_TIME=2 # seconds within which exit 1 speaks of the options
 
 stopping=0
 trapped=0
+pid=
 sleeper=
 trap 'stopping=1 trapped=1; [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null' TERM
 # Not ignored: the daemon would inherit that.
 trap 'trapped=1' HUP INT
+trap 'trapped=1; pass_on USR1' USR1
+trap 'trapped=1; pass_on USR2' USR2
 
 say() {
 	echo "$NAME: $*" >&2
 	if type logger >/dev/null 2>&1; then
 		logger -t zapret "$NAME: $*"
 	fi
+}
+
+pass_on() { # SIGNAL
+	[ -z "$pid" ] || kill -s "$1" "$pid" 2>/dev/null
 }
 
 start() { # BINARY WORDS...
@@ -49,9 +58,10 @@ wait_for_end() {
 	done
 }
 
-is_crash() { # CODE
+is_crash() { # CODE SECONDS-OF-LIFE
 	case $1 in
-	0 | 1 | 126 | 127) return 1 ;;
+	1) [ "$2" -gt "$START_TIME" ] || return 1 ;;
+	0 | 126 | 127) return 1 ;;
 	129 | 130 | 143) return 1 ;;
 	esac
 	return 0
@@ -67,9 +77,11 @@ while :; do
 	born=$(now)
 	start "$@"
 	wait_for_end
-	is_crash "$code" || exit "$code"
+	pid=
+	life=$(($(now) - born))
+	is_crash "$code" "$life" || exit "$code"
 	[ "$stopping" = 0 ] || exit 0
-	[ $(($(now) - born)) -lt "$LONGEST_PAUSE" ] || pause=$FIRST_PAUSE
+	[ "$life" -lt "$LONGEST_PAUSE" ] || pause=$FIRST_PAUSE
 	say "ended with code $code, starts again in $pause s"
 	sleep "$pause" >/dev/null 2>&1 &
 	sleeper=$!

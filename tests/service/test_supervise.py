@@ -86,6 +86,26 @@ def test_reload_goes_on(world: World):
     equal((daemon(world), len(supervisors())), (pid, 1))
 
 
+def test_questions_are_passed_on(world: World):
+    """USR1 and USR2 to all processes of the service, as `pkill -f` does: nobody dies of it."""
+    pid = start(world)
+    supervisor = supervisors()
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        kill(supervisor[0], number)
+        kill(pid, number)
+    world.service("stop-fw")  # time passes
+    equal((daemon(world), supervisors()), (pid, supervisor))
+
+
+def test_a_failure_after_the_start_is_a_crash(world: World):
+    """Exit 1 speaks of the options at the start only."""
+    world.tool("stub", "#!/bin/sh\necho run >>/opt/runs\n[ -e /opt/again ] && exit 0\n: >/opt/again\n"
+                       "PATH=/usr/bin:/bin sleep 4\nexit 1\n")
+    text = world.sh("sh %s/common/supervise.sh /run/stub.pid /opt/bin/stub" % BASE, env=SOON)
+    equal(text, "stub: ended with code 1, starts again in 1 s\n")
+    equal(world.read("/opt/runs"), "run\nrun\n")
+
+
 def test_wrong_options_are_not_tried_again(world: World):
     world.config(*COMMON, "NFQWS2_OPT=--no-such-option")
     for pipe in ("", " 2>&1 | cat"):
