@@ -124,7 +124,6 @@ cleanup() {
 	daemon_stop_all
 	planner_stop
 	rules_clear
-	area_release
 	[ -n "$WORK" ] && rm -rf "$WORK"
 	return 0
 }

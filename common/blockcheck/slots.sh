@@ -4,32 +4,36 @@
 
 # --- ports --------------------------------------------------------------------------------------
 
+# A run's private folder says which area it has: file area-N. Only folders of this user count, so nobody
+# else can plant one.
+area_taken() { # N
+	local dir owner
+	for dir in "${WORK%/*}"/zapret-blockcheck-*; do
+		[ "$dir" != "$WORK" ] && [ -O "$dir" ] && [ ! -L "$dir" ] && [ -f "$dir/area-$1" ] || continue
+		owner=${dir##*/zapret-blockcheck-}
+		kill -0 "${owner%%-*}" 2>/dev/null && return 0
+	done
+	return 1
+}
+
 # One of four areas of ports. Runs at the same time take different ones. An area is large, because a
 # port can only be used again when all on the way have forgotten the connection, and a server whose
 # packets or whose client's packets were dropped takes minutes. What others use in it is no harm: curl
 # then gets another port, and their packets pass our daemons unchanged.
 area_claim() {
-	local n=0 size=15872 dir owner
+	local n=0 size=15872
 	while [ $n -lt 4 ]; do
-		dir=${TMPDIR:-/tmp}/blockcheck2-ports-$n
-		owner=$(cat "$dir/pid" 2>/dev/null)
-		[ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null && rm -rf "$dir"
-		if mkdir "$dir" 2>/dev/null; then
-			echo $$ >"$dir/pid"
-			break
+		if ! area_taken $n; then
+			: >"$WORK/area-$n"
+			# Looked at again: another run may have looked at the same time.
+			area_taken $n || break
+			rm -f "$WORK/area-$n"
 		fi
 		n=$((n + 1))
 	done
 	[ $n -lt 4 ] || n=$(($$ % 4))
 	AREA_FIRST=$((2048 + n * size))
 	AREA_LAST=$((AREA_FIRST + size - 1))
-}
-
-area_release() {
-	local dir
-	for dir in "${TMPDIR:-/tmp}"/blockcheck2-ports-*; do
-		[ "$(cat "$dir/pid" 2>/dev/null)" = $$ ] && rm -rf "$dir"
-	done
 }
 
 slots_setup() {
