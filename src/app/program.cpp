@@ -115,8 +115,10 @@ int Program::start(int argc, const char* const* argv) {
     if (!open_trace()) return 1;
     if (!give_up_privileges() || !files_readable()) return 1;
     fence_.close(config_, lists_);
-    return config_.offline() ? offline_.run(config_, clock_, lists_, *random_, trace())
-                             : run_with_kernel();
+    if (!config_.offline()) return run_with_kernel();
+    const int code = offline_.run(config_, clock_, lists_, *random_, trace());
+    // What was asked for is not there: as with --pcap-out.
+    return trace_ && !trace_->flush() ? exit_capture_error : code;
 }
 
 Program::ExitCode Program::parse(int argc, const char* const* argv) {

@@ -123,7 +123,7 @@ std::optional<Ipv4Key> take_ipv4(std::string_view& text) {
 std::optional<Ipv6Key> parse_ipv6(std::string_view text) {
     if (const auto plain = parse_plain_ipv6(text)) return plain;
     char name[INET6_ADDRSTRLEN];
-    if (text.size() >= sizeof(name) || text.find('\0') != std::string_view::npos)
+    if (text.empty() || text.size() >= sizeof(name) || text.find('\0') != std::string_view::npos)
         return std::nullopt;
     std::memcpy(name, text.data(), text.size());
     name[text.size()] = '\0';

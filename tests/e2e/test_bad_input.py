@@ -88,6 +88,7 @@ CAPTURES = {
     "unknown link type": (["--pcap-in=@linktype.pcap"], "linktype"),
     "no folder for the output": (OFFLINE + ["--pcap-out=/no/such/out.pcap"], "/no/such/out.pcap"),
     "output is full": (OFFLINE + ["--pcap-out=/dev/full"], "/dev/full"),
+    "trace is full": (OFFLINE + ["--trace=/dev/full"], "/dev/full"),
 }
 
 

@@ -60,6 +60,7 @@ TEST(NetText, Ipv6AcceptsWhatTheLibraryAccepts) {
     }
     EXPECT_FALSE(parse_ipv6(std::string_view("::1\0", 4)));
     EXPECT_FALSE(parse_ipv6(std::string(300, '1')));
+    EXPECT_FALSE(parse_ipv6(std::string_view())); // no memory behind it
 }
 
 // Many zero groups and short groups, where the rules of shortening lie.
