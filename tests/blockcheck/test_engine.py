@@ -3,7 +3,7 @@ import os
 import re
 import time
 
-from checks import check, check_equal, need_tool, nothing_left, rules, said, wait_said
+from checks import check, check_equal, laboratory, need_tool, nothing_left, rules, said, wait_said
 from fakes import SPLIT, CASE, FAKE, SLEEPER, fake_curl
 
 DAEMON = """#!/bin/sh
@@ -64,7 +64,6 @@ exec "$REAL" "$@"
                         ["!!!!! AVAILABLE !!!!!"] * 2 + ["ERROR nfqws2", "UNAVAILABLE"])
 
 
-PATIENCE = 30  # seconds, on a machine that does much else
 IPTABLES = """
 -A INPUT -j blockcheck_input_PID
 -A OUTPUT -j blockcheck_output_PID
@@ -87,7 +86,7 @@ IPTABLES = """
 
 def wait_for(look, complete):
     """What `look` sees once it is complete, or after a while as it is."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + laboratory.PATIENCE
     while not complete(seen := look()) and time.monotonic() < end:
         time.sleep(0.05)
     return seen

@@ -52,7 +52,7 @@ def test_signal(env, engine, sig):
         with start(env, lab, ENGINE=engine, ENABLE_HTTPS_TLS12=0, CURL=curl) as process:
             wait_said(process, "* script :")
             lab.wait_for(lambda: "NFQUEUE" in lab.run("client", "iptables-save").stdout and
-                         processes(lab), "no rules yet, or nothing runs", timeout=30)
+                         processes(lab), "no rules yet, or nothing runs")
             time.sleep(random.uniform(0.1, 1.5))
             os.kill(script_pid(lab), getattr(signal, "SIG" + sig))
             begin = time.monotonic()

@@ -75,7 +75,7 @@ class Daemon:
     def alive(self):
         return self.process.poll() is None
 
-    def wait_output(self, text, timeout=5):
+    def wait_output(self, text, timeout=laboratory.PATIENCE):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             if text in self.output():
@@ -100,7 +100,7 @@ class Daemon:
         self.judge()
         check(got == code, "exit code %s instead of %s:\n%s", got, code, self.output()[-600:])
 
-    def ended(self, timeout=5):
+    def ended(self, timeout=laboratory.PATIENCE):
         """Waits for the end that the test brought about; the exit code."""
         self.stopped = True
         code = self.process.wait(timeout)

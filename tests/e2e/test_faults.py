@@ -273,7 +273,7 @@ def test_broken_list(env, how):
                     check(opened, "%s: what was loaded is forgotten", os.path.basename(path))
                 write_list(path, good)
                 daemon.process.send_signal(signal.SIGHUP)
-                lab.wait_for(opens, "the list is not loaded when it is back", timeout=5)
+                lab.wait_for(opens, "the list is not loaded when it is back")
 
 
 # --- disks

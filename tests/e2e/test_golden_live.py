@@ -109,7 +109,7 @@ def run_inputs(lab, folder, meta):
             def arrived():
                 return [s for s in sniffer.seen[before:] if not s.outgoing and
                         s.packet.dst in HOSTS]
-            sniffer.wait(lambda _: len(arrived()) >= expected[i], 2.0)
+            sniffer.wait(lambda _: len(arrived()) >= expected[i])
             if expected[i] == 0 or i + 1 == len(meta["input"]):
                 time.sleep(QUIET)
             came += [(i, "out" if s.interface == "wrs" else "in", s.packet.raw) for s in arrived()]

@@ -148,6 +148,6 @@ def test_flood_of_flows(env):
                 for n in range(count):
                     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
                         s.sendto(b"%08d" % n, (laboratory.SERVER4, 5000))
-            lab.wait_for(lambda: len(server.datagrams) >= count, "datagrams were lost", timeout=10)
+            lab.wait_for(lambda: len(server.datagrams) >= count, "datagrams were lost")
             check(daemon.alive(), "the program ended")
         check_equal("different datagrams", len(set(server.datagrams)), count)

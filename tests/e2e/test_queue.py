@@ -111,7 +111,7 @@ def test_directions_by_flow(env):
             queue_chain(lab, "box", "FORWARD")
             with env.daemon(lab, *arguments, "--in-range=a", TELL, who="box") as daemon, \
                     lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM) as s:
-                s.settimeout(3)
+                s.settimeout(laboratory.PATIENCE)
                 s.sendto(b"x", (laboratory.SERVER4, PORT))
                 check_equal("echo", s.recv(10), b"x")
                 check_equal("seen", seen_lines(daemon), [
@@ -157,12 +157,12 @@ def test_missing_tail_is_released(env):
                     s.sendall(half)
                     check(not server.wait(lambda w: any(w.streams), 0.15),
                           "the half was not held back")
-                    check(server.wait(lambda w: any(w.streams), 8), "the half never came")
+                    check(server.wait(lambda w: any(w.streams)), "the half never came")
                     # What follows the release passes as well.
                     s.sendall(b"more")
-                    check(server.wait(lambda w: any(x.endswith(b"more") for x in w.streams), 8),
+                    check(server.wait(lambda w: any(x.endswith(b"more") for x in w.streams)),
                           "what followed never came")
-                check(server.wait(lambda w: w.finished, 5), "no end of the connection")
+                check(server.wait(lambda w: w.finished), "no end of the connection")
                 check_equal("stream", server.finished, [half + b"more"])
                 server.finished.clear()
                 server.streams.clear()
@@ -199,8 +199,8 @@ def test_held_segment_without_retransmission(env, by_end):
                 raw_half_hello(lab, version, 8443)
                 check(not server.wait(lambda w: any(w.streams), 0.3), "the half was not held back")
                 if not by_end:
-                    check(server.wait(lambda w: any(w.streams), 4), "the half was never released")
-            check(server.wait(lambda w: any(w.streams), 2), "the half was lost")
+                    check(server.wait(lambda w: any(w.streams)), "the half was never released")
+            check(server.wait(lambda w: any(w.streams)), "the half was lost")
             check_equal("stream", [bytes(x) for x in server.streams], [big_client_hello()[:1000]])
             server.streams.clear()
 
@@ -218,7 +218,7 @@ def test_held_datagram(env, number):
                 if number is not None:
                     daemon.process.send_signal(number)
                     check_equal("exit code", daemon.ended(), 0)
-                lab.wait_for(lambda: server.datagrams, "the datagram was lost", timeout=4)
+                lab.wait_for(lambda: server.datagrams, "the datagram was lost")
             check_equal("datagrams", server.datagrams, [QUIC_HALF])
             server.datagrams.clear()
 
@@ -239,7 +239,7 @@ def test_many_half_hellos(env):
                 waiting.append(s)
             check_equal("another connection", exchange(lab, laboratory.SERVER4, 8444,
                                                        client_hello()), StreamServer.REPLY)
-            check(server.wait(lambda w: sum(len(x) == len(half) for x in w.streams) == 500, 12),
+            check(server.wait(lambda w: sum(len(x) == len(half) for x in w.streams) == 500),
                   "only %d halves arrived", sum(len(x) == len(half) for x in server.streams))
             with open("/proc/%d/statm" % daemon.pid) as f:
                 resident = int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

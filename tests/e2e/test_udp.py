@@ -18,7 +18,7 @@ def talk(lab, version, datagrams):
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     echoes = []
     with lab.socket("client", family, socket.SOCK_DGRAM) as s:
-        s.settimeout(3)
+        s.settimeout(laboratory.PATIENCE)
         s.connect((laboratory.SERVER[version], PORT))
         for data in datagrams:
             s.send(data)

@@ -6,6 +6,7 @@ import threading
 import time
 
 import packets
+from lab import PATIENCE
 
 ETH_P_ALL = 3
 OUTGOING = 4
@@ -54,7 +55,7 @@ class Sniffer:
                 if packet is not None:
                     self.seen.append(Seen(interface, kind == OUTGOING, packet))
 
-    def wait(self, condition, timeout=3.0):
+    def wait(self, condition, timeout=PATIENCE):
         """Until condition(list of Seen) is true; whether it became so."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
@@ -127,7 +128,7 @@ class StreamServer:
                 pass
         self.finished.append(bytes(data))
 
-    def wait(self, condition, timeout=5.0):
+    def wait(self, condition, timeout=PATIENCE):
         """Until condition(self) is true; whether it became so."""
         end = time.monotonic() + timeout
         while not condition(self) and time.monotonic() < end:

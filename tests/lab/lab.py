@@ -35,6 +35,8 @@ OFFLOAD_MARK = next((word.partition("=")[2] for word in EXTRA
                      if word.startswith("--offload-mark=")), None)
 
 CLONE_NEWNET = 0x40000000
+# Seconds for what takes no time on an idle machine; a test waits as long only if it is going to fail.
+PATIENCE = 30
 SIOCETHTOOL = 0x8946
 # Segmentation, checksum and receive offloads a real network card would not show on the wire.
 ETHTOOL_OFF = (0x1F, 0x24, 0x2C, 0x17)  # TSO, GSO, GRO, TX checksums
@@ -356,7 +358,7 @@ class Lab:
         return state is not None and state[3] == 2
 
     @staticmethod
-    def wait_for(condition, complaint, process=None, timeout=10):
+    def wait_for(condition, complaint, process=None, timeout=PATIENCE):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             if condition():
@@ -371,7 +373,7 @@ class Lab:
         raise LabError(complaint + text)
 
     @staticmethod
-    def stop(process, sig=signal.SIGTERM, timeout=10):
+    def stop(process, sig=signal.SIGTERM, timeout=PATIENCE):
         """Ends a process; its exit code."""
         if process.poll() is None:
             process.send_signal(sig)

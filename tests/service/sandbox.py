@@ -246,7 +246,7 @@ class World:
         return found
 
     @staticmethod
-    def wait_for(condition, text, timeout=10):
+    def wait_for(condition, text, timeout=30):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             if condition():

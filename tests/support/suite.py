@@ -38,10 +38,10 @@ Stage = collections.namedtuple("Stage", "name runs minutes what configure script
 STAGES = (
     Stage("quick", "quick", 5, "unit, Lua, golden, command lines, documents", "release"),
     Stage("release", "all", 18, "everything, on the program that is installed", "release"),
-    Stage("asan", "all", 11, "AddressSanitizer and UBSan", "asan"),
+    Stage("asan", "all", 11, "clang with AddressSanitizer and UBSan", "asan"),
     Stage("tsan", "all", 4, "ThreadSanitizer: what workers share", "tsan"),
     Stage("puc", "all", 2, "PUC Lua instead of LuaJIT", "puc"),
-    Stage("clang", "all", 4, "the second compiler", "clang"),
+    Stage("clang", "long", 8, "clang without sanitizers", "clang"),
 )
 
 

@@ -1,4 +1,5 @@
 // --check, --explain and --trace as a user sees them: the whole program.
+#include "../places.hpp"
 #include "child_run.hpp"
 
 #include <nlohmann/json.hpp>
@@ -14,7 +15,7 @@ class Diagnosis : public testing::Test {
         return run_nfqws2(dir_, as_owner(std::move(words)));
     }
     static std::vector<std::string> with_libraries(std::vector<std::string> words) {
-        const std::string lua = std::string(NFQWS2_SOURCE_DIR) + "/lua/zapret-";
+        const std::string lua = nfqws2::test::in_source("lua/zapret-");
         for (const char* name : {"pcap", "obfs", "auto", "antidpi", "lib"})
             words.insert(words.begin(), "--lua-init=@" + lua + name + ".lua");
         return words;
@@ -258,7 +259,7 @@ TEST_F(Diagnosis, ExplainRefusesABadQuestion) {
 
 #if NFQWS2_HAVE_PCAP
 
-const std::string golden = std::string(NFQWS2_TEST_DATA) + "/golden/107-multidisorder-replay";
+const std::string golden = nfqws2::test::in_data("golden/107-multidisorder-replay");
 
 class TraceRun : public Diagnosis {
   protected:

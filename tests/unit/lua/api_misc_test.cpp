@@ -1,4 +1,5 @@
 // Logging, time, zlib streams, payload functions and constants where the vectors do not go.
+#include "../places.hpp"
 #include "api_fixture.hpp"
 
 #include "nfqws2/base/log.hpp"
@@ -28,7 +29,7 @@ TEST_F(ApiTest, TimeTables) {
 
 TEST_F(ApiTest, StatTypes) {
     EXPECT_EQ(eval("stat('/dev/null').type"), "chardev");
-    EXPECT_EQ(eval("stat('" NFQWS2_TEST_DATA "/lua-api-vectors.lua').type"), "file");
+    EXPECT_EQ(eval("stat('" + nfqws2::test::in_data("lua-api-vectors.lua") + "').type"), "file");
     EXPECT_EQ(run("local s = stat('/') assert(s.size and s.inode and s.dev and s.mtime > 0)"), "");
     EXPECT_EQ(run("local a, b, c = stat('/nonexistent\\0x') assert(a == nil and c == 2)"), "");
 }

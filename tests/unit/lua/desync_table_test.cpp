@@ -1,5 +1,6 @@
 // Both ways of building the `desync` table must give the same table: every packet of the golden
 // captures is built twice and compared deeply.
+#include "../places.hpp"
 #include "api_fixture.hpp"
 
 #include "nfqws2/base/file.hpp"
@@ -15,7 +16,7 @@ namespace {
 std::vector<std::vector<std::uint8_t>> golden_packets() {
     std::vector<std::vector<std::uint8_t>> packets;
     for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(NFQWS2_TEST_DATA "/golden")) {
+         std::filesystem::recursive_directory_iterator(nfqws2::test::in_data("golden"))) {
         if (entry.path().filename() != "in.pcap") continue;
         const ReadResult file = read_file(entry.path().string());
         const std::vector<std::uint8_t>& data = file.data;

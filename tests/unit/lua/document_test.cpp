@@ -1,4 +1,5 @@
 // docs/lua-api.md: its examples hold, and nothing is missing from it.
+#include "../places.hpp"
 #include "api_fixture.hpp"
 
 #include "nfqws2/lua/desync.hpp"
@@ -19,7 +20,7 @@ struct Example {
 class DocumentTest : public ApiTest {
   protected:
     DocumentTest() {
-        std::ifstream file(NFQWS2_SOURCE_DIR "/docs/lua-api.md");
+        std::ifstream file(nfqws2::test::in_source("docs/lua-api.md"));
         std::ostringstream all;
         all << file.rdbuf();
         text = all.str();

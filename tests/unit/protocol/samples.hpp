@@ -1,6 +1,8 @@
 // The recorded samples (tests/data/protocol-samples.json) as plain structs.
 #pragma once
 
+#include "../places.hpp"
+
 #include "nfqws2/base/bytes.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/protocol/blobs.hpp"
@@ -82,7 +84,7 @@ inline Sample parse_sample(const nlohmann::json& j) {
 inline const std::vector<Sample>& samples() {
     static const std::vector<Sample> all = [] {
         nlohmann::json j;
-        std::ifstream(NFQWS2_TEST_DATA "/protocol-samples.json") >> j;
+        std::ifstream(nfqws2::test::in_data("protocol-samples.json")) >> j;
         std::vector<Sample> list;
         for (const auto& item : j)
             list.push_back(parse_sample(item));

@@ -227,16 +227,21 @@ TEST(Seccomp, OffInstallsNothing) {
 TEST(Seccomp, TheSignalFromOutsideEndsTheProcess) {
     const ChildResult r = in_child([](int) {
         no_core_file();
+        int ready[2];
+        if (pipe(ready) != 0) return 1;
         const pid_t child = fork();
         if (child == 0) {
-            if (!fenced()) _exit(1);
+            // Before the filter is there the handler ends the process by an exit code.
+            if (!fenced() || write(ready[1], "", 1) != 1) _exit(1);
             for (;;)
                 pause();
         }
+        close(ready[1]);
+        char byte = 0;
         int status = 0;
-        do
-            kill(child, SIGSYS);
-        while (waitpid(child, &status, WNOHANG) == 0);
+        if (read(ready[0], &byte, 1) != 1) return 1;
+        kill(child, SIGSYS);
+        waitpid(child, &status, 0);
         return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? 0 : 2;
     });
     EXPECT_EQ(r.status, 0);
