@@ -851,7 +851,7 @@ function test_obfs_wgobfs()
 	local genuine = reconstruct_dissect(udp_packet(handshake))
 	local wire, restored = through("wgobfs", arg, deepcopy(arg), udp_packet(handshake),
 		{l7payload = "wireguard_initiation"})
-	check("key", wgobfs_1_1_key, unhex("ef3dd2cae9367ddb761568417c2482a5"))
+	check("key", _G.wgobfs_1_1_key, unhex("ef3dd2cae9367ddb761568417c2482a5"))
 	check("length on the wire", #wire.payload, 148 + 30 + 8)
 	check("restored", restored, genuine)
 end

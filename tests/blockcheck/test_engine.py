@@ -226,8 +226,14 @@ pktws_check_http() {
 	while [ $n -lt 12 ]; do
 		n=$((n + 1))
 		pktws_curl_test_update "$1" "$2" --payload=http_req "--lua-desync=fake:blob=0x00:badsum:repeats=$n"
-		[ $((n % 4)) = 0 ] && pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=http_hostcase "--comment=$n" && worked=$((worked + 1))
-		[ $worked = 2 ] && { pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=multisplit:pos=midsld --comment=jump; n=$((n + 2)); worked=0; }
+		[ $((n % 4)) = 0 ] &&
+			pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=http_hostcase "--comment=$n" &&
+			worked=$((worked + 1))
+		[ $worked = 2 ] && {
+			pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=multisplit:pos=midsld --comment=jump
+			n=$((n + 2))
+			worked=0
+		}
 	done
 	echo "end at $n"
 }

@@ -84,7 +84,8 @@ def test_without_bypass(env):
 EXIT_CODES = [
     (dict(TEST="nosuch"), 1), (dict(REPEATS=0), 1), (dict(IPVS=5), 1), (dict(SCANLEVEL="high"), 1),
     (dict(ENGINE="steam"), 1), (dict(PARALLEL_MAX=0), 1), (dict(FWTYPE="pf"), 5),
-    (dict(NFQWS2="/nonexistent"), 6), (dict(NFQWS2="/bin/false"), 6), (dict(WS_UID="nobody-"), 6), (dict(MDIG="/nonexistent"), 6), (dict(CURL="/nonexistent"), 6),
+    (dict(NFQWS2="/nonexistent"), 6), (dict(NFQWS2="/bin/false"), 6), (dict(WS_UID="nobody-"), 6),
+    (dict(MDIG="/nonexistent"), 6), (dict(CURL="/nonexistent"), 6),
     (dict(SECURE_DNS=1, DOH_SERVERS="http://127.0.0.1:9/"), 7),
     (dict(SIMULATE=1, ENABLE_HTTP=0, ENABLE_HTTPS_TLS12=0), 0),
 ]

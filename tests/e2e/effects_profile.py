@@ -379,4 +379,3 @@ def _(world):
     missing = world.env.run("--pcap-in=" + world.path("in.pcap"), "--lua-desync=nothing_there")
     check(missing.returncode == 1 and "nothing_there" in missing.stderr, "it said: %s",
           missing.stderr)
-

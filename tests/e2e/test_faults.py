@@ -130,7 +130,8 @@ def test_too_large_packets(env):
     with env.lab() as lab, StreamServer(lab, "server", 8443) as server:
         lab.queue_client(QUEUE, ports="8443")
         lab.sh("client", "ip link add small mtu 1300 type veth peer name other; ip link set "
-                         "other up; ip link set small up; for v in 4 6; do ip -$v route add default dev small table 100; ip -$v rule add fwmark "
+                         "other up; ip link set small up; for v in 4 6; do "
+                         "ip -$v route add default dev small table 100; ip -$v rule add fwmark "
                          "0x40000000/0x40000000 lookup 100; done")
         with env.daemon(lab, blob, *strategy, troubled=True) as daemon:
             check_hellos(lab, server)

@@ -5,9 +5,8 @@ import socket
 import struct
 
 import transfer
-from harness import (QUEUE, big_client_hello, cases, check, check_equal, client_hello, golden,
-                     laboratory)
-from packets import TCP, UDP
+from harness import (QUEUE, big_client_hello, cases, check, check_equal, laboratory)
+from packets import TCP
 from wire import DatagramServer, Sniffer, StreamServer, exchange
 
 PORT = 5000

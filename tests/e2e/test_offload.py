@@ -204,5 +204,5 @@ def test_new_connection_with_the_same_ports(env):
                 send_and_wait(lab, server, s, b"something %d" % n)
             check(queued(lab) - before >= 4, "only %d packets were queued", queued(lab) - before)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            s.close() # with a reset, which ends the kernel's entry soon
+            s.close()  # with a reset, which ends the kernel's entry soon
             time.sleep(0.2)

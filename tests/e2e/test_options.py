@@ -121,4 +121,3 @@ def test_effect(env, name):
                 line = line.tb_next
             raise Failure("%s (line %d of %s)" % (failure, line.tb_lineno, os.path.basename(
                 line.tb_frame.f_code.co_filename))) from failure
-

@@ -185,8 +185,8 @@ PLANS = {
                                    orchestrator("per_instance_condition:instances=1"),
                                    mark(2, "cond=cond_false"), mark(3)], [1, 3], 1),
     "stopif_in_circular": ([orchestrator("circular"), mark(1, "strategy=1"),
-                               orchestrator("stopif:strategy=1:" + TRUE), mark(2, "strategy=1"),
-                               mark(3, "strategy=2")], [1], 0),
+                            orchestrator("stopif:strategy=1:" + TRUE), mark(2, "strategy=1"),
+                            mark(3, "strategy=2")], [1], 0),
 }
 
 

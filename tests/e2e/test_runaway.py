@@ -173,7 +173,8 @@ def test_supervised(env):
     root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
     with env.lab() as lab, serve(lab):
         pidfile = os.path.join(lab.folder, "nfqws2_1.pid")
-        supervisor = lab.start("client", "env", "SUPERVISE_PAUSE=1", "sh", os.path.join(root, "common", "supervise.sh"), pidfile,
+        supervisor = lab.start("client", "env", "SUPERVISE_PAUSE=1", "sh",
+                               os.path.join(root, "common", "supervise.sh"), pidfile,
                                env.program, *laboratory.program_options(QUEUE), script(ENDLESS),
                                *instances("--lua-call-limit=200"))
 

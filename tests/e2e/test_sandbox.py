@@ -230,7 +230,7 @@ def test_lists_and_logs(env):
 
 
 @without_root
-@cases({"loop": ("while true do end", (3, 101)), # 101 where it is compiled
+@cases({"loop": ("while true do end", (3, 101)),  # 101 where it is compiled
         "caught": ("while true do pcall(error) end", (3, 101)),
         "garbage": ("collectgarbage('stop') local t={} while true do t[#t+1]={} end", (3,)),
         "pattern": ("local p=('a*'):rep(30)..'b' (('a'):rep(100)):find(p)", (101,)),

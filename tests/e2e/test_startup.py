@@ -127,7 +127,7 @@ def test_daemon_and_pidfile(env):
         check_equal("pid file", text, str(pid))
         check_rights(pid, NOBODY, [NOBODY])
         check_equal("session", os.getsid(pid), pid)
-        for fd in (0, 1, 2): # the parent ends a moment before the child has got so far
+        for fd in (0, 1, 2):  # the parent ends a moment before the child has got so far
             lab.wait_for(lambda name="/proc/%d/fd/%d" % (pid, fd): os.path.lexists(name) and
                          os.readlink(name) == "/dev/null", "descriptor %d is not closed" % fd)
         check(lab.curl("http://%s/" % SITE, name=SITE).returncode == 0, "no service")

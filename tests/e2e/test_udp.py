@@ -96,6 +96,8 @@ def test_hostname_of_quic(env):
 # --- both ends
 
 BOTH = ["--in-range=a", "--out-range=a"]
+
+
 def test_protocol_number_exchange(env):
     """TCP whose packets carry another protocol number and other bytes between the two ends."""
     hello = client_hello()

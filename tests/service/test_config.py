@@ -6,6 +6,7 @@ from sandbox import BASE, World, check, contains, equal
 from test_daemons import STUB
 from test_lists import IPSET, addresses, gz, prepare, publish, run
 
+
 def test_capacity_of_sets(world: World):
     prepare(world, "IPSET_OPT='hashsize 128 maxelem 300'", "SET_MAXELEM_EXCLUDE=400", dns=False)
     run(world, "create_ipset.sh")
@@ -71,7 +72,8 @@ def test_another_config_file(world: World):
 def test_marks(world: World):
     world.use_iptables("nft")
     world.tool("nft", "#!/bin/sh\ncase $1 in -f) cat \"$2\" 2>/dev/null || cat ;; esac >>/opt/nft.log\n")
-    world.config("WS_USER=nobody", "NFQWS2_ENABLE=1", "FWTYPE=nftables", "DESYNC_MARK=0x100", "DESYNC_MARK_POSTNAT=0x200")
+    world.config("WS_USER=nobody", "NFQWS2_ENABLE=1", "FWTYPE=nftables", "DESYNC_MARK=0x100",
+                 "DESYNC_MARK_POSTNAT=0x200")
     world.service("start-fw")
     text = world.read("/opt/nft.log")
     contains(text, "meta mark set meta mark or 0x200 ct mark set ct mark or 0x100 queue num 300 bypass")

@@ -223,7 +223,8 @@ def test_observed_autohostlist_line(world: World):
 
 def test_nothing_in_options_is_executed(world: World):
     words = words_of(world, "MODE_FILTER=hostlist",
-                     opt="'<HOSTLIST> --a=\"$(touch /opt/evil)\" --b=`touch /opt/evil` --c=$HOME --d=& --e=/* --f=[a-z]'")
+                     opt="'<HOSTLIST> --a=\"$(touch /opt/evil)\" --b=`touch /opt/evil` --c=$HOME --d=& --e=/* "
+                         "--f=[a-z]'")
     equal(words[6:], ['--a="$(touch', '/opt/evil)"', "--b=`touch", "/opt/evil`", "--c=$HOME", "--d=&", "--e=/*",
                       "--f=[a-z]"])
     check(not os.path.exists("/opt/evil"), "executed")
@@ -233,8 +234,8 @@ def test_writable_tree(world: World):
     """ZAPRET_RW has the config, the lists and custom.d."""
     world.tool("stub", STUB)
     rw = "/opt/rw"
-    world.write(rw + "/config", "DAEMON_START_STEPS=2\nNFQWS2=/opt/bin/stub\nNFQWS2_ENABLE=1\nWS_USER=nobody\nMODE_FILTER=hostlist\n"
-                                "NFQWS2_OPT='<HOSTLIST>'\n")
+    world.write(rw + "/config", "DAEMON_START_STEPS=2\nNFQWS2=/opt/bin/stub\nNFQWS2_ENABLE=1\nWS_USER=nobody\n"
+                                "MODE_FILTER=hostlist\nNFQWS2_OPT='<HOSTLIST>'\n")
     world.write(rw + "/ipset/zapret-hosts-user.txt", "x\n")
     world.write(rw + "/init.d/sysv/custom.d/50-x", "zapret_custom_daemons() { echo custom $1; }\n")
     text = world.service("start", env={"ZAPRET_RW": rw})
@@ -243,7 +244,8 @@ def test_writable_tree(world: World):
 
 
 def test_warning_about_lists_in_the_program_folder(world: World):
-    world.config(*COMMON, "NFQWS2=/opt/bin/stub", "DAEMON_START_STEPS=2", "NFQWS2_OPT='--hostlist=%s/ipset/x.txt'" % BASE)
+    world.config(*COMMON, "NFQWS2=/opt/bin/stub", "DAEMON_START_STEPS=2",
+                 "NFQWS2_OPT='--hostlist=%s/ipset/x.txt'" % BASE)
     world.tool("stub", STUB)
     contains(world.service("start"), "WARNING: NFQWS2_OPT names a list inside")
     world.config(*COMMON, "NFQWS2=/opt/bin/stub", "DAEMON_START_STEPS=2", "NFQWS2_OPT='--ipset=/etc/x.txt'")

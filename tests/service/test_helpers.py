@@ -26,7 +26,8 @@ BASE_LIBRARY = (
     ("existf trim && ! existf sh && ! existf nosuch && echo 1", "1"),
     ("whichq nosuchprogram; whichq /bin/sh", "/bin/sh"),
     ("exist_all sh sed && ! exist_all sh nosuch && echo 1", "1"),
-    ("on() { echo on \"$@\"; }; off() { echo off \"$@\"; }; on_off_function on off 1 a 'b c'; on_off_function on off 0 d",
+    ("on() { echo on \"$@\"; }; off() { echo off \"$@\"; }; on_off_function on off 1 a 'b c'; "
+     "on_off_function on off 0 d",
      "on a b c\noff d"),
     ("contains abc b && ! contains abc x && contains 'a*c' '*' && ! contains abc '*' && echo 1", "1"),
     ("starts_with abc ab && ! starts_with abc b && ! starts_with abc '?b' && echo 1", "1"),
@@ -43,9 +44,11 @@ BASE_LIBRARY = (
     ("unique b a b c a", "b a c"),
     ("calc 2 + 3 '*' 4", "14"),
     ("echo abc | md5f", "0bee89b07a248e27c83fc3d5951213c1"),
-    ("n=; a=; b=7; c=; alloc_num n a 5 6; alloc_num n b 5 6; alloc_num n c 5 6; d=; alloc_num n d 5 6; echo $a $b $c $d",
+    ("n=; a=; b=7; c=; alloc_num n a 5 6; alloc_num n b 5 6; alloc_num n c 5 6; d=; alloc_num n d 5 6; "
+     "echo $a $b $c $d",
      "5 7 6 5"),
-    ("for i in 1 2 3 4 5 6 7 8 9 0; do for j in 1 2 3 4 5 6 7 8 9; do random 3 5; done; done | sort -u | head -c 6", "3\n4\n5"),
+    ("for i in 1 2 3 4 5 6 7 8 9 0; do for j in 1 2 3 4 5 6 7 8 9; do random 3 5; done; done | sort -u | head -c 6",
+     "3\n4\n5"),
     ("sleep 9 & sleep 0.1; process_exists nosuch || echo 1; process_exists sh busybox && echo 2; kill $!", "1\n2"),
     ("linux_min_version 2 6 && linux_min_version 4 16 && ! linux_min_version 999 0 && echo 1", "1"),
     ("mkdir /tmp/d; dir_is_not_empty /tmp/d || echo empty; touch /tmp/d/f; dir_is_not_empty /tmp/d && echo full; "

@@ -28,8 +28,9 @@ def hostile(world, firewall):
                     "HOSTLIST_BASE", "ZAPRET_NFT_TABLE", "SET_MAXELEM_EXCLUDE", "IPSET_OPT_EXCLUDE"}) - COMMANDS)
     world.write("ipset/zapret-hosts-user.txt", "x\n")
     for name in names:
-        world.config("WS_USER=nobody", "FWTYPE=" + firewall, "NFQWS2=/opt/bin/stub", "NFQWS2_ENABLE=1", "IFACE_WAN=wan0",
-                     "DAEMON_START_STEPS=1", "FSLEEP=1", "MODE_FILTER=autohostlist", "FLOWOFFLOAD=software",
+        world.config("WS_USER=nobody", "FWTYPE=" + firewall, "NFQWS2=/opt/bin/stub", "NFQWS2_ENABLE=1",
+                     "IFACE_WAN=wan0", "DAEMON_START_STEPS=1", "FSLEEP=1", "MODE_FILTER=autohostlist",
+                     "FLOWOFFLOAD=software",
                      "NFQWS2_PORTS_TCP_KEEPALIVE=80", "NFQWS2_OPT='<HOSTLIST> <HOSTLIST_NOAUTO>'",
                      "%s=%s" % (name, quoted(EVIL)))
         for verb in ("start", "stop"):

@@ -51,14 +51,15 @@ def test_prerequisites_alone(world: World):
 
 def test_becoming_root(world: World):
     """By sudo, else by su; the words arrive as they are."""
-    script = '. %s/common/elevate.sh; . %s/common/base.sh; require_root "/opt/it\'s \\$(x)/i.sh" make "a b"' % (BASE, BASE)
+    script = ('. %s/common/elevate.sh; . %s/common/base.sh; require_root "/opt/it\'s \\$(x)/i.sh" make "a b"' %
+              (BASE, BASE))
     world.tool("id", "#!/bin/sh\necho 1000\n")
     world.tool("sudo", '#!/bin/sh\nprintf "<%s>" "$@"\n')
     equal(world.sh(script, env={"ZAPRET_TARGET": "/opt/x y"}),
           "root is required\n<ZAPRET_TARGET=/opt/x y><sh></opt/it's $(x)/i.sh><make><a b>")
     world.write("/opt/it's $(x)/i.sh", 'printf "<%s>" "$0" "$@"\n')
-    world.write("/opt/few/su", '#!/bin/sh\n[ "$1 $3" = "-c root" ] || exit 1\ncode=$2\nshift 3\nexec /bin/sh -c "$code" "$@"\n',
-                0o755)
+    world.write("/opt/few/su", '#!/bin/sh\n[ "$1 $3" = "-c root" ] || exit 1\ncode=$2\nshift 3\n'
+                               'exec /bin/sh -c "$code" "$@"\n', 0o755)
     world.write("/opt/few/id", "#!/bin/sh\necho 1000\n", 0o755)
     os.symlink("/bin/sh", "/opt/few/sh")
     equal(world.run("/bin/sh", "-c", script, env={"PATH": "/opt/few"}).text,

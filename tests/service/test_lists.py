@@ -215,8 +215,8 @@ def test_lists_reload(world: World):
 
 def test_ipfw_commands(world: World):
     world.tool("uname", '#!/bin/sh\necho FreeBSD\n')
-    world.tool("ipfw", '#!/bin/sh\necho "$*" >>/opt/ipfw.log\n[ "$1" = -q ] && [ -f "$2" ] && cat "$2" >>/opt/ipfw.log\n'
-                       '[ "$3" != info ]\n')
+    world.tool("ipfw", '#!/bin/sh\necho "$*" >>/opt/ipfw.log\n'
+                       '[ "$1" = -q ] && [ -f "$2" ] && cat "$2" >>/opt/ipfw.log\n[ "$3" != info ]\n')
     world.config("DISABLE_IPV6=0")
     world.write(IPSET + "zapret-ip.txt", "1.1.1.1\n")
     world.write(IPSET + "zapret-ip6.txt", "2001:db8::1\n")
@@ -231,8 +231,8 @@ def test_ipfw_commands(world: World):
 
 def test_resolving(world: World):
     prepare(world, "DISABLE_IPV6=0")
-    world.write(IPSET + "zapret-hosts-user.txt", "a.test\r\nb.test\n# comment\nlocal.test\n9.9.9.0/24\n172.16.5.5\nbad name\n"
-                                                 "2001:db8::77\n")
+    world.write(IPSET + "zapret-hosts-user.txt", "a.test\r\nb.test\n# comment\nlocal.test\n9.9.9.0/24\n172.16.5.5\n"
+                                                 "bad name\n2001:db8::77\n")
     world.write(IPSET + "zapret-hosts-user-ipban.txt", "b.test\n")
     world.sh("cp %szapret-hosts-user-exclude.txt.default %szapret-hosts-user-exclude.txt" % (IPSET, IPSET))
     run(world, "get_user.sh")
@@ -394,7 +394,8 @@ def test_host_lists(world: World):
             ("get_refilter_domains.sh", "1andrevich/Re-filter-lists/releases/latest/download/domains_all.lst"),
             ("get_reestr_resolvable_domains.sh", "bol-van/rulist/main/reestr_hostname_resolvable.txt"),
             ("get_antizapret_domains.sh", "domains-export.txt"))):
-        publish(world, path, "Z%d.Example.COM\r\n" % number + names + "<script>\n\x00\xff\n$(touch /opt/evil)\n" + names)
+        publish(world, path,
+                "Z%d.Example.COM\r\n" % number + names + "<script>\n\x00\xff\n$(touch /opt/evil)\n" + names)
         run(world, script)
         lines = gz("zapret-hosts.txt").split()
         equal(len(lines), 8001, script)

@@ -72,21 +72,22 @@ def both(form):
 
 
 LISTING_D = {
-    "postrouting": both("udp dport 443 ct original packets 1-5 %s daddr @zapret%s " + Q) +
-                   both("tcp dport 80 %s daddr @zapret%s " + Q) +
-                   both("tcp dport 443 ct original packets 1-20 %s daddr @zapret%s " + Q),
+    "postrouting": (both("udp dport 443 ct original packets 1-5 %s daddr @zapret%s " + Q) +
+                    both("tcp dport 80 %s daddr @zapret%s " + Q) +
+                    both("tcp dport 443 ct original packets 1-20 %s daddr @zapret%s " + Q)),
     "postrouting_hook": [PRE_CT] + [
         "%s %s oifname @wanif%s %s daddr != @nozapret%s jump postrouting" % (LOOP, F, six, ip, six)
         for ip, six in (("ip", ""), ("ip6", "6"))],
-    "prerouting": both("tcp sport 80 ct reply packets 1-10 %s saddr @zapret%s " + Q) +
-                  both("tcp sport 443 ct reply packets 1-10 %s saddr @zapret%s " + Q),
-    "prerouting_hook": ["%s type time-exceeded ct mark & 0x40000000 != 0x00000000 drop %s" % (proto, ICMP_COMMENT)
-                        for proto in ("icmp", "icmpv6")] + [
+    "prerouting": (both("tcp sport 80 ct reply packets 1-10 %s saddr @zapret%s " + Q) +
+                   both("tcp sport 443 ct reply packets 1-10 %s saddr @zapret%s " + Q)),
+    "prerouting_hook": [
+        "%s type time-exceeded ct mark & 0x40000000 != 0x00000000 drop %s" % (proto, ICMP_COMMENT)
+        for proto in ("icmp", "icmpv6")] + [
         "%s iifname @wanif%s %s saddr != @nozapret%s jump prerouting" % (LOOP, six, ip, six)
         for ip, six in (("ip", ""), ("ip6", "6"))],
-    "flow_offload_zapret": both("udp dport 443 ct original packets 1-5 %s daddr @zapret%s " + OFFLOAD) +
-                           both("tcp dport 80 %s daddr @zapret%s " + OFFLOAD) +
-                           both("tcp dport 443 ct original packets 1-20 %s daddr @zapret%s " + OFFLOAD),
+    "flow_offload_zapret": (both("udp dport 443 ct original packets 1-5 %s daddr @zapret%s " + OFFLOAD) +
+                            both("tcp dport 80 %s daddr @zapret%s " + OFFLOAD) +
+                            both("tcp dport 443 ct original packets 1-20 %s daddr @zapret%s " + OFFLOAD)),
     "predefrag": LISTING_C["predefrag"],
     "predefrag_nfqws": LISTING_C["predefrag_nfqws"],
 }
@@ -256,8 +257,8 @@ def test_flowtable_commands(world: World):
 
 def test_hardware_flowtable_commands(world: World):
     world.tool("nft", WRAPPER.replace("| subst | $real -f -", "| grep -v flow | subst | $real -f -"))
-    world.sh("ip link add br0 type bridge; ip link add p0 type veth peer name q0; ip link add p1 type veth peer name q1;"
-             "ip link set p0 master br0; ip link set p1 master br0")
+    world.sh("ip link add br0 type bridge; ip link add p0 type veth peer name q0;"
+             "ip link add p1 type veth peer name q1; ip link set p0 master br0; ip link set p1 master br0")
     world.config(*COMMON, "FLOWOFFLOAD=hardware", "IFACE_LAN=br0", "IFACE_WAN=wan0")
     world.service("start-fw")
     found = [line for line in world.read("/opt/nft.text").splitlines() if line.startswith("add flowtable")]

@@ -72,7 +72,8 @@ def test_syntax(_: World):
 
 
 def test_shellcheck(_: World):
-    result = subprocess.run(["shellcheck", "-s", "dash", *map(str, scripts())], capture_output=True, text=True, check=False)
+    result = subprocess.run(["shellcheck", "-s", "dash", *map(str, scripts())], capture_output=True, text=True,
+                            check=False)
     equal(result.stdout + result.stderr, "")
 
 
@@ -136,10 +137,11 @@ def test_systemd_security_score(world: World):
     check(score, text)
     print("nfqws2@.service: exposure %s (%s)" % score.groups())
     check(float(score.group(1)) <= 4.0, score.group(0))
-    for name in """RestrictAddressFamilies=AF_NETLINK AF_UNIX AF_INET6 AF_INET|LockPersonality=yes|PrivateDevices=yes
+    lines = """RestrictAddressFamilies=AF_NETLINK AF_UNIX AF_INET6 AF_INET|LockPersonality=yes|PrivateDevices=yes
         PrivateMounts=yes|PrivateTmp=yes|ProcSubset=pid|ProtectClock=yes|ProtectControlGroups=yes|ProtectHome=yes
         ProtectHostname=yes|ProtectKernelLogs=yes|ProtectKernelModules=yes|ProtectKernelTunables=yes
         ProtectProc=invisible|ProtectSystem=full|RemoveIPC=yes|RestrictNamespaces=yes|RestrictRealtime=yes
         RestrictSUIDSGID=yes|UMask=0077|Type=notify|Restart=on-failure|Environment=CONFIG_DIR=/etc/zapret2
-        Environment=INSTANCE=%i""".replace("\n        ", "|").split("|"):
+        Environment=INSTANCE=%i"""
+    for name in lines.replace("\n        ", "|").split("|"):
         contains(world.read(unit), "\n%s\n" % name)

@@ -164,6 +164,6 @@ def test_pauses_grow(world: World):
 
 def test_arguments_are_passed_as_they_are(world: World):
     world.tool("stub", '#!/bin/sh\nprintf "<%s>" "$@" >/opt/words\nexit 1\n')
-    world.run("sh", BASE + "/common/supervise.sh", "/run/stub.pid", "/opt/bin/stub", "a b", "$(touch /opt/evil)", "*", "",
-              "`x`;\n", check_code=1)
+    world.run("sh", BASE + "/common/supervise.sh", "/run/stub.pid", "/opt/bin/stub", "a b", "$(touch /opt/evil)", "*",
+              "", "`x`;\n", check_code=1)
     equal(world.read("/opt/words"), "<a b><$(touch /opt/evil)><*><><`x`;\n>")

@@ -88,7 +88,8 @@ def boot(world, probe, units, files):
         try:
             world.wait_for(lambda: os.path.exists(ROOTFS + "/done") or process.poll() is not None, "not done", 50)
         except Failure as problem:
-            raise Failure("the container does not come to an end\n" + world.sh("cat %s/result %s/*.log" % (ROOTFS, ROOTFS), check_code=None)) from problem
+            said = world.sh("cat %s/result %s/*.log" % (ROOTFS, ROOTFS), check_code=None)
+            raise Failure("the container does not come to an end\n" + said) from problem
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -156,11 +157,16 @@ say active; systemctl is-active nfqws2@one; awk '$1 == 777 { print "bound" }' /p
 pid=$(systemctl show -p MainPID --value nfqws2@one)
 say caps; grep -E 'CapEff|CapBnd|NoNewPrivs|Seccomp:' /proc/$pid/status; ls -l /etc/zapret2/auto.txt
 say traffic; iptables -t mangle -A OUTPUT -p tcp --dport 80 -j NFQUEUE --queue-num 777
-python3 -m http.server -b 127.0.0.1 80 >/dev/null 2>&1 & curl -s -o /dev/null -m 30 --retry 20 --retry-delay 1 --retry-connrefused -w '%{http_code}\\n' http://127.0.0.1/
+python3 -m http.server -b 127.0.0.1 80 >/dev/null 2>&1 &
+curl -s -o /dev/null -m 30 --retry 20 --retry-delay 1 --retry-connrefused -w '%{http_code}\\n' http://127.0.0.1/
 awk '$1 == 777 { print ($8 > 3) ? "queued" : "not queued" }' /proc/net/netfilter/nfnetlink_queue
 say reload; systemctl reload nfqws2@one; sleep 0.5; systemctl is-active nfqws2@one
 say crash; kill -9 $pid
-for i in $(seq 300); do n=$(systemctl show -p MainPID --value nfqws2@one); [ $n != 0 ] && [ $n != $pid ] && systemctl -q is-active nfqws2@one && break; sleep 0.1; done
+for i in $(seq 300); do
+	n=$(systemctl show -p MainPID --value nfqws2@one)
+	[ $n != 0 ] && [ $n != $pid ] && systemctl -q is-active nfqws2@one && break
+	sleep 0.1
+done
 systemctl is-active nfqws2@one; test $pid != $(systemctl show -p MainPID --value nfqws2@one) && echo new
 say stop; systemctl stop nfqws2@one; systemctl is-active nfqws2@one
 say bad; systemctl start --job-mode=ignore-dependencies nfqws2@two; systemctl is-active nfqws2@two
