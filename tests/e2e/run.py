@@ -43,7 +43,7 @@ class EndToEnd(Runner):
         return None
 
 
-RUNNER = EndToEnd(__file__, harness.Environment, "e2e", 150,
+RUNNER = EndToEnd(__file__, harness.Environment, "e2e", 300,
                   ("ip", "iptables", "ip6tables", "nginx", "curl", "openssl"), harness.Failure)
 
 if __name__ == "__main__":

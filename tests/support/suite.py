@@ -31,10 +31,11 @@ EVERY = 20  # seconds between lines where there is no terminal
 COUNT = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 
 # What a stage runs: a test preset of CMakePresets.json (built with the build preset of the same
-# name, in the folder of `configure`), or a script that prints the same last line. `runs` says which
-# commands include it; `minutes` are those of two slow cores with an empty compiler cache.
-Stage = collections.namedtuple("Stage", "name runs minutes what configure script",
-                               defaults=(None, None))
+# name, in the folder of `configure`), only the build if `tests` is False, or a script that prints the
+# same last line. `runs` says which command includes it; `minutes` are those of two slow cores with
+# an empty compiler cache.
+Stage = collections.namedtuple("Stage", "name runs minutes what configure script tests",
+                               defaults=(None, None, True))
 STAGES = (
     Stage("quick", "quick", 5, "unit, Lua, golden, command lines, documents", "release"),
     Stage("release", "all", 18, "everything, on the program that is installed", "release"),
@@ -42,6 +43,9 @@ STAGES = (
     Stage("tsan", "all", 4, "ThreadSanitizer: what workers share", "tsan"),
     Stage("puc", "all", 2, "PUC Lua instead of LuaJIT", "puc"),
     Stage("clang", "long", 8, "clang without sanitizers", "clang"),
+    Stage("debug", "long", 8, "GCC without optimisation", "debug"),
+    Stage("bench", "long", 3, "benches", "bench", tests=False),
+    Stage("fuzz", "long", 6, "fuzz targets with libFuzzer", "fuzz", tests=False),
 )
 
 
@@ -164,7 +168,7 @@ def run_ctest(stage, totals):
 
 
 def run_preset(stage, totals):
-    if not build(stage, totals):
+    if not build(stage, totals) or not stage.tests:
         return
     totals.progress.say("==> %s: %s" % (stage.name, stage.what))
     report = run_ctest(stage, totals)
