@@ -39,10 +39,11 @@ Stage = collections.namedtuple("Stage", "name runs minutes what configure script
 STAGES = (
     Stage("quick", "quick", 5, "unit, Lua, golden, command lines, documents", "release"),
     Stage("release", "all", 18, "everything, on the program that is installed", "release"),
-    Stage("asan", "all", 11, "clang with AddressSanitizer and UBSan", "asan"),
+    Stage("asan", "all", 11, "AddressSanitizer and UBSan", "asan"),
     Stage("tsan", "all", 4, "ThreadSanitizer: what workers share", "tsan"),
     Stage("puc", "all", 2, "PUC Lua instead of LuaJIT", "puc"),
-    Stage("clang", "long", 8, "clang without sanitizers", "clang"),
+    Stage("clang", "all", 3, "the program by the second compiler", "clang"),
+    Stage("clang-all", "long", 8, "also tests and fuzz targets by the second compiler", "clang"),
     Stage("debug", "long", 8, "GCC without optimisation", "debug"),
     Stage("bench", "long", 3, "benches", "bench", tests=False),
     Stage("fuzz", "long", 6, "fuzz targets with libFuzzer", "fuzz", tests=False),
