@@ -133,9 +133,11 @@ def test_renamed_interface(env):
             daemon.wait_output("out=extra ")
             lab.sh("client", "ip link set extra down; ip link set extra name renamed")
             lab.sh("client", up % (("renamed",) * 3))
-            time.sleep(0.1)
-            s.sendto(b"x", ("10.99.0.2", PORT))
-            daemon.wait_output("out=renamed ")
+
+            def told():
+                s.sendto(b"x", ("10.99.0.2", PORT))
+                return "out=renamed " in daemon.output()
+            lab.wait_for(told, "the new name is not told")
 
 
 # --- held packets

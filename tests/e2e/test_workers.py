@@ -3,6 +3,7 @@ import collections
 import json
 import os
 import re
+import select
 import signal
 import socket
 import time
@@ -13,7 +14,7 @@ from wire import Sniffer, StreamServer
 
 WORKERS = 4
 CLIENTS = ["10.77.1.%d" % n for n in range(10, 42)]
-PATIENCE = 20
+PATIENCE = laboratory.PATIENCE
 PORT = 80
 
 
@@ -203,7 +204,9 @@ def test_quit(env, code, want):
             s.setblocking(False)
             s.connect_ex((laboratory.SERVER4, PORT))
             sockets.append(s)
-        time.sleep(0.5)
+        end = time.monotonic() + PATIENCE
+        while len(select.select([], sockets, [], 1)[1]) < len(sockets) and time.monotonic() < end:
+            time.sleep(0.02)
         for s in sockets:
             try:
                 s.send(REQUEST % SITE.encode())
