@@ -28,6 +28,9 @@ inline bool shell(const std::string& command) {
     return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
 }
 
+// What must come may take this long, on a machine that does much else.
+inline constexpr int patience_ms = 20'000;
+
 class NetLab : public testing::Test {
   protected:
     static constexpr std::uint32_t near_ip = 0x0A090001, far_ip = 0x0A090002;
@@ -118,7 +121,8 @@ class NetLab : public testing::Test {
                   static_cast<ssize_t>(data.size()));
     }
     // The next datagram, or nullopt when none comes.
-    static std::optional<std::string> received(const FileDescriptor& fd, int wait_ms = 300) {
+    static std::optional<std::string> received(const FileDescriptor& fd,
+                                               int wait_ms = patience_ms) {
         pollfd p{fd.get(), POLLIN, 0};
         if (poll(&p, 1, wait_ms) != 1) return std::nullopt;
         static char buffer[70000];
@@ -145,7 +149,7 @@ class Sniffer {
         EXPECT_EQ(bind(fd_.get(), reinterpret_cast<sockaddr*>(&a), sizeof(a)), 0);
     }
     // The next packet that is no neighbour discovery or multicast housekeeping.
-    std::optional<Buffer> next(int wait_ms = 300) const {
+    std::optional<Buffer> next(int wait_ms = patience_ms) const {
         const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
         for (;;) {
             const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(

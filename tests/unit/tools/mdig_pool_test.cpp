@@ -176,7 +176,7 @@ TEST(MdigPool, RetriesWhileTheResolverSaysAgain) {
     EXPECT_EQ(got.err, "[0] started\n[0] resolving again.test\n" + message + message + message +
                            "[0] ended\n");
     EXPECT_GE(took, std::chrono::milliseconds(120)); // after the last attempt too
-    EXPECT_LT(took, std::chrono::milliseconds(2000));
+    EXPECT_LT(took, std::chrono::seconds(20));       // not seconds each
 
     options.verbose = false;
     EXPECT_EQ(run(options, "third.test\n").out, "10.0.0.3\n");

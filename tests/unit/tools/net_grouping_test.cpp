@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <map>
 #include <random>
 #include <set>
@@ -137,13 +137,13 @@ TEST(NetGrouping, HalfFilledNetworksTakeLinearTime) {
     std::vector<Ipv4Key> keys;
     for (std::uint32_t i = 0; i < (1U << 20); i++)
         if (below(random, 2) == 0) keys.push_back({0x0A000000 + i});
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock(); // others may have the processor too
     std::map<unsigned, std::size_t> narrow;
     std::map<unsigned, std::size_t> wide;
     NetGrouper<FillRule>(keys, {}, {22, 30}).run([&](Ipv4Key, unsigned p) { narrow[p]++; });
     NetGrouper<FillRule>(keys, {}, {1, 30}).run([&](Ipv4Key, unsigned p) { wide[p]++; });
     EXPECT_EQ(narrow, wide);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+    EXPECT_LT(std::clock() - start, 10 * CLOCKS_PER_SEC);
 }
 
 } // namespace
