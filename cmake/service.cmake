@@ -44,6 +44,18 @@ install(PROGRAMS ${CMAKE_SOURCE_DIR}/init.d/sysv/zapret2 DESTINATION ${NFQWS2_SE
 install(FILES ${CMAKE_SOURCE_DIR}/init.d/sysv/functions DESTINATION ${NFQWS2_SERVICE_DIR}/init.d/sysv)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/init.d/custom.d.examples.linux DESTINATION ${NFQWS2_SERVICE_DIR}/init.d)
 
+# A file that is there stays: the user may have put another in its place.
+include(${CMAKE_SOURCE_DIR}/cmake/fakes.cmake)
+install(CODE "
+    set(folder \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${NFQWS2_SERVICE_DIR}/files/fake\")
+    file(GLOB fakes \"${NFQWS2_FAKES}/*.bin\")
+    foreach(fake \${fakes})
+        get_filename_component(name \"\${fake}\" NAME)
+        if(NOT EXISTS \"\${folder}/\${name}\")
+            file(INSTALL \"\${fake}\" DESTINATION \"\${folder}\")
+        endif()
+    endforeach()")
+
 # Links, relative where the target stands below the same prefix.
 function(service_link folder name target)
     file(RELATIVE_PATH relative ${base}/${folder} ${target})
