@@ -28,6 +28,7 @@ die() { # EXIT-CODE TEXT
 	exit "$1"
 }
 
+. "$ZAPRET_BASE/common/config.sh"
 . "$ZAPRET_BASE/common/base.sh"
 . "$ZAPRET_BASE/common/fwtype.sh"
 . "$ZAPRET_BASE/common/dialog.sh"
@@ -44,9 +45,9 @@ read_config() {
 		[ -n "$given" ] && eval "GIVEN_$name=\$given"
 	done
 	if [ -f "$ZAPRET_CONFIG" ]; then
-		. "$ZAPRET_CONFIG"
-	elif [ -f "$ZAPRET_CONFIG_DEFAULT" ]; then
-		. "$ZAPRET_CONFIG_DEFAULT"
+		load_config_file "$ZAPRET_CONFIG"
+	else
+		load_config_file "$ZAPRET_CONFIG_DEFAULT"
 	fi
 	for name in $OWN_VARIABLES; do
 		eval "given=\"\$GIVEN_$name\" value=\"\$$name\""

@@ -8,8 +8,7 @@ ZAPRET_BASE=${ZAPRET_BASE:-"$EXEDIR"}
 . "$ZAPRET_BASE/common/installer.sh"
 
 create_config
-# shellcheck source=/dev/null
-. "$ZAPRET_CONFIG"
+load_config_file "$ZAPRET_CONFIG"
 check_system
 require_root "$EXEDIR/install_prereq.sh"
 select_fwtype

@@ -8,6 +8,10 @@ custom_runner() { # FUNC ARGS...
 	shift
 	for zcr_script in "$CUSTOM_DIR/custom.d/"*; do
 		[ -f "$zcr_script" ] || continue
+		if has_windows_lines "$zcr_script"; then
+			zapret_failed "$zcr_script has Windows line ends (CR LF) and is left out"
+			continue
+		fi
 		unset -f "$zcr_func"
 		# shellcheck disable=SC1090 # the user's file
 		. "$zcr_script"

@@ -5,6 +5,7 @@ standard_mode_daemons() { # MODE
 	local opt workers offload
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	warn_about_options "$NFQWS2_OPT"
+	[ "$1" != 1 ] || check_placeholders NFQWS2_OPT "$NFQWS2_OPT" || return 1
 	standard_workers workers
 	[ "$workers" = 1 ] && workers='' || workers=" --workers=$workers"
 	standard_offload_mark offload
@@ -16,6 +17,7 @@ standard_mode_daemons() { # MODE
 zapret_run_daemons() {
 	standard_mode_daemons 1
 	custom_runner zapret_custom_daemons 1
+	return 0
 }
 
 zapret_stop_daemons() {

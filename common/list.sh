@@ -4,6 +4,19 @@
 HOSTLIST_MARKER='<HOSTLIST>'
 HOSTLIST_NOAUTO_MARKER='<HOSTLIST_NOAUTO>'
 
+# A placeholder that nobody knows is a mistake of writing; to the daemon it would be a strange word.
+check_placeholders() { # NAME TEXT
+	local cp_word
+	for cp_word in $(printf '%s\n' "$2" | LC_ALL=C grep -o '<[A-Za-z_][A-Za-z0-9_]*>' | sort -u); do
+		case $cp_word in
+		"$HOSTLIST_MARKER" | "$HOSTLIST_NOAUTO_MARKER") continue ;;
+		esac
+		zapret_failed "$1: unknown placeholder $cp_word. There are $HOSTLIST_MARKER and $HOSTLIST_NOAUTO_MARKER."
+		return 1
+	done
+	return 0
+}
+
 # Adds " OPTION=FILE" to VAR; the compressed file is preferred, a file that does not exist left out.
 append_list_option() { # VAR OPTION FILE
 	local alo_file="$3" alo_value

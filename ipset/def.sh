@@ -12,7 +12,8 @@ ZAPRET_RW=${ZAPRET_RW:-"$ZAPRET_BASE"}
 ZAPRET_CONFIG=${ZAPRET_CONFIG:-"$ZAPRET_RW/config"}
 export ZAPRET_BASE ZAPRET_RW ZAPRET_CONFIG
 # shellcheck source=/dev/null
-[ -f "$ZAPRET_CONFIG" ] && . "$ZAPRET_CONFIG"
+. "$ZAPRET_BASE/common/config.sh"
+load_config_file "$ZAPRET_CONFIG" "$CONFIG_LENIENT"
 for def_part in base fwtype; do
 	# shellcheck source=/dev/null
 	. "$ZAPRET_BASE/common/$def_part.sh"
