@@ -44,7 +44,14 @@ runs_here() { # PROGRAM
 }
 
 link_program() { # FOLDER NAME ARCH
+	local kept
 	[ -f "$BINDIR/$3/$2" ] || return 1
+	# A program that is no link was put there by somebody.
+	if [ -f "$ZAPRET_BASE/$1/$2" ] && [ ! -L "$ZAPRET_BASE/$1/$2" ]; then
+		kept="$1/$2.old-$(date +%Y%m%d-%H%M%S)"
+		mv "$ZAPRET_BASE/$1/$2" "$ZAPRET_BASE/$kept" || return 1
+		echo "keeping : $1/$2 => $kept"
+	fi
 	mkdir -p "$ZAPRET_BASE/$1" && ln -sf "../binaries/$3/$2" "$ZAPRET_BASE/$1/$2" &&
 		echo "linking : ../binaries/$3/$2 => $1/$2"
 }

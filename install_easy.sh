@@ -11,8 +11,7 @@ ZAPRET_BASE=${ZAPRET_BASE:-"$EXEDIR"}
 
 load_config() {
 	create_config
-	# shellcheck source=/dev/null
-	. "$ZAPRET_CONFIG"
+	load_config_file "$ZAPRET_CONFIG"
 }
 
 # --- questions ------------------------------------------------------------------------------------
@@ -177,6 +176,7 @@ download_lists() {
 # --- the steps ------------------------------------------------------------------------------------
 
 umask 0022
+install_guard
 check_system
 check_bins "$1"
 require_root "$EXEDIR/install_easy.sh" ${1:+"$1"}
@@ -184,10 +184,11 @@ case $SYSTEM in
 systemd | openrc) check_readonly_system ;;
 esac
 check_location install_easy.sh
+check_other_installation
 load_config
 check_dns
 check_virt
-service_stop
+service_stop_for_install
 install_binaries
 select_fwtype
 select_ipv6

@@ -8,17 +8,20 @@ ZAPRET_BASE=${ZAPRET_BASE:-"$EXEDIR"}
 . "$ZAPRET_BASE/common/installer.sh"
 
 [ -f "$ZAPRET_CONFIG" ] || ZAPRET_CONFIG="$ZAPRET_CONFIG_DEFAULT"
-# shellcheck source=/dev/null
-. "$ZAPRET_CONFIG"
+load_config_file "$ZAPRET_CONFIG" lenient
 
 check_system
 require_root "$EXEDIR/uninstall_easy.sh"
 ask_yes_no N "do you want to uninstall zapret2" || exitp 3
 linux_fwtype
 service_stop
-echo "* clearing the IP sets"
-sh "$ZAPRET_BASE/ipset/create_ipset.sh" clear
+# Its own stop reads the config that is there; what was set with another one goes too.
+export CONFIG_LENIENT=lenient
+[ "$SYSTEM" = openwrt ] || sh "$ZAPRET_BASE/init.d/sysv/zapret2" stop >/dev/null 2>&1
 service_disable
+echo "* removing the IP sets"
+sh "$ZAPRET_BASE/ipset/create_ipset.sh" destroy
+remove_created_user
 crontab_del
 [ "$SYSTEM" = openwrt ] && openwrt_hooks_remove
 if exists nft; then

@@ -31,8 +31,32 @@ foreach(unit nfqws2@.service zapret2.service zapret2-list-update.service zapret2
     string(REPLACE /opt/zapret2/nfq2/nfqws2 ${CMAKE_INSTALL_FULL_SBINDIR}/nfqws2 text "${text}")
     string(REPLACE /opt/zapret2 ${base} text "${text}")
     file(WRITE ${generated}/${unit} "${text}")
-    install(FILES ${generated}/${unit} DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/systemd/system)
 endforeach()
+set(NFQWS2_UNIT_DIR ${CMAKE_INSTALL_PREFIX}/lib/systemd/system)
+install(FILES ${generated}/nfqws2@.service DESTINATION ${NFQWS2_UNIT_DIR})
+# Units of the service only where no other installation has its own: systemd would choose between them
+# silently. A staged tree (DESTDIR) is for another machine.
+install(CODE "
+    set(other \"\")
+    foreach(folder /etc /usr/local/lib /usr/lib /lib)
+        set(unit \${folder}/systemd/system/zapret2.service)
+        if(\"\$ENV{DESTDIR}\" STREQUAL \"\" AND EXISTS \${unit})
+            file(STRINGS \${unit} start REGEX \"^ExecStart=\")
+            if(NOT start MATCHES \"=-?${base}/init.d/\")
+                set(other \${unit})
+            endif()
+        endif()
+    endforeach()
+    if(other)
+        message(WARNING \"\${other} belongs to another installation, so the units of the service zapret2 \"
+            \"are left out here: that service stays as it is. To use this installation instead, remove the \"
+            \"other one (its uninstall_easy.sh, or the package) and install again.\")
+    else()
+        foreach(unit zapret2.service zapret2-list-update.service zapret2-list-update.timer)
+            file(INSTALL \"${generated}/\${unit}\"
+                 DESTINATION \"${NFQWS2_UNIT_DIR}\")
+        endforeach()
+    endif()")
 
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/common ${CMAKE_SOURCE_DIR}/ipset DESTINATION ${NFQWS2_SERVICE_DIR}
         USE_SOURCE_PERMISSIONS FILES_MATCHING PATTERN "*.sh" PATTERN "*.default")
@@ -47,11 +71,11 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/init.d/custom.d.examples.linux DESTINATION
 # A file that is there stays: the user may have put another in its place.
 include(${CMAKE_SOURCE_DIR}/cmake/fakes.cmake)
 install(CODE "
-    set(folder \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${NFQWS2_SERVICE_DIR}/files/fake\")
+    set(folder \"\${CMAKE_INSTALL_PREFIX}/${NFQWS2_SERVICE_DIR}/files/fake\")
     file(GLOB fakes \"${NFQWS2_FAKES}/*.bin\")
     foreach(fake \${fakes})
         get_filename_component(name \"\${fake}\" NAME)
-        if(NOT EXISTS \"\${folder}/\${name}\")
+        if(NOT EXISTS \"\$ENV{DESTDIR}\${folder}/\${name}\")
             file(INSTALL \"\${fake}\" DESTINATION \"\${folder}\")
         endif()
     endforeach()")

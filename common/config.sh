@@ -11,8 +11,8 @@ load_config_file() { # FILE [lenient]
 			eval "$(tr -d '\r' <"$1")"
 			return 0
 		fi
-		echo "ERROR: $1 has Windows line ends (CR LF). Nothing was done. To convert it :" >&2
-		echo "  sed -i 's/\\r\$//' '$1'" >&2
+		printf '%s\n' "ERROR: $1 has Windows line ends (CR LF). Nothing was done. To convert it :" \
+			"  sed -i 's/\\r\$//' '$1'" >&2
 		exit 1
 	fi
 	# shellcheck disable=SC1090 # the user's file

@@ -8,7 +8,7 @@ ZAPRET_CONFIG=${ZAPRET_CONFIG:-"$ZAPRET_RW/config"}
 ZAPRET_CONFIG_DEFAULT="$ZAPRET_BASE/config.default"
 ZAPRET_TARGET=${ZAPRET_TARGET:-/opt/zapret2}
 ZAPRET_FAILED=0
-for installer_part in base fwtype dialog elevate virt installer_service; do
+for installer_part in config base fwtype dialog elevate virt installer_service installer_copy; do
 	# shellcheck source=/dev/null
 	. "$ZAPRET_BASE/common/$installer_part.sh"
 done
@@ -21,10 +21,13 @@ exitp() { # CODE [TEXT]
 # --- config ---------------------------------------------------------------------------------------
 
 create_config() { # from config.default, when there is none
+	local from="$ZAPRET_CONFIG_DEFAULT"
 	[ -f "$ZAPRET_CONFIG" ] && return 0
-	echo "creating config : $ZAPRET_CONFIG"
+	# Who had the other installation before wants its settings.
+	[ -n "$OTHER_BASE" ] && [ -f "$(config_of_base "$OTHER_BASE")" ] && from=$(config_of_base "$OTHER_BASE")
+	echo "creating config : $ZAPRET_CONFIG, from $from"
 	mkdir -p "$(dirname "$ZAPRET_CONFIG")"
-	cp "$ZAPRET_CONFIG_DEFAULT" "$ZAPRET_CONFIG" || exitp 3 "the config can not be created"
+	cp "$from" "$ZAPRET_CONFIG" || exitp 3 "the config can not be created"
 }
 
 # Prints the assignment of a variable as it is to stand in the config.
@@ -150,74 +153,18 @@ install_binaries() {
 
 # --- location -------------------------------------------------------------------------------------
 
-# What a running installation consists of. A router gets no documentation.
-RUNTIME_FILES='common config.default files init.d ipset lua binaries blockcheck2.sh blockcheck2.d
-install_easy.sh install_bin.sh install_prereq.sh uninstall_easy.sh'
-RUNTIME_DOCS='LICENSE README.md docs'
-
-# The user's files of an installation go into another. Lists go with them: an update may fail.
-copy_user_files() { # FROM TO
-	local file folder
-	[ -f "$1/config" ] && { cp -p "$1/config" "$2/config" || return 1; }
-	for folder in sysv openwrt; do
-		for file in "$1/init.d/$folder/custom.d/"*; do
-			[ -f "$file" ] || continue
-			cp -p "$file" "$2/init.d/$folder/custom.d/" || return 1
-		done
-	done
-	for file in "$1"/ipset/zapret-*.txt "$1"/ipset/zapret-*.txt.gz "$1"/ipset/zapret-*.log; do
-		[ -f "$file" ] || continue
-		cp -p "$file" "$2/ipset/" || return 1
-	done
-	return 0
-}
-
-fix_permissions() { # FOLDER
-	local file
-	chown -R 0:0 "$1"
-	find "$1" -type d -exec chmod 755 {} +
-	find "$1" -type f -exec chmod 644 {} +
-	for file in "$1"/*.sh "$1"/ipset/*.sh "$1"/binaries/*/* "$1"/init.d/sysv/zapret2 "$1"/init.d/openrc/zapret2 \
-		"$1"/init.d/openwrt/zapret2 "$1"/init.d/openwrt/90-zapret2 "$1"/init.d/openwrt/firewall.zapret2 \
-		"$1"/init.d/runit/zapret2/*; do
-		[ -f "$file" ] && chmod 755 "$file"
-	done
-	chmod 644 "$1/ipset/def.sh"
-}
-
-# The new tree is made beside the old one and takes its place when it is complete.
-copy_all() { # FROM TO
-	local new="$2.new" name files="$RUNTIME_FILES"
-	[ "$SYSTEM" = openwrt ] || files="$files $RUNTIME_DOCS"
-	rm -rf "$new"
-	mkdir -p "$new" || return 1
-	for name in $files; do
-		if [ -e "$1/$name" ]; then
-			cp -R "$1/$name" "$new/" || return 1
-		fi
-	done
-	mkdir -p "$new/init.d/sysv/custom.d" "$new/init.d/openwrt/custom.d"
-	if [ -d "$2" ]; then
-		copy_user_files "$2" "$new" || return 1
-	fi
-	fix_permissions "$new"
-	rm -rf "$2.old"
-	if [ -d "$2" ]; then
-		mv "$2" "$2.old" || return 1
-	fi
-	mv "$new" "$2" && rm -rf "$2.old"
-}
-
 # The service lives in ZAPRET_TARGET: go there, and start again from there.
 check_location() { # SCRIPT
+	local code
 	echo "* checking location"
 	if [ -d "$ZAPRET_TARGET" ] && [ "$(get_dir_inode "$EXEDIR")" = "$(get_dir_inode "$ZAPRET_TARGET")" ]; then
 		fix_permissions "$ZAPRET_TARGET"
+		place_fakes "$ZAPRET_TARGET" "$ZAPRET_TARGET"
 		default_lists
 		return 0
 	fi
 	echo "easy install is supported only from $ZAPRET_TARGET, this is $EXEDIR"
-	[ -d "$ZAPRET_TARGET" ] && echo "$ZAPRET_TARGET is there: its config, custom scripts and lists are kept."
+	[ -d "$ZAPRET_TARGET" ] && echo "$ZAPRET_TARGET is there: everything in it that is not a part of the program is kept."
 	if ! ask_yes_no Y "do you want the installer to copy it for you"; then
 		exitp 3 "run the installer from $ZAPRET_TARGET"
 	fi
@@ -225,7 +172,16 @@ check_location() { # SCRIPT
 	echo "relaunching itself from $ZAPRET_TARGET"
 	unset ZAPRET_BASE ZAPRET_RW ZAPRET_CONFIG
 	cd / || exit 3
-	exec sh "$ZAPRET_TARGET/$1"
+	# This process waits, to put the old version back if the other one does not reach its end.
+	exec 3<&0
+	sh "$ZAPRET_TARGET/$1" <&3 3<&- &
+	INSTALL_CHILD=$!
+	wait "$INSTALL_CHILD"
+	code=$?
+	INSTALL_CHILD=
+	[ "$code" = 0 ] || exit "$code"
+	copy_done
+	exit 0
 }
 
 default_lists() {
@@ -260,6 +216,9 @@ select_fwtype() {
 	[ "$detected" = unsupported ] && detected=nftables
 	echo "select firewall type :"
 	ask_list FWTYPE "iptables nftables" "$detected"
+	if [ "$FWTYPE" = nftables ] && exists nft && ! nft_queue_works; then
+		echo "WARNING: nftables can not queue packets here (kernel module nft_queue). Its rules will be refused."
+	fi
 	write_config_vars FWTYPE
 }
 

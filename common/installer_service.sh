@@ -7,23 +7,91 @@ UNITS='zapret2.service zapret2-list-update.service zapret2-list-update.timer'
 
 # --- systemd --------------------------------------------------------------------------------------
 
-# The units name the folder /opt/zapret2; elsewhere they are changed on the way.
+# Where systemd looks for units, what goes before first.
+UNIT_FOLDERS='/etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system /lib/systemd/system
+/usr/lib/systemd/system'
+
+unit_base() { # FILE: prints the folder of the installation that a zapret2.service starts
+	sed -n 's,^ExecStart=[-+@:!]*\(/.*\)/init.d/sysv/zapret2 start[[:space:]]*$,\1,p' "$1" 2>/dev/null
+}
+
+# Another installation whose unit is here too, made by a package or by `cmake --install`.
+find_other_installation() { # sets OTHER_UNIT, OTHER_BASE
+	local folder base
+	OTHER_UNIT='' OTHER_BASE=''
+	for folder in $UNIT_FOLDERS; do
+		base=$(unit_base "$folder/zapret2.service")
+		if [ -n "$base" ] && [ "$base" != "$ZAPRET_BASE" ]; then
+			OTHER_UNIT=$folder/zapret2.service
+			OTHER_BASE=$base
+			return 0
+		fi
+	done
+	return 1
+}
+
+config_of_base() { # BASE: prints the path of its config
+	local path
+	path=$(sed -n 's,^ZAPRET_CONFIG=.{ZAPRET_CONFIG:-\(.*\)}$,\1,p' "$1/common/paths.sh" 2>/dev/null)
+	printf '%s\n' "${path:-$1/config}"
+}
+
+# Two installations with one service: which of them it is has to be said, else systemd decides silently.
+check_other_installation() {
+	[ "$SYSTEM" = systemd ] && find_other_installation || return 0
+	echo "* another installation"
+	echo "the service zapret2 is that of $OTHER_BASE (unit $OTHER_UNIT, config $(config_of_base "$OTHER_BASE"))"
+	ask_yes_no Y "shall it be that of $ZAPRET_BASE from now on, with the config $ZAPRET_CONFIG" ||
+		exitp 3 "nothing was changed. Use the config $(config_of_base "$OTHER_BASE"), or remove the other installation."
+	echo "the files of the other installation stay. Its custom scripts and lists are not taken over."
+}
+
+# The folder for our units: one that goes before those of another installation.
+units_folder() {
+	if find_other_installation; then
+		echo /etc/systemd/system
+	else
+		echo "$SYSTEMD_DIR/system"
+	fi
+}
+
+# The units name the folder /opt/zapret2; elsewhere they are changed on the way. One that somebody changed
+# is kept beside ours.
 install_units() {
-	local unit
+	local unit folder new kept
+	folder=$(units_folder)
+	mkdir -p "$folder"
+	new=$(mktemp "${TMPDIR:-/tmp}/zapret2.XXXXXX") || return 1
 	for unit in $UNITS; do
 		sed "s,/opt/zapret2/,$(printf '%s' "$ZAPRET_BASE" | sed 's/[&,\\]/\\&/g')/,g" \
-			"$ZAPRET_BASE/init.d/systemd/$unit" >"$SYSTEMD_DIR/system/$unit" || return 1
+			"$ZAPRET_BASE/init.d/systemd/$unit" >"$new" || return 1
+		if [ -f "$folder/$unit" ] && ! cmp -s "$new" "$folder/$unit"; then
+			kept="$ZAPRET_BASE/init.d/systemd/$unit.old-$(date +%Y%m%d-%H%M%S)"
+			cp -p "$folder/$unit" "$kept" || return 1
+			echo "the unit that was there is kept as $kept"
+		fi
+		rm -f "$folder/$unit"
+		cp "$new" "$folder/$unit" && chmod 644 "$folder/$unit" || return 1
 	done
+	rm -f "$new"
 	systemctl daemon-reload
 }
 
+# Units of another installation are left alone.
 remove_units() {
-	local unit
+	local unit folder
 	for unit in $UNITS; do
 		systemctl disable "$unit" 2>/dev/null
-		rm -f "$SYSTEMD_DIR/system/$unit"
+	done
+	for folder in $UNIT_FOLDERS; do
+		[ "$(unit_base "$folder/zapret2.service")" = "$ZAPRET_BASE" ] || continue
+		for unit in $UNITS; do
+			rm -f "$folder/$unit"
+		done
 	done
 	systemctl daemon-reload
+	find_other_installation && echo "the service zapret2 of $OTHER_BASE is still installed, not enabled (unit $OTHER_UNIT)"
+	return 0
 }
 
 # --- service: stop, autostart, start ----------------------------------------------------------------
@@ -33,6 +101,32 @@ init_script() { # prints the script that does the work on this system
 	openwrt) echo "$ZAPRET_BASE/init.d/openwrt/zapret2" ;;
 	openrc) echo "$ZAPRET_BASE/init.d/openrc/zapret2" ;;
 	*) echo "$ZAPRET_BASE/init.d/sysv/zapret2" ;;
+	esac
+}
+
+service_is_running() { # a daemon of the service, whichever installation it is of
+	local file pid
+	for file in /var/run/nfqws2_*.pid; do
+		if [ -f "$file" ] && read -r pid <"$file" && is_number "$pid" &&
+			[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = nfqws2 ]; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+# What an installation stops it starts again, should it end before its end.
+service_stop_for_install() {
+	service_is_running && INSTALL_STOPPED=1
+	service_stop
+}
+
+service_start_again() {
+	case $SYSTEM in
+	systemd) systemctl start zapret2 ;;
+	openrc) rc-service zapret2 start ;;
+	openwrt) "$INIT_LINK" start ;;
+	*) "$ZAPRET_TARGET/init.d/sysv/zapret2" start >/dev/null ;;
 	esac
 }
 
@@ -50,11 +144,23 @@ service_stop() {
 			"$INIT_LINK" stop_daemons
 		fi
 		;;
+	*)
+		if service_is_running && [ -x "$ZAPRET_TARGET/init.d/sysv/zapret2" ]; then
+			"$ZAPRET_TARGET/init.d/sysv/zapret2" stop
+		fi
+		;;
 	esac
 	return 0
 }
 
+# A script that is no link is of a package or of the user: it is kept.
 link_init_script() {
+	local kept
+	if [ -f "$INIT_LINK" ] && [ ! -L "$INIT_LINK" ]; then
+		kept="$ZAPRET_BASE/init.d/zapret2.old-$(date +%Y%m%d-%H%M%S)"
+		mv "$INIT_LINK" "$kept" || exitp 20 "the init script can not be replaced"
+		echo "the init script that was there is kept as $kept"
+	fi
 	rm -f "$INIT_LINK"
 	mkdir -p "${INIT_LINK%/*}"
 	ln -s "$(init_script)" "$INIT_LINK" || exitp 20 "the init script can not be linked"
@@ -87,7 +193,7 @@ service_disable() {
 	openwrt) [ -x "$INIT_LINK" ] && "$INIT_LINK" disable ;;
 	*) sh "$(init_script)" stop ;;
 	esac
-	rm -f "$INIT_LINK"
+	[ ! -L "$INIT_LINK" ] || rm -f "$INIT_LINK"
 }
 
 service_start() {
@@ -98,6 +204,24 @@ service_start() {
 	openwrt) "$INIT_LINK" start || exitp 30 "could not start the service" ;;
 	*) echo "not started. To start : $(init_script) start" ;;
 	esac
+}
+
+# The account that the service made for its daemons, not one that was there.
+remove_created_user() {
+	local file="$ZAPRET_RW/.created-user" name
+	[ -f "$file" ] && read -r name <"$file" || return 0
+	case $name in
+	'' | root | *[!A-Za-z0-9_-]*) return 0 ;;
+	esac
+	if id -u "$name" >/dev/null 2>&1; then
+		echo "removing the user $name, which the service had made"
+		if exists userdel; then
+			userdel "$name"
+		else
+			deluser "$name"
+		fi >/dev/null 2>&1 || echo "WARNING: the user $name could not be removed"
+	fi
+	rm -f "$file"
 }
 
 # --- schedule ---------------------------------------------------------------------------------------

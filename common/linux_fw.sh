@@ -22,9 +22,22 @@ set_conntrack_liberal_mode() { # 1|0
 	return 0
 }
 
+# Rules of the other kind, from before FWTYPE was changed, would queue every packet a second time.
+zapret_unapply_other_kind() {
+	case $FWTYPE in
+	nftables) [ ! -f "$IPT_STATE" ] || zapret_unapply_firewall_ipt ;;
+	iptables)
+		if exists nft && nft -t list chain inet "$ZAPRET_NFT_TABLE" ruletest >/dev/null 2>&1; then
+			zapret_unapply_firewall_nft
+		fi
+		;;
+	esac
+}
+
 zapret_apply_firewall() {
 	linux_fwtype
 	run_fw_hook "$INIT_FW_PRE_UP_HOOK"
+	zapret_unapply_other_kind
 	case $FWTYPE in
 	iptables) zapret_apply_firewall_ipt ;;
 	nftables) zapret_apply_firewall_nft ;;
@@ -37,6 +50,7 @@ zapret_apply_firewall() {
 zapret_unapply_firewall() {
 	linux_fwtype
 	run_fw_hook "$INIT_FW_PRE_DOWN_HOOK"
+	zapret_unapply_other_kind
 	case $FWTYPE in
 	iptables) zapret_unapply_firewall_ipt ;;
 	nftables) zapret_unapply_firewall_nft ;;

@@ -3,6 +3,7 @@
 #   create_ipset.sh             missing sets are made, all are loaded anew
 #   create_ipset.sh no-update   sets that exist are left as they are
 #   create_ipset.sh clear       missing sets are made, all are emptied
+#   create_ipset.sh destroy     all are removed, those of nftables and of ipset
 # shellcheck shell=dash disable=SC2154,SC2317 # variables of def.sh; functions called by name
 
 EXEDIR=$(dirname "$(readlink -f "$0")")
@@ -11,9 +12,9 @@ EXEDIR=$(dirname "$(readlink -f "$0")")
 
 MODE=$1
 case $MODE in
-'' | no-update | clear) ;;
+'' | no-update | clear | destroy) ;;
 *)
-	echo "Usage: $0 [no-update|clear]" >&2
+	echo "Usage: $0 [no-update|clear|destroy]" >&2
 	exit 1
 	;;
 esac
@@ -165,6 +166,22 @@ all_ipfw_tables() {
 	one_set ipfw_one_table nozapret "$IPFW_TABLE_OPT_EXCLUDE" "$ZIPLIST_EXCLUDE" "$ZIPLIST_EXCLUDE6"
 }
 
+destroy_sets() {
+	local set
+	for set in zapret zapret6 nozapret nozapret6 ipban ipban6; do
+		if exists ipset; then
+			ipset -q destroy "$set" 2>/dev/null
+			ipset -q destroy "$set-new" 2>/dev/null
+		fi
+		exists nft && nft delete set inet "$ZAPRET_NFT_TABLE" "$set" 2>/dev/null
+	done
+	return 0
+}
+
+if [ "$MODE" = destroy ]; then
+	destroy_sets
+	exit 0
+fi
 case $LISTS_RELOAD in
 '') ;;
 -)

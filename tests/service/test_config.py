@@ -1,10 +1,12 @@
 """Variables of the config that no other test shows."""
 import os
+import shutil
 
 import test_lists
-from sandbox import BASE, World, check, contains, equal
+from sandbox import BASE, SBIN, World, check, contains, equal, lacks
 from test_daemons import STUB
 from test_lists import IPSET, addresses, gz, prepare, publish, run
+from test_nftables import WRAPPER
 
 
 def test_capacity_of_sets(world: World):
@@ -79,3 +81,86 @@ def test_marks(world: World):
     contains(text, "meta mark set meta mark or 0x200 ct mark set ct mark or 0x100 queue num 300 bypass")
     contains(text, "mark and 0x200 != 0 notrack")
     contains(text, "meta mark and 0x100 == 0 ip daddr != @nozapret jump postnat")
+
+
+# --- what is wrong with a config -----------------------------------------------------------------------
+
+
+def test_windows_line_ends(world: World):
+    """Said, exit 1, and nothing half started; what runs can be stopped."""
+    world.use_iptables("nft")
+    world.config("FWTYPE=iptables", "NFQWS2_ENABLE=1", "WS_USER=nobody")
+    world.service("start")
+    text = world.read("config")
+    world.write("config", text.replace("\n", "\r\n"))
+    for verb in ("start", "restart", "start-fw", "start-daemons"):
+        out = world.service(verb, check_code=1)
+        contains(out, BASE + "/config has Windows line ends (CR LF). Nothing was done.")
+        equal(len(out.splitlines()), 2, out)
+    equal(len(world.processes("nfqws2")), 1)
+    contains(world.service("stop"), "WARNING: " + BASE + "/config has Windows line ends")
+    equal(world.processes("nfqws2"), [])
+    equal(world.saved_rules(), {})
+    for script in ("ipset/get_config.sh", "ipset/create_ipset.sh", "install_prereq.sh"):
+        contains(world.run("sh", "%s/%s" % (BASE, script), check_code=1).text, "has Windows line ends")
+    contains(world.run("sh", BASE + "/blockcheck2.sh", check_code=1).text, "has Windows line ends")
+    # What the message advises mends it.
+    world.sh("sed -i 's/\\r$//' %s/config" % BASE)
+    equal(world.read("config"), text)
+    # A custom script saved so is left out and named, the rest starts.
+    world.write("init.d/sysv/custom.d/50-dos", "zapret_custom_daemons() {\r\n\ttouch /opt/ran\r\n}\r\n")
+    contains(world.service("start", check_code=1), "custom.d/50-dos has Windows line ends (CR LF) and is left out")
+    equal(len(world.processes("nfqws2")), 1)
+    check(not os.path.exists("/opt/ran"), "it was run")
+    world.service("stop", check_code=1)
+
+
+def test_unknown_placeholders_are_named(world: World):
+    world.use_iptables("nft")
+    world.config("FWTYPE=iptables", "NFQWS2_ENABLE=1", "WS_USER=nobody",
+                 "NFQWS2_OPT='--filter-tcp=443 <HOSTLIST> --out-range=<d10 --new <HOSTLIST_NOATUO>'")
+    contains(world.service("start", check_code=1), "NFQWS2_OPT: unknown placeholder <HOSTLIST_NOATUO>. There are <HOSTLIST>")
+    equal(world.processes("nfqws2"), [])
+    world.service("stop")
+
+
+def test_rules_of_the_other_kind_go(world: World):
+    """After a change of FWTYPE: at the next start, and at the next stop."""
+    world.use_iptables("legacy")
+    kinds = {"iptables": lambda: "NFQUEUE" in world.run("iptables-save").text,
+             "nftables": lambda: "zapret2" in world.run("nft", "list", "tables").text and
+             "postnat" in world.run("nft", "list", "table", "inet", "zapret2").text}
+    lines = ("NFQWS2_ENABLE=1", "WS_USER=nobody")
+    world.tool("nft", WRAPPER)
+    for verb in ("start-fw", "stop-fw"):
+        for old, new in (("iptables", "nftables"), ("nftables", "iptables")):
+            world.config("FWTYPE=" + old, *lines)
+            world.service("start-fw")
+            equal({kind: there() for kind, there in kinds.items()}, {old: True, new: False})
+            world.config("FWTYPE=" + new, *lines)
+            world.service(verb)
+            equal({kind: there() for kind, there in kinds.items()}, {old: False, new: verb == "start-fw"})
+            world.service("stop-fw")
+
+
+def test_nftables_only_where_it_queues(world: World):
+    world.use_iptables("nft")
+    world.config("NFQWS2_ENABLE=1", "WS_USER=nobody")
+    real = shutil.which("nft", path=SBIN)
+    refuse = '#!/bin/sh\ntext=$(cat)\ncase "$text" in *queue*) exit 1 ;; esac\nprintf "%%s\\n" "$text" | exec %s "$@"\n'
+    world.tool("nft", refuse % real)
+    said = "nftables can not queue packets here (kernel module nft_queue)"
+    text = world.service("start-fw")
+    contains(text, said + ": using iptables")
+    contains(text, "Applying iptables")
+    equal(text.count(said), 1, text)
+    world.service("stop-fw")
+    os.remove("/opt/bin/nft")
+    world.tool("nft", WRAPPER)
+    contains(world.service("start-fw"), "Applying nftables")
+    lacks(world.run("nft", "list", "tables").text, "probe")
+    world.service("stop-fw")
+    # Neither: said, and an error.
+    world.tool("nft", refuse % real)
+    contains(world.functions("linux_ipt_avail() { return 1; }; zapret_apply_firewall; exit $ZAPRET_FAILED", check_code=1),
+             said + ", and there is no iptables")

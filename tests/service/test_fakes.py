@@ -55,12 +55,12 @@ TCP = {
 }
 # Reports each packet with data; what was held until a message is whole, when it is.
 SCRIPT = """function report(ctx, desync)
-	local tcp, udp = desync.dis.tcp, desync.dis.udp
-	local ports = tcp and tcp.th_sport + tcp.th_dport or udp.uh_sport + udp.uh_dport
-	if #desync.dis.payload > 0 then
-		print("@ " .. ports - 443 .. " " .. desync.l7payload .. " " ..
-			(desync.track and desync.track.hostname or "") .. ".")
-	end
+    local tcp, udp = desync.dis.tcp, desync.dis.udp
+    local ports = tcp and tcp.th_sport + tcp.th_dport or udp.uh_sport + udp.uh_dport
+    if #desync.dis.payload > 0 then
+        print("@ " .. ports - 443 .. " " .. desync.l7payload .. " " ..
+            (desync.track and desync.track.hostname or "") .. ".")
+    end
 end
 """
 

@@ -42,6 +42,7 @@ def make_source(world, init):
             shutil.copytree(source, SOURCE + "/" + part)
         else:
             shutil.copy2(source, SOURCE)
+    shutil.copytree(ROOT / "tools/fake-blobs", SOURCE + "/tools/fake-blobs")
     os.makedirs(SOURCE + "/binaries/linux-arm64")
     world.write(SOURCE + "/binaries/linux-arm64/ip2net", "\x7fELF not for this machine", 0o755)
     shutil.copytree("/opt/programs", SOURCE + "/binaries/linux-x86_64")
@@ -94,12 +95,12 @@ def test_systemd(world: World):
         world.write("ipset/zapret-hosts-%s.txt" % name, name + "\n")
     world.write("ipset/zapret-ip.txt.gz", "generated\n")
 
-    # Upgrade: a newer version, with another mode. A file of the old version is gone.
+    # Upgrade: a newer version, with another mode.
     world.write(SOURCE + "/lua/new.lua", "-- new\n")
-    world.write(BASE + "/lua/old.lua", "-- old\n")
     text = install(world, IPTABLES % "hostlist" + "n\n")
     contains(text, "kept")
-    check(os.path.exists(BASE + "/lua/new.lua") and not os.path.exists(BASE + "/lua/old.lua"), "not the new tree")
+    check(os.path.exists(BASE + "/lua/new.lua"), "not the new tree")
+    equal(len(os.listdir(BASE + "/files/fake")), 46)
     contains(world.read("config"), "MY_OWN=1\n")
     equal(config_value(world, "MODE_FILTER"), "hostlist")
     equal(world.read("init.d/sysv/custom.d/50-own"), "zapret_custom_daemons() { :; }\n")
@@ -108,7 +109,9 @@ def test_systemd(world: World):
     check(os.path.exists(BASE + "/ipset/zapret-ip.txt.gz"), "the generated list is lost")
     equal(len(world.processes("nfqws2")), 1)
     equal(world.ipset("zport_tcp"), ["443"])
-    check(not os.path.exists(BASE + ".new") and not os.path.exists(BASE + ".old"), "left overs")
+    # Only the config was changed, by the answers.
+    saved = [name for name in os.listdir("/opt") if name.startswith("zapret2.")]
+    equal([os.listdir("/opt/" + name) for name in saved], [["config"]], "left overs")
 
     # A second run from the place itself.
     install(world, "1\n\n\n\n\n\nn\n", BASE)
@@ -122,6 +125,8 @@ def test_systemd(world: World):
     equal(world.saved_rules(), {})
     contains(world.read("config"), "MY_OWN=1\n")
     equal(world.sh("ls /tmp"), "")
+    equal(world.sh("ipset -n list"), "")
+    equal(world.sh("id tpws 2>/dev/null; true"), "", "the user that the service made is left")
 
 
 def test_systemd_elsewhere_with_a_list(world: World):
