@@ -9,6 +9,7 @@ from test_lists import IPSET, addresses, gz, prepare, publish, run
 from test_nftables import WRAPPER
 
 
+
 def test_capacity_of_sets(world: World):
     prepare(world, "IPSET_OPT='hashsize 128 maxelem 300'", "SET_MAXELEM_EXCLUDE=400", dns=False)
     run(world, "create_ipset.sh")
@@ -119,7 +120,7 @@ def test_unknown_placeholders_are_named(world: World):
     world.use_iptables("nft")
     world.config("FWTYPE=iptables", "NFQWS2_ENABLE=1", "WS_USER=nobody",
                  "NFQWS2_OPT='--filter-tcp=443 <HOSTLIST> --out-range=<d10 --new <HOSTLIST_NOATUO>'")
-    contains(world.service("start", check_code=1), "NFQWS2_OPT: unknown placeholder <HOSTLIST_NOATUO>. There are <HOSTLIST>")
+    contains(world.service("start", check_code=1), "NFQWS2_OPT: unknown placeholder <HOSTLIST_NOATUO>. There are ")
     equal(world.processes("nfqws2"), [])
     world.service("stop")
 
@@ -147,7 +148,8 @@ def test_nftables_only_where_it_queues(world: World):
     world.use_iptables("nft")
     world.config("NFQWS2_ENABLE=1", "WS_USER=nobody")
     real = shutil.which("nft", path=SBIN)
-    refuse = '#!/bin/sh\ntext=$(cat)\ncase "$text" in *queue*) exit 1 ;; esac\nprintf "%%s\\n" "$text" | exec %s "$@"\n'
+    refuse = ('#!/bin/sh\ntext=$(cat)\ncase "$text" in *queue*) exit 1 ;; esac\n'
+              'printf "%%s\\n" "$text" | exec %s "$@"\n')
     world.tool("nft", refuse % real)
     said = "nftables can not queue packets here (kernel module nft_queue)"
     text = world.service("start-fw")
@@ -162,5 +164,5 @@ def test_nftables_only_where_it_queues(world: World):
     world.service("stop-fw")
     # Neither: said, and an error.
     world.tool("nft", refuse % real)
-    contains(world.functions("linux_ipt_avail() { return 1; }; zapret_apply_firewall; exit $ZAPRET_FAILED", check_code=1),
-             said + ", and there is no iptables")
+    text = world.functions("linux_ipt_avail() { return 1; }; zapret_apply_firewall; exit $ZAPRET_FAILED", check_code=1)
+    contains(text, said + ", and there is no iptables")

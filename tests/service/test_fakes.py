@@ -166,7 +166,8 @@ def test_second_halves_are_initial_packets(world: World):
     names = [name for name in os.listdir(FAKES) if name.endswith("_kyber_2.bin")]
     equal(len(names), 2)
     packets = [udp_packet(20000 + number, bytes_of(name)) for number, name in enumerate(names)]
-    equal(reports_of(world, packets, "--reasm-disable=quic_initial"), {20000: {("quic_initial", "")}, 20001: {("quic_initial", "")}})
+    found = reports_of(world, packets, "--reasm-disable=quic_initial")
+    equal(found, {20000: {("quic_initial", "")}, 20001: {("quic_initial", "")}})
 
 
 def hello_of(data):
