@@ -235,13 +235,20 @@ unpack_download() { # FILE
 }
 
 # Fetches a list. Certificates are checked (CURL_INSECURE=1 in config turns that off), the way is HTTPS
-# to the end, time and size have limits. Leaves FILE, plain, only when everything came and it is big enough.
+# to the end unless it begins with HTTP, time and size have limits. Leaves FILE, plain, only when everything
+# came and it is big enough.
 download() { # URL FILE MIN_BYTES
-	local size code
+	local size code protocols=https
 	echo "downloading $1"
+	case $1 in
+	[Hh][Tt][Tt][Pp]:*)
+		protocols=http,https
+		echo "WARNING: $1 is not encrypted: whoever stands in the way can change the list" >&2
+		;;
+	esac
 	rm -f "$2"
 	if exists curl; then
-		curl -fsSL ${CURL_INSECURE:+-k} --proto =https --max-redirs 10 --connect-timeout 20 \
+		curl -fsSL ${CURL_INSECURE:+-k} --proto "=$protocols" --max-redirs 10 --connect-timeout 20 \
 			--max-time 600 --retry 2 --retry-delay 2 --max-filesize "$DOWNLOAD_MAX" \
 			-o "$2" "$1"
 		code=$?

@@ -37,7 +37,7 @@ pktws_check_http() { # TESTF DOMAIN
 		[ $worked = 0 ] || std_force || break
 	done
 	STD_PAT_INIT=
-	std_seqovl_disorder 'method+1/method+2 midsld-1/midsld method+1/method+1,method+2,midsld'
+	std_seqovl_disorder 'method+1/method+2 midsld-1/midsld method+1/method+2,midsld'
 }
 
 # --- TLS ----------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ std_seqovl_tls_pass() {
 			std_force || break
 		fi
 	done
-	std_seqovl_disorder '1/2 sniext/sniext+1 sniext+3/sniext+4 midsld-1/midsld 1/1,2,midsld' && worked=0
+	std_seqovl_disorder '1/2 sniext/sniext+1 sniext+3/sniext+4 midsld-1/midsld 1/2,midsld' && worked=0
 	return $worked
 }
 

@@ -9,6 +9,24 @@
 CR=$(printf '\r')
 CURL_STATISTICS='@@ %{http_code} %{size_download} %{time_total} %{time_connect} %{remote_ip}'
 
+# Junk headers make a request long without a long download. They come from a file: a command line has limits.
+pad_setup() { # sets PAD_FILE when CURL_PAD asks for it
+	PAD_FILE=
+	[ "$CURL_PAD" -gt 0 ] || return 0
+	PAD_FILE=$WORK/pad
+	awk -v left="$CURL_PAD" -v longest="$PAD_MAX_HEADER" 'BEGIN {
+		filler = "A"
+		while (length(filler) < longest) filler = filler filler
+		for (n = 0; left > 0; n++) {
+			name = sprintf("X-Pad-%04d: ", n)
+			size = left < longest ? left : longest
+			if (size <= length(name)) size = length(name) + 1
+			print name substr(filler, 1, size - length(name))
+			left -= size
+		}
+	}' >"$PAD_FILE"
+}
+
 curl_capabilities() {
 	local features
 	"$CURL" --connect-to 127.0.0.1::127.0.0.1: -o /dev/null -s --max-time 1 http://127.0.0.1:65535/ >/dev/null 2>&1
@@ -108,6 +126,7 @@ curl_with_address() { # DOMAIN[/URI] FAMILY PORT ARGS...
 	fi
 	ip=$C_IP
 	[ "$family" = 6 ] && ip="[$ip]"
+	[ -z "$PAD_FILE" ] || set -- "$@" -H "@$PAD_FILE"
 	curl_run --connect-to "${dom%%/*}::$ip:$port" "$@"
 }
 

@@ -10,14 +10,13 @@ domain_only() { # DOMAIN[/URI]: HOST becomes the domain, URI the rest with its s
 	return 0
 }
 
-system_lookup_works() { # DOMAIN [SERVER]
-	if exists nslookup; then
-		# shellcheck disable=SC2086 # no server, no word
-		nslookup "$1" $2 >/dev/null 2>&1
-	else
-		# shellcheck disable=SC2086 # no server, no word
-		host -t A "$1" $2 >/dev/null 2>&1
-	fi
+system_lookup_works() { # DOMAIN
+	[ -n "$(system_addresses "$1" 4)" ] || [ -n "$(system_addresses "$1" 6)" ]
+}
+
+# mdig asks the system's resolver. Only these can ask another one.
+can_ask_server() {
+	exists nslookup || exists host
 }
 
 dns_server_addresses() { # DOMAIN SERVER: prints IPv4 addresses
@@ -59,8 +58,12 @@ resolve() { # DOMAIN[/URI] FAMILY
 find_public_dns() { # sets PUBLIC_DNS
 	local dns
 	PUBLIC_DNS=
+	if ! can_ask_server; then
+		echo 'neither nslookup nor host is installed: answers are not compared with those of a public DNS'
+		return 1
+	fi
 	for dns in $DNSCHECK_DNS; do
-		if ping -c 1 -w 1 "$dns" >/dev/null 2>&1 && system_lookup_works iana.org "$dns"; then
+		if ping -c 1 -w 1 "$dns" >/dev/null 2>&1 && [ -n "$(dns_server_addresses iana.org "$dns")" ]; then
 			PUBLIC_DNS=$dns
 			return 0
 		fi
@@ -98,7 +101,7 @@ check_dns_answers() { # sets DNS_VERDICT
 			return 1
 		fi
 	else
-		echo 'no working public DNS was found. looks like public DNS are blocked.'
+		! can_ask_server || echo 'no working public DNS was found. looks like public DNS are blocked.'
 		echo 'trying to resolve by the system resolver only'
 		# shellcheck disable=SC2086 # a list of words
 		printf '%s\n' $DNSCHECK_DOM | "$MDIG" --threads=10 --family=4 2>/dev/null >"$answers"

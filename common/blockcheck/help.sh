@@ -25,6 +25,8 @@ print_help() {
 		  CURL=curl CURL_OPT="words"           the program that asks for the page, and more words for it
 		  CURL_MAX_TIME=2 CURL_MAX_TIME_QUIC=2 seconds for an attempt
 		  CURL_HTTPS_GET=1                     fetch the page; default: only its header
+		  CURL_PAD=N                           about N bytes of useless request headers, against boxes that cut
+		  PAD_MAX_HEADER=4000                  long transfers; no header longer than that
 		  CURL_CMD=1 CURL_VERBOSE=1            show curl's command line, its talk
 		  PKTWS_EXTRA_PRE= PKTWS_EXTRA_POST=   words before and behind each strategy
 		  SKIP_DNSCHECK=1 SKIP_IPBLOCK=1       leave out the checks of names and addresses

@@ -111,6 +111,9 @@ report_summary() {
 			}
 			END { for (i = 1; i <= n; i++) if (count[order[i]] == domains) print order[i] }
 		' "$WORK/report"
+		echo
+		echo '* COVERAGE'
+		report_coverage "$domains"
 		[ "$SCANLEVEL" = force ] ||
 			echo "the intersection is only reliable with SCANLEVEL=force: other levels do not test every strategy for every domain"
 	fi
@@ -123,6 +126,26 @@ report_summary() {
 		Blockcheck does it's best to prioritize good strategies but it's not bullet-proof.
 		It was designed not as magic pill maker but as a DPI bypass test tool.
 	ADVICE
+}
+
+# Every strategy that worked somewhere, by the number of domains.
+report_coverage() { # DOMAINS
+	awk -v domains="$1" '
+		$5 != "nfqws2" || substr($0, length($1 $2 $3 $4 $5) + 6) == "not working" { next }
+		{
+			key = $1 " " $2 substr($0, length($1 $2 $3) + 3)
+			if (!((key, $3) in seen)) {
+				seen[key, $3] = 1
+				if (!(key in count)) order[++n] = key
+				count[key]++
+			}
+		}
+		END {
+			for (wanted = domains; wanted >= 1; wanted--)
+				for (i = 1; i <= n; i++)
+					if (count[order[i]] == wanted) print wanted "/" domains " : " order[i]
+		}
+	' "$WORK/report"
 }
 
 # Of each protocol the strategy that works for the most domains and versions, then the most stable one,

@@ -63,7 +63,6 @@ check_prerequisites() {
 		;;
 	nftables) require_program nft nft ;;
 	esac
-	require_program 'name lookup' nslookup host
 	if [ "$SKIP_PKTWS" != 1 ]; then
 		rules_trial || die 6 "the $FWTYPE queue target is not available. install the kernel module (nfnetlink_queue, xt_NFQUEUE or nft_queue)"
 	fi

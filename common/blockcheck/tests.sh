@@ -252,6 +252,11 @@ check_protocol() { # TESTF DOMAIN FUNC PROTO
 	echo
 	echo "* $1 ipv$IPV $2"
 	ADDRESSES=$(resolve "$2" "$IPV")
+	# Nothing is sent: an address for documents will do (RFC 5737, RFC 3849).
+	if [ "$SIMULATE" = 1 ] && [ -z "$ADDRESSES" ]; then
+		ADDRESSES=192.0.2.1
+		[ "$IPV" = 6 ] && ADDRESSES=2001:db8::1
+	fi
 	# shellcheck disable=SC2086 # a list of words
 	ADDRESS_COUNT=$(set -- $ADDRESSES && echo $#)
 	if [ "$SIMULATE" != 1 ]; then

@@ -39,9 +39,10 @@ def test_daemon(env):
             lines = [line for *_, line in done.results()]
             check_equal("results", [re.sub(r"(strategy|failed|code).*", r"\1", s) for s in lines], [
                 "ERROR invalid strategy", "!!!!! AVAILABLE !!!!!", "ERROR invalid strategy",
-                "ERROR nfqws2 failed", "ERROR nfqws2 failed", "!!!!! AVAILABLE !!!!!"])
+                "ERROR nfqws2 failed", "ERROR nfqws2 failed", "!!!!! AVAILABLE !!!!!",
+                "UNAVAILABLE code"])
             check("nosuch" in lines[2] and "blob" in lines[4], "reasons: %s", lines)
-            done.has("cannot read as words of a shell : bad ' line")
+            done.has(": nfqws2 bad ' line\n")
             nothing_left(lab, engine)
 
 

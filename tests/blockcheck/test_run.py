@@ -301,3 +301,54 @@ def test_lists(env):
         check_equal("strategies", done.strategies(),
                     ["--payload=http_req --out-range=<s1 --lua-desync=pass"])
         done.has("no strategy file '/nonexistent/l'")
+
+
+def test_pad(env):
+    """Junk headers: about as many bytes as asked for, no header too long, for every kind of test."""
+    with env.lab() as lab:
+        fake = fake_curl(env, lab, "28 28 28 28 28 28 28 28")
+        keep = env.tool(lab, "keepcurl", """#!/bin/sh
+for word; do case $word in @*) cat "${word#@}" >"$CURL_LOG.pad" ;; esac; done
+exec %s "$@"
+""" % fake["CURL"])
+        settings = dict(fake, CURL=keep, ENABLE_HTTPS_TLS13=1, ENABLE_HTTP3=1, SKIP_PKTWS=1, TEST="custom")
+        env.run(lab, CURL_PAD=9001, **settings)
+        lines = curl_lines(lab)
+        check_equal("tests", len(lines), 4)
+        check(all(" -H @" in line for line in lines), lines)
+        with open(os.path.join(lab.folder, "curl.log.pad")) as f:
+            headers = f.read().splitlines()
+        check(9001 <= sum(map(len, headers)) <= 9020, [len(h) for h in headers])
+        check(all(re.fullmatch(r"X-Pad-%04d: A+" % n, h) and len(h) <= 4000 for n, h in enumerate(headers)), headers)
+        os.unlink(os.path.join(lab.folder, "curl.log"))
+        env.run(lab, **settings)
+        check(not any("-H @" in line for line in curl_lines(lab)), "headers although not asked for")
+        for name, value in (("CURL_PAD", "x"), ("PAD_MAX_HEADER", "3")):
+            done = env.run(lab, **dict(settings, **{name: value}))
+            check_equal("exit code", done.code, 1)
+            done.has("invalid %s '%s'" % (name, value))
+        check_equal("files left", os.listdir(os.path.join(lab.folder, "tmp")), [])
+
+
+def test_pad_reaches_the_server(env):
+    with env.lab("rst") as lab:
+        done = env.run(lab, CURL_PAD=2000, PAD_MAX_HEADER=500, ENABLE_HTTPS_TLS12=0, **env.custom(lab, [CASE]))
+        done.has("!!!!! AVAILABLE !!!!!")
+
+
+def test_without_lookup_programs(env):
+    """Neither nslookup nor host: mdig asks, and what only they can do is left out and named."""
+    with env.lab() as lab:
+        setup = dns(env, lab, system__a_test=["1.1.1.1"], system__b_test=["2.2.2.2"])
+        env.write(lab, "dns/system/iana.org", "9.9.9.9\n")
+        folder = env.folder(lab, "few")
+        for place in ("/usr/sbin", "/usr/bin"):
+            for name in os.listdir(place):
+                if name not in ("nslookup", "host") and not os.path.lexists(folder + "/" + name):
+                    os.symlink(place + "/" + name, folder + "/" + name)
+        few = env.folder(lab, "tools")
+        env.tool(lab, "../tools/ping", "#!/bin/sh\nexit 0\n")
+        done = env.run(lab, PATH=few + ":" + folder, **setup)
+        check_equal("exit code", done.code, 0)
+        done.has("neither nslookup nor host is installed")
+        done.has("all resolved IPs are unique")

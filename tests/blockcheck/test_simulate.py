@@ -1,4 +1,6 @@
 """The logic of the standard scripts, without traffic (SIMULATE=1)."""
+import os
+
 from checks import cases, check, check_equal, need_tool
 
 HTTP, TLS12, TLS13, QUIC = ("curl_test_http", "curl_test_https_tls12", "curl_test_https_tls13",
@@ -35,11 +37,13 @@ LITERALS = {
 --payload=http_req --lua-desync=fakeddisorder:pos=midsld:tcp_md5:repeats=1 --payload=empty --out-range=<s1 --lua-desync=send:tcp_md5
 --in-range=-s1 --lua-desync=oob:urp=midsld
 --payload=http_req --lua-desync=multidisorder:pos=midsld:seqovl=midsld-1
+--payload=http_req --lua-desync=multidisorder:pos=method+2,midsld:seqovl=method+1
 """,
     TLS12: """
 --lua-desync=wssize:wsize=1:scale=6 --payload=tls_client_hello --lua-desync=multisplit:pos=1,sniext+1,host+1,midsld-2,midsld,midsld+2,endhost-1
 --lua-init=fake_default_tls=tls_mod(fake_default_tls,'rnd') --lua-desync=wssize:wsize=1:scale=6 --payload=tls_client_hello --lua-desync=tcpseg:pos=0,-1:seqovl=#fake_default_tls:seqovl_pattern=fake_default_tls --lua-desync=drop
 --payload=tls_client_hello --lua-desync=luaexec:code=desync.patmod=tls_mod(fake_default_tls,'rnd,dupsid,padencap',desync.reasm_data) --lua-desync=multisplit:pos=10,midsld:seqovl=#patmod:seqovl_pattern=patmod
+--payload=tls_client_hello --lua-desync=multidisorder:pos=2,midsld:seqovl=1
 --lua-desync=syndata:blob=0x1603 --payload=tls_client_hello --lua-desync=multisplit
 --payload=tls_client_hello --lua-desync=fake:blob=0x00000000:ip_ttl=1:repeats=1 --lua-desync=fake:blob=fake_default_tls:ip_ttl=1:tls_mod=rnd,dupsid:repeats=1
 --payload=tls_client_hello --lua-desync=multisplit:blob=fake_default_tls:ip_ttl=1:pos=2:nodrop:repeats=1
@@ -168,3 +172,57 @@ def test_rate(env):
         check(0.25 < share < 0.35, "%.2f of %d succeeded", share, len(lines))
         check_equal("every success is in the summary", len(done.section("SUMMARY")),
                     lines.count("SUCCESS"))
+
+
+def test_without_names(env):
+    """Where nothing resolves: the strategies can be looked at all the same."""
+    with env.lab() as lab:
+        mdig = env.tool(lab, "mdig", "#!/bin/sh\nexit 0\n")
+        done = simulate(env, lab, 100, MDIG=mdig, IPVS="46", DOMAINS="nowhere.test", SKIP_DNSCHECK=0,
+                        ENABLE_HTTPS_TLS12=0, ENABLE_HTTPS_TLS13=0, ENABLE_HTTP3=0)
+        check_equal("strategies", done.counts()[HTTP].get(10), 2 * ALL[HTTP][10])
+        done.has("-- DNS is not working")
+        done.lacks("test aborted")
+
+
+def test_coverage(env):
+    """Strategies by the number of domains they worked for, only with several domains."""
+    with env.lab() as lab:
+        env.write(lab, "d/some/10-some.sh", """
+pktws_check_http() {
+    SIM_SUCCESS_RATE=0
+    [ "$2" = good.test ] && SIM_SUCCESS_RATE=100
+    pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=one
+    SIM_SUCCESS_RATE=100
+    pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=both
+    SIM_SUCCESS_RATE=0
+    pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=none
+}
+pktws_check_https_tls12() { pktws_curl_test_update "$1" "$2" --lua-desync=none; }
+""")
+        common = dict(BLOCKCHECK2D=lab.folder + "/d", TEST="some", ENABLE_HTTPS_TLS13=0, ENABLE_HTTP3=0)
+        done = simulate(env, lab, 0, DOMAINS="blocked.test good.test", **common)
+        check_equal("coverage", done.section("COVERAGE")[:2], [
+            "2/2 : curl_test_http ipv4 : nfqws2 --payload=http_req --lua-desync=both",
+            "1/2 : curl_test_http ipv4 : nfqws2 --payload=http_req --lua-desync=one"])
+        check("none" not in "".join(done.section("COVERAGE")), done.text)
+        check(done.text.index("* COMMON") < done.text.index("* COVERAGE"), "order")
+        simulate(env, lab, 0, DOMAINS="blocked.test", **common).lacks("COVERAGE")
+
+
+def test_lists_as_pasted(env):
+    """A line that is no words of a shell is split at its blanks, and nothing of it is run."""
+    lines = ["--payload=http_req --out-range=s1<d1 --lua-desync=pass",
+             "--lua-init=f=function(a) return a end --lua-desync=f",
+             "--lua-desync=a;touch${IFS}%s/ran", "--lua-desync=x>%s/ran", "--comment=it's --lua-desync=pass",
+             "--lua-desync=a&touch %s/ran", "--lua-desync=`touch %s/ran`", "--lua-desync=[a*b]",
+             "'--comment=a  b' --lua-desync=\"c<d\""]
+    with env.lab() as lab:
+        lines = [line.replace("%s", lab.folder) for line in lines]
+        path = env.write(lab, "list.txt", "\n".join(lines) + "\n")
+        for shell in ("sh",), ("busybox", "ash"):
+            done = env.run(lab, shell=shell, SIMULATE=1, SIM_SUCCESS_RATE=0, TEST="custom", LIST_HTTP=path,
+                           ENABLE_HTTPS_TLS12=0)
+            wanted = lines[:-1] + ["--comment=a  b --lua-desync=c<d"]
+            check_equal("strategies", done.strategies(), wanted)
+            check(not os.path.exists(lab.folder + "/ran"), "something was run")

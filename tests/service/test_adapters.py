@@ -152,6 +152,27 @@ def test_openwrt_verbs_and_daemons(world: World):
     verb(world, "nonsense", code=1)
 
 
+def test_openwrt_script_as_panels_read_it(world: World):
+    """Panels look into the init script before they call it; newer versions of rc.common have extra_command."""
+    text = world.read("init.d/openwrt/zapret2")
+    check(re.search(r"(?m)^extra_command", text), "no line with extra_command")
+    for name in EXTRA:
+        check(re.search(r"(?m)^%s\(\)" % name, text), name + " is no function")
+        check(re.search(r'(?m)^extra_command %s "' % name, text), name + " is not announced")
+    openwrt(world, "fw4")
+    newer = RC_COMMON.replace('. "$initscript"', """extra_command() {
+    EXTRA_HELP="$EXTRA_HELP
+$(printf '%-16s%s' "$1" "$2")"
+    EXTRA_COMMANDS="$EXTRA_COMMANDS $1"
+}
+. "$initscript"
+[ "$action" = help ] && echo "$EXTRA_HELP" && exit""")
+    world.write("/etc/rc.common", newer, 0o755)
+    for name in EXTRA:
+        verb(world, name)
+    contains(verb(world, "help"), "start_fw        Apply the firewall rules")
+
+
 def test_openwrt_devices(world: World):
     openwrt(world, "fw4")
     verb(world, "start_fw")

@@ -9,7 +9,6 @@ from test_lists import IPSET, addresses, gz, prepare, publish, run
 from test_nftables import WRAPPER
 
 
-
 def test_capacity_of_sets(world: World):
     prepare(world, "IPSET_OPT='hashsize 128 maxelem 300'", "SET_MAXELEM_EXCLUDE=400", dns=False)
     run(world, "create_ipset.sh")

@@ -150,6 +150,36 @@ def test_all_examples_nftables(world: World):
         lacks(world.sh("nft list sets"), "set %s {" % name)
 
 
+def test_both_switches_of_fw_extra_are_refused(world: World):
+    """With both on, the same daemon and the same queue would be set up twice."""
+    world.use_iptables("nft")
+    use(world, "20-fw-extra")
+    world.config("WS_USER=nobody", "FWTYPE=iptables", "NFQWS2_ENABLE=1", "NFQWS2_ENABLE_OVERRIDE=1")
+    contains(world.service("start", check_code=1), "20-fw-extra: both NFQWS2_ENABLE and NFQWS2_ENABLE_OVERRIDE are 1")
+    equal(len(world.processes("nfqws2")), 1)
+    world.service("stop", check_code=1)
+    world.config(*COMMON, "FWTYPE=iptables", "NFQWS2_ENABLE_OVERRIDE=1")
+    world.service("start")
+    equal(len(world.processes("nfqws2")), 1)
+    world.service("stop")
+
+
+def test_defaults_of_examples(world: World):
+    """What set-ups count on: the reach of the payloads, the fakes, the split SYN,ACK."""
+    for name, variable, parts in (
+            ("50-nfqws-ipset", "NFQWS2_MY1_OPT", ["--filter-udp=* --payload=known,unknown ",
+                                                  "--filter-tcp=* --payload=known,unknown "]),
+            ("50-wg4all", "NFQWS_OPT_DESYNC_WG", ["=wireguard_initiation,wireguard_response,wireguard_cookie "]),
+            ("40-webserver", "NFQWS_OPT_DESYNC_WEBSERVER", ["--server ", "--lua-desync=synack_split ",
+                                                            "--lua-desync=fake:"])):
+        text = world.functions(". %s%s; printf %%s \"$%s\"" % (EXAMPLES, name, variable))
+        for part in parts:
+            contains(text, part)
+        # The daemon takes them.
+        world.sh("set -f; %s/nfq2/nfqws2 --dry-run --qnum=1 --lua-init=@%s/lua/zapret-lib.lua "
+                 "--lua-init=@%s/lua/zapret-antidpi.lua %s" % (BASE, BASE, BASE, text))
+
+
 # --- what the kernel-side matches let through -----------------------------------------------------------
 
 PAYLOADS = {

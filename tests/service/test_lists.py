@@ -384,6 +384,26 @@ def test_without_curl(world: World):
     equal(words, "-q -T 60 -O - https://antifilter.download/list/ip.lst")
 
 
+def test_lists_without_encryption(world: World):
+    """A list script of the user may name an http:// source: it works, with a warning. HTTPS never becomes HTTP."""
+    prepare(world, web=True)
+    world.sh("python3 -m http.server 80 --bind 127.0.0.1 -d /opt/www >/opt/plain.log 2>&1 & sleep 1")
+    script = '#!/bin/sh\nEXEDIR=$(dirname "$(readlink -f "$0")")\n. "$EXEDIR/def.sh"\nrun_ip_list_script 1000 %s\n'
+    publish(world, "list/ip.lst", addresses(12000))
+    world.write(IPSET + "get_mine.sh", script % "http://antifilter.download/list/ip.lst", 0o755)
+    contains(run(world, "get_mine.sh"), "WARNING: http://antifilter.download/list/ip.lst is not encrypted")
+    contains(gz("zapret-ip.txt"), "5.0.0.0/22\n")
+    lacks(run(world, "get_antifilter_ip.sh"), "WARNING")
+    world.write("/opt/redirect.py", SERVER.replace(
+        "def log_message", "def do_GET(self): self.send_response(302); self.send_header('Location', "
+        "'http://antifilter.download' + self.path); self.end_headers()\n    def log_message").replace(
+        "serve(443", "serve(444").replace('; serve(8443, "/opt/site.crt")', ""))
+    world.sh("rm /opt/ready; python3 /opt/redirect.py >/opt/redirect.log 2>&1 &")
+    world.wait_for(lambda: os.path.exists("/opt/ready"), "the redirecting server does not start")
+    world.write(IPSET + "get_mine.sh", script % "https://antifilter.download:444/list/ip.lst", 0o755)
+    contains(run(world, "get_mine.sh", code=2), "list download failed")
+
+
 def test_host_lists(world: World):
     prepare(world, web=True)
     # A process of the daemon's name notes a HUP.
