@@ -64,6 +64,7 @@ gather() { # FROM TO
 	done
 	place_fakes "$1" "$2" || return 1
 	mkdir -p "$2/init.d/sysv/custom.d" "$2/init.d/openwrt/custom.d" || return 1
+	find "$2" -type f -exec chmod 644 {} +
 	fix_permissions "$2"
 	if exists md5sum; then
 		(cd "$2" && find . -type f ! -path './binaries/*' -exec md5sum {} +) >"$2.own" || return 1
@@ -71,14 +72,15 @@ gather() { # FROM TO
 	fi
 }
 
-# Ours belong to root, since root runs them. Folders that were given to the daemon's user stay his.
+# Ours belong to root, since root runs them. Folders that were given to the daemon's user stay his. A script
+# that can be executed stays so at every moment.
 fix_permissions() { # FOLDER
 	local name
 	for name in $RUNTIME_FILES $RUNTIME_DOCS config; do
 		there "$1/$name" || continue
 		chown -R -h 0:0 "$1/$name"
 		find "$1/$name" -name custom.d -prune -o -path "$1/files" -prune -o -type d -exec chmod 755 {} + \
-			-o -type f -exec chmod 644 {} +
+			-o -type f -exec chmod u+rw,go+r,go-w {} +
 	done
 	for name in "$1"/*.sh "$1"/ipset/*.sh "$1"/binaries/*/* "$1"/init.d/sysv/zapret2 "$1"/init.d/openrc/zapret2 \
 		"$1"/init.d/openwrt/zapret2 "$1"/init.d/openwrt/90-zapret2 "$1"/init.d/openwrt/firewall.zapret2 \

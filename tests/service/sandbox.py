@@ -130,6 +130,21 @@ class World:
                 os.symlink(busybox, "/opt/bb/" + name)
         self.env["PATH"] = "/opt/bin:/opt/bb:" + SBIN
 
+    def needs_program(self, name):
+        """The program of this name in PATH shall be run. The ash of a static busybox runs its own applets before
+        it looks there, so then the shell of this world is dash, with the tools of busybox."""
+        if self.shell != "busybox" or not self._runs_applets("/opt/bb/sh"):
+            return
+        os.remove("/opt/bb/sh")
+        if self._runs_applets("/bin/sh"):
+            libc_call("umount2", os.path.realpath("/bin/sh").encode(), 2)  # MNT_DETACH
+        check(not self._runs_applets("/bin/sh"), "%s: the shell is still that of busybox" % name)
+
+    @staticmethod
+    def _runs_applets(shell):
+        return subprocess.run([shell, "-c", "PATH=/nonexistent; true | cat"], capture_output=True,
+                              check=False).returncode == 0
+
     def private_usr(self):
         """/usr may be written to, for this test only."""
         for name in ("upper", "work"):

@@ -17,6 +17,7 @@ def use(world, *names):
 
 
 def make_wan(world):
+    world.needs_program("ip")
     world.sh("ip netns add site; ip link add wan0 type veth peer name eth0 netns site;"
              "ip addr add 10.0.0.1/24 dev wan0; ip addr add fd00::1/64 dev wan0 nodad; ip link set wan0 up;"
              "ip -n site addr add 10.0.0.2/24 dev eth0; ip -n site addr add fd00::2/64 dev eth0 nodad;"

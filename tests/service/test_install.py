@@ -143,6 +143,7 @@ def test_systemd_elsewhere_with_a_list(world: World):
 
 def test_openrc(world: World):
     make_source(world, "openrc-init")
+    world.needs_program("crontab")
     world.tool("rc-update", '#!/bin/sh\necho "rc-update $*" >>/opt/rc.log\n')
     world.tool("rc-service", '#!/bin/sh\necho "rc-service $*" >>/opt/rc.log\n')
     text = install(world, "\n1\n\nipset\ny\n\n\n\nget_user.sh\n")
@@ -194,6 +195,7 @@ esac
 
 def test_openwrt_fw3(world: World):
     openwrt(world, "fw3")
+    world.needs_program("crontab")
     # copy, firewall, ipv6, [busybox: GNU tools three times], offload, mode, enable, edit, download, which
     gnu = "\n\n\n" if world.shell == "busybox" else ""
     text = install(world, "\n1\n\n" + gnu + "\nipset\ny\n\n\nget_user.sh\n")

@@ -53,6 +53,7 @@ def test_becoming_root(world: World):
     """By sudo, else by su; the words arrive as they are."""
     script = ('. %s/common/elevate.sh; . %s/common/base.sh; require_root "/opt/it\'s \\$(x)/i.sh" make "a b"' %
               (BASE, BASE))
+    world.needs_program("id")
     world.tool("id", "#!/bin/sh\necho 1000\n")
     world.tool("sudo", '#!/bin/sh\nprintf "<%s>" "$@"\n')
     equal(world.sh(script, env={"ZAPRET_TARGET": "/opt/x y"}),
@@ -97,6 +98,7 @@ def test_a_copy_that_fails_keeps_the_old_tree(world: World):
     install(world, IPTABLES % 1)
     world.write("config", world.read("config") + "MY_OWN=1\n")
     before = sorted(os.listdir(BASE))
+    world.needs_program("cp")
     real = shutil.which("cp", path="/opt/bb:/usr/bin" if world.shell == "busybox" else "/usr/bin")
     world.tool("cp", '#!/bin/sh\ncase "$*" in *source/lua*) echo no space >&2; exit 1 ;; esac\nexec %s "$@"\n' % real)
     contains(install(world, IPTABLES % 1, code=3), "copying to %s failed" % BASE)
