@@ -6,7 +6,9 @@
 #include "nfqws2/lua/desync_table.hpp"
 #include "nfqws2/lua/restrict.hpp"
 #include "nfqws2/protocol/blobs.hpp"
+#include "seeded_math.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -113,18 +115,6 @@ void report_engine(lua_State* L) {
     }
     log::status("JIT: %s", flags.c_str());
     lua_settop(L, before - 1);
-}
-
-// Under --seed every generator must follow the seed, also the one the base library seeds from the
-// clock when it is loaded.
-void make_random_reproducible(lua_State* L, Random& random) {
-    lua_getglobal(L, "math");
-    lua_getfield(L, -1, "randomseed");
-    lua_pushnumber(L, static_cast<lua_Number>(random.next64() >> 33));
-    lua_call(L, 1, 0);
-    lua_pushcfunction(L, [](lua_State*) { return 0; });
-    lua_setfield(L, -2, "randomseed");
-    lua_pop(L, 1);
 }
 
 void push_unix_time(lua_State* L) {
@@ -310,7 +300,7 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
     register_constants(host_);
     register_all(host_);
     follow_clock(host_);
-    if (seeded) make_random_reproducible(L, *host_.random);
+    if (seeded) seed_math_library(host_);
     return true;
 }
 

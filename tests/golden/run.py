@@ -34,14 +34,15 @@ LIVE_ONLY = {"240-multisplit-sendfail6": "needs a route MTU"}
 
 
 def read_pcap(path):
-    """List of (second, bytes) of a classic little-endian pcap."""
+    """List of (second, bytes) of a classic pcap, whose numbers are in the byte order of its writer."""
     with open(path, "rb") as f:
         data = f.read()
     if len(data) < 24:
         return []
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
     packets, at = [], 24
     while at + 16 <= len(data):
-        second, _, captured, _ = struct.unpack_from("<IIII", data, at)
+        second, _, captured, _ = struct.unpack_from(order + "IIII", data, at)
         packets.append((second, data[at + 16:at + 16 + captured]))
         at += 16 + captured
     return packets
@@ -141,23 +142,33 @@ def compare_files(meta, folder, writable):
     return None
 
 
-def run_scenario(program, lua_dir, folder, more):
+def scenario(folder):
+    """(description, arguments)"""
     with open(os.path.join(folder, "meta.json")) as f:
         meta = json.load(f)
     with open(os.path.join(folder, "args")) as f:
-        args = f.read().splitlines()
+        return meta, f.read().splitlines()
+
+
+def replay(program, lua_dir, folder, args, work):
+    """The program's run, its capture, the folder it could write to; all within `work`."""
+    os.chmod(work, 0o755)
+    writable = os.path.join(work, "writable")
+    os.mkdir(writable)
+    # The program drops its privileges, so every user must be able to write there.
+    os.chmod(writable, 0o777)
+    out = os.path.join(work, "out.pcap")
+    command = [program, "--pcap-in=" + os.path.join(folder, "in.pcap"), "--pcap-out=" + out,
+               "--pcap-local=" + LOCAL, *(a.replace("@WRITABLE@", writable) for a in args)]
+    result = subprocess.run(command, cwd=lua_dir, capture_output=True, timeout=120,
+                            errors="replace", text=True)
+    return result, out, writable
+
+
+def run_scenario(program, lua_dir, folder, more):
+    meta, args = scenario(folder)
     with tempfile.TemporaryDirectory() as work:
-        os.chmod(work, 0o755)
-        writable = os.path.join(work, "writable")
-        os.mkdir(writable)
-        # The program drops its privileges, so every user must be able to write there.
-        os.chmod(writable, 0o777)
-        out = os.path.join(work, "out.pcap")
-        command = [program, "--pcap-in=" + os.path.join(folder, "in.pcap"), "--pcap-out=" + out,
-                   "--pcap-local=" + LOCAL, *more]
-        command += [a.replace("@WRITABLE@", writable) for a in args]
-        result = subprocess.run(command, cwd=lua_dir, capture_output=True, timeout=120,
-                                errors="replace", text=True)
+        result, out, writable = replay(program, lua_dir, folder, more + args, work)
         if result.returncode not in (0, 3):
             return "exit code %d: %s" % (result.returncode, result.stderr.strip()[-600:])
         want = read_pcap(os.path.join(folder, "out.pcap"))
