@@ -30,7 +30,10 @@ std::vector<std::uint8_t> read_part(const std::string& path, std::uint64_t offse
     if (offset > 0 && size > 0 && lseek(file.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
         throw BadValue("could not read '" + path + "' (" + std::strerror(errno) + ")");
 
-    std::vector<std::uint8_t> data(size > 0 ? size - offset : unsized_limit);
+    const std::uint64_t wanted = size > 0 ? size - offset : unsized_limit;
+    std::vector<std::uint8_t> data;
+    if (wanted > data.max_size()) throw BadValue("file '" + path + "' is too large for a blob");
+    data.resize(static_cast<std::size_t>(wanted));
     std::size_t used = 0;
     while (used < data.size()) {
         const ssize_t n = read(file.get(), data.data() + used, data.size() - used);

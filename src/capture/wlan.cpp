@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <ctime>
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
@@ -49,7 +50,8 @@ bool WlanInfo::open() {
 }
 
 bool WlanInfo::start(FileDescriptor socket, std::int64_t timeout_ms) {
-    const timeval timeout{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    const timeval timeout{static_cast<time_t>(timeout_ms / 1000),
+                          static_cast<suseconds_t>(timeout_ms % 1000 * 1000)};
     setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     socket_ = std::move(socket);
     buffer_ = std::make_unique<std::uint8_t[]>(buffer_size);

@@ -12,6 +12,8 @@
 #include "nfqws2/profile/outlook.hpp"
 #include "pipeline.hpp"
 
+#include <algorithm>
+
 namespace nfqws2::engine {
 
 namespace {

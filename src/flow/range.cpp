@@ -3,6 +3,7 @@
 #include "nfqws2/base/text.hpp"
 
 #include <charconv>
+#include <system_error>
 
 namespace nfqws2::flow {
 

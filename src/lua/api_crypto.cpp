@@ -6,7 +6,6 @@
 #include <mbedtls/gcm.h>
 #include <mbedtls/hkdf.h>
 #include <mbedtls/md.h>
-#include <mbedtls/sha256.h>
 
 namespace nfqws2::lua {
 
@@ -42,16 +41,15 @@ int band(lua_State* L) {
 
 struct HashType {
     mbedtls_md_type_t id;
-    bool is224;
     std::size_t size;
 };
 
 HashType check_hash_type(lua_State* L, int index) {
     const Bytes type = check_text(L, index);
-    if (as_text(type) == "sha256") return {MBEDTLS_MD_SHA256, false, 32};
+    if (as_text(type) == "sha256") return {MBEDTLS_MD_SHA256, 32};
     if (as_text(type) != "sha224")
         luaL_error(L, "unsupported hash type %s", reinterpret_cast<const char*>(type.data()));
-    return {MBEDTLS_MD_SHA224, true, 28};
+    return {MBEDTLS_MD_SHA224, 28};
 }
 
 int hash(lua_State* L) {
@@ -59,7 +57,8 @@ int hash(lua_State* L) {
     const HashType type = check_hash_type(L, 1);
     const Bytes data = check_string(L, 2);
     std::uint8_t digest[32];
-    if (mbedtls_sha256_ret(data.data(), data.size(), digest, type.is224) != 0)
+    const auto* info = mbedtls_md_info_from_type(type.id);
+    if (info == nullptr || mbedtls_md(info, data.data(), data.size(), digest) != 0)
         lua_pushnil(L);
     else
         push(L, Bytes(digest, type.size));

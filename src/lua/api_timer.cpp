@@ -1,6 +1,7 @@
 // Timers (spec part 07 section 19, part 06 section 11).
 #include "api.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace nfqws2::lua {

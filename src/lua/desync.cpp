@@ -354,7 +354,7 @@ bool Desync::substitute(const Prepared&, std::string_view value, int desync_inde
         lua_tolstring(L, -1, &size);
     else if (lua_istable(L, -1))
 #if LUA_VERSION_NUM >= 502
-        size = lua_rawlen(L, -1);
+        size = static_cast<std::size_t>(lua_rawlen(L, -1));
 #else
         size = lua_objlen(L, -1);
 #endif

@@ -12,6 +12,7 @@
 #include <memory>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <type_traits>
 #include <unistd.h>
 
 namespace nfqws2::sandbox {

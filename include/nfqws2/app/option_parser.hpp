@@ -5,6 +5,7 @@
 #include "nfqws2/app/arguments.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>

@@ -6,6 +6,8 @@
 #include "nfqws2/capture/network_info.hpp"
 #include "nfqws2/capture/pcap_sink.hpp"
 
+#include <algorithm>
+
 #if NFQWS2_HAVE_PCAP
 
 namespace nfqws2::app {

@@ -2,6 +2,8 @@
 // section 6, part 04 section 5.4).
 #include "tls_client.hpp"
 
+#include <algorithm>
+
 namespace nfqws2::engine::test {
 namespace {
 

@@ -2,6 +2,8 @@
 
 #include "nfqws2/profile/list_reader.hpp"
 
+#include <algorithm>
+
 namespace nfqws2::profile {
 namespace {
 

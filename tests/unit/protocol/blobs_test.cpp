@@ -3,14 +3,16 @@
 #include "samples.hpp"
 
 #include <gtest/gtest.h>
-#include <mbedtls/sha256.h>
+#include <mbedtls/md.h>
 
 namespace nfqws2::protocol::test {
 namespace {
 
 std::string sha256(Bytes data) {
     std::array<std::uint8_t, 32> digest{};
-    mbedtls_sha256_ret(data.data(), data.size(), digest.data(), 0);
+    EXPECT_EQ(mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), data.data(), data.size(),
+                         digest.data()),
+              0);
     return to_hex(digest);
 }
 

@@ -4,6 +4,7 @@
 
 #include "nfqws2/protocol/tls.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 namespace nfqws2::protocol::test {

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <map>
 #include <netdb.h>
+#include <new>
 #include <set>
 #include <sstream>
 #include <thread>
