@@ -1,0 +1,5 @@
+set(CMAKE_SYSTEM_PROCESSOR i686)
+set(nfqws2_triplet i686-linux-gnu)
+set(nfqws2_libraries i386-linux-gnu)
+set(nfqws2_qemu i386)
+include(${CMAKE_CURRENT_LIST_DIR}/debian.cmake)

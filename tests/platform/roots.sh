@@ -1,0 +1,101 @@
+#!/bin/sh
+# What a newcomer meets on a fresh Debian, and what other compilers say. Run by hand, as root.
+# usage: roots.sh [RELEASE...]
+#        roots.sh --compiler COMPILER RELEASE...
+#   RELEASE   bookworm trixie sid; all three if none is named. In a root made anew `./bootstrap demo` and
+#             `./bootstrap test quick` are run on a copy of this tree, without a compiler cache.
+#   COMPILER  gcc-12 ... gcc-14, clang-14 ... clang-19, as far as the release has it: the preset release
+#             (warnings are errors) is built by it, then unit tests and golden captures run.
+#
+# Minimal roots are kept below ${XDG_CACHE_HOME:-~/.cache}/nfqws2/roots. Logs: build/logs/root-*.log.
+# Last line: "N passed, N failed, N skipped", counting these steps.
+set -u
+
+cd "$(dirname "$0")/../.." || exit 1
+tree=$PWD
+die() { printf 'roots.sh: %s\n' "$*" >&2; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+say() { printf '==> %s\n' "$*"; }
+# shellcheck disable=SC1091 # beside this file
+. "$tree/tests/platform/roots_lib.sh"
+
+copy_tree() { # $1 = root
+	rm -rf "$1/src"
+	mkdir -p "$1/src"
+	git ls-files -z --cached --others --exclude-standard |
+		tar -c --null --ignore-failed-read -T - | tar -x -C "$1/src" || die "the tree could not be copied"
+}
+
+passed=0 failed=0
+step() { # $1 = title, $2 = log, rest = command; counts it and tells how long it took
+	title=$1 log=$2
+	shift 2
+	say "$title"
+	begin=$(date +%s)
+	if "$@" >"$log" 2>&1 </dev/null; then
+		passed=$((passed + 1)) word=ok
+	else
+		failed=$((failed + 1)) word=FAILED
+		tail -n 30 "$log"
+	fi
+	seconds=$(($(date +%s) - begin))
+	printf '%s %s: %d:%02d  %s\n' "$word" "$title" $((seconds / 60)) $((seconds % 60)) \
+		"$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)"
+	[ $word = ok ]
+}
+
+newcomer() { # $1 = release
+	base_root "$1"
+	fresh=$cache/fresh-$1
+	rm -rf "$fresh"
+	cp -a "$base" "$fresh"
+	copy_tree "$fresh"
+	for words in demo "test quick"; do
+		# shellcheck disable=SC2086 # two words
+		step "$1: ./bootstrap $words" "build/logs/root-$1-${words##* }.log" inside "$fresh" "" \
+			sh -c "cd /src && exec ./bootstrap $words"
+	done
+	rm -rf "$fresh"
+}
+
+compile() { # $1 = compiler, $2 = release
+	base_root "$2"
+	root=$cache/compilers-$2
+	[ -d "$root" ] || cp -a "$base" "$root"
+	copy_tree "$root"
+	case $1 in
+	gcc-*) package=g++-${1#gcc-} c=$1 cxx=g++-${1#gcc-} ;;
+	clang-*) package=$1 c=$1 cxx=clang++-${1#clang-} ;;
+	*) die "no such compiler: $1" ;;
+	esac
+	log=build/logs/root-$2-$1
+	step "$2: packages for $1" "$log-packages.log" inside "$root" "" sh -c "apt-get update -q &&
+		apt-get install -y -q $package cmake ninja-build ccache pkg-config python3 \
+			libnetfilter-queue-dev libmnl-dev libluajit-5.1-dev zlib1g-dev libcap-dev \
+			libseccomp-dev libmbedtls-dev libpcap-dev libgtest-dev nlohmann-json3-dev &&
+		apt-get clean" || return
+	binds=$cache/ccache:/ccache
+	step "$2: $1 builds" "$log-build.log" inside "$root" "$binds" sh -c "cd /src &&
+		export CC=$c CXX=$cxx CCACHE_DIR=/ccache && cmake/build.sh release -t nfqws2 unit_tests" || return
+	step "$2: $1, tests" "$log-tests.log" inside "$root" "$binds" sh -c "cd /src &&
+		ctest --preset release -j$(nproc) -V --no-tests=error -R '^(unit/(base|packet|protocol|flow|profile|lua|engine)|golden/captures)$'"
+	sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: (.*)/    \1/p; s/^[0-9]+: (FAILED .*)/\1/p
+		s/^[0-9]+: ([0-9]+ passed, .* skipped)$/    \1/p' "$log-tests.log"
+}
+
+compiler=
+[ "${1:-}" != --compiler ] || { compiler=$2; shift 2; }
+[ $# != 0 ] || set -- bookworm trixie sid
+[ "$(id -u)" = 0 ] || die "needs root, for debootstrap and chroot"
+need debootstrap debootstrap
+need unshare util-linux
+need git git
+mkdir -p build/logs "$cache/ccache"
+for release; do
+	if [ -n "$compiler" ]; then
+		compile "$compiler" "$release"
+	else
+		newcomer "$release"
+	fi
+done
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" = 0 ]
