@@ -20,8 +20,9 @@ namespace nfqws2::app {
 namespace {
 
 constexpr auto patience = std::chrono::seconds(5);
-// Some C libraries give threads less than scripts may need.
-constexpr std::size_t least_stack = 1024 * 1024;
+// What scripts may need (lua/c_stack.cpp), which some C libraries do not give to threads. Untouched
+// memory costs nothing.
+constexpr std::size_t least_stack = 8 * 1024 * 1024;
 
 class Threads {
   public:

@@ -29,6 +29,8 @@ struct Facts {
     // track
     std::uint32_t has_track, tcp_track, incoming_ttl, track_l7, has_hostname, hostname_is_ip;
     std::uint32_t in_cutoff, out_cutoff, direct_is_client, lua_state;
+    // The pointers are good: a packet's table is being built right now.
+    std::uint32_t valid;
 };
 
 } // namespace nfqws2::lua

@@ -200,7 +200,10 @@ bool DesyncTable::push(const PacketView& view) {
         f.replay_count = view.replay->count;
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, host_.build_table_ref);
-    return lua_pcall(L, 0, 1, message_handler_index) == 0;
+    f.valid = 1;
+    const bool built = lua_pcall(L, 0, 1, message_handler_index) == 0;
+    f.valid = 0;
+    return built;
 }
 
 } // namespace nfqws2::lua

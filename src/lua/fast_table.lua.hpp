@@ -27,6 +27,7 @@ struct nfqws2_facts {
 	uint32_t has_reasm, has_decrypt, tcp_mss, replay, replay_piece, replay_count, reasm_offset;
 	uint32_t has_track, tcp_track, incoming_ttl, track_l7, has_hostname, hostname_is_ip;
 	uint32_t in_cutoff, out_cutoff, direct_is_client, lua_state;
+	uint32_t valid;
 };
 ]]
 if ffi.sizeof("struct nfqws2_facts") ~= facts_size then return nil end
@@ -178,6 +179,7 @@ local function build_target()
 end
 
 local function build()
+	if f.valid == 0 then error("no packet") end
 	local profile = profiles[f.profile_n]
 	local payload = str(f.payload, f.payload_len)
 	local track, ifin, ifout, reasm, decrypt, mss, none

@@ -12,6 +12,7 @@
 // would end the process. As long as the heap is small, only large blocks are looked at, since
 // hundreds of small ones make up a packet: the first tick of a call and a look every so many calls
 // turn to watching all of them.
+// Hooks do not run in finalizers, so one that does not end ends the process like compiled loops do.
 // LuaJIT does not collect garbage before it gives up, and its heap may be half garbage, so when a
 // call leaves the heap near the ceiling, a full collection comes before the next. Half of what that
 // leaves free has to be used up before another.
@@ -112,7 +113,7 @@ void Guard::attach(lua_State* L) {
 void Guard::detach() {
     if (counting_) use_allocator(engine_allocator);
     counting_ = near_ceiling_ = false;
-    enter_unlimited("the end of the program");
+    enter({"the end of the program"}, false, true);
     hooked_ = false;
     L_ = nullptr;
 }
@@ -122,7 +123,7 @@ void Guard::enter_timer(std::string_view name) {
     const std::size_t size = std::min(name.size(), timer_name_.size() - 1);
     std::copy_n(name.begin(), size, timer_name_.begin());
     timer_name_[size] = 0;
-    enter({"timer", nullptr, nullptr}, true, true);
+    enter({"timer", timer_name_.data()}, true, true);
 }
 
 // Made at the first call and not before: a timer does not survive the fork of a daemon, and counts
@@ -168,7 +169,7 @@ void Guard::tick() {
     ticks_ = ticks;
     if (counting_) use_allocator(allocate_watched);
     if (ticks > fatal_ticks_) end_process("does not end although its budget is spent");
-    if (ticks > limit_ticks_ && !hooked_) {
+    if (ticks > limit_ticks_ && !hooked_ && L_ != nullptr) {
         hooked_ = true;
         // Calls are left alone, so that the message handler, a native function, can do its work.
         lua_sethook(L_, limit_hook, LUA_MASKCOUNT, 1);
@@ -233,7 +234,7 @@ void Guard::end_process(const char* why) const {
         line << "instance " << subject_.instance->name;
     else
         line << subject_.what;
-    if (subject_.profile == nullptr && limits_time_) line << " '" << timer_name_.data() << "'";
+    if (subject_.name != nullptr) line << " '" << subject_.name << "'";
     line << " " << why << ". The process ends with code " << unsigned{exit_code} << ".\n";
     emergency::say(line.text());
     _exit(exit_code);
@@ -292,16 +293,28 @@ void Guard::use_allocator(lua_Alloc function) {
     lua_setallocf(L_, function, allocator_data_);
 }
 
-void Guard::relieve() {
+void Guard::step_to_the_end_of_a_cycle(lua_State* L) {
+    do
+        restart();
+    while (lua_gc(L, LUA_GCSTEP, 0) == 0);
+}
+
+void Guard::collect() {
+    near_ceiling_ = false; // or the entry would begin with a collection of its own
     entries_left_ = entries_between_looks;
-    near_ceiling_ = false;
-    enter_unlimited("garbage collection");
-    lua_pushcfunction(L_, [](lua_State* L) { // a finalizer may raise an error
-        lua_gc(L, LUA_GCCOLLECT, 0);
+    enter({"garbage collection"}, false, true);
+    // A finalizer may raise an error. The cycle that runs may have passed what is garbage now.
+    lua_pushcfunction(L_, [](lua_State* L) {
+        active_->step_to_the_end_of_a_cycle(L);
+        active_->step_to_the_end_of_a_cycle(L);
         return 0;
     });
     if (lua_pcall(L_, 0, 0, 0) != 0) log_lua_error(L_, "garbage collection");
-    running_ = false;
+    leave();
+}
+
+void Guard::relieve() {
+    collect();
     const std::size_t total = used();
     relief_at_ = total + (ceiling_ - std::min(total, ceiling_)) / 2;
     near_ceiling_ = false;

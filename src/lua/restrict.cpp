@@ -1,5 +1,8 @@
 #include "nfqws2/lua/restrict.hpp"
 
+#include "c_stack.hpp"
+#include "inventory.hpp"
+
 #include "nfqws2/base/log.hpp"
 
 #include <cstdlib>
@@ -169,14 +172,44 @@ int safe_opt_start(lua_State* L) {
     return 0;
 }
 
-// jit.attach(). Upvalue: the original. The other events hand out function prototypes and registers.
-int safe_attach(lua_State* L) {
+// What jit.attach() really attaches. Upvalue: the script's function, which learns of the events and
+// gets no function objects: those of the program's own code would be among them.
+int event_without_functions(lua_State* L) {
     const int count = lua_gettop(L);
-    const std::string_view event = luaL_optstring(L, 2, "trace");
-    if (event != "trace") return luaL_error(L, "jit.attach: only the event 'trace' is allowed");
+    for (int i = 1; i <= count; i++) {
+        if (!lua_isfunction(L, i)) continue;
+        lua_pushnil(L);
+        lua_replace(L, i);
+    }
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, count, 0);
+    return 0;
+}
+
+// jit.attach(). Upvalues: the original, and what is attached for each function of a script. The
+// other events hand out function prototypes and registers.
+int safe_attach(lua_State* L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    const bool attaches = !lua_isnoneornil(L, 2);
+    if (attaches && std::string_view(luaL_checkstring(L, 2)) != "trace")
+        return luaL_error(L, "jit.attach: only the event 'trace' is allowed");
+    lua_settop(L, 2);
+    lua_pushvalue(L, 1);
+    lua_rawget(L, lua_upvalueindex(2));
+    if (lua_isnil(L, -1)) {
+        if (!attaches) return 0;
+        lua_pushvalue(L, 1);
+        lua_pushcclosure(L, event_without_functions, 1);
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, lua_upvalueindex(2));
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);  // the original, function, event, ..., closure
+    lua_replace(L, 2); // the closure in place of the function
+    lua_settop(L, attaches ? 3 : 2);
+    lua_call(L, attaches ? 2 : 1, 0);
     return 0;
 }
 
@@ -189,7 +222,10 @@ void wrap_field(lua_State* L, const char* name, lua_CFunction wrapper) {
 void restrict_jit(lua_State* L) {
     lua_getglobal(L, "jit");
     if (lua_istable(L, -1)) {
-        wrap_field(L, "attach", safe_attach);
+        lua_getfield(L, -1, "attach");
+        lua_newtable(L);
+        lua_pushcclosure(L, safe_attach, 2);
+        lua_setfield(L, -2, "attach");
         lua_getfield(L, -1, "opt"); // not there if the engine was built without the compiler
         if (lua_istable(L, -1)) wrap_field(L, "start", safe_opt_start);
         lua_pop(L, 1);
@@ -233,11 +269,14 @@ void restrict_libraries(lua_State* L) {
     remove_c_searchers(L);
     replace_searcher(L);
     if (is_luajit) load_ffi(L);
-    for (const char* module : {"ffi", "jit.util", "jit.profile"}) {
+    // A string.buffer hands out its memory as a pointer that nobody checks.
+    for (const char* module : {"ffi", "jit.util", "jit.profile", "string.buffer"}) {
         remove_from_package(L, "loaded", module);
         remove_from_package(L, "preload", module);
     }
     restrict_jit(L);
+    remove_unknown(L);
+    bound_c_stack(L);
 
     wrap_global(L, "dofile", "loadfile", safe_dofile);
     wrap_global(L, "loadfile", "loadfile", safe_loadfile);

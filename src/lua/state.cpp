@@ -318,14 +318,13 @@ bool State::run_init(std::span<const InitItem> items, const std::function<bool()
 std::vector<std::pair<std::string, std::string>> State::globals() const {
     std::vector<std::pair<std::string, std::string>> result;
     lua_State* L = host_.L;
-    lua_getglobal(L, "_G");
-    if (lua_istable(L, -1)) {
-        lua_pushnil(L);
-        while (lua_next(L, -2) != 0) {
-            if (lua_type(L, -2) == LUA_TSTRING)
-                result.emplace_back(lua_tostring(L, -2), luaL_typename(L, -1));
-            lua_pop(L, 1);
-        }
+    // The table itself, not the variable _G: that may be gone, and a metatable raise an error.
+    lua_pushglobaltable(L);
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        if (lua_type(L, -2) == LUA_TSTRING)
+            result.emplace_back(lua_tostring(L, -2), luaL_typename(L, -1));
+        lua_pop(L, 1);
     }
     lua_pop(L, 1);
     return result;
@@ -363,15 +362,7 @@ void State::collect_garbage(unsigned period_s) {
     if (now < next_gc_ms_) return;
     next_gc_ms_ = now + static_cast<std::int64_t>(period_s) * 1000;
     const int before = lua_gc(host_.L, LUA_GCCOUNT, 0);
-    host_.guard.enter_unlimited("garbage collection");
-    const GuardScope scope(host_.guard);
-    // A finalizer may raise an error.
-    lua_pushcfunction(host_.L, [](lua_State* L) {
-        lua_gc(L, LUA_GCCOLLECT, 0);
-        return 0;
-    });
-    if (lua_pcall(host_.L, 0, 0, message_handler_index) != 0)
-        log_lua_error(host_.L, "garbage collection");
+    host_.guard.collect();
     if (log::debug_enabled())
         log::debug("LUA GARBAGE COLLECT: %dK => %dK", before, lua_gc(host_.L, LUA_GCCOUNT, 0));
 }

@@ -48,10 +48,9 @@ class Guard {
     void adopt() { active_ = this; }
 
     // Lua is about to run. `what` is a literal.
-    void enter_init(const char* what) { enter({what, nullptr, nullptr}, true, false); }
-    void enter_unlimited(const char* what) { enter({what, nullptr, nullptr}, false, false); }
+    void enter_init(const char* what) { enter({what}, true, false); }
     void enter_profile(const profile::Profile& profile) {
-        enter({"the table of a packet", &profile, nullptr}, true, true);
+        enter({"the table of a packet", nullptr, &profile, nullptr}, true, true);
     }
     void enter_timer(std::string_view name);
     // Within a packet's run: this instance's call begins, with a budget of its own.
@@ -63,6 +62,9 @@ class Guard {
         running_ = false;
         if (hooked_) unhook();
     }
+
+    // Collects all garbage. Finalizers are calls like others: each small step has a budget.
+    void collect();
 
     // A request to quit came: running Lua code is ended with the error INTERRUPT or, if it cannot
     // be, with the process. Async-signal-safe; from any thread.
@@ -83,8 +85,9 @@ class Guard {
 
     struct Subject {
         const char* what;
-        const profile::Profile* profile;
-        const profile::LuaInstance* instance;
+        const char* name = nullptr; // of a timer
+        const profile::Profile* profile = nullptr;
+        const profile::LuaInstance* instance = nullptr;
     };
 
     static void on_tick(int, siginfo_t* info, void*);
@@ -116,6 +119,7 @@ class Guard {
     void tick_of_interrupt();
     void hook_for_interrupt();
     void unhook();
+    void step_to_the_end_of_a_cycle(lua_State* L);
     // Chooses the allocator by the size of the heap; collects garbage if it is near the ceiling.
     void look();
     void relieve();

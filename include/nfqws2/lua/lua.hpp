@@ -20,6 +20,12 @@ inline constexpr bool is_luajit = true;
 inline constexpr bool is_luajit = false;
 #endif
 
+#ifndef lua_pushglobaltable // of Lua 5.2
+inline void lua_pushglobaltable(lua_State* L) {
+    lua_pushvalue(L, LUA_GLOBALSINDEX);
+}
+#endif
+
 inline void push(lua_State* L, std::string_view s) {
     lua_pushlstring(L, s.data(), s.size());
 }

@@ -190,6 +190,54 @@ TEST_F(GuardDeathTest, SoDoesCompiledCode) {
     EXPECT_EXIT(packet(), ::testing::ExitedWithCode(Guard::exit_code), "instance example_1_1");
 }
 
+// A finalizer that does not end, whoever runs it.
+constexpr const char* endless_finalizer =
+    "local function endless() while true do end end "
+    "if newproxy then local p = newproxy(true) getmetatable(p).__gc = endless "
+    "else setmetatable({}, {__gc = endless}) end ";
+
+// A life with it, for a process of its own: the end of the state runs finalizers too.
+void live_with_endless_finalizer(bool collect) {
+    Host host;
+    VirtualClock clock(1'700'000'000'000'000'000);
+    host.clock = &clock;
+    host.guard.set_limits({100, 32});
+    State state(host);
+    std::vector<NamedBlob> blobs;
+    state.open(blobs, Globals{}, false);
+    const InitItem item{false, std::string("collectgarbage('stop') ") + endless_finalizer};
+    state.run_init({&item, 1}, {});
+    if (collect) state.collect_garbage(1);
+}
+
+TEST(FinalizerDeathTest, ACollectionEnds) {
+    EXPECT_EXIT(live_with_endless_finalizer(true), ::testing::ExitedWithCode(Guard::exit_code),
+                "LUA WATCHDOG: garbage collection does not end");
+}
+
+TEST(FinalizerDeathTest, TheEndEnds) {
+    EXPECT_EXIT(live_with_endless_finalizer(false), ::testing::ExitedWithCode(Guard::exit_code),
+                "LUA WATCHDOG: the end of the program does not end");
+}
+
+TEST_F(GuardTest, ACollectionCollectsAll) {
+    ASSERT_TRUE(init("finalized = 0 local function count() finalized = finalized + 1 end "
+                     "for i = 1, 1000 do if newproxy then local p = newproxy(true) "
+                     "getmetatable(p).__gc = count else setmetatable({}, {__gc = count}) end end "
+                     "weak = setmetatable({{}}, {__mode = 'v'})"));
+    host.guard.collect();
+    EXPECT_TRUE(init("assert(finalized == 1000 and weak[1] == nil)"));
+}
+
+TEST_F(GuardTest, ACollectionLogsWhatAFinalizerRaises) {
+    ASSERT_TRUE(init("collectgarbage('stop') local function fail() error('no luck') end "
+                     "if newproxy then local p = newproxy(true) getmetatable(p).__gc = fail "
+                     "else setmetatable({}, {__gc = fail}) end"));
+    ::testing::internal::CaptureStderr();
+    host.guard.collect();
+    EXPECT_NE(::testing::internal::GetCapturedStderr().find("no luck"), std::string::npos);
+}
+
 class NoLimitsDeathTest : public NoLimits {};
 
 TEST_F(NoLimitsDeathTest, ARequestToQuitIsAlwaysHeard) {

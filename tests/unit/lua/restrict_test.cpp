@@ -23,6 +23,204 @@ TEST_F(ApiTest, DangerousFunctionsAreGone) {
         EXPECT_EQ(eval(format("pcall(require, '%s')", module)), "false") << module;
 }
 
+// Everything that a script can reach from where it starts: through keys, values, metatables as it
+// sees them and environments of functions.
+class World {
+  public:
+    explicit World(lua_State* L) : L_(L) {
+        lua_newtable(L_);
+        seen_ = lua_gettop(L_);
+        lua_pushglobaltable(L_);
+        visit("_G");
+        for (const char* value : {"nil", "true", "1", "''", "print", "io.stdout", "1LL",
+                                  "coroutine.create(print)", "function() end"}) {
+            if (luaL_dostring(L_, format("return %s", value).c_str()) != 0) {
+                lua_pop(L_, 1); // this engine has no such value
+                continue;
+            }
+            visit(value);
+        }
+        lua_settop(L_, seen_ - 1);
+    }
+    std::vector<std::string> cdata, userdata, script_functions, engine_functions;
+
+  private:
+    void visit(const std::string& path) { // takes the value from the stack
+        luaL_checkstack(L_, 20, "too deep");
+        const std::string type = luaL_typename(L_, -1);
+        if (type == "nil") return lua_pop(L_, 1);
+        lua_pushvalue(L_, -1);
+        lua_rawget(L_, seen_);
+        const bool known = !lua_isnil(L_, -1);
+        lua_pop(L_, 1);
+        if (known) return lua_pop(L_, 1);
+        lua_pushvalue(L_, -1);
+        lua_pushboolean(L_, 1);
+        lua_rawset(L_, seen_);
+        if (type == "cdata") cdata.push_back(path);
+        if (type == "userdata") userdata.push_back(path);
+        if (type == "function")
+            (is_of_the_engine() ? engine_functions : script_functions).push_back(path);
+        follow("getmetatable", path);
+        if (type == "function") follow("getfenv", path);
+        if (type == "table") {
+            lua_pushnil(L_);
+            while (lua_next(L_, -2) != 0) {
+                lua_pushvalue(L_, -2);
+                const std::string key =
+                    lua_type(L_, -1) == LUA_TSTRING ? lua_tostring(L_, -1) : "?";
+                visit(path + ".key");
+                visit(path + "." + key);
+            }
+        }
+        lua_pop(L_, 1);
+    }
+    // Native, or one of those that LuaJIT has in its own bytecode.
+    bool is_of_the_engine() {
+        lua_Debug about{};
+        lua_pushvalue(L_, -1);
+        lua_getinfo(L_, ">S", &about);
+        const std::string_view source = about.short_src;
+        return lua_iscfunction(L_, -1) != 0 || source.starts_with("[builtin:") ||
+               source.starts_with("builtin:");
+    }
+    // What the function says of the value at the top.
+    void follow(const char* function, const std::string& path) {
+        lua_getglobal(L_, function);
+        if (!lua_isfunction(L_, -1)) return lua_pop(L_, 1);
+        lua_pushvalue(L_, -2);
+        if (lua_pcall(L_, 1, 1, 0) != 0) return lua_pop(L_, 1);
+        visit(function + ("(" + path + ")"));
+    }
+    lua_State* L_;
+    int seen_;
+};
+
+TEST_F(ApiTest, NothingReachableTouchesMemory) {
+    const World world(L());
+    EXPECT_GT(world.engine_functions.size(), 150U);
+    EXPECT_EQ(world.script_functions, std::vector<std::string>{"function() end"})
+        << "functions of the program's own Lua code";
+    for (const std::string& path : world.cdata)
+        EXPECT_EQ(path, "1LL");
+    for (const std::string& path : world.userdata) // std streams and `ctx`
+        EXPECT_TRUE(path.find("io.std") != std::string::npos || path == "io.stdout") << path;
+    const std::string said =
+        eval("(function() local n = {} for k in pairs(package.preload) do "
+             "n[#n + 1] = k end table.sort(n) return table.concat(n, ' ') end)()");
+    EXPECT_EQ(said, is_luajit ? "table.clear table.new" : "");
+}
+
+// A newer engine may bring anything anywhere.
+TEST(Restrict, WhatIsNotKnownIsTakenAway) {
+    lua_State* L = luaL_newstate();
+    ASSERT_NE(L, nullptr);
+    luaL_openlibs(L);
+    ASSERT_EQ(luaL_dostring(L, R"(
+        local function f() return 'escaped' end
+        string.peek, io.raw, table.address, math[1], _G.memory = f, f, f, f, {poke = f}
+        package.loaded.memory, package.preload['string.pointer'] = memory, f
+        getmetatable(io.stdout).poke = f
+        getmetatable('').__call = f
+        setmetatable(string, {__index = {poke = f}})
+        debug.setmetatable(print, {__index = {address = f}})
+        debug.setmetatable(1, {__index = {address = f}})
+        debug.setmetatable(true, {__call = f})
+        debug.setmetatable(nil, {__index = {x = f}})
+        debug.setmetatable(coroutine.create(f), {__index = {stack = f}}))"),
+              0)
+        << lua_tostring(L, -1);
+    ::testing::internal::CaptureStdout();
+    restrict_libraries(L);
+    const std::string said = ::testing::internal::GetCapturedStdout();
+    for (const char* name : {"'peek' of string", "'raw' of io", "'memory' of _G", "of functions",
+                             "'string.pointer' of package.preload", "of coroutines"})
+        EXPECT_NE(said.find(name), std::string::npos) << name << "\n" << said;
+    for (const char* expression :
+         {"string.peek", "io.raw", "table.address", "math[1]", "memory", "package.loaded.memory",
+          "package.preload['string.pointer']", "getmetatable(io.stdout).poke",
+          "getmetatable('').__call", "string.poke", "getmetatable(string)", "getmetatable(print)",
+          "getmetatable(1)", "getmetatable(true)", "getmetatable(nil)",
+          "getmetatable(coroutine.create(print))"}) {
+        ASSERT_EQ(luaL_dostring(L, format("return %s", expression).c_str()), 0) << expression;
+        EXPECT_TRUE(lua_isnil(L, -1)) << expression;
+        lua_settop(L, 0);
+    }
+    const World world(L);
+    EXPECT_EQ(world.script_functions, std::vector<std::string>{"function() end"});
+    lua_close(L);
+}
+
+TEST(Restrict, KnownEnginesHaveNothingUnknown) {
+    lua_State* L = luaL_newstate();
+    ASSERT_NE(L, nullptr);
+    luaL_openlibs(L);
+    ::testing::internal::CaptureStdout();
+    restrict_libraries(L);
+    EXPECT_EQ(::testing::internal::GetCapturedStdout(), "");
+    lua_close(L);
+}
+
+// A trace event tells of the program's own functions as well as of the script's.
+TEST_F(ApiTest, EventsHandOutNoFunctions) {
+    if (!is_luajit) return; // no events
+    ASSERT_EQ(
+        run("events, functions = 0, 0 "
+            "local function hear(...) events = events + 1 for i = 1, select('#', ...) do "
+            "if type((select(i, ...))) == 'function' then functions = functions + 1 end end end "
+            "jit.opt.start('hotloop=2') jit.attach(hear, 'trace') "
+            "for i = 1, 200 do local x = 0 for j = 1, 50 do x = x + j end end "
+            "jit.attach(hear) heard = events "
+            "jit.flush() for i = 1, 200 do local x = 0 for j = 1, 50 do x = x + j end end"),
+        "");
+    EXPECT_EQ(eval("heard > 0"), "true");
+    EXPECT_EQ(eval("functions"), "0");
+    EXPECT_EQ(eval("events == heard"), "true") << "detached";
+}
+
+// Each of these once ran over the end of the C stack.
+TEST_F(ApiTest, EndlessNestingIsAnErrorOfTheScript) {
+    for (const char* nest :
+         {"local function f() return (('x'):gsub('x', f)) end f()",
+          "local t = setmetatable({}, {}) getmetatable(t).__index = function() "
+          "return (('x'):gsub('x', t)) end local _ = ('x'):gsub('x', t)",
+          "local function f() coroutine.wrap(f)() end f()",
+          "local function f() assert(coroutine.resume(coroutine.create(f))) end f()",
+          "local function f(a, b) table.sort({1, 2}, f) return a < b end table.sort({1, 2}, f)",
+          "local t = setmetatable({}, {}) getmetatable(t).__tostring = function() "
+          "return string.format('%s', t) end string.format('%s', t)",
+          "setmetatable(package.preload, {__index = function(_, k) return function() "
+          "require(k .. 'x') end end}) require('x')"}) {
+        const std::string error = run(nest);
+        EXPECT_NE(error.find("overflow"), std::string::npos)
+            << nest << ": " << error.substr(0, 200);
+        EXPECT_EQ(eval("(('abc'):gsub('b', function(c) return c:upper() end))"), "aBc");
+    }
+}
+
+TEST_F(ApiTest, BoundedFunctionsWorkAsBefore) {
+    EXPECT_EQ(eval("select(2, ('aaa'):gsub('a', 'b', 2))"), "2");
+    EXPECT_EQ(eval("select(2, pcall(string.gsub, 'x'))"),
+              is_luajit ? "bad argument #2 to '?' (string expected, got no value)"
+                        : eval("select(2, pcall(string.gsub, 'x'))"));
+    EXPECT_EQ(eval("coroutine.wrap(function(a) return a + coroutine.yield(1) end)(1)"), "1");
+    EXPECT_EQ(eval("(function() local f = coroutine.wrap(function(a) return a + coroutine.yield(7) "
+                   "end) return f(1) + f(2) end)()"),
+              "10");
+    EXPECT_EQ(eval("select('#', coroutine.resume(coroutine.create(function() return 1, nil, nil "
+                   "end)))"),
+              "4");
+    EXPECT_EQ(eval("select(2, coroutine.resume(coroutine.create(function() error('no', 0) end)))"),
+              "no");
+}
+
+TEST_F(ApiTest, TheListOfGlobalsNeedsNoScript) {
+    ASSERT_EQ(run("_G._G = nil setmetatable(getfenv and getfenv() or _ENV, "
+                  "{__index = function() error('hostile') end})"),
+              "");
+    EXPECT_GT(state.globals().size(), 50U);
+}
+
 TEST_F(ApiTest, TheRestOfTheLibrariesStays) {
     for (const char* name :
          {"io.open", "os.getenv", "os.exit", "os.remove", "os.rename", "os.tmpname", "os.time",
