@@ -352,3 +352,12 @@ def test_without_lookup_programs(env):
         check_equal("exit code", done.code, 0)
         done.has("neither nslookup nor host is installed")
         done.has("all resolved IPs are unique")
+
+
+def test_nftables_that_cannot_queue(env):
+    with env.lab() as lab:
+        env.tool(lab, "nft", '#!/bin/sh\ntext=$(cat)\ncase "$text" in *queue*) exit 1 ;; esac\n')
+        done = env.run(lab, FWTYPE="", SIMULATE=1, SIM_SUCCESS_RATE=0, **env.custom(lab, [CASE]))
+        done.has("nftables can not queue packets here (kernel module nft_queue): using iptables")
+        done.has("firewall type is iptables")
+        check_equal("exit code", done.code, 0)

@@ -67,7 +67,10 @@ def test_debian_package(world: World):
     equal(world.read("/var/lib/zapret2/ipset/zapret-hosts-user.txt"), "example.com\n")
     contains(world.read("/var/lib/zapret2/ipset/zapret-hosts-user-exclude.txt"), "fc00::/7")
 
+    equal(len(os.listdir(LIB + "/files/fake")), 46)
+
     world.run("dpkg", "-r", "nfqws2", check_code=0)
+    equal(world.sh("ipset -n list"), "")
     equal(world.processes("nfqws2"), [])
     equal(world.saved_rules(), {})
     check(os.path.exists("/etc/zapret2/config") and not os.path.exists(LIB + "/common"), "after removal")

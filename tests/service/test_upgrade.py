@@ -128,15 +128,15 @@ def test_the_same_version_again_saves_nothing(world: World):
 
 
 def interrupted(world, answers, delay, sig):
-    """Starts the installer and sends it a signal. Its exit code."""
+    """Starts the installer and sends it a signal; SIGINT to all its processes, as a terminal does. Its exit code."""
     read_end, write_end = os.pipe()
     os.write(write_end, answers.encode())
     with open("/dev/shm/installer", "wb") as out:
         process = subprocess.Popen(["sh", SOURCE + "/install_easy.sh"], stdin=read_end, stdout=out, stderr=out,
-                                   env=world.env)
+                                   env=world.env, start_new_session=True)
     os.close(read_end)
     time.sleep(delay)
-    process.send_signal(sig)
+    (os.killpg if sig == signal.SIGINT else os.kill)(process.pid, sig)
     try:
         code = process.wait(timeout=60)
     finally:
@@ -154,12 +154,12 @@ def test_interruptions(world: World):
     whole = time.monotonic() - start
     world.sh("systemctl stop zapret2; rm -rf %s %s.old-*; cp -a %s %s; systemctl start zapret2"
              % (BASE, BASE, ORIGINAL, BASE))
-    signals = (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM)
+    signals = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     undone = 0
     for step in range(9):
         code = interrupted(world, "\n1\n", whole * (step + 1) / 8, signals[step % 3])
         output = world.read("/dev/shm/installer")
-        check(code in (129, 143), "code %d\n%s" % (code, output))
+        check(code in (129, 130, 143), "code %d\n%s" % (code, output))
         undone += "restoring the files" in output
         # What the installation made and nobody misses may stay; folders beside must not.
         equal(differences(world), [], output)
@@ -212,6 +212,30 @@ def test_installer_meets_cmake(world: World):
     contains(text, "the service zapret2 of /usr/local/lib/zapret2 is still installed")
     check(not os.path.exists("/etc/systemd/system/zapret2.service"), "our unit is left")
     check(os.path.exists("/usr/local/lib/systemd/system/zapret2.service"), "the other's unit is gone")
+
+
+def test_an_init_script_that_is_no_link_is_kept(world: World):
+    make_source(world, "openrc-init")
+    for tool in ("rc-update", "rc-service"):
+        world.tool(tool, "#!/bin/sh\n")
+    world.write("/etc/init.d/zapret2", "#!/bin/sh\n# of a package\n", 0o755)
+    contains(install(world, IPTABLES % 1), "the init script that was there is kept as " + BASE)
+    kept = [name for name in os.listdir(BASE + "/init.d") if name.startswith("zapret2.old-")]
+    equal(world.read(BASE + "/init.d/" + kept[0]), "#!/bin/sh\n# of a package\n")
+    equal(os.readlink("/etc/init.d/zapret2"), BASE + "/init.d/openrc/zapret2")
+
+
+def test_units_that_somebody_changed_are_kept(world: World):
+    make_source(world, "systemd")
+    install(world, IPTABLES % 1)
+    world.write(UNITS + "zapret2.service", world.read(UNITS + "zapret2.service") + "# mine\n")
+    contains(install(world, IPTABLES % 1), "the unit that was there is kept as " + BASE)
+    kept = [name for name in os.listdir(BASE + "/init.d/systemd") if name.startswith("zapret2.service.old-")]
+    contains(world.read(BASE + "/init.d/systemd/" + kept[0]), "# mine\n")
+    # Units of somebody else are not removed.
+    world.write(UNITS + "zapret2.service", "[Service]\nExecStart=/opt/mine/start\n")
+    world.run("sh", BASE + "/uninstall_easy.sh", stdin="y\n", check_code=0)
+    contains(world.read(UNITS + "zapret2.service"), "/opt/mine/start")
 
 
 def test_cmake_meets_installer(world: World):
