@@ -499,15 +499,15 @@ end
 
 -- Runs send_parts(desync, data) on a single packet or on the first piece of a replay, when the whole message is known.
 -- It returns true (all parts are out), false (a send failed), or nil (the positions do not exist in the data).
--- Once the message is out, the remaining pieces of the replay are dropped.
+-- Once the message is out, the remaining pieces of the replay are dropped. Returns nothing if there was nothing to do.
 local function split_message(ctx, desync, send_parts)
 	if not of_protocol(ctx, desync, "tcp") then
-		return VERDICT_PASS
+		return
 	end
 	direction_cutoff_opposite(ctx, desync)
 	local data = data_to_split(desync)
 	if not data then
-		return VERDICT_PASS
+		return
 	end
 	if replay_first(desync) then
 		local sent = send_parts(desync, data)
@@ -519,7 +519,9 @@ local function split_message(ctx, desync, send_parts)
 		end
 		trace("%s: positions cannot be resolved", desync.func)
 	end
-	return replay_drop(desync) and drop_unless_nodrop(desync) or VERDICT_PASS
+	if replay_drop(desync) then
+		return drop_unless_nodrop(desync)
+	end
 end
 
 -- Sends bytes first..last of data where they belong in the stream.

@@ -1,4 +1,5 @@
--- zapret-lib.lua: the base library of nfqws2 scripts.
+NFQWS2_COMPAT_VER_REQUIRED=6
+-- zapret-lib.lua: the base library of nfqws2 scripts. Installers look for the number above at the top of the file.
 --
 -- Load it first: --lua-init=@zapret-lib.lua. It needs only the native functions of the program and runs on
 -- LuaJIT 2.1 and PUC Lua 5.3+. Every public function is a plain global and is looked up when it is called,
@@ -26,7 +27,6 @@
 -- 1. Loading
 -------------------------------------------------------------------------------------------------------------
 
-NFQWS2_COMPAT_VER_REQUIRED = 6
 if NFQWS2_COMPAT_VER ~= NFQWS2_COMPAT_VER_REQUIRED then
 	error("Incompatible NFQWS2_COMPAT_VER. Use pktws and lua scripts from the same release !")
 end
@@ -62,7 +62,14 @@ end
 -- Source text each "<func_instance>_code" global was compiled from.
 local luaexec_source = {}
 
--- Runs Lua code. Results of the code are discarded; it sees the current table as the global `desync`.
+-- Makes `outer` the global `desync` again. Passes the results of pcall on, or its error.
+local function leave_luaexec(outer, ok, ...)
+	_G.desync = outer
+	if not ok then error((...), 0) end
+	return ...
+end
+
+-- Runs Lua code, which sees the current table as the global `desync`. Returns what the code returns: its verdict.
 -- code : Lua source, mandatory. Compiled once and kept in the global "<func_instance>_code".
 function luaexec(ctx, desync)
 	local code = desync.arg.code
@@ -78,9 +85,7 @@ function luaexec(ctx, desync)
 
 	local outer = _G.desync
 	_G.desync = desync
-	local ok, err = pcall(_G[name])
-	_G.desync = outer
-	if not ok then error(err, 0) end
+	return leave_luaexec(outer, pcall(_G[name]))
 end
 
 -- Does nothing.
@@ -818,6 +823,7 @@ function find_tcp_option(options, kind)
 	for i = 1, #options do
 		if options[i].kind == kind then return i end
 	end
+	return nil
 end
 
 -- Index of the first extension header of a type; nil if none.
@@ -826,6 +832,7 @@ function find_ip6_exthdr(exthdr, proto)
 	for i = 1, #exthdr do
 		if exthdr[i].type == proto then return i end
 	end
+	return nil
 end
 
 -- What points to extension header `index`: the table and the name of its field.
@@ -1070,6 +1077,7 @@ function autottl(incoming_ttl, attl)
 	local hops = initial - incoming_ttl
 	local ttl = math.max(attl.min, math.min(attl.max, hops + attl.delta))
 	if (attl.delta < 0) == (ttl < hops) then return ttl end
+	return nil
 end
 
 -- TTL found by autottl for this connection and instance, nil if unknown. Cached once found.
@@ -1716,7 +1724,8 @@ local function split_authority(authority)
 end
 
 -- Splits a URL. Returns a table with any of proto, creds, domain, port, uri (strings); nil for a blank string.
--- Without scheme and without "/" everything is uri; a text that begins with "/" has no domain.
+-- The domain ends at "/", "?" or "#", which begin the uri. A text without scheme and without any of them is all uri;
+-- one that begins with one of them has no domain.
 function dissect_url(url)
 	local begin = url:find("[^ \t]")
 	if not begin then return nil end
@@ -1729,17 +1738,17 @@ function dissect_url(url)
 		pos = after_proto
 	end
 
-	local creds, after_creds = url:match("^([^@/]*)@()", pos)
+	local creds, after_creds = url:match("^([^@/?#]*)@()", pos)
 	if creds then
 		result.creds = creds
 		pos = after_creds
 	end
 
 	local authority
-	local slash = url:find("/", pos, true)
-	if slash then
-		if slash ~= begin then authority = url:sub(pos, slash - 1) end
-		result.uri = url:sub(slash)
+	local uri = url:find("[/?#]", pos)
+	if uri then
+		if uri ~= begin then authority = url:sub(pos, uri - 1) end
+		result.uri = url:sub(uri)
 	elseif proto then
 		authority = url:sub(pos)
 	else
@@ -2185,9 +2194,13 @@ local function write_quic_tp_draft(item)
 	return bu16(item.type) .. bu16(#item.data) .. item.data
 end
 
+-- Types above this are not exact as a number of every Lua engine, so they stay the bytes of the packet.
+local QUIC_TP_MAX_NUMBER = 2 ^ 52
+
 local function read_quic_tp(data, pos, last)
 	local tp_type, type_size = quic_tvb(data, pos)
 	if not tp_type then return nil end
+	if tp_type > QUIC_TP_MAX_NUMBER then tp_type = data:sub(pos, pos + type_size - 1) end
 	local len, len_size = quic_tvb(data, pos + type_size)
 	if not len then return nil end
 	local value, next_pos = read_bytes(data, pos + type_size + len_size, len, last)
@@ -2195,7 +2208,7 @@ local function read_quic_tp(data, pos, last)
 end
 
 local function write_quic_tp(item)
-	local tp_type = bquic_tvb(item.type)
+	local tp_type = type(item.type) == "string" and item.type or bquic_tvb(item.type)
 	return tp_type and tp_type .. bquic_tvb(#item.data) .. item.data
 end
 
@@ -2322,6 +2335,7 @@ end
 --   compression_method), ext = array of {type, name, data[, dis]}
 -- Returns true if it is complete, else partialOK or false; fields read so far remain. No dis if it is no hello.
 function tls_dissect_handshake(handshake, partialOK)
+	if type(handshake) ~= "table" then return false end
 	local data = handshake.data
 	local incomplete = partialOK or false
 	handshake.dis = nil
@@ -2420,7 +2434,7 @@ local function read_records(tls, pos, partialOK)
 	return rec, handshakes
 end
 
--- Parses TLS records, or a bare handshake message, at offset. nil if there is neither.
+-- Parses TLS records, or a bare handshake message, at offset. Returns nothing if there is neither.
 -- partialOK : accept cut data
 -- Result:
 --   rec       : array of {type, name, len, ver, encrypted, data[, htype[, not_first]]}; absent without records
@@ -2428,9 +2442,9 @@ end
 function tls_dissect(tls, offset, partialOK)
 	offset = offset or 1
 	local rec, handshakes = read_records(tls, offset, partialOK)
-	if not rec then return nil end
+	if not rec then return end
 	if #rec == 0 then
-		if not is_tls_handshake(tls, offset, nil, partialOK) then return nil end
+		if not is_tls_handshake(tls, offset, nil, partialOK) then return end
 		rec = nil
 		local htype = tls_handshake_type(tls, offset)
 		handshakes = {
@@ -2519,6 +2533,7 @@ end
 
 -- Rebuilds handshake.data from handshake.dis if that is a hello. Returns true if there is data.
 function tls_reconstruct_handshake(handshake)
+	if type(handshake) ~= "table" then return false end
 	local dis = handshake.dis
 	local is_hello = dis and (dis.type == TLS_HANDSHAKE_TYPE_CLIENT or dis.type == TLS_HANDSHAKE_TYPE_SERVER)
 	if is_hello and not is_hello_unchanged(handshake) then
@@ -2622,7 +2637,7 @@ local function modify_sni(dis, options)
 	return true
 end
 
--- Modified copy of a ClientHello (records or bare message); nil if it cannot be dissected or rebuilt.
+-- Modified copy of a ClientHello (records or bare message); nothing if it cannot be dissected or rebuilt.
 -- sni_del_ext : remove the SNI extension, the rest is ignored
 -- sni_del     : remove all names
 -- sni_snt=N   : set the type of the names that are there
@@ -2633,17 +2648,20 @@ function tls_client_hello_mod(tls, options)
 	local tdis = tls_dissect(tls)
 	if not tdis then
 		DLOG("tls_client_hello_mod: could not dissect tls")
-		return nil
+		return
 	end
 	local hello = tdis.handshake and tdis.handshake[TLS_HANDSHAKE_TYPE_CLIENT]
 	if not hello or not hello.dis then
 		DLOG("tls_client_hello_mod: handshake not dissected")
-		return nil
+		return
 	end
 	local wants_sni = options.sni_snt or options.sni_del_ext or options.sni_del or options.sni_first or options.sni_last
-	if wants_sni and not modify_sni(hello.dis, options) then return nil end
+	if wants_sni and not modify_sni(hello.dis, options) then return end
 
 	local result = tls_reconstruct(tdis)
-	if not result then DLOG_ERR("tls_client_hello_mod: reconstruct error") end
+	if not result then
+		DLOG_ERR("tls_client_hello_mod: reconstruct error")
+		return
+	end
 	return result
 end

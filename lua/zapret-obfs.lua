@@ -181,18 +181,18 @@ end
 -- udp2icmp
 --------------------------------------------------------------------------------
 
--- ICMP type and code of one side, prefix "c" or "s": from the arguments, which come in pairs, else `default`,0.
-local function icmp_type_code(desync, prefix, default)
-	local arg = desync.arg
-	if (arg[prefix .. "type"] == nil) ~= (arg[prefix .. "code"] == nil) then
-		error("udp2icmp: " .. prefix .. "type and " .. prefix .. "code must be given together")
+-- The value of one argument ("type" or "code") for the client and for the server: both sides say it, or neither does.
+local function icmp_pair(desync, what, client_default, server_default)
+	local client, server = "c" .. what, "s" .. what
+	if (desync.arg[client] == nil) ~= (desync.arg[server] == nil) then
+		error("udp2icmp: " .. client .. " and " .. server .. " must be both set")
 	end
-	return int_arg(desync, prefix .. "type", default, 0, 255), int_arg(desync, prefix .. "code", 0, 0, 255)
+	return int_arg(desync, client, client_default, 0, 255), int_arg(desync, server, server_default, 0, 255)
 end
 
 -- udp2icmp: disguise UDP as ICMP, restore the UDP of the peer.
--- Arguments: ctype=N and ccode=N : type and code the client sends (8, IPv6: 128; 0),
---            stype=N and scode=N : type and code the server sends (0, IPv6: 129; 0),
+-- Arguments: ctype=N and stype=N : type the client sends (8, IPv6: 128) and type the server sends (0, IPv6: 129),
+--            ccode=N and scode=N : code the client sends (0) and code the server sends (0),
 --            dataxor=<blob> : xor the payload, server=0|1 : our role (--server).
 -- The ICMP data word holds the ports: both xored | the server's.
 -- Sends nothing. Verdict: MODIFY for UDP and for ICMP with the peer's type and code.
@@ -206,8 +206,9 @@ function udp2icmp(ctx, desync)
 	if desync.arg.server then
 		server = desync.arg.server ~= "0"
 	end
-	local own_type, own_code = icmp_type_code(desync, "c", dis.ip and ICMP_ECHO or ICMP6_ECHO_REQUEST)
-	local peer_type, peer_code = icmp_type_code(desync, "s", dis.ip and ICMP_ECHOREPLY or ICMP6_ECHO_REPLY)
+	local own_type, peer_type = icmp_pair(desync, "type", dis.ip and ICMP_ECHO or ICMP6_ECHO_REQUEST,
+		dis.ip and ICMP_ECHOREPLY or ICMP6_ECHO_REPLY)
+	local own_code, peer_code = icmp_pair(desync, "code", 0, 0)
 	if server then
 		own_type, own_code, peer_type, peer_code = peer_type, peer_code, own_type, own_code
 	end

@@ -484,12 +484,25 @@ function test_lib_tools()
 	check("genhost by template", genhost(15, "verylonghostname.example.net"), "ame.example.net")
 	check("ttl distance", autottl(52, parse_autottl("-1,3-20")), 11)
 	check("flags", parse_tcp_flags("syn,ack"), TH_SYN + TH_ACK)
+	check("results of find_tcp_option", select("#", find_tcp_option({}, 5)), 1)
+	check("results of find_ip6_exthdr", select("#", find_ip6_exthdr({}, 5)), 1)
+	check("results of autottl", select("#", autottl(64, parse_autottl("5,3-20"))), 1)
+	local desync = {arg = {code = "return VERDICT_DROP"}, func_instance = "selftest"}
+	check("verdict of luaexec", luaexec(nil, desync), VERDICT_DROP)
+	desync.arg.code = "seen = desync"
+	check("results of luaexec", select("#", luaexec(nil, desync)), 0)
+	test_assert(seen == desync, "luaexec shows the current table")
+	seen, selftest_code = nil, nil
 end
 
 function test_lib_url()
 	check("url", dissect_url("https://user@example.com:8080/a/b"),
 		{proto = "https", domain = "example.com", port = "8080", uri = "/a/b"})
 	check("relative", dissect_url("/a/b").domain, nil)
+	for _, tail in ipairs({"?x=1", "#frag", "/?x#y", ":8080?q=a@b"}) do
+		check("host before " .. tail, dissect_url("http://example.com" .. tail).domain, "example.com")
+	end
+	check("uri of a query", dissect_url("http://example.com?x=1").uri, "?x=1")
 	check("nld", dissect_nld("www.example.com", 2), "example.com")
 	check("nld too deep", dissect_nld("example.com", 3), nil)
 end
@@ -513,6 +526,22 @@ function test_lib_tls()
 	test_assert(is_tls_hello(fake_default_tls, 6), "the default TLS blob is a hello")
 	check("cut off", tls_dissect(fake_default_tls:sub(1, 100)), nil)
 	check("garbage", tls_dissect("garbage"), nil)
+	check("results for garbage", select("#", tls_dissect("garbage")), 0)
+	check("results for a hello that cannot be changed", select("#", tls_client_hello_mod("garbage", {})), 0)
+	for _, no_handshake in ipairs({false, 1, "text"}) do
+		check("handshake is no table", tls_dissect_handshake(no_handshake), false)
+		check("rebuilt handshake is no table", tls_reconstruct_handshake(no_handshake), false)
+	end
+	local large = "\255\127\255\255\255\255\255\255"
+	local exact = "\192\16\0\0\0\0\0\0"
+	local ext = {type = TLS_EXT_QUIC_TRANSPORT_PARAMETERS_V1, data = large .. "\1a\4\2bc" .. exact .. "\0"}
+	tls_dissect_ext(ext)
+	check("type above 2^52", ext.dis.list[1].type, large)
+	check("small type", ext.dis.list[2].type, 4)
+	check("2^52", ext.dis.list[3].type, 2 ^ 52)
+	ext.dis.list[2].data = "cb"
+	test_assert(tls_reconstruct_ext(ext), "QUIC parameters can be rebuilt")
+	check("rebuilt QUIC parameters", ext.data, large .. "\1a\4\2cb" .. exact .. "\0")
 	local shorter = tls_client_hello_mod(fake_default_tls, {sni_del_ext = ""})
 	test_assert(#shorter < #fake_default_tls and tls_dissect(shorter), "a hello without SNI can be made")
 	check("no name left", resolve_pos(shorter, "tls_client_hello", "host"), nil)
@@ -842,6 +871,14 @@ function test_obfs_udp2icmp()
 		check("type on the wire", wire.icmp.icmp_type, v6 and 128 or 8)
 		test_assert(not wire.payload:find("secret", 1, true), "the payload is not readable")
 		check("restored", restored, genuine)
+	end
+	local codes, types = {ccode = "199", scode = "199"}, {ctype = "13", stype = "14"}
+	check("codes alone", through("udp2icmp", codes, codes, udp_packet("x")).icmp.icmp_code, 199)
+	check("types alone", through("udp2icmp", types, types, udp_packet("x")).icmp.icmp_type, 13)
+	for _, alone in ipairs({"ctype", "stype", "ccode", "scode"}) do
+		local pair = alone:find("type") and "ctype and stype" or "ccode and scode"
+		check_error(alone .. " alone", "udp2icmp: " .. pair .. " must be both set", through, "udp2icmp",
+			{[alone] = "1"}, {}, udp_packet("x"))
 	end
 end
 

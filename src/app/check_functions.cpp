@@ -112,6 +112,11 @@ void InstanceCheck::check_names() {
     for (const KnownArgument& known : known_->arguments)
         if (known.required && argument(known.name) == nullptr)
             add(Level::error, instance_.func + " needs argument " + quoted(known.name));
+    for (const KnownArgument& known : known_->arguments)
+        if (argument(known.name) != nullptr && !known.partner.empty() &&
+            argument(known.partner) == nullptr)
+            add(Level::error, instance_.func + ": " + std::string(known.name) + " needs " +
+                                  std::string(known.partner) + " beside it");
     if (takes_foreign_arguments()) return;
     for (const auto& [name, value] : instance_.args) {
         if (find_argument(*known_, name) != nullptr) continue;

@@ -27,7 +27,7 @@ constexpr ArgumentGroup groups[] = {
 };
 
 // Name, then arguments: * required, @ a blob, ! makes a blob, # a position, + positions,
-// ? a condition.
+// ? a condition; two names with & between them are given together or not at all.
 constexpr std::string_view declarations[] = {
     // zapret-lib
     "luaexec code*",
@@ -73,7 +73,7 @@ constexpr std::string_view declarations[] = {
     // zapret-obfs
     "wgobfs secret* padmin padmax",
     "ippxor ippxor* dataxor@ rebuild",
-    "udp2icmp ctype ccode stype scode dataxor@ server",
+    "udp2icmp ctype&stype ccode&scode dataxor@ server",
     "synhide synack ghost ghost6 magic x2 kind opt xorseq ifout fwmark",
     // zapret-pcap
     "pcap file* keep",
@@ -96,7 +96,12 @@ KnownArgument parse_argument(std::string_view word) {
 void add_arguments(std::string_view words, std::vector<KnownArgument>& to) {
     for (const std::string_view word : split(words, ' ')) {
         if (!word.starts_with('$')) {
-            to.push_back(parse_argument(word));
+            const std::size_t pair = word.find('&');
+            to.push_back(parse_argument(word.substr(0, pair)));
+            if (pair == std::string_view::npos) continue;
+            to.push_back(parse_argument(word.substr(pair + 1)));
+            std::prev(to.end(), 2)->partner = to.back().name;
+            to.back().partner = std::prev(to.end(), 2)->name;
             continue;
         }
         for (const ArgumentGroup& group : groups)

@@ -21,6 +21,7 @@ struct KnownArgument {
     std::string_view name;
     ArgumentKind kind = ArgumentKind::plain;
     bool required = false;
+    std::string_view partner = {}; // given together or not at all
 };
 
 struct KnownFunction {

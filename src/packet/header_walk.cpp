@@ -7,13 +7,9 @@
 namespace nfqws2::packet {
 
 bool TcpOptionWalk::next(TcpOption& out) {
-    if (rest_.empty()) return false;
+    if (rest_.empty() || rest_[0] == 0) return false;
     const std::uint8_t kind = rest_[0];
     out = {kind, {}};
-    if (kind == 0) {
-        rest_ = {};
-        return true;
-    }
     if (kind == 1) {
         rest_ = rest_.subspan(1);
         return true;

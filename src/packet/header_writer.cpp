@@ -50,7 +50,7 @@ std::optional<std::size_t> write_tcp_options(std::span<const TcpOptionField> opt
         if (option.kind == 0) break;
     }
     while (size % 4 != 0)
-        list[size++] = 1;
+        list[size++] = 0;
     if (size > out.size()) return std::nullopt;
     copy(out.data(), Bytes(list).first(size));
     return size;

@@ -70,7 +70,7 @@ bool looks_like_ipv6(Bytes raw); // version 6, >= 40 bytes
 bool looks_like_tcp(Bytes raw);  // >= 20 bytes, 20 <= th_off*4 <= size
 
 // Walks TCP options (the bytes between byte 20 and the end of the header). `next` returns false at
-// END (after reporting it), at the end, or at a malformed option.
+// END, which is no option, at the end, or at a malformed option.
 struct TcpOption {
     std::uint8_t kind = 0;
     Bytes data; // without kind and length

@@ -21,8 +21,9 @@ TEST(TcpOptionWalk, OrdinarySyn) {
               "2:05b4;4:;8:0000000100000000;1:;3:07;");
 }
 
-TEST(TcpOptionWalk, EndStopsTheListAndIsReported) {
-    EXPECT_EQ(walked_options("01 00 020405B4"), "1:;0:;");
+TEST(TcpOptionWalk, EndStopsTheListAndIsNoOption) {
+    EXPECT_EQ(walked_options("01 00 020405B4"), "1:;");
+    EXPECT_EQ(walked_options("00000000"), "");
 }
 
 TEST(TcpOptionWalk, MalformedLengthStopsSilently) {

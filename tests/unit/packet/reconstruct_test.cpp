@@ -49,17 +49,17 @@ TEST(Reconstruct, Ipv4OptionsArePadded) {
     EXPECT_EQ(build(b).error, "bad ip");
 }
 
-TEST(Reconstruct, TcpOptionsArePaddedWithNoop) {
+TEST(Reconstruct, TcpOptionsArePaddedWithEnd) {
     Blueprint b = with_tcp(plan4(6));
     const TcpOptionField sack_ok[] = {{4, {}}};
     b.tcp.options = sack_ok;
     EXPECT_EQ(build(b).text(), "4500002C00000000400666C80A0100010A0100029C4001BB"
-                               "000000010000000260100064E866000004020101");
+                               "000000010000000260100064E967000004020000");
     const Buffer mss = hex("05B4"), stamp(8);
     const TcpOptionField with_end[] = {{2, mss}, {0, {}}, {8, stamp}};
     b.tcp.options = with_end;
     EXPECT_EQ(build(b).text(), "4500003000000000400666C40A0100010A0100029C4001BB"
-                               "000000010000000270100064D4AB0000020405B400010101");
+                               "000000010000000270100064D6AC0000020405B400000000");
     const Buffer most(38), too_many(39);
     const TcpOptionField fits[] = {{34, most}}, fails[] = {{34, too_many}};
     b.tcp.options = fits;
