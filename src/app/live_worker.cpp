@@ -12,6 +12,7 @@ LiveWorker::LiveWorker(const Config& config, unsigned number, Random& random)
     // A trace shows packets as they are on the wire.
     queue_options_.take_merged = config.gso && config.trace_file.empty();
     queue_options_.offload_mark = config.offload_mark;
+    queue_options_.port_is_process_id = number == 0;
 }
 
 Surroundings LiveWorker::surroundings(capture::PacketSender* instead_of_sender) {

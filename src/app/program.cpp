@@ -1,7 +1,7 @@
 // Theory of operation: what needs the privileges of the start comes first (configuration, lists,
 // pid file, capture files), then the drop, then the sandbox, then Lua. Whatever a script does, it
-// does it as the unprivileged user and under the system call filter. The parent of a daemon ends
-// only when Lua and the queue are ready.
+// does it as the unprivileged user and under the system call filter. A daemon becomes a process of
+// its own before it drops anything; its parent ends only when Lua and the queue are ready.
 #include "nfqws2/app/program.hpp"
 
 #include "nfqws2/app/check.hpp"
@@ -70,6 +70,7 @@ class Program {
     std::unique_ptr<Random> random_;
     Fence fence_;
     PidFile pid_file_;
+    Background background_;
     std::vector<std::unique_ptr<Random>> more_random_; // of the workers behind the first
     LiveWorkers workers_;
     DataOutput standard_output_;
@@ -113,6 +114,7 @@ int Program::start(int argc, const char* const* argv) {
         return 1;
     }
     if (!open_trace()) return 1;
+    if (config_.daemon && !config_.offline()) background_.begin();
     if (!give_up_privileges() || !files_readable()) return 1;
     fence_.close(config_, lists_);
     if (!config_.offline()) return run_with_kernel();
@@ -268,10 +270,8 @@ int Program::explain_packets() {
 }
 
 void Program::announce_ready() {
-    if (config_.daemon)
-        daemonise(pid_file_);
-    else
-        pid_file_.write(getpid());
+    pid_file_.write(getpid());
+    background_.ready();
     notify_ready();
 }
 

@@ -11,6 +11,7 @@
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
+#include <unistd.h>
 
 namespace nfqws2::capture {
 
@@ -31,12 +32,12 @@ NfQueue::~NfQueue() = default;
 
 bool NfQueue::open(const Options& options) {
     begin(options);
+    log::status("opening nfq library handle");
+    // Before that of the pieces, to which the kernel would give the process id as port.
+    if (!open_socket()) return false;
     if (options.take_merged) open_pieces();
     const std::uint16_t pieces = pieces_ ? pieces_->options_.number : options.number;
     verdicts_ = VerdictBatch({options.number, pieces, options.offload_mark});
-
-    log::status("opening nfq library handle");
-    if (!open_socket()) return false;
     set_buffers();
     if (bind_protocol_family(AF_INET, "AF_INET", true) &&
         bind_protocol_family(AF_INET6, "AF_INET6", false) && bind_queue()) {
@@ -73,6 +74,7 @@ void NfQueue::open_pieces() {
         Options options = options_;
         options.number = static_cast<std::uint16_t>((options_.number ^ far) + i * step);
         options.take_merged = false;
+        options.port_is_process_id = false;
         auto queue = std::make_unique<NfQueue>();
         queue->begin(options);
         queue->verdicts_ = VerdictBatch({options.number, 0, options.offload_mark});
@@ -105,13 +107,27 @@ void NfQueue::close() {
     interfaces_.close();
 }
 
+// Else the kernel chooses a port: the process id, if nothing of the process has it yet.
+bool NfQueue::bind_socket(int fd) const {
+    sockaddr_nl address{};
+    address.nl_family = AF_NETLINK;
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    if (options_.port_is_process_id) {
+        address.nl_pid = static_cast<std::uint32_t>(getpid());
+        if (bind(fd, generic, sizeof(address)) == 0) return true;
+        log::error("queue %u cannot have the process id as port: %s", options_.number,
+                   std::strerror(errno));
+        address.nl_pid = 0;
+    }
+    return bind(fd, generic, sizeof(address)) == 0;
+}
+
 bool NfQueue::open_socket() {
     FileDescriptor fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
     sockaddr_nl address{};
-    address.nl_family = AF_NETLINK;
     socklen_t size = sizeof(address);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (!fd || bind(fd.get(), generic, size) < 0 || getsockname(fd.get(), generic, &size) < 0) {
+    if (!fd || !bind_socket(fd.get()) || getsockname(fd.get(), generic, &size) < 0) {
         log::os_error("nfq_open()", errno);
         return false;
     }

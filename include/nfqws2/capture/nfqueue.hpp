@@ -35,6 +35,9 @@ class NfQueue {
         // Large packets come as they are (InputPacket::merged) and may be answered with `split`.
         bool take_merged = false;
         std::uint32_t offload_mark = 0; // see VerdictBatch
+        // The socket's port, which /proc/net/netfilter/nfnetlink_queue shows, is the process id:
+        // programs find the owner of a queue by it. One socket of a process can have it.
+        bool port_is_process_id = false;
     };
     enum class Received : std::uint8_t {
         packets, // a batch was handled, all its verdicts are sent
@@ -73,6 +76,7 @@ class NfQueue {
     void begin(const Options& options);
     void open_pieces();
     bool open_socket();
+    bool bind_socket(int fd) const;
     void set_buffers();
     bool bind_protocol_family(std::uint16_t family, const char* name, bool must);
     bool bind_queue();

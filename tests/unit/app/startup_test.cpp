@@ -56,7 +56,10 @@ TEST(Startup, DaemoniseDetaches) {
     const auto result = in_child(dir, [&] {
         PidFile pid_file;
         pid_file.open(dir / "pid");
-        daemonise(pid_file);
+        Background background;
+        background.begin();
+        pid_file.write(getpid());
+        background.ready();
         char target[64] = "";
         [[maybe_unused]] const auto n = readlink("/proc/self/fd/1", target, sizeof target - 1);
         std::ofstream(dir / "new") << getpid() << ' ' << target << ' ' << (getsid(0) == getpid())
@@ -68,6 +71,38 @@ TEST(Startup, DaemoniseDetaches) {
     for (int i = 0; i < 500 && !std::filesystem::exists(dir / "result"); i++)
         usleep(10'000);
     EXPECT_EQ(read_text(dir / "result"), read_text(dir / "pid") + " /dev/null 1 /tmp");
+}
+
+TEST(Startup, ParentEndsAsTheChildThatIsNotReady) {
+    const TempDir dir;
+    const auto exits = in_child(dir, [] {
+        Background background;
+        background.begin();
+        return 7;
+    });
+    EXPECT_EQ(exits.code, 7);
+    const auto killed = in_child(dir, [] {
+        Background background;
+        background.begin();
+        raise(SIGSYS);
+        return 0;
+    });
+    EXPECT_EQ(killed.signal, SIGSYS);
+}
+
+TEST(Startup, ParentPassesTerminationOn) {
+    const TempDir dir;
+    const auto result = in_child(dir, [] {
+        const pid_t outer = getpid();
+        signal(SIGTERM, [](int) { _exit(9); });
+        Background background;
+        background.begin();
+        kill(outer, SIGTERM);
+        for (;;)
+            pause();
+        return 0;
+    });
+    EXPECT_EQ(result.code, 9);
 }
 
 class NotifySocket : public testing::TestWithParam<bool> {};

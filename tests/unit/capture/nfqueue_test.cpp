@@ -122,6 +122,40 @@ TEST_F(NfQueueTest, SetsTheQueueUpAndSaysSo) {
     EXPECT_EQ(queue_.fd(), -1);
 }
 
+// Column 2 of the row of a queue: the port of its socket.
+unsigned owner_of(unsigned wanted) {
+    std::ifstream file("/proc/net/netfilter/nfnetlink_queue");
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream words(line);
+        unsigned queue = 0, owner = 0;
+        if (words >> queue >> owner && queue == wanted) return owner;
+    }
+    return 0;
+}
+
+TEST_F(NfQueueTest, PortIsTheProcessIdWhereItIsWanted) {
+    const auto pid = static_cast<unsigned>(getpid());
+    NfQueue::Options options{number};
+    options.take_merged = true;
+    options.port_is_process_id = true;
+    NfQueue first, second;
+    testing::internal::CaptureStdout();
+    ASSERT_TRUE(first.open(options));
+    EXPECT_EQ(owner_of(number), pid);
+    first.close();
+    ASSERT_TRUE(first.open(options)) << "after a loss";
+    EXPECT_EQ(owner_of(number), pid);
+
+    testing::internal::CaptureStderr();
+    options.number = number + 1;
+    EXPECT_TRUE(second.open(options)) << "it works with another port too";
+    EXPECT_NE(owner_of(number + 1), pid);
+    EXPECT_NE(testing::internal::GetCapturedStderr().find("process id"), std::string::npos);
+    second.close();
+    first.close();
+    testing::internal::GetCapturedStdout();
+}
+
 TEST_F(NfQueueTest, SecondOwnerIsRefusedAndTheFirstGoesOn) {
     ASSERT_TRUE(open_queue());
     NfQueue second;
