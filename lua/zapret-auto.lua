@@ -8,6 +8,15 @@
 --   autostate[askey][hostkey] : host record: failure_counter, failure_time_last, nstrategy, ctstrategy, final
 --   track.lua_state.automate  : connection record, shared by all orchestrators: nocheck, failure, retrans
 
+-- Programs read some of the texts that this file logs: docs/contracts/debug-text.md.
+
+-- Log text is built only when somebody reads it.
+local function log(format, ...)
+	if b_debug then
+		DLOG(format:format(...))
+	end
+end
+
 --------------------------------------------------------------------------------
 -- Records
 --------------------------------------------------------------------------------
@@ -111,9 +120,7 @@ function automate_host_record(desync)
 		hrec = {}
 		records[hostkey] = hrec
 	end
-	if b_debug then
-		DLOG("automate: host record key 'autostate." .. askey .. "." .. hostkey .. "'")
-	end
+	log("automate: host record key 'autostate.%s.%s'", askey, hostkey)
 	return hrec
 end
 
@@ -150,16 +157,15 @@ function automate_failure_counter(hrec, crec, fails, maxtime)
 	end
 	local now = os.time()
 	local last = hrec.failure_time_last or now
-	local count = hrec.failure_counter
-	if not count or now > last + maxtime then
+	local count = hrec.failure_counter or 0
+	if count > 0 and now > last + maxtime then
+		log("automate: failure counter reset because last failure was %d seconds ago", now - last)
 		count = 0
 	end
 	count = count + 1
 	hrec.failure_time_last = now
 	hrec.failure_counter = count
-	if b_debug then
-		DLOG("automate: failure counter " .. count .. "/" .. tostring(fails))
-	end
+	log("automate: failure counter %s/%s", count, fails)
 	if fails and count >= fails then
 		hrec.failure_counter = nil
 		return true
@@ -253,7 +259,7 @@ local function reset_sender(desync)
 	if dis.ip6 then
 		dis.ip6.ip6_flow = peer.ip6_flow or 0x60000000
 	end
-	DLOG("standard_failure_detector: sending RST to the retransmitter")
+	DLOG("standard_failure_detector: sending RST to retransmitter")
 	rawsend_dissect(dis, {ifout = desync.ifin})
 end
 
@@ -270,9 +276,7 @@ function standard_failure_detector(desync, crec)
 				and is_retransmission(desync)
 			then
 				crec.retrans = count + 1
-				if b_debug then
-					DLOG("standard_failure_detector: retransmission " .. crec.retrans .. "/" .. limits.retrans)
-				end
+				log("standard_failure_detector: retransmission %s/%s", crec.retrans, limits.retrans)
 				if crec.retrans >= limits.retrans then
 					if limits.reset then
 						reset_sender(desync)
@@ -281,23 +285,30 @@ function standard_failure_detector(desync, crec)
 				end
 			end
 		elseif not limits.no_rst and limits.inseq > 0 and seq >= 1 and bitand(dis.tcp.th_flags, TH_RST) ~= 0 then
-			if b_debug then
-				DLOG("standard_failure_detector: incoming RST s" .. seq .. ", limit s" .. limits.inseq)
-			end
-			return seq <= limits.inseq
+			local early = seq <= limits.inseq
+			log("standard_failure_detector: incoming RST s%s %s s%s", seq, early and "in range" or "not in range",
+				limits.inseq)
+			return early
 		elseif not limits.no_http_redirect and desync.l7payload == "http_reply" and track and track.hostname then
 			local reply = http_dissect_reply(dis.payload)
 			if reply and (reply.code == 302 or reply.code == 307) then
 				local idx = array_field_search(reply.headers, "header_low", "location")
 				local location = idx and reply.headers[idx].value
-				if location and is_dpi_redirect(track.hostname, location) then
-					DLOG("standard_failure_detector: redirect from '" .. track.hostname .. "' to '" .. location .. "'")
-					return true
+				if location then
+					local foreign = is_dpi_redirect(track.hostname, location)
+					log("standard_failure_detector: http redirect %s to '%s'. %s DPI redirect.", reply.code, location,
+						foreign and "looks like" or "NOT a")
+					return foreign
 				end
 			end
 		end
 	elseif dis.udp and desync.outgoing and limits.udp_out > 0 then
-		return pos_get(desync, "n") >= limits.udp_out and pos_get(desync, "n", true) <= limits.udp_in
+		local sent, received = pos_get(desync, "n"), pos_get(desync, "n", true)
+		if sent >= limits.udp_out and received <= limits.udp_in then
+			log("standard_failure_detector: arg.udp_out %s>=%s arg.udp_in %s<=%s", sent, limits.udp_out, received,
+				limits.udp_in)
+			return true
+		end
 	end
 	return false
 end
@@ -308,9 +319,19 @@ function standard_success_detector(desync, crec)
 	local limits = standard_detector_defaults(desync.arg)
 	if desync.dis.tcp then
 		local limit = desync.outgoing and limits.maxseq or limits.inseq
-		return limit > 0 and pos_get(desync, "s") > limit
+		local seq = pos_get(desync, "s")
+		if limit > 0 and seq > limit then
+			log("standard_success_detector: %s s%s is beyond s%s. treating connection as successful",
+				desync.outgoing and "outgoing" or "incoming", seq, limit)
+			return true
+		end
 	elseif desync.dis.udp and not desync.outgoing then
-		return limits.udp_out > 0 and pos_get(desync, "n") > limits.udp_in
+		local received = pos_get(desync, "n")
+		if limits.udp_out > 0 and received > limits.udp_in then
+			log("standard_success_detector: arg.udp_in %s>%s. treating connection as successful", received,
+				limits.udp_in)
+			return true
+		end
 	end
 	return false
 end
@@ -358,23 +379,30 @@ end
 function circular(ctx, desync)
 	orchestrate(ctx, desync)
 	if not desync.track then
-		DLOG_ERR("circular: conntrack is required")
+		DLOG_ERR("circular: conntrack is missing but required")
 		return VERDICT_PASS
 	end
 	local hrec = automate_host_record(desync)
 	if not hrec then
-		DLOG("circular: no host record, nothing to run")
+		DLOG("circular: passing with no tampering")
 		return VERDICT_PASS
 	end
 	if not hrec.ctstrategy then
 		count_strategies(desync, hrec)
 	end
-	hrec.nstrategy = hrec.nstrategy or 1
+	if not hrec.nstrategy then
+		DLOG("circular: start from strategy 1")
+		hrec.nstrategy = 1
+	end
 	if hrec.final ~= hrec.nstrategy and automate_failure_check(desync, hrec, automate_conn_record(desync)) then
 		hrec.nstrategy = hrec.nstrategy % hrec.ctstrategy + 1
-		DLOG("circular: changing to strategy " .. hrec.nstrategy)
+		log("circular: rotate strategy to %s", hrec.nstrategy)
+		if hrec.final == hrec.nstrategy then
+			log("circular: final strategy %s reached. will rotate no more.", hrec.final)
+		end
 	end
 	local current = hrec.nstrategy
+	log("circular: current strategy %s", current)
 	local verdict = VERDICT_PASS
 	local instance = plan_instance_pop(desync)
 	while instance do

@@ -81,6 +81,7 @@ bool covers_protocols(const Profile& a, const Profile& b) {
 
 bool covers_networks_names(const Profile& a, const Profile& b) {
     if (a.ssids.empty()) return true;
+    if (a.other_ssids || b.other_ssids) return a.other_ssids == b.other_ssids && a.ssids == b.ssids;
     return !b.ssids.empty() && std::all_of(b.ssids.begin(), b.ssids.end(), [&a](const auto& ssid) {
         return std::find(a.ssids.begin(), a.ssids.end(), ssid) != a.ssids.end();
     });
@@ -110,9 +111,9 @@ bool covers_hosts(const Profile& a, const Profile& b) {
 
 // Whatever `b` accepts `a` accepts too, apart from what is in Reach.
 bool covers(const Profile& a, const Profile& b) {
-    return (a.ipv4 || !b.ipv4) && (a.ipv6 || !b.ipv6) && covers_local_ports(a, b) &&
-           covers_protocols(a, b) && covers_networks_names(a, b) && covers_hosts(a, b) &&
-           covers_lists(a.nets, a.nets_exclude, b.nets, b.nets_exclude);
+    return a.mark.covers(b.mark) && (a.ipv4 || !b.ipv4) && (a.ipv6 || !b.ipv6) &&
+           covers_local_ports(a, b) && covers_protocols(a, b) && covers_networks_names(a, b) &&
+           covers_hosts(a, b) && covers_lists(a.nets, a.nets_exclude, b.nets, b.nets_exclude);
 }
 
 // "profile 1 (a) always wins", "profiles 1 (a), 2 (b) always win"
@@ -129,8 +130,13 @@ void check_profiles(const Profiles& profiles, Report& report) {
     std::vector<std::pair<const Profile*, std::unique_ptr<Reach>>> earlier;
     for (const auto& p : profiles) {
         if (p->number == 0) break;
-        auto reach = std::make_unique<Reach>(reach_of(*p));
         const std::string never = "profile " + p->label() + " can never be selected: ";
+        if (!p->mark.possible()) {
+            report.add(Level::warning, p->position,
+                       never + "its --filter-mark has bits outside of its mask");
+            continue;
+        }
+        auto reach = std::make_unique<Reach>(reach_of(*p));
         if (reach->none()) {
             report.add(Level::warning, p->position, never + "its filters contradict each other");
             continue;

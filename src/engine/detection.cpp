@@ -10,12 +10,16 @@ namespace nfqws2::engine {
 
 using protocol::Payload;
 
-// The first known payload decides the protocol of the flow.
 void Pipeline::note_payload(Passage& p, Payload payload, protocol::L7 l7) {
     if (payload == Payload::unknown) return;
-    p.payload = payload;
     if (log::debug_enabled())
         log::debug("packet contains %s payload", std::string(protocol::name(payload)).c_str());
+    set_payload(p, payload, l7);
+}
+
+// The first known payload decides the protocol of the flow.
+void Pipeline::set_payload(Passage& p, Payload payload, protocol::L7 l7) {
+    p.payload = payload;
     if (p.l7 != protocol::L7::unknown) return;
     p.l7 = l7;
     if (p.track != nullptr) p.track->set_l7(l7);
@@ -44,7 +48,7 @@ Detected Pipeline::detect_tcp_initiator(Passage& p) {
     }
     if (!options.server) watch_retransmission(p);
     if (joining) {
-        note_payload(p, Payload::tls_client_hello, protocol::L7::tls);
+        set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
     } else {
         protocol::Detection d = protocol::detect_tcp_initiator(data, options.payload_disable);
         if (d.payload == Payload::unknown && p.track != nullptr &&

@@ -1,5 +1,6 @@
 // The second way of held packets: piece by piece through the pipeline, with the joined message at
 // hand (spec part 03 section 7).
+#include "debug_text.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/detect.hpp"
 #include "nfqws2/protocol/quic.hpp"
@@ -58,6 +59,10 @@ void Pipeline::replay_piece(const flow::HeldPacket& piece, Bytes message,
     Passage p;
     resume(p, piece);
     p.replay = position;
+    if (log::debug_enabled()) {
+        log::debug("REPLAYING delayed packet #%u offset %u", position.piece, position.offset);
+        debug_text::headers(p.dis, true);
+    }
     if (services.trace != nullptr) services.trace->begin(p);
     const capture::Verdict verdict = judge_piece(p, message);
     if (services.trace != nullptr) services.trace->end(p, verdict);
@@ -87,7 +92,9 @@ capture::Verdict Pipeline::judge_piece(Passage& p, Bytes message) {
             p.decrypt_data = message;
         }
     }
-    return rediscover(p) ? lua_stage(p) : capture::Verdict{};
+    if (!rediscover(p)) return {};
+    if (log::debug_enabled()) debug_text::desync(p);
+    return lua_stage(p);
 }
 
 void Pipeline::send_held(const flow::HeldPacket& piece, Bytes data) {

@@ -2,12 +2,14 @@
 // lists say (spec part 03 section 2.5, part 05 section 3).
 #include "pipeline.hpp"
 
+#include "debug_text.hpp"
 #include "nfqws2/base/log.hpp"
 
 namespace nfqws2::engine {
 
 profile::Query Pipeline::query(const Passage& p) const {
     profile::Query q;
+    q.mark = p.mark;
     q.l4proto = p.dis.l4proto;
     q.address = p.target;
     q.port = p.target_port;
@@ -18,6 +20,7 @@ profile::Query Pipeline::query(const Passage& p) const {
 }
 
 void Pipeline::select_profile(Passage& p) {
+    if (log::debug_enabled()) debug_text::target(p, options.server);
     flow::Track* track = p.track;
     if (track != nullptr && track->profile_searched()) {
         p.profile = &services.profiles->by_number(track->profile());
@@ -48,6 +51,7 @@ void Pipeline::select_for_related(Passage& p) {
     const bool icmp = p.dis.l4 == packet::L4::icmp;
     const IpAddress source = p.dis.source();
     profile::Query q;
+    q.mark = p.mark;
     q.l4proto = p.dis.l4proto;
     q.address = p.dis.destination();
     q.second = &source;
@@ -78,12 +82,12 @@ bool Pipeline::rediscover(Passage& p) {
     flow::Track* track = p.track;
     std::optional<protocol::HostName> found;
     if (p.raw_host) found = protocol::normalise_host(*p.raw_host);
+    if (found && log::debug_enabled()) log::debug("hostname: %s", found->name.c_str());
 
     const bool new_l7 =
         p.l7 != protocol::L7::unknown && (track == nullptr || !track->l7_announced());
     const bool new_host = found && (track == nullptr || !track->hostname_discovered());
     if (new_host) {
-        if (log::debug_enabled()) log::debug("discovered hostname: %s", found->name.c_str());
         if (track != nullptr) track->set_hostname(found->name, found->is_ip, true);
         if (options.ipcache_hostname && !options.server)
             ip_cache.set_hostname(p.target, found->name, found->is_ip);
@@ -154,7 +158,10 @@ void Pipeline::learn_ttl(Passage& p) {
     if (track == nullptr) return;
     if (p.incoming) {
         const bool real = track->incoming_ttl() != 0 && !track->incoming_ttl_from_cache();
-        if (!real) track->set_incoming_ttl(p.dis.ttl(), false);
+        if (!real) {
+            track->set_incoming_ttl(p.dis.ttl(), false);
+            if (log::debug_enabled()) log::debug("incoming TTL %u", p.dis.ttl());
+        }
         if (!options.server && ip_cache.set_ttl(p.target, p.ifin, track->incoming_ttl()) &&
             log::debug_enabled())
             log::debug("updated ttl cache");

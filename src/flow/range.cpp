@@ -104,6 +104,14 @@ std::string to_text(const Range& r) {
     return to_text(r.from) + (r.upper_exclusive ? '<' : '-') + to_text(r.to);
 }
 
+std::string position_text(const Range& r, const SidePositions* side) {
+    const auto text = [side](char mode) {
+        const bool counts = side != nullptr && mode != 'a' && mode != 'x';
+        return mode + std::to_string(counts ? value_of(mode, *side) : 0);
+    };
+    return text(r.from.mode) + " " + text(r.to.mode);
+}
+
 bool in_range(const Range& r, const SidePositions* side) {
     return above_lower(r.from, side) && below_upper(r.to, r.upper_exclusive, side);
 }

@@ -86,7 +86,7 @@ int execution_plan_cancel(lua_State* L) {
     DesyncCall& call = check_ctx(L);
     call.plan_cancelled = true;
     if (log::debug_enabled())
-        log::debug("execution plan cancelled by '%s'", call.instance->name.c_str());
+        log::debug("execution plan cancel from '%s'", call.instance->name.c_str());
     return 0;
 }
 

@@ -33,6 +33,46 @@ std::optional<Skipped> why_not(const PacketView& view, const profile::LuaInstanc
     return std::nullopt;
 }
 
+// The flow has gone too far for the instance.
+void log_beyond(const PacketView& view, const profile::LuaInstance& instance) {
+    const flow::Range& range = instance.range(view.outgoing);
+    const flow::SidePositions* side = view.direct();
+    const int wrapped = side != nullptr && side->rseq_over_2g ? 1 : 0;
+    const auto overflow = [wrapped](char mode) { return mode == 's' || mode == 'p' ? wrapped : 0; };
+    log::debug("* lua '%s' : %s pos %s overflow %d %d is beyond range %s (ctrack %s)",
+               instance.name.c_str(), view.outgoing ? "out" : "in",
+               flow::position_text(range, side).c_str(), overflow(range.from.mode),
+               overflow(range.to.mode), flow::to_text(range).c_str(),
+               side != nullptr ? "enabled" : "disabled");
+}
+
+void log_range(const PacketView& view, const profile::LuaInstance& instance, bool inside) {
+    const flow::Range& range = instance.range(view.outgoing);
+    log::debug("* lua '%s' : %s pos %s %s range %s", instance.name.c_str(),
+               view.outgoing ? "out" : "in", flow::position_text(range, view.direct()).c_str(),
+               inside ? "in" : "not in", flow::to_text(range).c_str());
+}
+
+void log_payload(const PacketView& view, const profile::LuaInstance& instance, bool wanted) {
+    const std::string payload(protocol::name(view.payload));
+    log::debug("* lua '%s' : payload_type '%s' %s filter", instance.name.c_str(), payload.c_str(),
+               wanted ? "satisfy" : "does not satisfy");
+}
+
+// Why an instance is called (nullopt) or not.
+void log_decision(const PacketView& view, const profile::LuaInstance& instance,
+                  std::optional<Skipped> why) {
+    if (why == Skipped::cutoff) {
+        log::debug("* lua '%s' : cutoff", instance.name.c_str());
+        return;
+    }
+    const bool in_range = why != Skipped::range;
+    // Said already, when the instances were looked through.
+    if (!in_range && flow::beyond_range(instance.range(view.outgoing), view.direct())) return;
+    log_range(view, instance, in_range);
+    if (in_range) log_payload(view, instance, !why);
+}
+
 // Pushes the value of a global. False: a metatable of the globals raised an error, pushed instead.
 bool push_global(lua_State* L, std::string_view name) {
     lua_pushcfunction(L, [](lua_State* l) {
@@ -135,14 +175,18 @@ capture::Verdict Desync::run(const PacketView& view) {
 
     // The survey.
     const flow::SidePositions* side = view.direct();
-    bool all_cut = true, any_due = false;
+    bool all_cut = true, any_due = false, any_wants_payload = false;
     const bool cuts = track != nullptr && track->has_cuts();
     for (const profile::LuaInstance& instance : profile.instances) {
         if (cuts && track->instance_cut(profile.number, instance.func_n, out)) continue;
-        if (flow::beyond_range(instance.range(out), side)) continue;
+        if (flow::beyond_range(instance.range(out), side)) {
+            if (log::debug_enabled()) log_beyond(view, instance);
+            continue;
+        }
         all_cut = false;
-        any_due = any_due || (instance.payload.matches(view.payload) &&
-                              flow::in_range(instance.range(out), side));
+        if (!instance.payload.matches(view.payload)) continue;
+        any_wants_payload = true;
+        any_due = any_due || flow::in_range(instance.range(out), side);
     }
     if (!any_due && observer_ != nullptr)
         for (const profile::LuaInstance& instance : profile.instances)
@@ -153,9 +197,15 @@ capture::Verdict Desync::run(const PacketView& view) {
         if (track != nullptr) track->set_cutoff(out);
         return {};
     }
-    if (!any_due) return {};
+    if (any_due) return run_protected(view, cuts);
 
-    return run_protected(view, cuts);
+    if (log::debug_enabled() && any_wants_payload)
+        for (const profile::LuaInstance& instance : profile.instances)
+            log_decision(view, instance, why_not(view, instance, cuts));
+    else if (log::debug_enabled())
+        log::debug("all %s desync functions do not want `%s` payload", out ? "out" : "in",
+                   std::string(protocol::name(view.payload)).c_str());
+    return {};
 }
 
 // Most of what can fail is in the instances' own protected calls; but metatables of the globals or
@@ -196,8 +246,9 @@ void Desync::run_due(Run& run) {
     for (std::size_t i = 0; i < profile.instances.size(); i++) {
         const profile::LuaInstance& instance = profile.instances[i];
         run.at = i;
-        if (const std::optional<Skipped> why = why_not(view, instance, run.cuts)) {
-            if (log::debug_enabled()) log::debug("* lua '%s' : not due", instance.name.c_str());
+        const std::optional<Skipped> why = why_not(view, instance, run.cuts);
+        if (log::debug_enabled()) log_decision(view, instance, why);
+        if (why) {
             if (observer_ != nullptr) observer_->skipped(instance, *why);
             continue;
         }
@@ -281,6 +332,8 @@ std::optional<int> Desync::verdict_of(int result_count, const PacketView& view,
     if (result_count > 1) {
         complaint =
             nfqws2::format("desync function returned more than one result : %d", result_count);
+    } else if (lua_isnil(L, -1)) {
+        verdict = verdict_pass;
     } else if (!lua_isnumber(L, -1)) {
         complaint = "desync function returned non-int result";
     } else {

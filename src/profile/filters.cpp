@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/text.hpp"
 
+#include <charconv>
 #include <optional>
 
 namespace nfqws2::profile {
@@ -35,7 +36,29 @@ bool take(std::string_view& text, char c) {
     return true;
 }
 
+// A decimal or hexadecimal number of 32 bits, the whole text.
+std::optional<std::uint32_t> mark_number(std::string_view text) {
+    const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
+    std::uint32_t value = 0;
+    if (is_hex) text.remove_prefix(2);
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value, is_hex ? 16 : 10);
+    if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
+    return value;
+}
+
 } // namespace
+
+bool MarkFilter::set(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    const auto mark = mark_number(text.substr(0, slash));
+    std::optional<std::uint32_t> mask = UINT32_MAX;
+    if (slash != std::string_view::npos) mask = mark_number(text.substr(slash + 1));
+    if (!mark || !mask) return false;
+    mark_ = *mark;
+    mask_ = *mask;
+    return true;
+}
 
 bool PortFilter::add(std::string_view list) {
     std::vector<Item> added;

@@ -20,9 +20,11 @@ bool may_change_profile(const ProfileSet& profiles, const Query& query, const Pr
         if (!wants_endpoints(*p, query)) continue;
         const bool by_l7 = !settled.l7 && !p->l7.empty();
         const bool by_host = !settled.host && (p->hosts.any_list() || p->hosts_exclude.any_list());
+        // The packet that makes something known may have another mark than this one.
+        const bool by_mark = !(settled.l7 && settled.host) && !p->mark.any();
         // Another protocol than the known one: the profile is out, whatever its lists say.
         const bool refused = settled.l7 && !p->l7.matches(query.l7);
-        if ((by_l7 || by_host) && !refused) return true;
+        if ((by_l7 || by_host || by_mark) && !refused) return true;
         if (p.get() == &current) return false;
     }
     return false;

@@ -102,6 +102,8 @@ bool ProfileBuilder::Draft::import(const Draft& from, std::string* error) {
         to.ipv6 = source.ipv6 || (l3_given && to.ipv6);
         l3_given = true;
     }
+    import_value(to.mark, mark_given, source.mark, from.mark_given);
+    import_value(to.other_ssids, other_ssids_given, source.other_ssids, from.other_ssids_given);
     if (source.cookie) to.cookie = source.cookie;
     to.tcp.append(source.tcp);
     to.udp.append(source.udp);
@@ -224,6 +226,14 @@ bool ProfileBuilder::set_cookie(Text value, std::string*) {
     return true;
 }
 
+bool ProfileBuilder::filter_mark(Text value, std::string* error) {
+    if (!open_->profile->mark.set(value))
+        return fail(error, "filter mark or mask format error", value,
+                    " (should be mark[/mask], each a number or 0xHEX of 32 bits)");
+    open_->mark_given = true;
+    return true;
+}
+
 bool ProfileBuilder::filter_l3(Text value, std::string* error) {
     bool ipv4 = false;
     bool ipv6 = false;
@@ -277,6 +287,10 @@ bool ProfileBuilder::filter_ssid(Text value, std::string*) {
     for (std::string_view item : split(value, ','))
         if (!item.empty()) open_->profile->ssids.emplace_back(item);
     return true;
+}
+
+bool ProfileBuilder::filter_ssid_neg(Text value, std::string* error) {
+    return set_switch(open_->profile->other_ssids, open_->other_ssids_given, value, error);
 }
 
 bool ProfileBuilder::payload(Text value, std::string* error) {

@@ -9,9 +9,6 @@
 
 namespace nfqws2::profile {
 
-namespace {
-
-// Decimal; leading blanks and one '+' as the reference's conversion takes them.
 std::optional<std::uint32_t> parse_number(std::string_view text) {
     text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
     if (text.starts_with('+')) text.remove_prefix(1);
@@ -19,6 +16,19 @@ std::optional<std::uint32_t> parse_number(std::string_view text) {
     if (!value) return std::nullopt;
     return static_cast<std::uint32_t>(*value);
 }
+
+bool set_switch(bool& to, bool& given, std::string_view value, std::string* error) {
+    const auto number = value.empty() ? 0 : parse_number(value);
+    if (!number) {
+        *error = "bad value '" + std::string(value) + "', should be 0 or 1";
+        return false;
+    }
+    to = *number != 0;
+    given = true;
+    return true;
+}
+
+namespace {
 
 // A setting without limits of its own.
 bool set_number(std::uint32_t& to, bool& given, std::string_view value, const char* option,
@@ -177,14 +187,8 @@ bool ProfileBuilder::auto_retrans_maxseq(Text value, std::string* error) {
 }
 
 bool ProfileBuilder::auto_retrans_reset(Text value, std::string* error) {
-    const auto number = value.empty() ? 0 : parse_number(value);
-    if (!number) {
-        *error = "bad value '" + std::string(value) + "', should be 0 or 1";
-        return false;
-    }
-    open_->profile->auto_options.retrans_reset = *number != 0;
-    open_->auto_given.retrans_reset = true;
-    return true;
+    return set_switch(open_->profile->auto_options.retrans_reset, open_->auto_given.retrans_reset,
+                      value, error);
 }
 
 bool ProfileBuilder::auto_incoming_maxseq(Text value, std::string* error) {

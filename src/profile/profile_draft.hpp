@@ -15,7 +15,7 @@ struct AutoGiven {
 struct ProfileBuilder::Draft {
     std::unique_ptr<Profile> profile = std::make_unique<Profile>();
     bool skipped = false, is_template = false;
-    bool l3_given = false, l7_given = false;
+    bool l3_given = false, l7_given = false, mark_given = false, other_ssids_given = false;
     bool imported = false; // a template somebody used
     bool begun = false;    // its position is known
     OptionPosition template_position = 0;
@@ -28,6 +28,11 @@ struct ProfileBuilder::Draft {
 
     bool import(const Draft& from, std::string* error);
 };
+
+// Decimal; leading blanks and one '+' as the reference's conversion takes them.
+std::optional<std::uint32_t> parse_number(std::string_view text);
+// An option that is on for every number but 0 and off for an empty value.
+bool set_switch(bool& to, bool& given, std::string_view value, std::string* error);
 
 // "<what> : <value><hint>" as error.
 inline bool fail(std::string* error, const char* what, std::string_view value,

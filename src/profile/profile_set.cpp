@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/packet/proto_name.hpp"
 #include "nfqws2/profile/list_store.hpp"
 
 #include <netinet/in.h>
@@ -20,21 +21,6 @@ struct Refusal {
     const IpAddress* address = nullptr; // the one inside the exclude set
 };
 
-std::string protocol_text(std::uint8_t l4proto) {
-    switch (l4proto) {
-    case IPPROTO_TCP:
-        return "tcp";
-    case IPPROTO_UDP:
-        return "udp";
-    case IPPROTO_ICMP:
-        return "icmp";
-    case IPPROTO_ICMPV6:
-        return "icmpv6";
-    default:
-        return "proto " + std::to_string(l4proto);
-    }
-}
-
 int length(std::string_view text) {
     return static_cast<int>(text.size());
 }
@@ -44,9 +30,9 @@ void log_search(const Query& q) {
     if (q.second != nullptr) addresses = "ip1=" + q.address.text() + " ip2=" + q.second->text();
     const std::string_view l7 = protocol::name(q.l7);
     log::debug("desync profile search for %s %s port=%u icmp=%u:%u l7proto=%.*s ssid='%.*s' "
-               "hostname='%.*s'",
-               protocol_text(q.l4proto).c_str(), addresses.c_str(), q.port, q.icmp_type,
-               q.icmp_code, length(l7), l7.data(), length(q.ssid), q.ssid.data(),
+               "mark=0x%08X hostname='%.*s'",
+               packet::proto_name(q.l4proto).c_str(), addresses.c_str(), q.port, q.icmp_type,
+               q.icmp_code, length(l7), l7.data(), length(q.ssid), q.ssid.data(), q.mark,
                length(q.hostname), q.hostname.data());
 }
 
@@ -124,14 +110,19 @@ const char* refused_by_group(const Profile& p, const Query& q) {
     }
 }
 
+bool wants_ssid(const Profile& p, std::string_view ssid) {
+    if (p.ssids.empty()) return true;
+    const bool listed =
+        !ssid.empty() && std::find(p.ssids.begin(), p.ssids.end(), ssid) != p.ssids.end();
+    return listed != p.other_ssids;
+}
+
 const char* refused_by_filter(const Profile& p, const Query& q) {
+    if (!p.mark.matches(q.mark)) return "filter-mark";
     if (q.address.version == 4 ? !p.ipv4 : !p.ipv6) return "filter-l3";
     if (const char* by = refused_by_group(p, q)) return by;
     if (!p.l7.matches(q.l7)) return "filter-l7";
-    if (!p.ssids.empty() &&
-        (q.ssid.empty() || std::find(p.ssids.begin(), p.ssids.end(), q.ssid) == p.ssids.end()))
-        return "filter-ssid";
-    return nullptr;
+    return wants_ssid(p, q.ssid) ? nullptr : "filter-ssid";
 }
 
 // Section 2 of part 05, cheap filters first. The order cannot be told apart from outside except by

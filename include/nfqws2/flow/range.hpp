@@ -29,6 +29,9 @@ struct Range {
 std::optional<Range> parse_range(std::string_view text);
 std::string to_text(const Range& r); // "n1-d5", as in debug listings: "x0-x0", "a0-a0"
 
+// Where `side` stands, in the units of both ends: "n3 s1448", "a0 a0".
+std::string position_text(const Range& r, const SidePositions* side);
+
 // `side` is the sending side's counters, nullptr without a track.
 bool in_range(const Range& r, const SidePositions* side);
 // The instance can be called no more (a cutoff reason).

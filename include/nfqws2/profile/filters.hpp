@@ -1,4 +1,4 @@
-// Port, ICMP and IP protocol filters with their value grammars (spec part 01 section 4.5).
+// Packet mark, port, ICMP and IP protocol filters with their value grammars.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,23 @@
 #include <vector>
 
 namespace nfqws2::profile {
+
+// Some bits of the packet's mark. The default accepts every packet.
+class MarkFilter {
+  public:
+    // "MARK" or "MARK/MASK", each decimal or 0xHEX; false (nothing changed) if malformed.
+    bool set(std::string_view text);
+    bool any() const { return mask_ == 0 && mark_ == 0; }
+    bool possible() const { return (mark_ & ~mask_) == 0; } // some mark matches
+    bool matches(std::uint32_t mark) const { return (mark & mask_) == mark_; }
+    // Whatever `other` accepts this one accepts too.
+    bool covers(const MarkFilter& other) const {
+        return (mask_ & ~other.mask_) == 0 && (other.mark_ & mask_) == mark_;
+    }
+
+  private:
+    std::uint32_t mark_ = 0, mask_ = 0;
+};
 
 class PortFilter {
   public:

@@ -50,12 +50,14 @@ struct Profile {
     std::string profile_name;    // "" = unnamed
     std::optional<std::string> cookie;
 
+    MarkFilter mark;
     bool ipv4 = true, ipv6 = true;
     PortFilter tcp, udp, lport;
     IcmpFilter icmp;
     ProtocolFilter ipp;
     protocol::L7Set l7;
     std::vector<std::string> ssids;
+    bool other_ssids = false; // any network but `ssids`
     HostCollection hosts, hosts_exclude;
     NetCollection nets, nets_exclude;
     std::shared_ptr<HostList> auto_hosts; // also a member of `hosts`

@@ -49,7 +49,7 @@ class ProfileBuilder {
     // All methods: false = the program ends; *error then holds the message, one or more lines
     // separated by '\n' without a final one. true and a text in *error = a warning. `value` is the
     // option's argument; for an option given without its optional argument pass "" ("1" for
-    // auto_retrans_reset).
+    // switches that are on then).
     using Text = std::string_view;
 
     // Structure. new_profile closes the open profile (which may fail) and opens the next.
@@ -61,6 +61,7 @@ class ProfileBuilder {
     bool set_cookie(Text value, std::string* error);
 
     // Filters.
+    bool filter_mark(Text value, std::string* error);
     bool filter_l3(Text value, std::string* error);
     bool filter_tcp(Text value, std::string* error);
     bool filter_udp(Text value, std::string* error);
@@ -69,6 +70,7 @@ class ProfileBuilder {
     bool filter_ipp(Text value, std::string* error);
     bool filter_l7(Text value, std::string* error);
     bool filter_ssid(Text value, std::string* error);
+    bool filter_ssid_neg(Text value, std::string* error);
 
     // Lists. Not executed in a profile that was skipped before. Bad networks in ipset_ip are logged
     // and skipped.

@@ -17,6 +17,7 @@
 namespace nfqws2::profile {
 
 struct Query {
+    std::uint32_t mark = 0; // of the packet
     std::uint8_t l4proto = 0;
     IpAddress address;                 // family decides --filter-l3
     const IpAddress* second = nullptr; // ICMP and raw IP

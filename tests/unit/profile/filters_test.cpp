@@ -13,6 +13,51 @@ bool port_matches(const char* list, std::uint16_t port) {
     return filter.matches(port);
 }
 
+MarkFilter mark(const char* text) {
+    MarkFilter filter;
+    EXPECT_TRUE(filter.set(text)) << text;
+    return filter;
+}
+
+TEST(MarkFilter, WithoutValueEveryPacketPasses) {
+    const MarkFilter filter;
+    EXPECT_TRUE(filter.any());
+    for (const std::uint32_t value : {0U, 1U, 0xFFFFFFFFU})
+        EXPECT_TRUE(filter.matches(value));
+}
+
+TEST(MarkFilter, NumbersAndMasks) {
+    EXPECT_TRUE(mark("16").matches(0x10));
+    EXPECT_TRUE(mark("0x10").matches(0x10));
+    EXPECT_FALSE(mark("0x10").matches(0x11)) << "all bits count";
+    EXPECT_TRUE(mark("1/0xFFFF").matches(0x10001));
+    EXPECT_FALSE(mark("1/0xFFFF").matches(3));
+    EXPECT_TRUE(mark("0/1").matches(2));
+    EXPECT_FALSE(mark("0/1").matches(3));
+    EXPECT_TRUE(mark("0/0").matches(7));
+    EXPECT_FALSE(mark("0").matches(7));
+    EXPECT_TRUE(mark("0XFFFFFFFF/4294967295").matches(0xFFFFFFFF));
+}
+
+TEST(MarkFilter, MalformedChangesNothing) {
+    for (const char* text : {"", "x", "/", "1/", "/1", "1/2/3", "0x", "0x1/0x", "4294967296",
+                             "0x100000000", "-1", "+1", "1 ", " 1", "1/x", "ff"}) {
+        MarkFilter filter = mark("5");
+        EXPECT_FALSE(filter.set(text)) << text;
+        EXPECT_TRUE(filter.matches(5) && !filter.matches(6)) << text;
+    }
+}
+
+TEST(MarkFilter, Comparing) {
+    EXPECT_TRUE(MarkFilter().covers(mark("1")));
+    EXPECT_FALSE(mark("1").covers(MarkFilter()));
+    EXPECT_TRUE(mark("1/3").covers(mark("5")));
+    EXPECT_FALSE(mark("1/3").covers(mark("6")));
+    EXPECT_FALSE(mark("5").covers(mark("1/3")));
+    EXPECT_TRUE(mark("5/7").possible());
+    EXPECT_FALSE(mark("8/7").possible());
+}
+
 TEST(PortFilter, EmptyPassesEverything) {
     const PortFilter filter;
     EXPECT_TRUE(filter.empty());

@@ -65,6 +65,13 @@ TEST(Outlook, OnlyProfilesBeforeTheChosenOne) {
     EXPECT_TRUE(may_change(w, tcp("10.0.0.1", 81), nothing));
 }
 
+TEST(Outlook, NextPacketMayHaveAnotherMark) {
+    const World w({"--filter-mark=1", "--new"});
+    EXPECT_TRUE(may_change(w, tcp("10.0.0.1", 80), nothing));
+    EXPECT_TRUE(may_change(w, tcp("10.0.0.1", 80), l7_only, protocol::L7::tls));
+    EXPECT_FALSE(may_change(w, tcp("10.0.0.1", 80), all, protocol::L7::tls)) << "no more searches";
+}
+
 TEST(Outlook, ListsMayBeFilledLater) {
     const testing::TempDir folder;
     const World w({"--hostlist=" + folder.write("empty", "")});

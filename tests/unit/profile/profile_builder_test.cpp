@@ -207,6 +207,18 @@ TEST_F(Import, L3IsUnited) {
     EXPECT_TRUE(at(3).ipv4 && at(3).ipv6);
 }
 
+TEST_F(Import, MarkAndOtherNetworksReplaceIfGiven) {
+    ASSERT_TRUE(options.parse({"--template=t", "--filter-mark=5", "--filter-ssid-neg=1", "--new",
+                               "--template=none", "--new", "--filter-mark=6", "--import=t", "--new",
+                               "--filter-mark=6", "--import=none", "--new", "--template=nested",
+                               "--import=t", "--new", "--import=nested"}));
+    EXPECT_TRUE(at(0).mark.matches(5) && !at(0).mark.matches(6));
+    EXPECT_TRUE(at(0).other_ssids);
+    EXPECT_TRUE(at(1).mark.matches(6) && !at(1).mark.matches(5));
+    EXPECT_FALSE(at(1).other_ssids);
+    EXPECT_TRUE(at(2).mark.matches(5) && !at(2).mark.matches(6)) << "two imports away";
+}
+
 TEST_F(Import, CookieReplacesIfPresent) {
     ASSERT_TRUE(options.parse({"--template=t", "--cookie=", "--new", "--template=none", "--new",
                                "--cookie=a", "--import=t", "--new", "--cookie=a", "--import=none",

@@ -33,6 +33,26 @@ TEST(ProfileSet, FirstMatchWins) {
     EXPECT_EQ(s.select(tcp("10.0.0.1", 444)), 3U);
 }
 
+TEST(ProfileSet, Mark) {
+    const World s({"--filter-mark=1/0xFFFF", "--new", "--filter-mark=2/0xFFFF"});
+    const auto chosen = [&s](std::uint32_t mark) {
+        Query q = tcp("10.0.0.1", 80);
+        q.mark = mark;
+        return s.select(q);
+    };
+    EXPECT_EQ(chosen(1), 1U);
+    EXPECT_EQ(chosen(0x10001), 1U);
+    EXPECT_EQ(chosen(2), 2U);
+    EXPECT_EQ(chosen(3), 0U);
+    EXPECT_EQ(chosen(0), 0U);
+}
+
+TEST(ProfileSet, MarkIsTestedFirst) {
+    const World s({"--filter-mark=1", "--filter-l3=ipv6", "--filter-tcp=1"});
+    EXPECT_EQ(s.refusal(tcp("10.0.0.1", 80)), "filter-mark");
+    EXPECT_EQ(s.refusal(icmp("10.0.0.1", 8, 0)), "filter-mark");
+}
+
 TEST(ProfileSet, Family) {
     const World s({"--filter-l3=ipv6"});
     EXPECT_EQ(s.refusal(tcp("10.0.0.1", 80)), "filter-l3");
@@ -94,6 +114,19 @@ TEST(ProfileSet, Ssid) {
     q.ssid = "work";
     EXPECT_EQ(s.refusal(q), "filter-ssid");
     EXPECT_FALSE(World({"--filter-tcp=80"}).profiles->needs_ssid());
+}
+
+TEST(ProfileSet, EveryOtherSsid) {
+    const World s({"--filter-ssid=Home,Work", "--filter-ssid-neg=1"});
+    Query q = tcp("10.0.0.1", 80);
+    EXPECT_EQ(s.refusal(q), "") << "no Wi-Fi is none of the two";
+    q.ssid = "Work";
+    EXPECT_EQ(s.refusal(q), "filter-ssid");
+    q.ssid = "Cafe";
+    EXPECT_EQ(s.refusal(q), "");
+    q.ssid = "Home";
+    EXPECT_EQ(World({"--filter-ssid=Home", "--filter-ssid-neg=0"}).refusal(q), "");
+    EXPECT_EQ(World({"--filter-ssid-neg=1"}).refusal(q), "") << "without names no effect";
 }
 
 TEST(ProfileSet, IncludeListNeedsTheHost) {
@@ -241,6 +274,7 @@ TEST(ProfileSet, DebugLines) {
     const World s({"--ipset=" + nets, "--hostlist=" + hosts});
     Query q = with_host(tcp("10.99.1.2", 80), "www.other.com");
     q.l7 = protocol::L7::http;
+    q.mark = 0xAB;
     ::testing::internal::CaptureStdout();
     log::set_target_console();
     s.select(q);
@@ -253,7 +287,7 @@ TEST(ProfileSet, DebugLines) {
     const std::string text = ::testing::internal::GetCapturedStdout();
     for (const std::string& line : {
              std::string("desync profile search for tcp ip=10.99.1.2 port=80 icmp=255:255 "
-                         "l7proto=http ssid='' hostname='www.other.com'"),
+                         "l7proto=http ssid='' mark=0x000000AB hostname='www.other.com'"),
              std::string("desync profile search for tcp ip1=10.99.1.2 ip2=10.99.1.1 port=80 "),
              std::string("* ipset check for profile 1 (noname)"),
              "[" + nets + "] include ipset check for 10.99.1.2 : positive",

@@ -85,6 +85,8 @@ class Options {
             {"--filter-ipp", &B::filter_ipp},
             {"--filter-l7", &B::filter_l7},
             {"--filter-ssid", &B::filter_ssid},
+            {"--filter-ssid-neg", &B::filter_ssid_neg},
+            {"--filter-mark", &B::filter_mark},
             {"--ipset", &B::ipset},
             {"--ipset-exclude", &B::ipset_exclude},
             {"--ipset-ip", &B::ipset_ip},
