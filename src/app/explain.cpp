@@ -65,6 +65,7 @@ SearchFacts search(const profile::Query& q, const ProfileSet& profiles) {
 
 Explanation explain(const ExplainQuery& query, const ProfileSet& profiles) {
     profile::Query q;
+    q.mark = query.mark;
     q.l4proto = query.l4proto;
     q.address = query.address;
     q.ssid = query.ssid;

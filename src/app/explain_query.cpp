@@ -83,11 +83,14 @@ void parse_detail(std::string_view item, ExplainQuery& q) {
         q.payload = *payload;
     } else if (key == "ssid") {
         q.ssid = value;
+    } else if (key == "mark") {
+        q.mark = parse_mark(std::string(value));
     } else if (key == "dir") {
         if (value != "in" && value != "out") refuse("dir should be in or out", value);
         q.outgoing = value == "out";
     } else {
-        const std::string_view best = nearest(key, {"host", "l7", "payload", "ssid", "dir"});
+        const std::string_view best =
+            nearest(key, {"host", "l7", "payload", "ssid", "mark", "dir"});
         refuse("unknown key" + (best.empty() ? "" : " (did you mean '" + std::string(best) + "'?)"),
                key);
     }

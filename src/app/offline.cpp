@@ -26,8 +26,8 @@ bool OfflineFiles::open_input(const Config& config, ProcessClock& clock) {
         log::status("--qnum is ignored, packets come from '%s'", config.pcap_in.c_str());
     if (config.daemon || !config.pidfile.empty())
         log::status("--daemon and --pidfile are ignored with --pcap-in");
-    files_ = std::make_unique<Files>(
-        capture::PcapSource::Options{config.pcap_in, config.pcap_ifname, config.pcap_local});
+    files_ = std::make_unique<Files>(capture::PcapSource::Options{
+        config.pcap_in, config.pcap_ifname, config.pcap_local, config.pcap_mark});
     if (!files_->source.open()) {
         log::error_text(files_->source.error());
         return false;

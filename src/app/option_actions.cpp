@@ -203,6 +203,19 @@ void set_reasm_disable(ParseState& state, const OptionValue& value) {
     state.config.engine.reasm_disable = disable_set(value, "Invalid l7 protocol list");
 }
 
+void set_fastpath_workaround(ParseState& state, const OptionValue& value) {
+    using engine::FastpathWorkaround;
+    FastpathWorkaround& workaround = state.config.engine.fastpath_workaround;
+    if (!value || *value == "1")
+        workaround = FastpathWorkaround::on;
+    else if (*value == "auto")
+        workaround = FastpathWorkaround::automatic;
+    else if (*value == "0")
+        workaround = FastpathWorkaround::off;
+    else
+        throw BadValue("invalid value : " + *value + " (should be 0, 1 or auto)");
+}
+
 void set_server(ParseState& state, const OptionValue& value) {
     state.config.engine.server = parse_flag(value);
 }
@@ -260,6 +273,10 @@ void set_pcap_ifname(ParseState& state, const OptionValue& value) {
     if (value->empty() || value->size() > max_name)
         throw BadValue("interface name should have 1..15 characters : " + *value);
     state.config.pcap_ifname = *value;
+}
+
+void set_pcap_in_mark(ParseState& state, const OptionValue& value) {
+    state.config.pcap_mark = parse_mark(*value);
 }
 
 void set_seed(ParseState& state, const OptionValue& value) {

@@ -15,6 +15,10 @@ constexpr Arg none = Arg::none, required = Arg::required, optional = Arg::option
 constexpr OptionName ours(const char* name, Arg arg) {
     return {name, arg, true};
 }
+// Of newer releases of the reference: does not make an abbreviation of an older one ambiguous.
+constexpr OptionName later(const char* name, Arg arg) {
+    return {name, arg, true};
+}
 constexpr OptionName common(const char* name, Arg arg) {
     return {name, arg, false};
 }
@@ -63,8 +67,10 @@ const OptionSpec table[] = {
     {common("uid", required), Group::privileges, "<uid[:gid[,gid...]]>",
      "drop privileges to these ids. Default 2147483647:2147483647", set_uid},
     {common("writable", optional), Group::privileges, "<dir>",
-     "create a directory that Lua may write to, in environment variable WRITABLE. "
-     "Default $TMPDIR/zapret2 or /tmp/zapret2",
+     "create a directory that Lua may write to, in environment variables WRITABLE and "
+     "WRITEABLE. Default $TMPDIR/zapret2 or /tmp/zapret2",
+     set_writable},
+    {ours("writeable", optional), Group::privileges, "<dir>", "the same as --writable",
      set_writable},
     {ours("sandbox", required), Group::privileges, "off|report|enforce",
      "what scripts may not do: off = only the privileges hold them, report = it is named in the "
@@ -88,6 +94,10 @@ const OptionSpec table[] = {
     {common("reasm-disable", optional), Group::tracking, "<type[,type...]>",
      "do not reassemble these payload types (tls_client_hello, quic_initial); without value: none",
      set_reasm_disable},
+    {ours("fastpath-workaround", optional), Group::tracking, "0|1|auto",
+     "for routers that forward known connections in hardware: the first held part of a TLS hello "
+     "goes on as an empty ACK; auto: for servers that seem to need it. Default 0, without value 1",
+     set_fastpath_workaround},
     {common("server", optional), Group::tracking, "0|1",
      "server mode: our side is the one that is connected to", set_server},
     {common("ipcache-lifetime", required), Group::tracking, "<seconds>",
@@ -123,6 +133,8 @@ const OptionSpec table[] = {
      "addresses of our side. Default: source of the first IP packet", set_pcap_local},
     {ours("pcap-ifname", required), Group::offline, "<name>",
      "interface name reported to scripts. Default pcap0", set_pcap_ifname},
+    {ours("pcap-in-mark", required), Group::offline, "<N|0xHEX>",
+     "mark of every packet of the capture. Default 0", set_pcap_in_mark},
     {ours("seed", required), Group::offline, "<N>",
      "reproducible randomness; needs --pcap-in or --intercept=0", set_seed},
     {ours("trace", required), Group::offline, "<file>",
@@ -147,6 +159,10 @@ const OptionSpec table[] = {
      &Builder::set_cookie},
 
     // --- filters
+    {common("filter-mark", required), Group::filter, "mark[/mask]",
+     "mark of the packet, decimal or 0xHEX; (mark of the packet and mask) = mark. Without mask all "
+     "bits count. Default: every packet",
+     &Builder::filter_mark},
     {common("filter-l3", required), Group::filter, "ipv4|ipv6[,...]", "IP version",
      &Builder::filter_l3},
     {common("filter-tcp", required), Group::filter, "[~]port1[-port2]|*[,...]",
@@ -165,6 +181,9 @@ const OptionSpec table[] = {
      &Builder::filter_l7},
     {common("filter-ssid", required), Group::filter, "<ssid[,ssid...]>", "Wi-Fi network names",
      &Builder::filter_ssid},
+    {later("filter-ssid-neg", optional), Group::filter, "0|1",
+     "1: any network but those of --filter-ssid. Default 0, without value 1",
+     &Builder::filter_ssid_neg, "1"},
 
     // --- lists
     {common("ipset", required), Group::lists, "<file>",

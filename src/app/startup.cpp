@@ -55,7 +55,7 @@ bool make_writable(const Config& config) {
         log::error("could not make writable dir for LUA : %s", dir.c_str());
         return false;
     }
-    return setenv("WRITABLE", dir.c_str(), 1) == 0;
+    return setenv("WRITABLE", dir.c_str(), 1) == 0 && setenv("WRITEABLE", dir.c_str(), 1) == 0;
 }
 
 void give_files_away(const Config& config, const profile::ListStore& lists) {

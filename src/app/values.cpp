@@ -25,7 +25,9 @@ bool parse_flag(const std::optional<std::string>& value) {
     return *number != 0;
 }
 
-std::uint32_t parse_fwmark(const std::string& text) {
+namespace {
+
+std::optional<std::uint64_t> mark_number(const std::string& text) {
     std::optional<std::uint64_t> mark;
     if (text.starts_with("0x")) {
         const std::string digits = text.substr(2);
@@ -35,6 +37,19 @@ std::uint32_t parse_fwmark(const std::string& text) {
     } else {
         mark = decimal(text, UINT32_MAX);
     }
+    return mark;
+}
+
+} // namespace
+
+std::uint32_t parse_mark(const std::string& text) {
+    const auto mark = mark_number(text);
+    if (!mark) throw BadValue("mark should be decimal or 0xHEX : " + text);
+    return static_cast<std::uint32_t>(*mark);
+}
+
+std::uint32_t parse_fwmark(const std::string& text) {
+    const auto mark = mark_number(text);
     if (!mark || *mark == 0)
         throw BadValue("fwmark/sockarg should be decimal or 0xHEX and should not be zero : " +
                        text);

@@ -80,6 +80,7 @@ PcapSource::Next PcapSource::next(Packet& out) {
     out.stamp_ns = stamp_ns_;
     out.input = {};
     out.input.data = packet_;
+    out.input.mark = options_.mark;
     out.input.id = static_cast<std::uint32_t>(read_);
     if (is_local(packet_)) {
         out.input.ifout = options_.interface_name;

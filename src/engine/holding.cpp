@@ -63,7 +63,9 @@ void Pipeline::start_tls(Passage& p) {
     if (!message->feed(p.dis.tcp_seq(), p.dis.payload)) return;
     if (log::debug_enabled())
         log::debug("starting reassemble. now we have %zu/%zu", message->present(), size);
-    p.track->need_extension().reassembly = std::move(message);
+    flow::TrackExtension& extension = p.track->need_extension();
+    extension.reassembly = std::move(message);
+    extension.start_acknowledged = false;
 }
 
 Detected Pipeline::quic_initial(Passage& p) {

@@ -2,6 +2,7 @@
 // in pipeline.hpp.
 #include "pipeline.hpp"
 
+#include "debug_text.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/detect.hpp"
 
@@ -64,11 +65,7 @@ bool Pipeline::init_lua(const std::function<bool()>& stop_requested,
 }
 
 capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
-    if (log::debug_enabled())
-        log::debug("\npacket: id=%u len=%zu mark=%08X ifin=%.*s(%u) ifout=%.*s(%u)", packet.id,
-                   packet.data.size(), packet.mark, static_cast<int>(packet.ifin.size()),
-                   packet.ifin.data(), packet.ifin_index, static_cast<int>(packet.ifout.size()),
-                   packet.ifout.data(), packet.ifout_index);
+    if (log::debug_enabled()) debug_text::arrived(packet);
     Passage p;
     p.raw = packet.data;
     p.number = counters.packets + 1;
@@ -77,13 +74,13 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
     p.ifin = packet.ifin;
     p.ifout = packet.ifout;
     p.merged = packet.merged;
+    if (log::debug_enabled()) debug_text::headers(p.dis, false);
     if (services.trace != nullptr) services.trace->begin(p);
     capture::Verdict verdict = route(p);
     if (options.offload && p.track != nullptr && verdict.action == capture::Action::accept)
         verdict.finished = nothing_left(p, Ways::both) && p.track->offer_end();
     if (log::debug_enabled() && verdict.finished) log::debug("this flow is finished");
-    if (log::debug_enabled() && verdict.action == capture::Action::split)
-        log::debug("merged packet: its pieces are wanted");
+    if (log::debug_enabled()) debug_text::judged(packet, verdict);
     if (services.trace != nullptr) services.trace->end(p, verdict);
     return verdict;
 }
@@ -150,13 +147,14 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     const Detected detected = p.is_tcp() ? detect_tcp(p) : detect_udp(p);
     if (detected == Detected::held) {
         if (services.trace != nullptr) services.trace->held();
-        const capture::Verdict drop{capture::Action::drop, {}};
-        return p.is_tcp() ? drop : substitute_first_drop(p, drop, true);
+        return p.is_tcp() ? instead_of_held(p)
+                          : substitute_first_drop(p, {capture::Action::drop, {}}, true);
     }
     if (!rediscover(p)) {
         if (p.track != nullptr && p.track->holding()) release(*p.track);
         return {};
     }
+    if (log::debug_enabled()) debug_text::desync(p);
     return substitute_first_drop(p, lua_stage(p), false);
 }
 

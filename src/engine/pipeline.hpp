@@ -117,6 +117,7 @@ class Pipeline final : public flow::TrackObserver {
     Detected detect_tcp_initiator(Passage& p);
     Detected detect_udp(Passage& p);
     void note_payload(Passage& p, protocol::Payload payload, protocol::L7 l7);
+    void set_payload(Passage& p, protocol::Payload payload, protocol::L7 l7);
     void harvest_dns(const Passage& p);
 
     // --- holding.cpp
@@ -127,6 +128,11 @@ class Pipeline final : public flow::TrackObserver {
     bool hold(Passage& p);
     void release(flow::Track& track);
     void trace_release(flow::Track& track, const flow::HeldPacket& piece);
+
+    // --- fastpath.cpp
+    capture::Verdict instead_of_held(Passage& p);
+    bool wants_acknowledgement(const Passage& p);
+    capture::Verdict bare_acknowledgement(const packet::Dissect& d);
 
     // --- replay.cpp
     void replay(flow::Track& track);
@@ -149,7 +155,7 @@ class Pipeline final : public flow::TrackObserver {
 
     std::int64_t next_list_poll_ns_ = 0;
     flow::IpCacheRecord cached_;           // what the ip cache knew last
-    std::vector<std::uint8_t> substitute_; // buffer of the protocol-255 packet
+    std::vector<std::uint8_t> substitute_; // of a packet that goes on in place of another
 };
 
 // The counters of the flow for this packet: a snapshot for replayed pieces, else made on demand.

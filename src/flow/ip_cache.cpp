@@ -245,6 +245,16 @@ bool IpCache::set_hostname(const IpAddress& address, std::string_view name, bool
     return true;
 }
 
+std::uint8_t IpCache::count_held_retransmission(const IpAddress& address) {
+    Part& part = part_of(address);
+    const auto lock = part.lock(use_);
+    if (use_ == Use::shared) part.purge();
+    IpCacheRecord* record = part.touch(address, {});
+    if (record == nullptr) return 0;
+    if (record->held_retransmissions != UINT8_MAX) record->held_retransmissions++;
+    return record->held_retransmissions;
+}
+
 void IpCache::purge() {
     if (use_ == Use::one_thread) parts_[0].purge();
 }

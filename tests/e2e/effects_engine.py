@@ -3,9 +3,9 @@ import json
 import re
 
 from effects import effect
-from harness import check, check_equal, client_hello
+from harness import big_client_hello, check, check_equal, client_hello, laboratory
 from offline_world import CLIENT4, HOST, LOCAL, SERVER4, Flow, at, datagram, spaced
-from packets import ACK, FIN, SYN
+from packets import ACK, FIN, SYN, checksum
 
 F = "--lua-desync=f"
 
@@ -202,6 +202,48 @@ def _(world):
     script = "--lua-init=function name(c,d) print('at '..d.ifout) end"
     check("at pcap0\n" in world.run(script, "--lua-desync=name").said, "default name")
     check("at wan7\n" in world.run("--pcap-ifname=wan7", script, "--lua-desync=name").said, "name")
+
+
+@effect("fastpath-workaround")
+def _(world):
+    hello = big_client_hello()
+    parts = [b"", hello[:700], hello[700:]]  # that of the handshake, and what the strategy makes
+    libraries = laboratory.libraries(world.folder, world.env.lua, "lib", "antidpi")
+
+    def visits(*options, again=0, flows=1):
+        """The client's packets that leave if the first part of the hello comes so often again."""
+        sent = []
+        for n in range(flows):
+            flow = Flow(40000 + n, 443)
+            sent += flow.handshake() + [flow.send(hello[:1400])] * (1 + again)
+            sent.append(flow.send(hello[1400:], 1401))
+        run = world.run(*options, *libraries, "--payload=tls_client_hello",
+                        "--lua-desync=multisplit:pos=701", timed=spaced(*sent, step=0.01))
+        return [p for p in run.out if p.dport == 443 and not p.flags & SYN]
+
+    def bare(packets_out):
+        return [p.payload for p in packets_out].count(b"")
+
+    for option in [], ["--fastpath-workaround=0"], ["--fastpath-workaround=auto"]:
+        check_equal("%s" % option, [p.payload for p in visits(*option)], parts)
+    for option in "--fastpath-workaround", "--fastpath-workaround=1":
+        left = visits(option)
+        check_equal(option, [p.payload for p in left], parts[:1] + parts)
+        first = left[1]
+        check_equal("its numbers", (first.seq, first.ack, first.flags), (1001, 5001, ACK))
+        check(first.l4_ok and checksum(first.raw[:20]) == 0xFFFF, "wrong checksums")
+    check_equal("one for a hello", bare(visits("--fastpath-workaround=1", again=2)), 2)
+    for again, count in (1, 1), (2, 2), (3, 2):
+        check_equal("after %d retransmissions" % again,
+                    bare(visits("--fastpath-workaround=auto", again=again)), count)
+    check_equal("known server", bare(visits("--fastpath-workaround=auto", again=2, flows=2)), 4)
+
+
+@effect("pcap-in-mark")
+def _(world):
+    script = "--lua-init=function show(c,d) print('mark '..d.fwmark) end"
+    check("mark 0\n" in world.run(script, "--lua-desync=show").said, "default mark")
+    check("mark 18\n" in world.run("--pcap-in-mark=0x12", script, "--lua-desync=show").said, "mark")
 
 
 @effect("seed")

@@ -21,7 +21,7 @@ def _(world):
     check(marker not in world.run("--debug=0", F).said, "debug messages with --debug=0")
     check(marker in world.run("--debug", F).said, "no debug messages on the console")
     check(marker in world.run("--debug=1", F).said, "no debug messages on the console")
-    check("discovered hostname: " + HOST in world.run("--debug", F).said, "no detail")
+    check("hostname: " + HOST in world.run("--debug", F).said, "no detail")
     run = world.run("--debug=@" + world.file("log", "old text"), F)
     check(marker in world.read("log") and marker not in run.said, "the log is not in the file")
     check("old text" not in world.read("log"), "the file was not emptied at the start")
@@ -199,6 +199,16 @@ def _(world):
     check_equal("owner", os.stat(world.path("w")).st_uid, 2147483647)
     os.environ["TMPDIR"] = world.folder
     check("/zapret2\n" in world.run("--writable", script).said, "no default folder")
+
+
+@effect("writeable")
+def _(world):
+    os.chmod(world.folder, 0o755)
+    script = "--lua-init=print(os.getenv('WRITABLE')..' '..os.getenv('WRITEABLE'))"
+    folder = os.path.realpath(world.folder) + "/w"
+    for option in "--writeable=", "--writable=":
+        run = world.run(option + world.path("w"), script)
+        check("%s %s\n" % (folder, folder) in run.said, "it said: %s", run.said)
 
 
 @effect("sandbox")

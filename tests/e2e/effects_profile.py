@@ -129,6 +129,29 @@ def _(world):
     check_equal("profiles", [run.profiles()[n] for n in range(6)], [2, 2, 2, 1, 1, 1])
 
 
+@effect("filter-mark")
+def _(world):
+    for mark, number in ("1", 1), ("0x10001", 1), ("2", 2), ("3", 0), ("0", 0):
+        run = world.run("--pcap-in-mark=" + mark, "--filter-mark=1/0xFFFF", F, "--new",
+                        "--filter-mark=2/0xFFFF", F)
+        check_equal("profiles with mark " + mark, set(run.profiles().values()), {number})
+    check_equal("two filters of one profile", world.called("--filter-mark=1", "--filter-mark=0"),
+                EVERYTHING)
+    for mark, by in (",mark=1", "wins"), (",mark=2", "refused by --filter-mark"), \
+            ("", "refused by --filter-mark"):
+        run = world.env.run("--filter-mark=1", F, "--explain=tcp:192.0.2.1:80" + mark)
+        check("profile 1 (noname): " + by in run.stdout, "it said: %s", run.stdout)
+
+
+@effect("filter-ssid-neg")
+def _(world):
+    check_equal("without Wi-Fi", world.called("--filter-ssid=home", "--filter-ssid-neg"), EVERYTHING)
+    for ssid, profile in ("home", "0 (no_action)"), ("cafe", "1 (wifi)"):
+        run = world.env.run("--name=wifi", "--filter-ssid=home", "--filter-ssid-neg=1", F,
+                            "--explain=tcp:192.0.2.1:80,ssid=" + ssid)
+        check("profile %s: wins" % profile in run.stdout, "%s: it said: %s", ssid, run.stdout)
+
+
 @effect("filter-ssid")
 def _(world):
     check_equal("without Wi-Fi", world.called("--filter-ssid=home"), set())

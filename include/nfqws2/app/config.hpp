@@ -56,6 +56,7 @@ struct Config {
     // offline mode (spec part 14.1)
     std::string pcap_in, pcap_out, pcap_ifname = "pcap0";
     std::vector<capture::Network> pcap_local;
+    std::uint32_t pcap_mark = 0; // of every packet that is read
 
     // tracing and checking (spec parts 14.2 to 14.4)
     std::string trace_file; // "" = off, "-" = standard output

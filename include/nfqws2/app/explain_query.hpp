@@ -20,6 +20,7 @@ struct ExplainQuery {
     protocol::L7 l7 = protocol::L7::unknown;
     std::optional<protocol::Payload> payload;
     std::string ssid;
+    std::uint32_t mark = 0;
     bool outgoing = true;
 
     bool is_icmp() const;
@@ -27,7 +28,8 @@ struct ExplainQuery {
     bool learns() const { return host || l7 != protocol::L7::unknown; }
 };
 
-// <tcp|udp|icmp|icmpv6|number>:<ip>[:<port>][,host=..][,l7=..][,payload=..][,ssid=..][,dir=in|out],
+// <tcp|udp|icmp|icmpv6|number>:<ip>[:<port>][,host=..][,l7=..][,payload=..][,ssid=..][,mark=..]
+// [,dir=in|out],
 // an IPv6 address with a port in brackets. Throws BadValue.
 ExplainQuery parse_explain(const std::string& text);
 

@@ -9,7 +9,7 @@ namespace nfqws2::app {
 // Numbers of profiles and templates; with debugging the instances of each profile.
 void print_profiles(const Config& config);
 
-// --writable: makes the directory, gives it to the target user, sets WRITABLE.
+// --writable: makes the directory, gives it to the target user, sets WRITABLE and WRITEABLE.
 bool make_writable(const Config& config);
 
 // Log files and automatic host lists become the target user's. Failures are only logged.

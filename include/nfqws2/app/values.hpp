@@ -23,7 +23,8 @@ std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t max);
 // No value = true; else a number that is not zero. An empty value is false.
 bool parse_flag(const std::optional<std::string>& value);
 
-std::uint32_t parse_fwmark(const std::string& text);
+std::uint32_t parse_mark(const std::string& text);   // decimal or 0xHEX
+std::uint32_t parse_fwmark(const std::string& text); // the same, not 0
 flow::TableOptions parse_ctrack_timeouts(const std::string& text, flow::TableOptions base);
 Privileges parse_uid(const std::string& text, Privileges base);
 Privileges parse_user(const std::string& name, Privileges base);

@@ -22,6 +22,8 @@ class PcapSource {
         std::string path; // "-" is standard input
         std::string interface_name = "pcap0";
         std::vector<Network> local; // empty: the source address of the first IP packet
+        // Of every packet: libpcap hands over no options of pcapng, where a packet's own could be.
+        std::uint32_t mark = 0;
     };
     struct Packet {
         InputPacket input; // valid until the next call of next()

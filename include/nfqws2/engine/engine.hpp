@@ -43,11 +43,15 @@ struct LuaInit {
 
 unsigned default_lua_memory_mb(); // depends on the machine
 
+// What leaves in place of the first held segment of a TLS ClientHello: see engine/fastpath.cpp.
+enum class FastpathWorkaround : std::uint8_t { off, on, automatic };
+
 struct Options {
     std::uint32_t desync_fwmark = 0x40000000;
     bool server = false;
     bool ctrack_disable = false;
     bool offload = false; // tell when a flow is finished
+    FastpathWorkaround fastpath_workaround = FastpathWorkaround::off;
     flow::TableOptions ctrack;
     protocol::DisableSet payload_disable, reasm_disable;
     std::uint32_t ipcache_lifetime = 7200;

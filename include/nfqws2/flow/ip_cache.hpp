@@ -15,7 +15,8 @@
 namespace nfqws2::flow {
 
 struct IpCacheRecord {
-    std::uint8_t ttl = 0; // 0 = unknown
+    std::uint8_t ttl = 0;                  // 0 = unknown
+    std::uint8_t held_retransmissions = 0; // of messages that were not complete
     std::string hostname;
     bool has_hostname = false;
     bool hostname_is_ip = false;
@@ -35,6 +36,8 @@ class IpCache {
     // Creates or touches. True if the stored value changed.
     bool set_ttl(const IpAddress& address, std::string_view interface, std::uint8_t ttl);
     bool set_hostname(const IpAddress& address, std::string_view name, bool is_ip);
+    // One more; the number there are now, which is limited.
+    std::uint8_t count_held_retransmission(const IpAddress& address);
 
     // Cheap; called for each packet. A shared cache needs no calls.
     void purge();

@@ -61,6 +61,7 @@ struct TrackExtension {
     std::vector<Cut> cuts; // those that found no place in the track; ask Track::instance_cut
     std::unique_ptr<Reassembly> reassembly;
     HeldPackets held;
+    bool start_acknowledged = false; // an empty ACK went on for the first held packet
     HoldLink hold_link;
 };
 

@@ -108,6 +108,8 @@ TEST(CheckProfiles, WhoeverHasMoreFiltersDoesNotWin) {
         {"--ipset-ip=1.2.3.4"},
         {"--ipset-exclude-ip=1.2.3.4"},
         {"--filter-lport=1000-2000"},
+        {"--filter-mark=1/1"},
+        {"--filter-ssid=home", "--filter-ssid-neg"},
     };
     for (const auto& filter : filters) {
         std::vector<std::string> words = filter;
@@ -131,6 +133,7 @@ TEST(CheckProfiles, EqualOrWiderFiltersWin) {
         {nets, nets},
         {"--hostlist-auto=" + (dir / "auto"), list},
         {"--filter-lport=1-2000", "--filter-lport=1000-2000"},
+        {"--filter-mark=1/1", "--filter-mark=3/0xFF"},
         {"--filter-tcp=~80", "--filter-tcp=443"},
         {"--filter-udp=*", "--filter-udp=1-65535"},
         {"--filter-icmp=8", "--filter-icmp=8:0"},
@@ -142,6 +145,25 @@ TEST(CheckProfiles, EqualOrWiderFiltersWin) {
             EXPECT_EQ(Checked({pair[1], "--new", pair[0]}).findings(), Lines{}) << pair[0];
         }
     }
+}
+
+TEST(CheckProfiles, MarkOutsideOfItsMask) {
+    EXPECT_EQ(Checked({"--filter-mark=8/7", "--new"}).findings(),
+              (Lines{"warning 1: " +
+                     never("1 (noname)", "its --filter-mark has bits outside of its mask")}));
+}
+
+TEST(CheckProfiles, OtherNetworksAreComparedAsAWhole) {
+    const std::vector<std::string> others = {"--filter-ssid=a", "--filter-ssid-neg"};
+    const auto findings = [](std::vector<std::string> first,
+                             const std::vector<std::string>& second) {
+        first.emplace_back("--new");
+        first.insert(first.end(), second.begin(), second.end());
+        return Checked(first).findings().size();
+    };
+    EXPECT_EQ(findings(others, others), 1U);
+    EXPECT_EQ(findings(others, {"--filter-ssid=a"}), 0U);
+    EXPECT_EQ(findings({"--filter-ssid=a"}, others), 0U);
 }
 
 TEST(CheckProfiles, ExcludedHostsFallThrough) {
@@ -268,6 +290,7 @@ const LuaGlobals globals = {{"fake", "function"},
                             {"fake_default", "string"},
                             {"pass", "function"},
                             {"send", "function"},
+                            {"udp2icmp", "function"},
                             {"hostfakesplit", "function"}};
 
 Lines about(const std::vector<std::string>& calls) {
@@ -296,6 +319,9 @@ TEST(CheckFunctions, ArgumentNames) {
     EXPECT_EQ(about({"send:payload=all:qwertyuiop"}),
               (Lines{"warning 1: send has no argument 'payload' (instance send_1_1)",
                      "warning 1: send has no argument 'qwertyuiop' (instance send_1_1)"}));
+    EXPECT_EQ(about({"udp2icmp:ccode=199:scode=199", "udp2icmp:ctype=13:stype=14"}), Lines{});
+    EXPECT_EQ(about({"udp2icmp:stype=1"}),
+              (Lines{"error 1: udp2icmp: stype needs ctype beside it (instance udp2icmp_1_1)"}));
     EXPECT_EQ(about({"fake"}), (Lines{"error 1: fake needs argument 'blob' (instance fake_1_1)"}));
     EXPECT_EQ(about({"circular:fails=2:time=60", "fake:blob=0x01:strategy=1",
                      "pass:strategy=2:final:cond=cond_true:cond_neg"}),

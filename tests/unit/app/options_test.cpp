@@ -41,6 +41,7 @@ const std::map<std::string, char> specified = {{"debug", 'O'},
                                                {"template", 'O'},
                                                {"import", 'R'},
                                                {"cookie", 'R'},
+                                               {"filter-mark", 'R'},
                                                {"filter-l3", 'R'},
                                                {"filter-tcp", 'R'},
                                                {"filter-udp", 'R'},
@@ -85,17 +86,48 @@ TEST(Options, OwnOptions) {
     std::set<std::string> own;
     for (const OptionName& option : option_names())
         if (option.extension) own.insert(option.name);
-    EXPECT_EQ(own, (std::set<std::string>{"help", "gso", "offload-mark", "workers", "sandbox",
-                                          "ctrack-max", "filter-lport", "lua-allow",
-                                          "lua-call-limit", "lua-mem-limit", "pcap-in", "pcap-out",
-                                          "pcap-local", "pcap-ifname", "seed", "trace", "check",
-                                          "explain", "explain-json"}));
+    EXPECT_EQ(own, (std::set<std::string>{"help",
+                                          "gso",
+                                          "offload-mark",
+                                          "workers",
+                                          "sandbox",
+                                          "ctrack-max",
+                                          "filter-lport",
+                                          "filter-ssid-neg",
+                                          "lua-allow",
+                                          "writeable",
+                                          "pcap-in-mark",
+                                          "lua-call-limit",
+                                          "lua-mem-limit",
+                                          "pcap-in",
+                                          "pcap-out",
+                                          "pcap-local",
+                                          "pcap-ifname",
+                                          "seed",
+                                          "trace",
+                                          "check",
+                                          "explain",
+                                          "explain-json",
+                                          "fastpath-workaround"}));
 }
 
 TEST(Options, NamesAreUnique) {
     std::set<std::string> names;
     for (const OptionName& option : option_names())
         EXPECT_TRUE(names.insert(option.name).second) << option.name;
+}
+
+// Launchers look for these in the help and refuse a program without them.
+TEST(Options, HelpHasTheTextsThatLaunchersLookFor) {
+    EXPECT_TRUE(contains(help_text(), "\n --filter-mark=mark[/mask]"));
+}
+
+TEST(Options, WriteableIsWritable) {
+    const TempDir dir;
+    const Parsed parsed({"--qnum=1", "--writeable=" + dir.path()});
+    ASSERT_TRUE(parsed.good()) << parsed.err;
+    EXPECT_TRUE(parsed.config().writable);
+    EXPECT_EQ(parsed.config().writable_dir, std::filesystem::canonical(dir.path()).string());
 }
 
 TEST(Options, HelpNamesEveryOptionOnceInAHundredColumns) {
@@ -174,9 +206,14 @@ const Refused refused[] = {
     {"--pcap-local=1.2.3.4/40", "bad ip or subnet : 1.2.3.4/40"},
     {"--pcap-ifname=", "interface name"},
     {"--pcap-in=", "needs the name of a capture file"},
+    {"--pcap-in-mark=x", "mark should be decimal or 0xHEX : x"},
+    {"--pcap-in-mark=0x100000000", "mark should be decimal or 0xHEX"},
     {"--seed=x", "invalid seed"},
     {"--check=xml", "should be json"},
     {"--import=nothing", "template 'nothing' not found"},
+    {"--filter-mark=x", "filter mark or mask format error : x"},
+    {"--filter-mark=1/0x", "filter mark or mask format error : 1/0x"},
+    {"--filter-ssid-neg=x", "should be 0 or 1"},
     {"--filter-l3=ipv5", "bad value for --filter-l3"},
     {"--filter-tcp=80-", "Invalid port filter : 80-"},
     {"--filter-tcp=65536", "Invalid port filter : 65536"},
@@ -226,6 +263,7 @@ TEST(Options, Defaults) {
     EXPECT_FALSE(c.engine.payload_disable.contains(protocol::Payload::http_req));
     EXPECT_FALSE(c.engine.reasm_disable.contains(protocol::Payload::tls_client_hello));
     EXPECT_EQ(c.pcap_ifname, "pcap0");
+    EXPECT_EQ(c.pcap_mark, 0U);
     EXPECT_EQ(c.user_profiles, 1U);
     EXPECT_EQ(c.templates, 0U);
 }
@@ -286,12 +324,14 @@ TEST(Options, GlobalValues) {
 TEST(Options, OfflineValues) {
     const TempDir dir;
     const Parsed parsed({"--pcap-in=-", "--pcap-out", dir / "out.pcap", "--pcap-local=10.0.0.0/8",
-                         "--pcap-ifname=eth9", "--seed=18446744073709551615"});
+                         "--pcap-ifname=eth9", "--pcap-in-mark=0x10",
+                         "--seed=18446744073709551615"});
     ASSERT_TRUE(parsed.good()) << parsed.err << parsed.finish_error;
     const Config& c = parsed.config();
     EXPECT_TRUE(c.offline());
     EXPECT_EQ(c.pcap_in, "-");
     EXPECT_TRUE(c.pcap_out.ends_with("/out.pcap"));
+    EXPECT_EQ(c.pcap_mark, 0x10U);
     ASSERT_EQ(c.pcap_local.size(), 1U);
     EXPECT_EQ(c.pcap_ifname, "eth9");
     EXPECT_TRUE(c.engine.seeded);

@@ -199,5 +199,19 @@ TEST(SharedIpCache, DumpsIpv4First) {
     EXPECT_TRUE(std::is_sorted(ipv6.begin(), ipv6.end()));
 }
 
+TEST_F(IpCacheTest, CountsRetransmissionsOfHeldMessages) {
+    EXPECT_EQ(cache.count_held_retransmission(address), 1);
+    EXPECT_EQ(cache.count_held_retransmission(address), 2);
+    ASSERT_NE(find(address, ""), nullptr);
+    EXPECT_EQ(found.held_retransmissions, 2);
+    EXPECT_EQ(cache.count_held_retransmission(ip("10.99.1.3")), 1);
+    for (int i = 0; i < 300; i++)
+        cache.count_held_retransmission(address);
+    EXPECT_EQ(cache.count_held_retransmission(address), 255) << "it does not wrap";
+    advance(101);
+    EXPECT_EQ(find(address, ""), nullptr);
+    EXPECT_EQ(cache.count_held_retransmission(address), 1);
+}
+
 } // namespace
 } // namespace nfqws2::flow
