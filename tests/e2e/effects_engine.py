@@ -218,7 +218,7 @@ def _(world):
             sent += flow.handshake() + [flow.send(hello[:1400])] * (1 + again)
             sent.append(flow.send(hello[1400:], 1401))
         run = world.run(*options, *libraries, "--payload=tls_client_hello",
-                        "--lua-desync=multisplit:pos=701", timed=spaced(*sent, step=0.01))
+                        "--lua-desync=multisplit:pos=700", timed=spaced(*sent, step=0.01))
         return [p for p in run.out if p.dport == 443 and not p.flags & SYN]
 
     def bare(packets_out):

@@ -116,7 +116,7 @@ VALUES = {
                    ("gopher", "wireguard")]),
     "filter-mark": (["1", "0x10", "1/0xFFFF", "0/1", "0"],
                     [("", "format error"), ("x", "format error : x"), ("1/", "format error : 1/"),
-                     ("4294967296", "format error"), ("1/2/3", "mark[/mask]")]),
+                     ("4294967296", "format error"), ("1/2/3", "1/2/3")]),
     "filter-ssid-neg": FLAG,
     "filter-ssid": (["home", "home,work", "with space", ",", ""], []),
     "ipset": (["$F/nets.txt"], [("/no/file", "No such file"), ("", ""), ("$F", "Is a directory"),
