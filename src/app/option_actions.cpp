@@ -2,6 +2,7 @@
 
 #include "nfqws2/app/signals.hpp"
 #include "nfqws2/app/values.hpp"
+#include "nfqws2/app/version.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
@@ -78,7 +79,9 @@ void set_dry_run(ParseState& state, const OptionValue&) {
     state.config.dry_run = true;
 }
 
+// The version line came already, as with every run.
 void set_version(ParseState& state, const OptionValue&) {
+    log::status_text(build_text());
     state.exit_code = 0;
 }
 

@@ -1,18 +1,53 @@
 #include "nfqws2/app/version.hpp"
 
-// A release build defines both, e.g. -DNFQWS2_RELEASE_VERSION="v1.0" -DNFQWS2_RELEASE_HASH="ab12".
-#if defined(NFQWS2_RELEASE_VERSION) && defined(NFQWS2_RELEASE_HASH)
-#define NFQWS2_BUILD_TEXT "github version " NFQWS2_RELEASE_VERSION " (" NFQWS2_RELEASE_HASH ")"
-#else
-#define NFQWS2_BUILD_TEXT "self-built version " __DATE__ " " __TIME__
+#include "nfqws2/base/build.hpp"
+#include "nfqws2/lua/lua.hpp"
+
+#if __has_include(<luajit.h>) && defined(LUA_JITLIBNAME)
+#include <luajit.h>
 #endif
+#include <mbedtls/version.h>
+#if NFQWS2_HAVE_PCAP
+#include <pcap/pcap.h>
+#endif
+#include <seccomp.h>
+#include <zlib.h>
 
 namespace nfqws2::app {
+namespace {
+
+#ifdef LUAJIT_VERSION
+constexpr const char* lua_engine = LUAJIT_VERSION " (" LUA_VERSION ")";
+#else
+constexpr const char* lua_engine = LUA_RELEASE;
+#endif
+
+// Of shared libraries those that run, not those of the build, where they can be asked.
+std::string libraries() {
+    std::string text = std::string(build::libraries) + ", zlib " + ::zlibVersion();
+    if (const scmp_version* v = ::seccomp_version())
+        text += ", libseccomp " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." +
+                std::to_string(v->micro);
+    char mbedtls[32] = "";
+    ::mbedtls_version_get_string(mbedtls);
+    text += std::string(", mbed TLS ") + mbedtls;
+#if NFQWS2_HAVE_PCAP
+    text += std::string(", ") + ::pcap_lib_version();
+#endif
+    return text;
+}
+
+} // namespace
 
 const std::string& version_text() {
     static const std::string text =
-        std::string(NFQWS2_BUILD_TEXT).substr(0, 110) + " lua_compat_ver 6";
+        std::string(build::version).substr(0, 110) + " lua_compat_ver 6";
     return text;
+}
+
+std::string build_text() {
+    return std::string("Lua engine: ") + lua_engine + "\nlibraries: " + libraries() +
+           "\nfeatures: " + build::features + "\nbuilt with: " + build::compiler + "\n";
 }
 
 } // namespace nfqws2::app

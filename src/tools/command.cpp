@@ -1,18 +1,13 @@
 #include "nfqws2/tools/command.hpp"
 
-#include <cstdio>
+#include "nfqws2/base/build.hpp"
 
-// A release build defines both, e.g. -DNFQWS2_RELEASE_VERSION="v1.0" -DNFQWS2_RELEASE_HASH="ab12".
-#if defined(NFQWS2_RELEASE_VERSION) && defined(NFQWS2_RELEASE_HASH)
-#define NFQWS2_BUILD_TEXT "github version " NFQWS2_RELEASE_VERSION " (" NFQWS2_RELEASE_HASH ")"
-#else
-#define NFQWS2_BUILD_TEXT "self-built version " __DATE__ " " __TIME__
-#endif
+#include <cstdio>
 
 namespace nfqws2::tools {
 
 std::string version_line() {
-    return NFQWS2_BUILD_TEXT;
+    return build::version;
 }
 
 int show_help(const char* usage) {

@@ -91,4 +91,4 @@ def test_openwrt_makefile(world: World):
     world.write("/opt/wrt/all.mk", "all: ; @echo $(PKG_NAME) $(PKG_VERSION)\n")
     result = world.run("make", "-s", "-f", str(ROOT / "docs/packaging/openwrt/Makefile"), "-f", "/opt/wrt/all.mk",
                        "TOPDIR=/opt/wrt", "INCLUDE_DIR=/opt/wrt", "all", check_code=0)
-    equal(result.text, "nfqws2 1.0.4\n")
+    equal(result.text, "nfqws2 1.0.6\n")

@@ -2,6 +2,7 @@
 
 #include "nfqws2/app/version.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 namespace nfqws2::app {
@@ -22,6 +23,16 @@ TEST(Program, VersionLineComesFirst) {
     EXPECT_LE(version_text().size(), 127U);
 }
 
+TEST(Program, VersionTellsOfTheBuild) {
+    const std::string text = build_text();
+    EXPECT_TRUE(text.starts_with("Lua engine: Lua")) << text;
+    for (const char* word : {"libraries: libnetfilter_queue 1.", "libmnl 1.", "libcap 2.",
+                             "zlib 1.", "libseccomp 2.", "mbed TLS ", "features: ", "built with: "})
+        EXPECT_TRUE(contains(text, word)) << word << " in " << text;
+    EXPECT_EQ(contains(text, "libpcap version"), NFQWS2_HAVE_PCAP != 0) << text;
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
+}
+
 TEST(Program, ExitCodesOfParsing) {
     const TempDir dir;
     const auto none = run_nfqws2(dir, {});
@@ -30,7 +41,7 @@ TEST(Program, ExitCodesOfParsing) {
 
     const auto version = run_nfqws2(dir, {"--version", "--nothing"});
     EXPECT_EQ(version.code, 0);
-    EXPECT_EQ(version.out, version_lines());
+    EXPECT_EQ(version.out, version_lines() + build_text());
     EXPECT_EQ(version.err, "");
 
     const auto help = run_nfqws2(dir, {"--help"});
