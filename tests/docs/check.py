@@ -26,7 +26,8 @@ import stage  # noqa: E402
 
 MANUALS = {"docs/manual.md": "Default", "docs/manual.ru.md": "По умолчанию"}
 # Their code blocks are marked, and run unless the mark says no.
-RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md")
+RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md", "docs/packaging.md",
+       "CONTRIBUTING.md")
 TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md"}
 # Long options of other tools that the documents mention, and the example of development.md.
 FOREIGN = set("""

@@ -52,6 +52,8 @@ STAGES = (
     Stage("debug", "long", 8, "GCC without optimisation", "debug"),
     Stage("bench", "long", 3, "benches", "bench", tests=False),
     Stage("fuzz", "long", 6, "fuzz targets with libFuzzer", "fuzz", tests=False),
+    Stage("reproducible", "long", 8, "two builds that are equal", script="tests/tools/reproducible.sh"),
+    Stage("tidy", "long", 50, "clang-tidy with its analyzer on everything", script="tests/tools/lint.sh tidy"),
 )
 
 
