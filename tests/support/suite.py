@@ -63,14 +63,15 @@ class Progress:
     def __init__(self):
         self.terminal = sys.stdout.isatty()
         self.begin = time.monotonic()
-        self.stage = self.text = ""
+        self.stage = self.text = ""  # the text, or what tells it
         self.shown = self.begin
         self.lock = threading.Lock()
         threading.Thread(target=self._tick, daemon=True).start()
 
     def _line(self):
         seconds = int(time.monotonic() - self.begin)
-        return "[%d:%02d] %s: %s" % (seconds // 60, seconds % 60, self.stage, self.text)
+        text = self.text() if callable(self.text) else self.text
+        return "[%d:%02d] %s: %s" % (seconds // 60, seconds % 60, self.stage, text)
 
     def _tick(self):
         while True:
@@ -155,7 +156,7 @@ def run_ctest(stage, totals):
     entry = re.compile(r"^ *(\d+)/(\d+) Test +#\d+: (\S+) \.*\**(.*?) +([\d.]+) sec")
     failed, slowest, progress = 0, [], totals.progress
     progress.text = "tests begin"
-    with open(os.path.join(LOGS, stage.name + ".ctest.log"), "w", encoding="utf-8") as log:
+    with open(os.path.join(LOGS, stage.name + ".ctest.log"), "w", buffering=1, encoding="utf-8") as log:
         child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, text=True,
                                  errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for line in child.stdout:
@@ -198,13 +199,19 @@ def run_preset(stage, totals):
     totals.progress.say("    cases: " + ", ".join("%s %d" % pair for pair in labels.items()))
 
 
+def last_line(path):
+    with open(path, "rb") as f:
+        lines = f.read()[-400:].decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "begins")
+
+
 def run_script(stage, totals):
     """A stage with a runner of its own."""
     progress = totals.progress
     progress.say("==> %s: %s" % (stage.name, stage.what))
     log = os.path.join(LOGS, stage.name + ".log")
-    progress.text = "runs, see build/logs/%s.log" % stage.name
     with open(log, "w", encoding="utf-8") as out:
+        progress.text = lambda: last_line(log)
         done = subprocess.run(stage.script.split(), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
                               stderr=subprocess.STDOUT, check=False)
     progress.text = ""
