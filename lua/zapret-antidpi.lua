@@ -604,9 +604,32 @@ function pos_array_normalize(positions, low, high)
 	return positions
 end
 
+-- overlap_limited: how many of `overlap` bytes in front of the second part may be pattern, if the first part, which is sent
+-- last, has `size` bytes. A stack keeps what came first, except what one segment in sequence covers; so if the first part
+-- takes more than one segment, only its last one overwrites anything.
+local function overlap_limited(desync, overlap, size, options)
+	if overlap < 1 then
+		return 0
+	end
+	local segment = deepcopy(desync.dis)
+	apply_fooling(desync, segment, options.fooling)
+	local room = desync.tcp_mss - l3l4_extra_len(segment)
+	if room < 1 or size <= room then
+		return overlap
+	end
+	local most = (size - 1) % room
+	if overlap <= most then
+		return overlap
+	end
+	DLOG(("%s: seqovl reduced from %d to %d: the %d bytes in front take more than one segment of %d"):format(
+		desync.func, overlap, most, size, room))
+	return most
+end
+
 -- multidisorder_send: send `data` cut at `positions` (at least one), last part first, with the desync arguments.
 -- seqovl : 1-based position or nil. The bytes before it overlap in front of the second part, which is sent last but one;
--- the first part then overwrites them. This works only while they lie inside of the first part.
+-- the first part then overwrites them. This works only while they lie inside of the first part, and inside of its last
+-- segment if it takes several: what is more is left out.
 -- Returns true if all parts were sent.
 function multidisorder_send(desync, data, positions, seqovl)
 	local overlap = seqovl and seqovl - 1 or 0
@@ -615,6 +638,7 @@ function multidisorder_send(desync, data, positions, seqovl)
 		overlap = 0
 	end
 	local opts = desync_opts(desync)
+	overlap = overlap_limited(desync, overlap, positions[1] - 1, opts)
 	if b_debug then
 		DLOG("multidisorder: positions " .. table.concat(positions, ",") .. " seqovl " .. overlap)
 	end
@@ -774,17 +798,17 @@ local function fakeddisorder_parts(desync, data)
 	if not head then
 		return nil
 	end
+	local arg = desync.arg
+	local decoy_opts, genuine_opts = decoy_and_genuine_opts(desync)
 	local seqovl = overlap_marker(desync, data)
 	if seqovl then
 		-- the overlap must lie inside of the first part, which overwrites it
 		if seqovl - 1 < #head.genuine then
-			add_overlap(desync, tail, seqovl - 1)
+			add_overlap(desync, tail, overlap_limited(desync, seqovl - 1, #head.genuine, genuine_opts))
 		else
 			DLOG("fakeddisorder: seqovl cancelled because it is not less than the split position")
 		end
 	end
-	local arg = desync.arg
-	local decoy_opts, genuine_opts = decoy_and_genuine_opts(desync)
 	return send_among_decoys(desync, tail, decoy_opts, genuine_opts, arg.nofake1, arg.nofake2)
 		and send_among_decoys(desync, head, decoy_opts, genuine_opts, arg.nofake3, arg.nofake4)
 end

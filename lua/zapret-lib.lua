@@ -1649,6 +1649,28 @@ local function copy_for_sending(dis, fooling, ipfrag)
 	return copy
 end
 
+-- Sends one segment. `added`: bytes by which fooling has made its headers longer. If it is not taken and these may be why
+-- (the path takes less than the MSS says), it is sent in two, the second with as many bytes of payload.
+local function send_fooled_segment(desync, segment, added, options)
+	if rawsend_dissect_ipfrag(segment, options) then return true end
+	local tcp, part = segment.tcp, segment.payload
+	if added <= 0 or #part <= added or bitand(tcp.th_flags, TH_URG + TH_SYN) ~= 0 then return false end
+	DLOG("rawsend_dissect_segmented: sending the segment in two because fooling has made it too long")
+	local seq, flags, cut = tcp.th_seq, tcp.th_flags, #part - added
+	segment.payload = part:sub(1, cut)
+	tcp.th_flags = bitand(flags, bitnot(TH_FIN + TH_PUSH))
+	local sent = rawsend_dissect_ipfrag(segment, options)
+	if sent then
+		segment.payload = part:sub(cut + 1)
+		tcp.th_seq = u32add(seq, cut)
+		tcp.th_flags = flags
+		apply_ip_id(desync, segment, options.ipid)
+		sent = rawsend_dissect_ipfrag(segment, options)
+	end
+	segment.payload, tcp.th_seq, tcp.th_flags = part, seq, flags
+	return sent
+end
+
 -- Sends a dissect after fooling, as TCP segments if it does not fit into mss. `dis` is not changed.
 -- Returns true if all was sent; false at the first failure, or if the headers leave no room for payload.
 -- Flags (except URG) are the same in every segment. UDP is never segmented.
@@ -1663,10 +1685,11 @@ function rawsend_dissect_segmented(desync, dis, mss, options)
 	apply_fooling(desync, segment, options.fooling)
 
 	local tcp, payload = segment.tcp, segment.payload
-	local max_len = #payload
+	local max_len, added = #payload, 0
 	if tcp then
 		mss = mss or desync.tcp_mss
-		max_len = mss - l3l4_extra_len(segment)
+		local extra_len = l3l4_extra_len(segment)
+		max_len, added = mss - extra_len, extra_len - l3l4_extra_len(dis)
 		if max_len <= 0 then
 			log("rawsend_dissect_segmented: headers leave no room for payload, mss %s", mss)
 			return false
@@ -1674,7 +1697,7 @@ function rawsend_dissect_segmented(desync, dis, mss, options)
 	end
 	if #payload <= max_len then
 		apply_ip_id(desync, segment, options.ipid)
-		return rawsend_dissect_ipfrag(segment, options)
+		return send_fooled_segment(desync, segment, added, options)
 	end
 
 	local urgent = bitand(dis.tcp.th_flags, TH_URG) ~= 0
@@ -1687,7 +1710,7 @@ function rawsend_dissect_segmented(desync, dis, mss, options)
 			tcp.th_urp = urp or 0
 		end
 		apply_ip_id(desync, segment, options.ipid)
-		if not rawsend_dissect_ipfrag(segment, options) then return false end
+		if not send_fooled_segment(desync, segment, added, options) then return false end
 		tcp.th_seq = u32add(tcp.th_seq, #part)
 	end
 	return true
