@@ -51,7 +51,7 @@ log={folder}/daemon-$$.log
 {program} "$@" >"$log" 2>&1 &
 echo "$! $log" >>{folder}/daemons
 for _ in $(seq 40); do
-    grep -q . /proc/net/netfilter/nfnetlink_queue && exit 0
+    grep -qs . /proc/net/netfilter/nfnetlink_queue && exit 0
     kill -0 $! 2>/dev/null || break
     sleep 0.25
 done
@@ -84,13 +84,6 @@ def missing_tool(script):
     return None
 
 
-def nft_can_queue():
-    """Does the kernel know the statement? Asked in a namespace of its own."""
-    rule = "table inet t { chain c { type filter hook output priority 0; queue num 1 bypass; }; }"
-    return subprocess.run(["unshare", "-n", "nft", rule], capture_output=True, check=False,
-                          env=laboratory.environment()).returncode == 0
-
-
 class Stage:
     def __init__(self, program, lua):
         self.program = program
@@ -120,7 +113,7 @@ class Stage:
     def put_nft(self):
         """True if rules of nftables queue here."""
         nft = shutil.which("nft", path=laboratory.environment()["PATH"])
-        if nft is None or nft_can_queue():
+        if nft is None or laboratory.nft_can_queue():
             return True
         path = os.path.join(self.folder, "bin", "nft")
         with open(path, "w", encoding="ascii") as f:

@@ -125,6 +125,13 @@ def why_unavailable():
     return None
 
 
+def nft_can_queue():
+    """Does the kernel know the statement? Asked in a namespace of its own."""
+    rule = "table inet t { chain c { type filter hook output priority 0; queue num 1 bypass; }; }"
+    return subprocess.run(["unshare", "-n", "nft", rule], capture_output=True, check=False,
+                          env=environment()).returncode == 0
+
+
 def environment():
     env = dict(os.environ)
     env["PATH"] = env.get("PATH", "") + ":" + SBIN
@@ -153,6 +160,12 @@ def remove_namespace(name):
             pass
     subprocess.run(["ip", "netns", "del", name], env=environment(), check=False,
                    capture_output=True)
+
+
+def set_sysctl(name, value):
+    """Of the namespace that the calling thread is in."""
+    with open("/proc/sys/" + name, "w") as f:
+        f.write("%d\n" % value)
 
 
 class Lab:
@@ -201,6 +214,10 @@ class Lab:
         with self.inside(who):
             return socket.socket(*args)
 
+    def listens(self, who, port):
+        with self.socket(who, socket.AF_INET, socket.SOCK_STREAM) as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+
     def start(self, who, *argv, log=None):
         """Starts a process that close() ends. Output goes to a file of the lab's folder."""
         path = os.path.join(self.folder, log or "process-%d.log" % len(self.processes))
@@ -211,28 +228,37 @@ class Lab:
         self.processes.append(process)
         return process
 
+    def _make_namespace(self, who):
+        subprocess.run(["ip", "netns", "add", self.ns(who)], check=True, env=environment(),
+                       capture_output=True)
+        self.namespaces.append(self.ns(who))
+
     def _make_network(self):
         for who in ("client", "box", "server"):
-            subprocess.run(["ip", "netns", "add", self.ns(who)], check=True, env=environment(),
-                           capture_output=True)
-            self.namespaces.append(self.ns(who))
-            self.sh(who, "ip link set lo up; sysctl -qw net.ipv6.conf.all.accept_dad=0 "
-                         "net.ipv6.conf.default.accept_dad=0")
+            self._make_namespace(who)
+            with self.inside(who):
+                for scope in ("all", "default"):
+                    set_sysctl("net/ipv6/conf/%s/accept_dad" % scope, 0)
+        plan = {who: ["link set lo up"] for who in ("box", "client", "server")}
         for end, here in (("client", 1), ("server", 2)):
             # Known hardware addresses: nobody has to ask, no first packet has to wait.
             mac = ["02:00:00:00:%02d:%02d" % (here, side) for side in (1, 2)]
-            subprocess.run(["ip", "-n", self.ns(end), "link", "add", "eth0", "address", mac[1],
-                            "type", "veth", "peer", "name", "to-" + end, "address", mac[0],
-                            "netns", self.ns("box")], check=True, env=environment(),
-                           capture_output=True)
+            plan["box"].append("link add to-%s address %s type veth peer name eth0 address %s netns %s" % (
+                end, mac[0], mac[1], self.ns(end)))
             for who, name, side in ((end, "eth0", 2), ("box", "to-" + end, 1)):
-                self.sh(who, "ip addr add 10.77.{n}.{s}/24 dev {d}; ip addr add fd77:{n}::{s}/64 "
-                             "dev {d} nodad; ip link set {d} up; for a in 10.77.{n}.{o} "
-                             "fd77:{n}::{o}; do ip neigh add $a lladdr {m} dev {d}; done".format(
-                                 n=here, s=side, o=3 - side, d=name, m=mac[2 - side]))
-            self.sh(end, "ip route add default via 10.77.%d.1; ip -6 route add default via "
-                         "fd77:%d::1" % (here, here))
-        self.sh("box", "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+                place = {"n": here, "s": side, "o": 3 - side, "d": name, "m": mac[2 - side]}
+                plan[who] += [line.format(**place) for line in (
+                    "addr add 10.77.{n}.{s}/24 dev {d}", "addr add fd77:{n}::{s}/64 dev {d} nodad",
+                    "link set {d} up", "neigh add 10.77.{n}.{o} lladdr {m} dev {d}",
+                    "neigh add fd77:{n}::{o} lladdr {m} dev {d}")]
+            plan[end] += ["route add default via 10.77.%d.1" % here,
+                          "route add ::/0 via fd77:%d::1" % here]
+        for who, lines in plan.items():
+            subprocess.run(["ip", "-n", self.ns(who), "-batch", "-"], check=True, capture_output=True,
+                           text=True, input="\n".join(lines) + "\n", env=environment())
+        with self.inside("box"):
+            set_sysctl("net/ipv4/ip_forward", 1)
+            set_sysctl("net/ipv6/conf/all/forwarding", 1)
         for end in ("client", "server"):
             self.offloads_off(end, "eth0")
             self.offloads_off("box", "to-" + end)
@@ -279,9 +305,7 @@ class Lab:
         process = self.start("server", "nginx", "-p", self.folder, "-e",
                              self.folder + "/nginx-error.log", "-c", conf, "-g", "daemon off;",
                              log="nginx.log")
-        self.wait_for(lambda: self.run("server", "curl", "-s", "-o", "/dev/null",
-                                       "http://127.0.0.1/", check=False).returncode == 0,
-                      "nginx did not start", process)
+        self.wait_for(lambda: self.listens("server", 80), "nginx did not start", process, 30)
         return process
 
     def curl(self, *args, name=None, port=None, version=4, timeout=5):
@@ -343,8 +367,12 @@ class Lab:
         by the kernel, dropped for the program, last id; or None. Of several workers the first
         row, with the sums of what is waiting, dropped and seen and the least copy mode; None unless
         all queues are bound."""
-        with self.inside(who), open("/proc/thread-self/net/netfilter/nfnetlink_queue") as f:
-            rows = [[int(word) for word in line.split()] for line in f]
+        path = "/proc/thread-self/net/netfilter/nfnetlink_queue"
+        with self.inside(who):
+            if not os.path.exists(path):  # the kernel's module is loaded when it is needed
+                return None
+            with open(path) as f:
+                rows = [[int(word) for word in line.split()] for line in f]
         rows = [row for row in rows if queue <= row[0] < queue + WORKERS]
         if len(rows) < WORKERS:
             return None

@@ -1,18 +1,19 @@
 """nftables rules against the listings of the specification.
 
-Kernels without the queue expression get a stand-in that keeps its place and number: a wrapper of nft turns
+A kernel without the queue expression gets a stand-in that keeps its place and number: a wrapper of nft turns
 `queue num N bypass` into a log statement on the way in and into the listed form of the queue statement on the
 way out. What the scripts gave to nft is checked for syntax by the real nft as well."""
 import re
 import shutil
 
+import lab as laboratory
 from sandbox import SBIN, World, check, contains, equal, lacks
 
 WRAPPER = r"""#!/bin/sh
-# nft whose queue statement is a log statement.
+# nft whose queue statement is a log statement where the kernel has none.
 real=%s
 echo "$*" >>/opt/nft.calls
-subst() { sed -E 's/queue num ([0-9-]+) bypass/log prefix "QUEUE \1"/g'; }
+subst() { %s; }
 shown() { sed -E 's/log prefix "QUEUE ([0-9-]+)"/queue flags bypass to \1/g'; }
 if [ "$1" = -f ]; then
 	input=$(cat "${2#-}" 2>/dev/null || cat)
@@ -24,7 +25,8 @@ else
 	shown </opt/nft.out
 	exit $code
 fi
-""" % shutil.which("nft", path=SBIN)
+""" % (shutil.which("nft", path=SBIN), "cat" if laboratory.nft_can_queue() else
+       r"""sed -E 's/queue num ([0-9-]+) bypass/log prefix "QUEUE \1"/g'""")
 
 LOOP = "meta mark & 0x40000000 == 0x00000000"
 CT = "ct mark set ct mark | 0x40000000"

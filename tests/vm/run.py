@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Tests in virtual machines with a distribution's kernel.
+
+usage: run.py PROGRAM LUA_DIR [--long] [-v] [-j N] [--list] [--shell] [--accel A] [--limit S] [NAME_PART ...]
+
+Boots a packaged Debian kernel (fetched once, see kernel.py) with qemu on the files of this machine
+and runs the tests test_*.py there: the short list, with --long all, or those whose titles have one of
+the parts. They share a few boots, N machines at a time (2), each with one processor: an emulated
+machine gains nothing from a second one. --shell gives a shell in a machine instead. Logs of each boot
+are kept beside the program, in vm/BOOT/. What the lab needs and cannot have is a failure.
+Last line: "N passed, N failed, N skipped".
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import kernel as kernels  # noqa: E402
+from discovery import BOOTS, boot_of, choose, title  # noqa: E402
+from machine import Machine, Unavailable, clear, kept  # noqa: E402
+from world import ROOT  # noqa: E402
+import dispositions  # noqa: E402
+
+BOOT_LIMIT = 300  # seconds until the first test begins
+TEST_LIMIT, LONG_LIMIT = 300, 1500  # of one test
+
+
+def arguments():
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    parser.add_argument("program", type=os.path.abspath)
+    parser.add_argument("lua", type=os.path.abspath)
+    parser.add_argument("parts", nargs="*")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("-v", action="store_true")
+    parser.add_argument("-j", type=int, default=2, help="machines at a time")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--shell", action="store_true")
+    parser.add_argument("--accel", default="tcg")
+    parser.add_argument("--limit", type=int, default=TEST_LIMIT)
+    args = parser.parse_intermixed_args()
+    if args.long:
+        args.limit = max(args.limit, LONG_LIMIT)
+    return args
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.lock = threading.Lock()
+
+    def add(self, good, name, seconds, output="", verbose=False):
+        text = "%-7s %-66s %6.1f s\n" % ("ok" if good else "FAILED", name, seconds)
+        if output.strip() and (verbose or not good):
+            text += "    " + output.strip().replace("\n", "\n    ") + "\n"
+        with self.lock:
+            self.passed += good
+            self.failed += not good
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
+def news(path, position):
+    """Whole lines behind a position of a file, and the new position."""
+    if not os.path.exists(path):
+        return [], position
+    with open(path, "rb") as f:
+        f.seek(position)
+        data = f.read()
+    whole = data[:data.rfind(b"\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()], position + len(whole)
+
+
+def follow(machine, process, tests, limit, count, verbose):
+    """Tells results as they come. What has none at the end has failed."""
+    path = os.path.join(machine.results, "results.jsonl")
+    position, waiting, running = 0, {tuple(t) for t in tests}, {}
+    last, silence, done, why = time.monotonic(), BOOT_LIMIT, False, "the machine ended"
+    while True:
+        ended = process.poll() is not None
+        lines, position = news(path, position)
+        for line in lines:
+            last, silence = time.monotonic(), limit + 60
+            done = done or "done" in line
+            if "begin" in line:
+                running[tuple(line["begin"])] = last
+            elif "test" in line:
+                test = tuple(line["test"])
+                waiting.discard(test)
+                running.pop(test, None)
+                count.add(line["code"] == 0, title(test), line["seconds"], line["output"], verbose)
+        if ended and not lines:
+            break
+        if time.monotonic() - last > silence:
+            why = "the machine said nothing for %d seconds" % silence
+            process.kill()
+            process.wait()
+            break
+        time.sleep(0.2)
+    for test in sorted(waiting):
+        state = "while it ran" if test in running else "before it began"
+        count.add(False, title(test), 0, "%s %s" % (why, state))
+    if waiting or not done:
+        print("    The console's end:\n      " + machine.said()[-3000:].strip().replace("\n", "\n      "))
+    return done
+
+
+def plan(tests, machines):
+    """(boot, name of the folder, tests) of the boots; the tests of a plain one are dealt out."""
+    boots = []
+    for boot in BOOTS:
+        wanted = [t for t in tests if boot_of(t) == boot]
+        hands = [wanted] if boot != "plain" else [wanted[n::machines] for n in range(machines)]
+        boots += [(boot, boot + ("-%d" % (n + 1) if n else ""), hand) for n, hand in enumerate(hands) if hand]
+    return boots
+
+
+def run_boot(kernel, boot, name, tests, args, count):
+    results = os.path.join(os.path.dirname(args.program), "vm", name)
+    clear(results)
+    job = {"program": args.program, "lua": args.lua, "tests": tests, "limit": args.limit}
+    begin = time.monotonic()
+    with Machine(kernel, boot, results, job, accelerator=args.accel) as machine:
+        process = machine.start(kept([ROOT, args.program, args.lua, results, kernel.folder]))
+        done = follow(machine, process, tests, args.limit, count, args.v)
+        complaints = machine.complaints()
+    if complaints or not done:
+        count.add(False, name + ": the kernel is well", 0, "\n".join(complaints[:20]))
+    print("==> %s: %d tests, %.0f s with boot; logs in %s" % (
+        name, len(tests), time.monotonic() - begin, os.path.relpath(results)))
+
+
+def shell(kernel, args):
+    results = os.path.join(os.path.dirname(args.program), "vm", "shell")
+    clear(results)
+    print("`exit` ends the machine; so does Ctrl-A X.")
+    with Machine(kernel, "shell", results, {}, accelerator=args.accel) as machine:
+        process = machine.start(kept([ROOT, args.program, results, kernel.folder]), interactive=True)
+        # Ctrl-C is for the machine.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return process.wait()
+
+
+def main():
+    args = arguments()
+    dispositions.restore()
+    count = Count()
+    tests = choose(args.parts, args.long)
+    if args.list:
+        print("\n".join("%-8s %s" % (boot_of(t), title(t)) for t in tests))
+        return 0
+    try:
+        if os.geteuid() != 0:
+            raise Unavailable("root is needed to offer the files of this machine to another")
+        if not tests and not args.shell:
+            raise Unavailable("no test has such a title")
+        kernel = kernels.find()
+        print("==> kernel %s" % kernel.release)
+        if args.shell:
+            return shell(kernel, args)
+        with concurrent.futures.ThreadPoolExecutor(args.j) as pool:
+            boots = [pool.submit(run_boot, kernel, *boot, args, count) for boot in plan(tests, args.j)]
+        for boot in boots:
+            boot.result()
+    except (Unavailable, OSError, subprocess.SubprocessError) as problem:
+        count.add(False, "the lab: %s" % problem, 0)
+    print("%d passed, %d failed, 0 skipped" % (count.passed, count.failed))
+    return 1 if count.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

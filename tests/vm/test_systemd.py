@@ -1,0 +1,127 @@
+"""The units as a real systemd runs them: the machine's first process, with a network that comes up late."""
+import os
+import signal
+import subprocess
+import time
+
+from world import check, check_equal, contains, laboratory
+
+BOOT = "systemd"
+NAMES = ("blocked.test", "other.test")
+INSTANCE = """--qnum=777 --user=nobody --writable=/tmp/w
+--lua-init=@/opt/zapret2/lua/zapret-lib.lua --lua-init=@/opt/zapret2/lua/zapret-antidpi.lua
+--filter-tcp=443 --hostlist=/etc/zapret2/hosts.txt --payload=tls_client_hello
+--lua-desync=multisplit:pos=2
+"""
+
+
+class OpenLab(laboratory.Lab):
+    """The client is the machine itself."""
+
+    def _make_namespace(self, who):
+        if who != "client":
+            super()._make_namespace(who)
+            return
+        subprocess.run(["ip", "netns", "attach", self.ns(who), "1"], check=True, env=laboratory.environment())
+
+    def close(self):
+        super().close()
+        # Not its processes.
+        subprocess.run(["ip", "netns", "del", self.ns("client")], check=False, capture_output=True,
+                       env=laboratory.environment())
+
+
+def sh(command):
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, check=False,
+                            env=laboratory.environment())
+    return result.stdout + result.stderr
+
+
+def show(unit, name):
+    return sh("systemctl show -p %s --value %s" % (name, unit)).strip()
+
+
+def daemon():
+    with open("/run/nfqws2_1.pid", encoding="ascii") as f:
+        return int(f.read())
+
+
+def wait_for(condition, what, timeout=60):
+    end = time.monotonic() + timeout
+    while not condition():
+        check(time.monotonic() < end, "%s:\n%s", what, sh("journalctl -b --no-pager | tail -n 40"))
+        time.sleep(0.1)
+
+
+def queue_rules():
+    return sh("nft list table inet zapret2").count("queue ")
+
+
+def test_order_of_the_boot(env):
+    """Started by the boot itself, after the network, before the machine counts as started."""
+    check_equal("state", sh("systemctl is-active zapret2").strip(), "active")
+    online = int(show("network-online.target", "ActiveEnterTimestampMonotonic"))
+    begin = int(show("zapret2", "InactiveExitTimestampMonotonic"))
+    ready = int(show("zapret2", "ActiveEnterTimestampMonotonic"))
+    users = int(show("multi-user.target", "ActiveEnterTimestampMonotonic"))
+    print("online %d ms, started %d to %d ms, multi-user %d ms" % tuple(
+        t // 1000 for t in (online, begin, ready, users)))
+    check(0 < online <= begin < ready <= users, "order: %d %d %d %d", online, begin, ready, users)
+    check(queue_rules() >= 8, "rules:\n%s", sh("nft list table inet zapret2"))
+    with open("/proc/%d/cgroup" % daemon(), encoding="ascii") as f:
+        contains(f.read(), "/system.slice/zapret2.service\n")
+    check("zapret2" not in sh("systemctl --failed"), "failed:\n%s", sh("systemctl --failed"))
+
+
+def test_life_of_the_service(env):
+    """Traffic while it runs, is stopped, started, restarted, and after a crash of the daemon."""
+    with OpenLab("e2e1") as lab:
+        lab.start_site(*NAMES)
+        lab.filter_words(NAMES[0])
+
+        def expect(state, what):
+            result = lab.curl("https://%s/" % NAMES[0], name=NAMES[0], timeout=10)
+            check_equal("open " + what, "It works" in result.stdout, state)
+        expect(True, "after the boot")
+        check_equal("stop", sh("systemctl stop zapret2"), "")
+        check_equal("rules", queue_rules(), 0)
+        check(not os.path.exists("/run/nfqws2_1.pid") and not sh("pgrep -x nfqws2"), "a daemon is left")
+        expect(False, "when stopped")
+        check_equal("start", sh("systemctl start zapret2"), "")
+        expect(True, "when started")
+        old = daemon()
+        check_equal("restart", sh("systemctl restart zapret2"), "")
+        check(daemon() != old, "the same daemon")
+        expect(True, "after a restart")
+        old = daemon()
+        os.kill(old, signal.SIGSEGV)
+        wait_for(lambda: os.path.exists("/run/nfqws2_1.pid") and daemon() != old and
+                 sh("awk '$1 == 300' /proc/net/netfilter/nfnetlink_queue"), "no new daemon")
+        expect(True, "after a crash")
+        check_equal("state", sh("systemctl is-active zapret2").strip(), "active")
+        with open("/proc/%d/cgroup" % daemon(), encoding="ascii") as f:
+            contains(f.read(), "/system.slice/zapret2.service\n")
+
+
+def test_instance(env):
+    """nfqws2@.service: ready, reloaded, restarted after a crash, stopped; in its sandbox all the time."""
+    os.makedirs("/etc/zapret2", exist_ok=True)
+    for name, text in (("one.conf", INSTANCE), ("hosts.txt", "one.example\n")):
+        with open("/etc/zapret2/" + name, "w", encoding="ascii") as f:
+            f.write(text)
+    check_equal("start", sh("systemctl start nfqws2@one"), "")
+    check(sh("awk '$1 == 777' /proc/net/netfilter/nfnetlink_queue"), "ready without its queue")
+    pid = int(show("nfqws2@one", "MainPID"))
+    status = sh("cat /proc/%d/status" % pid)
+    contains(status, "CapEff:\t0000000000003000\n", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n",
+             "Seccomp:\t2\n")
+    with open("/etc/zapret2/hosts.txt", "a", encoding="ascii") as f:
+        f.write("two.example\n")
+    check_equal("reload", sh("systemctl reload nfqws2@one"), "")
+    wait_for(lambda: "Loaded 2 hosts" in sh("journalctl -b --no-pager -u nfqws2@one"), "the list was not read")
+    check_equal("pid after the reload", int(show("nfqws2@one", "MainPID")), pid)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: int(show("nfqws2@one", "MainPID")) not in (0, pid) and
+             sh("systemctl is-active nfqws2@one").strip() == "active", "not started again")
+    check_equal("stop", sh("systemctl stop nfqws2@one"), "")
+    check_equal("state", sh("systemctl is-active nfqws2@one").strip(), "inactive")
