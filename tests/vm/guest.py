@@ -23,7 +23,7 @@ def read_job():
 
 def main():
     if sys.argv[1:2] == ["--one"]:
-        return make_runner(0).run_one(*sys.argv[2:7])
+        return make_runner(0).run_one(*sys.argv[2:])
     job = read_job()
     if sys.argv[1:] == ["--prepare"]:
         import booted
@@ -38,7 +38,7 @@ def main():
         tell(booted=True)
         for test in job["tests"]:
             tell(begin=test)
-            code, seconds, output = runner.run_child(job["program"], job["lua"], tuple(test))
+            code, seconds, output = runner.run_child([job["program"], job["lua"]], tuple(test))
             tell(test=test, code=code, seconds=seconds, output=output)
         tell(done=True)
         os.fsync(results.fileno())

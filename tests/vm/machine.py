@@ -44,6 +44,8 @@ def kept(paths):
 class Machine:
     """One boot. `results` is a folder that both sides write to; the console is kept there."""
 
+    running = []
+
     def __init__(self, kernel, boot, results, job, processors=1, accelerator="tcg"):
         self.kernel, self.boot, self.results = kernel, boot, results
         self.processors, self.accelerator = processors, accelerator
@@ -54,9 +56,18 @@ class Machine:
             json.dump(job, f)
 
     def __enter__(self):
+        self.running.append(self)
         return self
 
+    @classmethod
+    def end_all(cls):
+        for machine in cls.running:
+            machine.end()
+
     def __exit__(self, *_):
+        self.end()
+
+    def end(self):
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -26,9 +26,10 @@ import kernel as kernels  # noqa: E402
 from discovery import BOOTS, boot_of, choose, title  # noqa: E402
 from machine import Machine, Unavailable, clear, kept  # noqa: E402
 from world import ROOT  # noqa: E402
+import cases  # noqa: E402
 import dispositions  # noqa: E402
 
-BOOT_LIMIT = 300  # seconds until the first test begins
+BOOT_LIMIT = 600  # seconds until the first test begins
 TEST_LIMIT, LONG_LIMIT = 300, 1500  # of one test
 
 
@@ -50,20 +51,20 @@ def arguments():
     return args
 
 
-class Count:
-    def __init__(self):
-        self.passed = self.failed = 0
-        self.lock = threading.Lock()
+class Results(cases.Report):
+    """Of several machines at a time."""
 
-    def add(self, good, name, seconds, output="", verbose=False):
-        text = "%-7s %-66s %6.1f s\n" % ("ok" if good else "FAILED", name, seconds)
-        if output.strip() and (verbose or not good):
-            text += "    " + output.strip().replace("\n", "\n    ") + "\n"
+    def __init__(self, verbose):
+        super().__init__(verbose=True)
+        self.outputs, self.lock = verbose, threading.Lock()
+
+    def add(self, good, name, seconds, output=""):
+        line = "%-66s %6.1f s" % (name, seconds)
         with self.lock:
-            self.passed += good
-            self.failed += not good
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            if good:
+                self.ok(line, output if self.outputs else "")
+            else:
+                self.fail(line, output)
 
 
 def news(path, position):
@@ -77,7 +78,7 @@ def news(path, position):
     return [json.loads(line) for line in whole.splitlines()], position + len(whole)
 
 
-def follow(machine, process, tests, limit, count, verbose):
+def follow(machine, process, tests, limit, count):
     """Tells results as they come. What has none at the end has failed."""
     path = os.path.join(machine.results, "results.jsonl")
     position, waiting, running = 0, {tuple(t) for t in tests}, {}
@@ -94,7 +95,7 @@ def follow(machine, process, tests, limit, count, verbose):
                 test = tuple(line["test"])
                 waiting.discard(test)
                 running.pop(test, None)
-                count.add(line["code"] == 0, title(test), line["seconds"], line["output"], verbose)
+                count.add(line["code"] == 0, title(test), line["seconds"], line["output"])
         if ended and not lines:
             break
         if time.monotonic() - last > silence:
@@ -128,12 +129,24 @@ def run_boot(kernel, boot, name, tests, args, count):
     begin = time.monotonic()
     with Machine(kernel, boot, results, job, accelerator=args.accel) as machine:
         process = machine.start(kept([ROOT, args.program, args.lua, results, kernel.folder]))
-        done = follow(machine, process, tests, args.limit, count, args.v)
+        done = follow(machine, process, tests, args.limit, count)
         complaints = machine.complaints()
     if complaints or not done:
         count.add(False, name + ": the kernel is well", 0, "\n".join(complaints[:20]))
     print("==> %s: %d tests, %.0f s with boot; logs in %s" % (
         name, len(tests), time.monotonic() - begin, os.path.relpath(results)))
+
+
+def run_boots(kernel, boots, args, count):
+    with concurrent.futures.ThreadPoolExecutor(args.j) as pool:
+        jobs = [pool.submit(run_boot, kernel, *boot, args, count) for boot in boots]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:  # also of the keyboard
+            pool.shutdown(wait=False, cancel_futures=True)
+            Machine.end_all()
+            raise
 
 
 def shell(kernel, args):
@@ -147,10 +160,15 @@ def shell(kernel, args):
         return process.wait()
 
 
+def interrupted(number, _):
+    raise KeyboardInterrupt("signal %d" % number)
+
+
 def main():
     args = arguments()
     dispositions.restore()
-    count = Count()
+    signal.signal(signal.SIGTERM, interrupted)  # machines end with their keeper
+    count = Results(args.v)
     tests = choose(args.parts, args.long)
     if args.list:
         print("\n".join("%-8s %s" % (boot_of(t), title(t)) for t in tests))
@@ -164,14 +182,10 @@ def main():
         print("==> kernel %s" % kernel.release)
         if args.shell:
             return shell(kernel, args)
-        with concurrent.futures.ThreadPoolExecutor(args.j) as pool:
-            boots = [pool.submit(run_boot, kernel, *boot, args, count) for boot in plan(tests, args.j)]
-        for boot in boots:
-            boot.result()
+        run_boots(kernel, plan(tests, args.j), args, count)
     except (Unavailable, OSError, subprocess.SubprocessError) as problem:
         count.add(False, "the lab: %s" % problem, 0)
-    print("%d passed, %d failed, 0 skipped" % (count.passed, count.failed))
-    return 1 if count.failed else 0
+    return count.finish()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ finish() {
 case $1 in
 systemd)
 	python3 "$here/guest.py" --prepare || finish
-	exec /lib/systemd/systemd --log-level=warning
+	exec /lib/systemd/systemd --log-level=warning --show-status=0
 	;;
 shell)
 	ip link set lo up

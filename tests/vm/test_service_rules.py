@@ -109,8 +109,12 @@ def test_address_sets(env):
             expect(lab, False)
 
 
-def download(lab, name, timeout=60):
-    return lab.curl("-o", "/dev/null", "https://%s/big.bin" % name, name=name, timeout=timeout)
+def download(lab, name, timeout=100):
+    """A megabyte behind some requests of the same connection, which bring it beyond the ranges of its
+    profile; the slow machine sends again, so they must be wide."""
+    pages = ["https://%s/" % name] * 10 + ["https://%s/big.bin" % name]
+    words = [word for url in pages for word in ("-o", "/dev/null", url)]
+    return lab.curl(*words, name=name, timeout=timeout)
 
 
 @cases({"host": (host,), "router": (router,)})
@@ -121,13 +125,13 @@ def test_finished_connections_leave(env, place):
         who, interfaces = place(lab)
         with Service(env, lab, who, "NFQWS2_PORTS_TCP=", "NFQWS2_PORTS_TCP_KEEPALIVE=80,443",
                      "NFQWS2_TCP_PKT_IN=keepalive", "NFQWS2_OFFLOAD_MARK=0x08000000",
-                     'NFQWS2_OPT="%s"' % STRATEGY.replace("--payload", "--out-range=-d2 --payload"),
+                     'NFQWS2_OPT="%s"' % STRATEGY.replace("--payload", "--out-range=-d6 --payload"),
                      *interfaces):
             before = queued(lab, who)
             check_equal("curl's exit code", download(lab, BLOCKED).returncode, 0)
             count = queued(lab, who) - before
             print("%d packets queued" % count)
-            check(0 < count < 150, "%d packets were queued", count)
+            check(0 < count < 300, "%d packets were queued", count)
 
 
 FLOWS = {"with_offload": (["FLOWOFFLOAD=software"], True), "without": ([], False)}
@@ -146,7 +150,7 @@ def test_flow_offload(env, config, fast):
         listing = lab.run(who, "iptables", "-L", "FORWARD", "-nvx").stdout
         slow = int(next(line.split()[0] for line in listing.splitlines() if " tcp " in line))
         print("%d packets forwarded slowly" % slow)
-        check((slow < 250) == fast, "%d packets took the slow way", slow)
+        check((slow < 350) == fast, "%d packets took the slow way", slow)
 
 
 # --- custom scripts: a packet each, and the queue that must see it
