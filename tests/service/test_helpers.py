@@ -123,8 +123,10 @@ def test_iptables_helpers(world: World):
 
 
 def test_firewall_type(world: World):
-    """nftables on a new kernel with nft, else iptables when both tools are there, else unsupported."""
+    """nftables on a new kernel whose nft can queue, else iptables when both tools are there, else unsupported."""
     script = "linux_fwtype; echo $FWTYPE"
+    world.needs_program("uname")
+    world.tool("nft", WRAPPER)
     world.config()
     equal(world.functions(script), "nftables\n")
     equal(world.functions(script, env={"FWTYPE": "iptables"}), "iptables\n")
