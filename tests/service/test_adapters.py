@@ -251,6 +251,7 @@ def test_openwrt_hotplug_iptables(world: World):
 def test_openwrt_flow_offload_iptables(world: World):
     """The target FLOWOFFLOAD exists on OpenWrt only: what iptables is asked for is compared."""
     openwrt(world, "fw3", "FWTYPE=iptables", "FLOWOFFLOAD=hardware", "NFQWS2_PORTS_UDP=", "OPENWRT_WAN4='wan wanb'")
+    world.needs_program("grep")
     world.tool("grep", '#!/bin/sh\ncase "$*" in "-qx FLOWOFFLOAD /proc/net/ip"*_tables_targets) exit 0 ;; esac\n'
                        'exec /usr/bin/grep "$@"\n')
     real = os.readlink("/opt/bin/iptables")

@@ -1,5 +1,6 @@
 """The helpers of custom scripts: all exist, and do what the specification says."""
 from sandbox import World, equal
+from test_nftables import WRAPPER
 
 NAMES = """alloc_dnum alloc_qnum do_nfqws do_daemon run_daemon stop_daemon filter_apply_hostlist_target
 standard_mode_daemons fw_nfqws_post fw_nfqws_post4 fw_nfqws_post6 fw_nfqws_pre fw_nfqws_pre4 fw_nfqws_pre6

@@ -246,6 +246,7 @@ Server(("10.0.0.2", 80), Handler).serve_forever()
 
 def make_site(world):
     """A web server in a second network."""
+    world.needs_program("ip")
     world.write("/opt/site.py", SITE)
     world.sh("ip netns add site; ip link add wan0 type veth peer name eth0 netns site;"
              "ip addr add 10.0.0.1/24 dev wan0; ip link set wan0 up;"

@@ -214,6 +214,7 @@ def test_lists_reload(world: World):
 
 
 def test_ipfw_commands(world: World):
+    world.needs_program("uname")
     world.tool("uname", '#!/bin/sh\necho FreeBSD\n')
     world.tool("ipfw", '#!/bin/sh\necho "$*" >>/opt/ipfw.log\n'
                        '[ "$1" = -q ] && [ -f "$2" ] && cat "$2" >>/opt/ipfw.log\n[ "$3" != info ]\n')

@@ -151,6 +151,7 @@ def test_without_supervisor(world: World):
 def test_pauses_grow(world: World):
     world.tool("stub", "#!/bin/sh\nexit 101\n")
     world.tool("logger", '#!/bin/sh\necho "$*" >>/opt/syslog\n')
+    world.needs_program("sleep")
     world.tool("sleep", '#!/bin/sh\n[ "$1" = 8 ] && kill "$PPID"\nexit 0\n')
     text = world.sh("sh %s/common/supervise.sh /run/stub.pid /opt/bin/stub" % BASE, check_code=None)
     pauses = ["stub: ended with code 101, starts again in %d s" % n for n in (2, 4, 8)]
