@@ -59,7 +59,7 @@ TEST(Reconstruct, TcpOptionsArePaddedWithEnd) {
     const TcpOptionField with_end[] = {{2, mss}, {0, {}}, {8, stamp}};
     b.tcp.options = with_end;
     EXPECT_EQ(build(b).text(), "4500003000000000400666C40A0100010A0100029C4001BB"
-                               "000000010000000270100064D6AC0000020405B400000000");
+                               "000000010000000270100064D5AD0000020405B400000000");
     const Buffer most(38), too_many(39);
     const TcpOptionField fits[] = {{34, most}}, fails[] = {{34, too_many}};
     b.tcp.options = fits;
