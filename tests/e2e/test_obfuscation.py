@@ -43,7 +43,7 @@ def run_disguised(env, match, arguments, works, transfer, addresses=None, prepar
             for version, address in addresses.items():
                 check(works(lab, version, address, 15), "it does not work: %s", address)
             speed = bulk(lab, transfer, addresses, megabytes())
-            print("%d MB each way over %s: %.1f MB/s" % (
+            print("%g MB each way over %s: %.1f MB/s" % (
                 megabytes() / 1e6, ", ".join(addresses.values()), speed / 1e6))
             # Not later: what a connection says last may come when the program has gone.
             after = dropped(lab)

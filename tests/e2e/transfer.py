@@ -19,8 +19,9 @@ FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 def megabytes(default=2):
-    """Size of a transfer; NFQWS2_TRANSFER_MB makes it larger than an everyday run can afford."""
-    return int(os.environ.get("NFQWS2_TRANSFER_MB", default)) * 1000000
+    """Size of a transfer; NFQWS2_TRANSFER_MB makes it larger than an everyday run can afford,
+    or smaller for a slow machine."""
+    return int(float(os.environ.get("NFQWS2_TRANSFER_MB", default)) * 1000000)
 
 
 def make_data(size):
