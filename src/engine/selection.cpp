@@ -159,8 +159,9 @@ void Pipeline::learn_ttl(Passage& p) {
     if (p.incoming) {
         const bool real = track->incoming_ttl() != 0 && !track->incoming_ttl_from_cache();
         if (!real) {
+            if (log::debug_enabled() && track->incoming_ttl() != p.dis.ttl())
+                log::debug("incoming TTL %u", p.dis.ttl());
             track->set_incoming_ttl(p.dis.ttl(), false);
-            if (log::debug_enabled()) log::debug("incoming TTL %u", p.dis.ttl());
         }
         if (!options.server && ip_cache.set_ttl(p.target, p.ifin, track->incoming_ttl()) &&
             log::debug_enabled())

@@ -56,9 +56,10 @@ std::optional<LuaInstance> parse_lua_call(std::string_view text, std::string* er
 
 std::string describe(const Profile& profile, const LuaInstance& instance) {
     std::string text = "profile " + profile.label() + " lua " + instance.func + "(";
-    for (const auto& [name, value] : instance.args) {
-        if (&name != &instance.args.front().first) text += ',';
-        text += name + "=\"" + value + "\"";
+    // The last one first, as the reference lists them.
+    for (auto argument = instance.args.rbegin(); argument != instance.args.rend(); ++argument) {
+        if (argument != instance.args.rbegin()) text += ',';
+        text += argument->first + "=\"" + argument->second + "\"";
     }
     std::string types = protocol::to_text(instance.payload);
     std::replace(types.begin(), types.end(), ',', ' ');

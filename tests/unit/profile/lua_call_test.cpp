@@ -78,7 +78,7 @@ TEST(LuaCall, Listing) {
     auto call = parse_lua_call("f:a=1\\:2:b=\\%x", &error);
     ASSERT_TRUE(call);
     EXPECT_EQ(describe(profile, *call),
-              "profile 1 (noname) lua f(a=\"1:2\",b=\"\\%x\" range_in=x0-x0 range_out=a0-a0 "
+              "profile 1 (noname) lua f(b=\"\\%x\",a=\"1:2\" range_in=x0-x0 range_out=a0-a0 "
               "payload_type= all)");
     call->payload.add(protocol::Payload::http_req);
     call->payload.add(protocol::Payload::tls_client_hello);
