@@ -49,7 +49,7 @@ class Service:
         """Runs a verb of the init script; what it printed."""
         result = self.lab.run(
             self.who, "unshare", "-m", "sh", "-c", 'mount --bind "$0" /run && exec "$@" 2>&1', self.place,
-            self.base + "/init.d/sysv/zapret2", *verb, check=False)
+            self.base + "/init.d/sysv/zapret2", *verb, check=False, timeout=250)
         check(result.returncode == 0 and "ERROR" not in result.stdout, "%s: code %d:\n%s",
               " ".join(verb), result.returncode, result.stdout)
         return result.stdout
