@@ -198,6 +198,14 @@ void set_ctrack_max(ParseState& state, const OptionValue& value) {
         number(value, UINT32_MAX, "invalid ctrack-max value, should be a number of flows"));
 }
 
+void set_mem_limit(ParseState& state, const OptionValue& value) {
+    const std::uint64_t megabytes = number(value, max_memory_mb, "mem-limit must be 0..1048576");
+    const std::size_t bytes = static_cast<std::size_t>(megabytes) * MemoryBudget::megabyte;
+    if (bytes != 0 && bytes < MemoryBudget::least)
+        throw BadValue("mem-limit must be 0 or at least 24 : " + *value);
+    state.config.memory_limit = bytes;
+}
+
 void set_payload_disable(ParseState& state, const OptionValue& value) {
     state.config.engine.payload_disable = disable_set(value, "Invalid payload filter");
 }

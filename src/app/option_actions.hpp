@@ -30,6 +30,7 @@ void add_lua_allow(ParseState&, const OptionValue&);
 void set_ctrack_timeouts(ParseState&, const OptionValue&);
 void set_ctrack_disable(ParseState&, const OptionValue&);
 void set_ctrack_max(ParseState&, const OptionValue&);
+void set_mem_limit(ParseState&, const OptionValue&);
 void set_payload_disable(ParseState&, const OptionValue&);
 void set_reasm_disable(ParseState&, const OptionValue&);
 void set_fastpath_workaround(ParseState&, const OptionValue&);

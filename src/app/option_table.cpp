@@ -90,6 +90,10 @@ const OptionSpec table[] = {
     {ours("ctrack-max", required), Group::tracking, "<N>",
      "tracked flows at most, the most idle one gives way. Default 1000000, 0 = unlimited",
      set_ctrack_max},
+    {ours("mem-limit", required), Group::tracking, "<MB>",
+     "memory of all that traffic makes the program keep: flows, held packets, messages, Lua. "
+     "Default a quarter of the machine's, at least 24; 0 = no limit",
+     set_mem_limit},
     {common("payload-disable", optional), Group::tracking, "<type[,type...]>",
      "do not recognise these payload types; without value: none", set_payload_disable},
     {common("reasm-disable", optional), Group::tracking, "<type[,type...]>",

@@ -19,7 +19,7 @@ Session::Session(Config& config, ProcessClock& clock, profile::ListStore& lists,
                  Threads threads)
     : config_(config), clock_(clock), lists_(lists), workers_(workers), threads_(threads),
       seeded_(config.engine.seeded), profiles_(std::move(config.profiles), lists, clock),
-      auto_hosts_(profiles_, lists, clock) {
+      auto_hosts_(profiles_, lists, clock), memory_(config.memory_limit) {
     if (!config.auto_debug_file.empty() && !auto_hosts_.set_debug_log(config.auto_debug_file))
         log::os_error("cannot open '" + config.auto_debug_file + "'", errno);
     if (workers == 1) return;
@@ -52,10 +52,9 @@ Session::Member::Member(Session& s, unsigned number, Random& random, Surrounding
       engine(s.options_of(number),
              {&s.clock_, &random, &around.sender, &around.network, &profiles, &s.lists_,
               &s.auto_hosts_, std::move(around.ssid_of), trace ? &*trace : nullptr,
-              s.ip_cache_ ? &*s.ip_cache_ : nullptr}),
-      runtime{s.config_,     s.clock_, s.lists_,
-              s.auto_hosts_, engine,   s.signals_,
-              bell,          number,   worker_label(number, s.workers_)} {
+              s.ip_cache_ ? &*s.ip_cache_ : nullptr, &s.memory_}),
+      runtime{s.config_, s.clock_,   s.lists_, s.auto_hosts_, engine,
+              s.memory_, s.signals_, bell,     number,        worker_label(number, s.workers_)} {
 }
 
 void Session::add_worker(Random& random, Surroundings around) {

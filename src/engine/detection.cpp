@@ -26,6 +26,7 @@ void Pipeline::set_payload(Passage& p, Payload payload, protocol::L7 l7) {
 }
 
 Detected Pipeline::detect_tcp(Passage& p) {
+    if (p.track != nullptr) forget_answered_hello(p);
     const bool examine = !p.dis.payload.empty() && (p.dis.tcp_flags() & packet::tcp_flag::syn) == 0;
     if (!p.reverse) return examine ? detect_tcp_initiator(p) : Detected::go_on;
     if (examine) {
@@ -39,25 +40,21 @@ Detected Pipeline::detect_tcp(Passage& p) {
 
 Detected Pipeline::detect_tcp_initiator(Passage& p) {
     const Bytes data = p.dis.payload;
-    flow::TrackExtension* extension = p.track != nullptr ? p.track->extension() : nullptr;
-    bool joining = extension != nullptr && extension->reassembly != nullptr;
-    if (joining && !extension->reassembly->feed(p.dis.tcp_seq(), data)) {
-        if (log::debug_enabled()) log::debug("reassemble session failed");
-        release(*p.track);
-        joining = false;
-    }
+    const bool joining = p.track != nullptr && p.track->extension() != nullptr &&
+                         p.track->extension()->reassembly != nullptr;
+    const auto news = joining ? feed_hello(p) : std::nullopt;
     if (!options.server) watch_retransmission(p);
-    if (joining) {
-        set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
-    } else {
-        protocol::Detection d = protocol::detect_tcp_initiator(data, options.payload_disable);
-        if (d.payload == Payload::unknown && p.track != nullptr &&
-            positions_of(p).client.rseq() == 1)
-            d = protocol::detect_mtproto(data, options.payload_disable);
-        note_payload(p, d.payload, d.l7);
+    if (news) {
+        if (const std::optional<Detected> joined = join_tls(p, *news)) return *joined;
     }
-    if (p.payload == Payload::tls_client_hello) return tls_client_hello(p, joining);
+    if (const std::optional<Detected> past = past_hello(p)) return *past;
+    protocol::Detection d = protocol::detect_tcp_initiator(data, options.payload_disable);
+    if (d.payload == Payload::unknown && p.track != nullptr && positions_of(p).client.rseq() == 1)
+        d = protocol::detect_mtproto(data, options.payload_disable);
+    note_payload(p, d.payload, d.l7);
+    if (p.payload == Payload::tls_client_hello) return tls_client_hello(p);
     if (p.track != nullptr && p.track->holding()) release(*p.track);
+    if (p.payload == Payload::unknown && p.track != nullptr) return undecided_start(p);
     if (p.payload == Payload::http_req) p.raw_host = protocol::http_host(data);
     return Detected::go_on;
 }

@@ -100,7 +100,10 @@ void Engine::run_timers() {
     pipeline.now.update();
     if (!host.timers.empty())
         pipeline.timer_errors += host.timers.run_due(host.L, host.clock->boot_ms());
-    if (pipeline.connections != nullptr) pipeline.connections->purge();
+    if (pipeline.connections != nullptr) {
+        pipeline.connections->purge();
+        pipeline.connections->release_overdue();
+    }
     if (Trace* trace = pipeline.services.trace) {
         trace->end_timers();
         trace->flush();

@@ -1,8 +1,16 @@
 // Theory of operation. A ClientHello that does not fit one packet is joined before scripts see it:
 // its packets are put aside (their originals are dropped), the message grows in the flow's
 // Reassembly, and when it is complete the packets walk through the pipeline again as pieces
-// (replay.cpp). Whatever goes wrong - a gap, no room, no more data for a while, the end of the flow
-// - releases the packets in order and unmodified; none is ever lost. See spec part 03 section 6.
+// (replay.cpp). Whatever goes wrong - a gap too large, no room, no more data for a while, the end
+// of the flow - releases the packets in order and unmodified; none is ever lost.
+//
+// A hold begins with the first packet of a hello, with a first packet that is too short to tell
+// (undecided_start), or with one in front of which something is missing. It ends, if the message
+// does not become whole, 1.5 s after the last news and 4.5 s after the first packet at the latest.
+// Few new bytes are no news: a client that sends byte by byte cannot prolong it. An exact copy of
+// what is held is what a sender repeats because it hears nothing; it is dropped.
+//
+// What has left is not forgotten at once, see past_hello.cpp.
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/quic.hpp"
 #include "nfqws2/protocol/tls.hpp"
@@ -16,56 +24,143 @@ using protocol::Payload;
 
 namespace {
 
-bool same_quic_connection(const Passage& p) {
-    const packet::Dissect held = packet::dissect(p.track->extension()->held.front().data);
-    const auto first = protocol::parse_quic_initial(held.payload);
-    const auto now = protocol::parse_quic_initial(p.dis.payload);
-    return first && now && std::ranges::equal(first->dcid, now->dcid);
+constexpr std::size_t news_size = 64; // fewer new bytes are not worth waiting on
+// A first segment shorter than this is put aside because nothing can be told from it; a longer one
+// is shown to scripts as what it is for them, something unknown.
+constexpr std::size_t telling_size = 6, signature_size = 11;
+
+// Flags of a segment that is more than its data.
+bool is_plain_data(const packet::Dissect& d) {
+    using namespace packet::tcp_flag;
+    return (d.tcp_flags() & (fin | rst | syn | urg)) == 0;
+}
+
+Bytes quic_connection(Bytes datagram) {
+    const auto header = protocol::parse_quic_initial(datagram);
+    return header ? header->dcid : Bytes();
+}
+
+bool is_held_datagram(const flow::HeldPackets& held, Bytes datagram) {
+    return std::ranges::any_of(held, [&](const flow::HeldPacket& piece) {
+        return std::ranges::equal(packet::dissect(piece.data).payload, datagram);
+    });
 }
 
 } // namespace
 
-Detected Pipeline::tls_client_hello(Passage& p, bool joining) {
-    if (p.track != nullptr && !options.reasm_disable.contains(Payload::tls_client_hello)) {
-        if (!joining && !protocol::tls_record_full(p.dis.payload) && !p.track->is_retransmission())
-            start_tls(p);
-        flow::TrackExtension* extension = p.track->extension();
-        if (extension != nullptr && extension->reassembly != nullptr) {
-            if (!hold(p)) {
-                release(*p.track);
-                p.payload = Payload::unknown;
-                return Detected::go_on;
-            }
-            if (extension->reassembly->complete()) replay(*p.track);
-            return Detected::held;
+// Nothing is kept for a sender that cannot have seen an answer. Where only outgoing packets are
+// queued its own acknowledgement has to do.
+bool Pipeline::handshake_seen(Passage& p) const {
+    return positions_of(p).server.pcounter != 0 || (p.dis.tcp_flags() & packet::tcp_flag::ack) != 0;
+}
+
+bool Pipeline::may_join_tls(const Passage& p) const {
+    return p.track != nullptr && !options.reasm_disable.contains(Payload::tls_client_hello) &&
+           !options.payload_disable.contains(Payload::tls_client_hello);
+}
+
+// nullopt: it does not fit what is there, which was released.
+std::optional<flow::Reassembly::News> Pipeline::feed_hello(Passage& p) {
+    const auto news = p.track->extension()->reassembly->feed(p.dis.tcp_seq(), p.dis.payload);
+    if (!news) {
+        if (log::debug_enabled()) log::debug("reassemble session failed");
+        release(*p.track);
+    }
+    return news;
+}
+
+// The message has grown. nullopt: it is no hello after all; this packet goes on as any other.
+std::optional<Detected> Pipeline::join_tls(Passage& p, flow::Reassembly::News news) {
+    using Is = protocol::TlsHelloExtent::Is;
+    const flow::Reassembly& message = *p.track->extension()->reassembly;
+    const protocol::TlsHelloExtent extent = protocol::tls_hello_extent(message.data());
+    if (extent.is == Is::foreign || (extent.is == Is::hello && !fits_tls(p, extent.size))) {
+        release(*p.track);
+        return std::nullopt;
+    }
+    if (extent.is == Is::hello) set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
+    if (news.copy && !extent.complete && is_plain_data(p.dis)) {
+        if (log::debug_enabled()) log::debug("an exact copy of what is held, dropped");
+        return Detected::held;
+    }
+    if (!hold(p, news.fresh >= news_size)) {
+        release(*p.track);
+        p.payload = Payload::unknown;
+        return Detected::go_on;
+    }
+    if (extent.complete) replay(*p.track);
+    return Detected::held;
+}
+
+Detected Pipeline::tls_client_hello(Passage& p) {
+    if (may_join_tls(p) && !p.track->is_retransmission()) {
+        const protocol::TlsHelloExtent extent = protocol::tls_hello_extent(p.dis.payload);
+        if (!extent.complete && handshake_seen(p) && fits_tls(p, extent.size)) {
+            if (log::debug_enabled())
+                log::debug("starting reassemble. now we have %zu/%zu", p.dis.payload.size(),
+                           extent.size);
+            return start_tls(p, p.dis.tcp_seq());
         }
     }
     p.raw_host = protocol::tls_client_hello_host(p.dis.payload);
     return Detected::go_on;
 }
 
-void Pipeline::start_tls(Passage& p) {
-    const std::size_t size = protocol::tls_record_size(p.dis.payload);
+// The first data of a flow, unknown as it stands: the start of a hello that is too short, or a
+// later part that has overtaken it?
+Detected Pipeline::undecided_start(Passage& p) {
+    using Is = protocol::TlsHelloExtent::Is;
+    const flow::SidePositions& client = positions_of(p).client;
+    if (client.pdcounter != 1 || !client.seq0_known || p.l7 != protocol::L7::unknown ||
+        !may_join_tls(p) || !is_plain_data(p.dis) || !handshake_seen(p))
+        return Detected::go_on;
+    const std::size_t offset = client.rseq() - 1, size = p.dis.payload.size();
+    if (offset >= flow::max_message || size > flow::max_message - offset) return Detected::go_on;
+    const std::uint32_t first_seq = client.seq0 + 1;
+    if (offset == 0) {
+        if (protocol::tls_hello_extent(p.dis.payload).is != Is::undecided) return Detected::go_on;
+        if (size >= telling_size && size < signature_size) {
+            auto past = std::make_unique<flow::PastHello>(flow::PastHello{
+                {flow::Reassembly::Kind::tls_client_hello, flow::max_message, first_seq}, {}});
+            past->message.feed(first_seq, p.dis.payload);
+            p.track->need_extension();
+            connections->keep_past(*p.track, std::move(past));
+            return Detected::go_on;
+        }
+    }
+    if (log::debug_enabled())
+        log::debug("this may be part of a TLS hello: %zu bytes at offset %zu", size, offset);
+    return start_tls(p, first_seq);
+}
+
+Detected Pipeline::start_tls(Passage& p, std::uint32_t first_seq) {
+    auto message = std::make_unique<flow::Reassembly>(flow::Reassembly::Kind::tls_client_hello,
+                                                      flow::max_message, first_seq);
+    if (!message->feed(p.dis.tcp_seq(), p.dis.payload)) return Detected::go_on;
+    flow::TrackExtension& extension = p.track->need_extension();
+    extension.reassembly = std::move(message);
+    extension.start_acknowledged = false;
+    if (hold(p)) return Detected::held;
+    release(*p.track);
+    p.payload = Payload::unknown;
+    return Detected::go_on;
+}
+
+// The server must be able to take all of it: it acknowledges nothing meanwhile.
+bool Pipeline::fits_tls(Passage& p, std::size_t size) const {
     const flow::SidePositions& server = positions_of(p).server;
     if (server.pcounter != 0 && server.winsize_calc < size) {
         if (log::debug_enabled())
             log::debug("reasm cancelled because server window size %u is smaller than %zu",
                        server.winsize_calc, size);
-        return;
+        return false;
     }
     if (size > flow::max_message) {
         if (log::debug_enabled())
             log::debug("unexpected large payload for reassemble: size=%zu", size);
-        return;
+        return false;
     }
-    auto message = std::make_unique<flow::Reassembly>(flow::Reassembly::Kind::tls_client_hello,
-                                                      size, p.dis.tcp_seq());
-    if (!message->feed(p.dis.tcp_seq(), p.dis.payload)) return;
-    if (log::debug_enabled())
-        log::debug("starting reassemble. now we have %zu/%zu", message->present(), size);
-    flow::TrackExtension& extension = p.track->need_extension();
-    extension.reassembly = std::move(message);
-    extension.start_acknowledged = false;
+    return true;
 }
 
 Detected Pipeline::quic_initial(Passage& p) {
@@ -79,7 +174,11 @@ Detected Pipeline::quic_initial(Passage& p) {
     }
     // Another connection id is another hello: what was held belongs to a message that will not be
     // completed.
-    if (p.track != nullptr && p.track->holding() && !same_quic_connection(p)) release(*p.track);
+    if (p.track != nullptr && p.track->holding() &&
+        !std::ranges::equal(p.track->extension()->reassembly->connection,
+                            quic_connection(p.dis.payload)))
+        release(*p.track);
+    if (const std::optional<Detected> late = rest_of_quic(p, *frames)) return *late;
     return join_quic(p, *frames);
 }
 
@@ -93,6 +192,10 @@ Detected Pipeline::join_quic(Passage& p, Bytes frames) {
         if (message != nullptr) release(*p.track); // there may be a message without held packets
         return Detected::go_on;
     };
+    if (message != nullptr && is_held_datagram(p.track->extension()->held, p.dis.payload)) {
+        if (log::debug_enabled()) log::debug("an exact copy of what is held, dropped");
+        return Detected::held;
+    }
     if (message != nullptr && !message->append(frames)) return give_up();
     std::optional<protocol::CryptoStream> stream =
         protocol::quic_collect_crypto(message != nullptr ? message->data() : frames);
@@ -105,11 +208,15 @@ Detected Pipeline::join_quic(Passage& p, Bytes frames) {
             auto fresh = std::make_unique<flow::Reassembly>(flow::Reassembly::Kind::quic_initial,
                                                             flow::max_message, 0);
             if (!fresh->append(frames)) return Detected::go_on;
+            const Bytes connection = quic_connection(p.dis.payload);
+            fresh->connection.assign(connection.begin(), connection.end());
             message = fresh.get();
             p.track->need_extension().reassembly = std::move(fresh);
         }
         if (message != nullptr) {
-            if (!hold(p)) return give_up();
+            const std::size_t news = stream->covered - message->covered;
+            message->covered = stream->covered;
+            if (!hold(p, news >= news_size)) return give_up();
             if (full) replay(*p.track);
             return Detected::held;
         }
@@ -123,10 +230,10 @@ Detected Pipeline::join_quic(Passage& p, Bytes frames) {
 }
 
 // Puts a copy of the packet aside; false if there is no room.
-bool Pipeline::hold(Passage& p) {
+bool Pipeline::hold(Passage& p, bool news) {
     flow::TrackExtension& extension = p.track->need_extension();
     if (extension.held.size() >= flow::max_held_packets ||
-        !connections->may_hold(p.dis.packet.size())) {
+        !connections->make_room(*p.track, p.dis.packet.size())) {
         if (log::debug_enabled()) log::debug("rawpacket_queue failed !");
         return false;
     }
@@ -139,7 +246,7 @@ bool Pipeline::hold(Passage& p) {
     piece.ifout = p.ifout;
     piece.positions = positions_of(p);
     extension.held.push_back(std::move(piece));
-    connections->held_changed(*p.track);
+    connections->held_changed(*p.track, news);
     if (log::debug_enabled())
         log::debug("DELAY desync until reasm is complete (#%zu)", extension.held.size());
     return true;
@@ -182,7 +289,12 @@ void Pipeline::on_track_end(flow::Track& track) {
 
 void Pipeline::on_held_timeout(flow::Track& track) {
     if (log::debug_enabled()) log::debug("held packets waited too long, sending them unmodified");
+    std::unique_ptr<flow::PastHello> past;
+    if (track.extension()->reassembly)
+        past =
+            std::make_unique<flow::PastHello>(flow::PastHello{*track.extension()->reassembly, {}});
     release(track);
+    if (past) connections->keep_past(track, std::move(past));
 }
 
 } // namespace nfqws2::engine

@@ -6,6 +6,8 @@
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/detect.hpp"
 
+#include <algorithm>
+
 namespace nfqws2::engine {
 
 Pipeline::Pipeline(Options opts, Services svc)
@@ -14,7 +16,10 @@ Pipeline::Pipeline(Options opts, Services svc)
                        ? nullptr
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
       ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache),
-      host(std::make_unique<lua::Host>()), state(*host), desync(*host) {
+      host(std::make_unique<lua::Host>()), state(*host), desync(*host),
+      blob_share(services.memory, MemoryBudget::Part::blobs),
+      lua_share(services.memory, MemoryBudget::Part::lua) {
+    options.ctrack.memory = services.memory;
     if (!options.ctrack_disable) {
         connections = std::make_unique<flow::ConnectionTable>(options.ctrack, now);
         connections->set_observer(this);
@@ -43,9 +48,11 @@ bool Pipeline::init_lua(const std::function<bool()>& stop_requested,
                         std::optional<std::size_t>* failed) {
     std::vector<lua::NamedBlob> blobs;
     for (Blob& blob : options.blobs) {
+        blob_bytes_ += blob.data.size();
         blobs.push_back({std::move(blob.name), std::move(blob.data)});
     }
     options.blobs.clear();
+    blob_share.set(blob_bytes_);
     lua::Globals globals;
     globals.version = options.version;
     globals.qnum = options.qnum;
@@ -77,6 +84,8 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
     if (log::debug_enabled()) debug_text::headers(p.dis, false);
     if (services.trace != nullptr) services.trace->begin(p);
     capture::Verdict verdict = route(p);
+    if (p.bare_syn && verdict.action == capture::Action::accept)
+        verdict = {capture::Action::modify, bare_syn_};
     if (options.offload && p.track != nullptr && verdict.action == capture::Action::accept)
         verdict.finished = nothing_left(p, Ways::both) && p.track->offer_end();
     if (log::debug_enabled() && verdict.finished) log::debug("this flow is finished");
@@ -103,6 +112,9 @@ capture::Verdict Pipeline::route(Passage& p) {
     }
     switch (p.dis.l4) {
     case packet::L4::tcp:
+        if ((p.dis.tcp_flags() & packet::tcp_flag::syn) != 0 && !p.dis.payload.empty())
+            withhold_fast_open(p);
+        return tcp_or_udp(p);
     case packet::L4::udp:
         return tcp_or_udp(p);
     case packet::L4::icmp:
@@ -119,6 +131,8 @@ void Pipeline::poll_lists() {
     constexpr std::int64_t interval_ns = 10'000'000;
     if (now.boot_ns() < next_list_poll_ns_) return;
     next_list_poll_ns_ = now.boot_ns() + interval_ns;
+    const std::size_t lua = host->guard.used(); // blobs are part of it
+    lua_share.set(lua - std::min(lua, blob_bytes_));
     services.lists->poll();
 }
 
@@ -145,6 +159,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
 
     p.payload = p.dis.payload.empty() ? protocol::Payload::empty : protocol::Payload::unknown;
     const Detected detected = p.is_tcp() ? detect_tcp(p) : detect_udp(p);
+    if (connections) connections->release_overdue(); // what this packet has not completed
     if (detected == Detected::held) {
         if (services.trace != nullptr) services.trace->held();
         return p.is_tcp() ? instead_of_held(p)

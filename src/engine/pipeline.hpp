@@ -25,6 +25,7 @@ struct Passage {
     std::string_view ifin, ifout;
     bool merged = false;          // the kernel has joined several packets to this one
     std::uint32_t piece_size = 0; // TCP payload in each of those, if this one passes whole
+    bool bare_syn = false;        // its data was taken off
 
     flow::Track* track = nullptr;
     // Scripts may feed packets themselves, which may expire tracks: not this one.
@@ -83,6 +84,7 @@ class Pipeline final : public flow::TrackObserver {
     lua::Desync desync;
     Counters counters;
     std::uint64_t timer_errors = 0;
+    MemoryShare blob_share, lua_share;
 
   private:
     // --- pipeline.cpp: the way of a packet, top to bottom
@@ -121,11 +123,17 @@ class Pipeline final : public flow::TrackObserver {
     void harvest_dns(const Passage& p);
 
     // --- holding.cpp
-    Detected tls_client_hello(Passage& p, bool joining);
-    void start_tls(Passage& p);
+    bool may_join_tls(const Passage& p) const;
+    bool handshake_seen(Passage& p) const;
+    std::optional<flow::Reassembly::News> feed_hello(Passage& p);
+    std::optional<Detected> join_tls(Passage& p, flow::Reassembly::News news);
+    Detected tls_client_hello(Passage& p);
+    Detected undecided_start(Passage& p);
+    Detected start_tls(Passage& p, std::uint32_t first_seq);
+    bool fits_tls(Passage& p, std::size_t size) const;
     Detected quic_initial(Passage& p);
     Detected join_quic(Passage& p, Bytes frames);
-    bool hold(Passage& p);
+    bool hold(Passage& p, bool news = true);
     void release(flow::Track& track);
     void trace_release(flow::Track& track, const flow::HeldPacket& piece);
 
@@ -134,8 +142,20 @@ class Pipeline final : public flow::TrackObserver {
     bool wants_acknowledgement(const Passage& p);
     capture::Verdict bare_acknowledgement(const packet::Dissect& d);
 
+    // --- past_hello.cpp
+    void forget_answered_hello(Passage& p);
+    std::optional<Detected> past_hello(Passage& p);
+    std::optional<Detected> rest_of_hello(Passage& p, flow::PastHello& past);
+    std::optional<Detected> rest_of_quic(Passage& p, Bytes frames);
+    void repeat_hello(Passage& p);
+
+    // --- fast_open.cpp
+    void withhold_fast_open(Passage& p);
+
     // --- replay.cpp
     void replay(flow::Track& track);
+    void replay_pieces(flow::Track& track, const flow::Reassembly& message,
+                       const flow::HeldPackets& pieces);
     void resume(Passage& p, const flow::HeldPacket& piece) const;
     void replay_piece(const flow::HeldPacket& piece, Bytes message, const lua::Replay& position);
     capture::Verdict judge_piece(Passage& p, Bytes message);
@@ -154,8 +174,10 @@ class Pipeline final : public flow::TrackObserver {
     }
 
     std::int64_t next_list_poll_ns_ = 0;
+    std::size_t blob_bytes_ = 0;
     flow::IpCacheRecord cached_;           // what the ip cache knew last
     std::vector<std::uint8_t> substitute_; // of a packet that goes on in place of another
+    std::vector<std::uint8_t> bare_syn_;   // buffer of a SYN without its data
 };
 
 // The counters of the flow for this packet: a snapshot for replayed pieces, else made on demand.

@@ -7,27 +7,55 @@
 #include "nfqws2/protocol/tls.hpp"
 #include "pipeline.hpp"
 
+#include <algorithm>
+
 namespace nfqws2::engine {
 
 using protocol::Payload;
+
+namespace {
+
+// Scripts send the whole message in place of the first piece, so it must be the one that begins it.
+void begin_with_the_head(flow::HeldPackets& pieces, std::uint32_t first_seq) {
+    const auto offset = [&](const flow::HeldPacket& piece) {
+        return piece.positions.client.seq - first_seq;
+    };
+    const std::uint32_t half = 0x80000000U; // what is before the head counts as its part
+    if (offset(pieces.front()) == 0 || offset(pieces.front()) >= half) return;
+    std::stable_sort(pieces.begin(), pieces.end(),
+                     [&](const auto& a, const auto& b) { return offset(a) < offset(b); });
+}
+
+} // namespace
 
 // The message and its pieces leave the flow first: nothing a script does can reach them.
 void Pipeline::replay(flow::Track& track) {
     flow::TrackExtension& extension = track.need_extension();
     const std::unique_ptr<flow::Reassembly> message = std::move(extension.reassembly);
-    const flow::HeldPackets pieces = std::move(extension.held);
+    flow::HeldPackets pieces = std::move(extension.held);
     extension.held.clear();
     connections->held_changed(track);
     if (log::debug_enabled()) log::debug("reassemble session finished");
+    if (track.is_tcp()) {
+        message->cut(protocol::tls_hello_extent(message->data()).size);
+        begin_with_the_head(pieces, message->first_seq());
+    }
+    replay_pieces(track, *message, pieces);
+    if (track.is_tcp())
+        connections->keep_past(track, std::make_unique<flow::PastHello>(
+                                          flow::PastHello{std::move(*message), std::move(pieces)}));
+}
 
-    // What scripts see of it: the record as it is, or the joined CRYPTO stream of a QUIC hello.
+void Pipeline::replay_pieces(flow::Track& track, const flow::Reassembly& message,
+                             const flow::HeldPackets& pieces) {
+    // What scripts see of it: the records as they are, or the joined CRYPTO stream of a QUIC hello.
     std::vector<std::uint8_t> stream;
-    if (message->kind() == flow::Reassembly::Kind::quic_initial) {
+    if (message.kind() == flow::Reassembly::Kind::quic_initial) {
         if (std::optional<protocol::CryptoStream> joined =
-                protocol::quic_collect_crypto(message->data()))
+                protocol::quic_collect_crypto(message.data()))
             stream = std::move(joined->data);
     }
-    const Bytes whole = track.is_tcp() ? message->data() : Bytes(stream);
+    const Bytes whole = track.is_tcp() ? message.data() : Bytes(stream);
 
     std::uint32_t sent = 0;
     for (std::size_t i = 0; i < pieces.size(); i++) {

@@ -11,6 +11,12 @@
 // wheel of their own; when the table is full its earliest track makes room, and only without one
 // the earliest of the answered flows.
 //
+// Memory: what is kept for traffic - the flows' records, held packets, messages, and what scripts
+// keep - has one budget. When it is full a new flow takes the place of the one that waits longest
+// for an answer (a flood cannot push out flows that are answered within a round trip), and packets
+// are held only at the expense of hellos that have left and of the youngest flow that holds packets
+// without an answer; a flow without an answer cannot push out anybody.
+//
 // End of a track: out of table and wheel, then the observer is told, then the memory goes. A pinned
 // track is kept until the last pin is gone; meanwhile its tuple may get a new track.
 #include "nfqws2/flow/connection_table.hpp"
@@ -22,6 +28,7 @@
 #include "nfqws2/flow/flow_memory.hpp"
 #include "nfqws2/flow/hold_list.hpp"
 #include "nfqws2/flow/linear_hash.hpp"
+#include "nfqws2/flow/past_list.hpp"
 #include "nfqws2/flow/tcp_state.hpp"
 #include "tuple.hpp"
 
@@ -38,6 +45,8 @@ constexpr std::uint32_t no_deadline = 0xFFFF0000; // far behind any slot of a wh
 constexpr unsigned purge_budget = 256;            // tracks looked at per call
 constexpr unsigned release_budget = 8;            // flows whose held packets are released per call
 constexpr unsigned eviction_tries = 16;           // refreshed tracks passed over for a victim
+constexpr unsigned shed_budget = 4;               // flows that make room for a new one
+constexpr std::size_t least_tracks = 1024;        // whatever else has taken the memory
 
 } // namespace
 
@@ -100,8 +109,22 @@ struct ConnectionTable::Impl {
     void retire(std::uint32_t index);
     void finish(Track& track);
     bool evict_one();
+    bool room_for_track();
+    HoldList& holds_of(const Track& track) {
+        return track.extension() && track.extension()->hold_link.unanswered ? unanswered_holds
+                                                                            : holds;
+    }
+    std::size_t held_bytes() const { return holds.bytes() + unanswered_holds.bytes(); }
+    bool lacks_answer(const TrackData& d) const {
+        return d.flags.tcp && answers_seen && d.server.pcounter_low == 0;
+    }
+    void tell_memory();
     void visit(std::uint32_t index, std::uint32_t now_s);
     bool release_overdue(std::int64_t now);
+    Track* next_to_release(std::int64_t* due_ns) const;
+    Track* next_to_release(const HoldList& list, std::uint32_t idle_ms, std::uint32_t most_ms,
+                           std::int64_t* due_ns) const;
+    void forget_past(std::int64_t now);
 
     TableOptions options;
     Clock& clock;
@@ -111,7 +134,12 @@ struct ConnectionTable::Impl {
     FlowMemory memory;
     LinearHash<DataAt> table;
     ExpiryWheel<DataAt> unanswered, answered;
-    HoldList holds;
+    HoldList holds, unanswered_holds;
+    PastList pasts;
+    bool answers_seen = false; // rules may queue outgoing packets only
+    MemoryShare flow_share{options.memory, MemoryBudget::Part::flows};
+    MemoryShare held_share{options.memory, MemoryBudget::Part::held};
+    MemoryShare message_share{options.memory, MemoryBudget::Part::messages};
     HeapTrim heap_trim{options.max_held_bytes};
     std::uint32_t last_number = 0;
     std::uint64_t evictions = 0;
@@ -140,6 +168,7 @@ ConnectionTable::Found ConnectionTable::Impl::find(const Tuple& t, std::uint32_t
 Track* ConnectionTable::Impl::create(const Tuple& t, std::uint32_t hash, std::int64_t now) {
     if (options.max_tracks != 0 && table.size() >= options.max_tracks && !evict_one())
         return nullptr;
+    if (!room_for_track()) return nullptr;
     void* memory_for_track = memory.tracks.allocate();
     if (memory_for_track == nullptr) return nullptr;
     Track& track = *::new (memory_for_track) Track();
@@ -157,6 +186,7 @@ Track* ConnectionTable::Impl::create(const Tuple& t, std::uint32_t hash, std::in
     const std::uint32_t index = index_of(track);
     table.insert(index);
     unanswered.link(index, deadline(d));
+    tell_memory();
     return &track;
 }
 
@@ -196,9 +226,11 @@ void ConnectionTable::Impl::retire(std::uint32_t index) {
 
 void ConnectionTable::Impl::finish(Track& track) {
     if (observer != nullptr) observer->on_track_end(track);
-    holds.remove(track);
+    holds_of(track).remove(track);
+    pasts.take(track);
     track.~Track();
     SlabPool::release(&track);
+    tell_memory();
 }
 
 bool ConnectionTable::Impl::evict_one() {
@@ -218,6 +250,20 @@ bool ConnectionTable::Impl::evict_one() {
     return false;
 }
 
+bool ConnectionTable::Impl::room_for_track() {
+    if (options.memory == nullptr || table.size() < least_tracks) return true;
+    for (unsigned i = 0; i < shed_budget && !options.memory->room(sizeof(Track)); i++)
+        if (!evict_one()) return false;
+    return options.memory->room(sizeof(Track));
+}
+
+void ConnectionTable::Impl::tell_memory() {
+    if (options.memory == nullptr) return;
+    flow_share.set(memory.bytes());
+    held_share.set(held_bytes() + pasts.bytes());
+    message_share.set(holds.message_bytes() + unanswered_holds.message_bytes());
+}
+
 // A track whose slot has come: expired, or used since it was put there.
 void ConnectionTable::Impl::visit(std::uint32_t index, std::uint32_t now_s) {
     TrackData& d = at(index).d_;
@@ -228,20 +274,50 @@ void ConnectionTable::Impl::visit(std::uint32_t index, std::uint32_t now_s) {
         relink(index, d, std::max(end, now_s + 1));
 }
 
+// The flow whose held packets are due first, and when.
+Track* ConnectionTable::Impl::next_to_release(std::int64_t* due_ns) const {
+    if (options.release_ms == 0) return nullptr;
+    std::int64_t due = 0, unanswered_due = 0;
+    Track* track = next_to_release(holds, options.release_ms, options.release_max_ms, &due);
+    Track* unanswered = next_to_release(unanswered_holds, options.release_unanswered_ms,
+                                        options.release_unanswered_max_ms, &unanswered_due);
+    const bool first = unanswered == nullptr || (track != nullptr && due <= unanswered_due);
+    *due_ns = first ? due : unanswered_due;
+    return first ? track : unanswered;
+}
+
+Track* ConnectionTable::Impl::next_to_release(const HoldList& list, std::uint32_t idle_ms,
+                                              std::uint32_t most_ms, std::int64_t* due_ns) const {
+    Track *idle = list.idle_longest(), *oldest = list.held_longest();
+    if (idle == nullptr) return nullptr;
+    constexpr std::int64_t ms = 1'000'000;
+    const std::int64_t idle_due = idle->extension()->hold_link.news_ns + idle_ms * ms;
+    const std::int64_t age_due = oldest->extension()->hold_link.first_ns + most_ms * ms;
+    *due_ns = std::min(idle_due, age_due);
+    return idle_due <= age_due ? idle : oldest;
+}
+
 bool ConnectionTable::Impl::release_overdue(std::int64_t now) {
-    if (options.release_ms == 0) return false;
-    const std::int64_t age = std::int64_t{options.release_ms} * 1'000'000;
     for (unsigned i = 0; i < release_budget; i++) {
-        Track* track = holds.first();
-        if (track == nullptr || now - track->extension()->hold_link.since_ns < age) return false;
+        std::int64_t due = 0;
+        Track* track = next_to_release(&due);
+        if (track == nullptr || due > now) return false;
         if (observer != nullptr)
             observer->on_held_timeout(*track);
         else
             track->extension()->held.clear();
-        holds.update(*track, now);
-        if (holds.first() == track) holds.postpone(*track, now);
+        holds_of(*track).update(*track, now, false);
+        if (track->holding()) holds_of(*track).postpone(*track, now);
     }
     return true;
+}
+
+void ConnectionTable::Impl::forget_past(std::int64_t now) {
+    for (unsigned i = 0; i < release_budget; i++) {
+        const PastHello* past = pasts.oldest();
+        if (past == nullptr || now - past->last_ns < past_life_ns) return;
+        pasts.take(*past->track);
+    }
 }
 
 ConnectionTable::ConnectionTable(const TableOptions& options, Clock& clock)
@@ -275,6 +351,7 @@ ConnectionTable::Found ConnectionTable::feed(const packet::Dissect& d, std::uint
     }
     if (!found) return {};
 
+    if (found.reverse && handshake == detail::Handshake::syn_ack) t.answers_seen = true;
     TrackData& data = found.track->d_;
     data.last_ns = now;
     const std::uint8_t state_before = data.state;
@@ -303,9 +380,14 @@ bool ConnectionTable::purge() {
     const auto visit = [&](std::uint32_t index) { t.visit(index, now_s); };
     bool more = t.unanswered.run(now_s, &budget, visit);
     more |= t.answered.run(now_s, &budget, visit);
-    more |= t.release_overdue(now);
+    t.forget_past(now);
     t.heap_trim.run(now);
     return more;
+}
+
+bool ConnectionTable::release_overdue() {
+    if (held_packets() == 0) return false;
+    return impl_->release_overdue(impl_->clock.boot_ns());
 }
 
 int ConnectionTable::next_purge_ms() const {
@@ -321,23 +403,63 @@ int ConnectionTable::next_purge_ms() const {
 
 int ConnectionTable::next_release_ms() const {
     const Impl& t = *impl_;
-    const Track* track = t.holds.first();
-    if (track == nullptr || t.options.release_ms == 0) return -1;
-    const std::int64_t due_ns =
-        track->extension()->hold_link.since_ns + std::int64_t{t.options.release_ms} * 1'000'000;
+    std::int64_t due_ns = 0;
+    if (t.next_to_release(&due_ns) == nullptr) return -1;
     const std::int64_t left_ms = (due_ns - t.clock.boot_ns() + 999'999) / 1'000'000;
     return static_cast<int>(std::clamp<std::int64_t>(left_ms, 0, INT32_MAX));
 }
 
 bool ConnectionTable::may_hold(std::size_t packet_size) const {
     const std::size_t cost = HoldList::cost(packet_size), limit = impl_->options.max_held_bytes;
-    return cost <= limit && impl_->holds.bytes() <= limit - cost;
+    return cost <= limit && impl_->held_bytes() <= limit - cost;
 }
 
-void ConnectionTable::held_changed(Track& track) {
-    const std::int64_t now = impl_->clock.boot_ns();
-    impl_->holds.update(track, now);
-    impl_->heap_trim.note(impl_->holds.bytes(), now);
+bool ConnectionTable::make_room(const Track& track, std::size_t packet_size) {
+    Impl& t = *impl_;
+    const std::size_t cost = HoldList::cost(packet_size), limit = t.options.max_held_bytes;
+    const auto room = [&] {
+        return t.held_bytes() + t.pasts.bytes() + cost <= limit &&
+               (t.options.memory == nullptr || t.options.memory->room(cost + packet_size));
+    };
+    const bool may_push_out = !t.lacks_answer(track.d_);
+    for (unsigned i = 0; i < max_held_packets; i++) {
+        if (room()) return true;
+        Track* youngest = may_push_out ? t.unanswered_holds.held_shortest() : nullptr;
+        if (t.pasts.oldest() != nullptr)
+            t.pasts.take(*t.pasts.oldest()->track);
+        else if (youngest != nullptr && youngest != &track && t.observer != nullptr)
+            t.observer->on_held_timeout(*youngest);
+        else
+            return false;
+        t.tell_memory();
+    }
+    return room();
+}
+
+void ConnectionTable::held_changed(Track& track, bool news) {
+    Impl& t = *impl_;
+    const std::int64_t now = t.clock.boot_ns();
+    TrackExtension* extension = track.extension();
+    if (extension != nullptr && extension->hold_link.packets == 0)
+        extension->hold_link.unanswered = t.lacks_answer(track.d_);
+    t.holds_of(track).update(track, now, news);
+    t.tell_memory();
+    t.heap_trim.note(t.held_bytes() + t.pasts.bytes(), now);
+}
+
+void ConnectionTable::keep_past(Track& track, std::unique_ptr<PastHello> past) {
+    Impl& t = *impl_;
+    if (track.d_.flags.ended || track.extension() == nullptr) return;
+    past->last_ns = t.clock.boot_ns();
+    const std::size_t cost = PastList::cost(*past);
+    if (t.held_bytes() + t.pasts.bytes() + cost > t.options.max_held_bytes) return;
+    if (t.options.memory != nullptr && !t.options.memory->room(cost)) return;
+    t.pasts.add(track, std::move(past));
+    t.tell_memory();
+}
+
+std::unique_ptr<PastHello> ConnectionTable::take_past(Track& track) {
+    return impl_->pasts.take(track);
 }
 
 ConnectionTable::Pin::Pin(ConnectionTable& table, Track* track) : table_(table), track_(track) {
@@ -355,11 +477,11 @@ std::size_t ConnectionTable::size() const {
 }
 
 std::size_t ConnectionTable::held_packets() const {
-    return impl_->holds.packets();
+    return impl_->holds.packets() + impl_->unanswered_holds.packets();
 }
 
 std::size_t ConnectionTable::held_bytes() const {
-    return impl_->holds.bytes();
+    return impl_->held_bytes();
 }
 
 std::uint64_t ConnectionTable::evicted() const {

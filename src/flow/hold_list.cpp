@@ -2,7 +2,7 @@
 
 namespace nfqws2::flow {
 
-void HoldList::update(Track& track, std::int64_t now_ns) {
+void HoldList::update(Track& track, std::int64_t now_ns, bool news) {
     TrackExtension* extension = track.extension();
     if (extension == nullptr) return;
     HoldLink& link = extension->hold_link;
@@ -13,47 +13,61 @@ void HoldList::update(Track& track, std::int64_t now_ns) {
     const bool grown = extension->held.size() > link.packets;
     packets_ -= link.packets;
     bytes_ -= link.bytes;
+    message_bytes_ -= link.message;
     const bool listed = link.packets != 0;
     link.packets = extension->held.size();
     link.bytes = 0;
     for (const HeldPacket& packet : extension->held)
         link.bytes += cost(packet.data.size());
+    link.message = extension->reassembly ? extension->reassembly->memory() : 0;
     packets_ += link.packets;
     bytes_ += link.bytes;
-    if (!grown) return;
-    if (listed) unlink(link);
-    append(track, now_ns);
+    message_bytes_ += link.message;
+    if (!listed) {
+        link.first_ns = link.news_ns = now_ns;
+        age_.append(track);
+        idle_.append(track);
+    } else if (grown && news) {
+        idle_.unlink(track);
+        link.news_ns = now_ns;
+        idle_.append(track);
+    }
 }
 
 void HoldList::remove(Track& track) {
     TrackExtension* extension = track.extension();
     if (extension == nullptr || extension->hold_link.packets == 0) return;
     HoldLink& link = extension->hold_link;
-    unlink(link);
+    idle_.unlink(track);
+    age_.unlink(track);
     packets_ -= link.packets;
     bytes_ -= link.bytes;
+    message_bytes_ -= link.message;
     link = {};
 }
 
 void HoldList::postpone(Track& track, std::int64_t now_ns) {
     if (!track.extension() || track.extension()->hold_link.packets == 0) return;
-    unlink(track.extension()->hold_link);
-    append(track, now_ns);
-}
-
-void HoldList::unlink(HoldLink& link) {
-    (link.prev ? link.prev->extension()->hold_link.next : first_) = link.next;
-    (link.next ? link.next->extension()->hold_link.prev : last_) = link.prev;
-    link.prev = link.next = nullptr;
-}
-
-void HoldList::append(Track& track, std::int64_t now_ns) {
     HoldLink& link = track.extension()->hold_link;
-    link.since_ns = now_ns;
-    link.prev = last_;
-    link.next = nullptr;
-    (last_ ? last_->extension()->hold_link.next : first_) = &track;
-    last_ = &track;
+    link.first_ns = link.news_ns = now_ns;
+    for (Chain* chain : {&idle_, &age_}) {
+        chain->unlink(track);
+        chain->append(track);
+    }
+}
+
+void HoldList::Chain::unlink(Track& track) {
+    HoldNeighbours& own = track.extension()->hold_link.*link;
+    (own.prev ? (own.prev->extension()->hold_link.*link).next : first) = own.next;
+    (own.next ? (own.next->extension()->hold_link.*link).prev : last) = own.prev;
+    own = {};
+}
+
+void HoldList::Chain::append(Track& track) {
+    HoldNeighbours& own = track.extension()->hold_link.*link;
+    own = {last, nullptr};
+    (last ? (last->extension()->hold_link.*link).next : first) = &track;
+    last = &track;
 }
 
 } // namespace nfqws2::flow

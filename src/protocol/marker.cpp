@@ -65,13 +65,6 @@ std::optional<Stretch> http_host_stretch(std::string_view text) {
     return Stretch{begin, std::min(text.find_first_of("\r\n", begin), text.size())};
 }
 
-std::optional<Stretch> tls_host_stretch(Bytes data, const Extension& sni) {
-    const auto name = server_name_in_extension(data.subspan(sni.offset, sni.size));
-    if (!name) return std::nullopt;
-    const std::size_t begin = sni.offset + sni_name;
-    return Stretch{begin, begin + name->size};
-}
-
 std::optional<std::size_t> host_position(std::string_view text, const Stretch& host,
                                          Anchor anchor) {
     if (anchor == Anchor::host) return host.begin;
@@ -103,17 +96,30 @@ std::optional<std::size_t> http_position(Bytes data, Anchor anchor) {
     return host ? host_position(text, *host, anchor) : std::nullopt;
 }
 
+// Positions are those on the wire: headers of further records count.
 std::optional<std::size_t> tls_position(Bytes data, Anchor anchor) {
     if (anchor == Anchor::method) return std::nullopt;
+    const TlsHandshake handshake(data);
     if (anchor == Anchor::extlen) {
-        const auto offset = extensions_offset(clipped(data, tls_handshake));
-        return offset ? std::optional(*offset + tls_handshake) : std::nullopt;
+        // Of a message in one record even if it reaches beyond it, as strategies have it.
+        const auto offset = extensions_offset(handshake.is_joined() ? handshake.message()
+                                                                    : clipped(data, tls_handshake));
+        return offset ? std::optional(handshake.on_wire(*offset)) : std::nullopt;
     }
-    const auto sni = find_extension(data, 0, Strictness::partial);
+    if (!is_tls_client_hello(data) && !is_tls_server_hello(data)) return std::nullopt;
+    const Bytes message = handshake.message();
+    const auto sni = find_extension_in_handshake(message, 0, Strictness::partial);
     if (!sni) return std::nullopt;
-    if (anchor == Anchor::sniext) return sni->offset;
-    const auto host = tls_host_stretch(data, *sni);
-    return host ? host_position(as_text(data), *host, anchor) : std::nullopt;
+    if (anchor == Anchor::sniext) return handshake.on_wire(sni->offset);
+    const auto name = server_name_in_extension(message.subspan(sni->offset, sni->size));
+    if (!name) return std::nullopt;
+    const std::size_t begin = sni->offset + sni_name;
+    const Stretch host{begin, begin + name->size};
+    const auto position = host_position(as_text(message), host, anchor);
+    if (!position) return std::nullopt;
+    // Behind a byte means directly behind it, not behind the record header that may follow.
+    return *position > host.begin ? handshake.on_wire(*position - 1) + 1
+                                  : handshake.on_wire(*position);
 }
 
 // Base position of a named marker; it may lie at the end of the data.

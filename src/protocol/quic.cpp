@@ -128,6 +128,15 @@ class CryptoRanges {
         }
         return true;
     }
+    std::size_t covered() const {
+        std::size_t reach = 0, bytes = 0;
+        for (std::size_t i = 0; i < count_; ++i) {
+            const std::size_t from = std::max<std::size_t>(ranges_[i].first, reach);
+            reach = std::max(reach, std::size_t{ranges_[i].first} + ranges_[i].second);
+            bytes += reach - std::min(from, reach);
+        }
+        return bytes;
+    }
 
   private:
     std::array<std::pair<std::uint16_t, std::uint16_t>, quic_max_crypto_frames> ranges_{};
@@ -240,6 +249,7 @@ std::optional<CryptoStream> quic_collect_crypto(Bytes frames) {
     }
     if (walk.malformed() || ranges.empty()) return std::nullopt;
     stream.complete = ranges.contiguous_from_zero();
+    stream.covered = ranges.covered();
     return stream;
 }
 

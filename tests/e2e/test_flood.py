@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import socket
 import struct
+import subprocess
 import time
 
 from harness import QUEUE, big_client_hello, cases, check, check_equal, laboratory
@@ -164,3 +165,50 @@ def test_flood_from_all_sides(env):
             Load(lab, 200).wait()
             check(daemon.alive(), "the program ended")
         check_equal("pages served", pages_served(lab), 200)
+
+
+def beginnings(path, flows):
+    """A capture: each flow sends a SYN, 60 bytes of a hello that claims 16 kB, and a byte at its
+    end. Nobody answers."""
+    hello = b"\x16\3\1\x3f\xf0\1\0\x3f\xec\3\3" + bytes(49)
+    server, stamp = laboratory.SERVER4, 0.0
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+        for n in range(flows):
+            source = "11.%d.%d.%d" % (n >> 16, n >> 8 & 255, n & 255)
+            for seq, flags, data in ((0, SYN, b""), (1, ACK, hello), (16200, ACK, b"x")):
+                raw = ip4(source, server, TCP,
+                          tcp(source, server, 40000, 443, seq, 1, flags, data))
+                f.write(struct.pack("<IIII", 1700000000 + int(stamp), int(stamp % 1 * 1e6),
+                                    len(raw), len(raw)) + raw)
+            stamp += 3.7 / flows
+
+
+@cases({"few": (2000,), "many": (100000,)})
+def test_beginnings_of_hellos_stay_within_the_limit(env, flows):
+    """100,000 flows that begin a hello take no more than --mem-limit; gaps cost nothing."""
+    limit = 24
+    with env.folder() as folder:
+        capture = os.path.join(folder, "flood.pcap")
+        beginnings(capture, flows)
+
+        def peak(count_file):
+            process = subprocess.Popen(
+                [env.program, "--pcap-in=" + count_file, "--pcap-out=/dev/null",
+                 "--mem-limit=%d" % limit, "--lua-init=@" + os.path.join(env.lua, "zapret-lib.lua"),
+                 "--lua-init=@" + os.path.join(env.lua, "zapret-antidpi.lua"),
+                 "--pcap-local=11.0.0.0/8", "--lua-desync=multisplit:pos=midsld"],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            said = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = status
+            check_equal("exit status", status, 0)
+            check("packets read" in said, "%s", said[-500:])
+            return usage.ru_maxrss * 1024
+        nothing = os.path.join(folder, "nothing.pcap")
+        beginnings(nothing, 1)
+        taken = peak(capture) - peak(nothing)
+        if not sanitized(env.program):
+            check(taken < (limit << 20) * 5 // 4, "%.1f MB were taken", taken / 1e6)
+        if flows == 2000:
+            check(taken < 8 << 20, "%.1f MB for %d flows", taken / 1e6, flows)

@@ -1,10 +1,11 @@
 """ClientHellos as real TCP stacks send and receive them: what a server reads must be what the
-client has written, however scripts cut it."""
+client has written, however scripts cut it; and how long a hello is held."""
 import socket
 import struct
+import time
 
 from harness import cases, check, check_equal, laboratory
-from packets import TCP
+from packets import SYN, TCP
 from wire import Sniffer, StreamServer
 
 PORT = 443
@@ -58,6 +59,101 @@ def test_overlap_arrives_as_written(env, instance):
                              if pair[0] != pair[1]]
                     check(server.finished[0] == data, "%s bytes over IPv%s arrived wrong at %s",
                           len(data), version, wrong[:3])
+
+
+# --- how long a hello is held
+
+
+@cases({"stack": (None,), "slow": (1.2,)})
+def test_release_in_spite_of_retransmissions(env, pause):
+    """The tail never comes; the stack repeats the head, or an application adds a byte now and
+    then: the head leaves after 1.5 seconds all the same."""
+    request = hello(1800)
+    with env.lab() as lab, StreamServer(lab, "server", PORT) as server:
+        client_rules(lab)
+        with env.daemon(lab, "--lua-desync=multisplit:pos=midsld"):
+            with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as s:
+                s.settimeout(10)
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                s.connect((laboratory.SERVER[4], PORT))
+                begin = time.monotonic()
+                s.sendall(request[:1000])
+                sent = 1000
+                while not server.streams or not server.streams[0]:
+                    took = time.monotonic() - begin
+                    check(took < 4, "nothing left after %.2f s", took)
+                    if pause and took > pause * (sent - 999):
+                        s.sendall(request[sent:sent + 1])
+                        sent += 1
+                    time.sleep(0.01)
+                took = time.monotonic() - begin
+                check(1.4 < took < 2.3, "the first byte came after %.2f s", took)
+                s.sendall(request[sent:])
+                check(server.wait(lambda x: len(x.streams[0]) == len(request), 8),
+                      "%d bytes arrived", len(server.streams[0]))
+                check_equal("stream", bytes(server.streams[0]), request)
+
+
+# --- hellos that are recognised now
+
+
+def in_records(message, *cuts):
+    """The hello's message cut into several TLS records."""
+    edges = [0, *cuts, len(message)]
+    return b"".join(b"\x16\3\1" + struct.pack("!H", b - a) + message[a:b]
+                    for a, b in zip(edges, edges[1:]))
+
+
+SAY = ("--lua-desync=luaexec:code=DLOG_CONDUP(string.format('seen %s %s',desync.l7payload,"
+       "desync.track and desync.track.hostname or '-'))")
+KINDS = {
+    "records": lambda: [in_records(hello(900)[5:], 1, 90)],
+    "one_byte": lambda: [hello(900)[:1], hello(900)[1:]],
+    "five_bytes": lambda: [hello(900)[:5], hello(900)[5:]],
+    "ten_bytes": lambda: [hello(900)[:10], hello(900)[10:]],
+}
+
+
+@cases({name: (make,) for name, make in KINDS.items()})
+def test_recognised(env, make):
+    pieces = make()
+    with env.lab() as lab, StreamServer(lab, "server", PORT) as server:
+        client_rules(lab)
+        with env.daemon(lab, "--payload=tls_client_hello", SAY,
+                        "--lua-desync=multidisorder:pos=2") as daemon:
+            with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as s:
+                s.settimeout(10)
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                s.connect((laboratory.SERVER[4], PORT))
+                for piece in pieces:
+                    s.sendall(piece)
+                    time.sleep(0.02)
+                check(server.wait(lambda x: x.streams and len(x.streams[0]) ==
+                                  sum(map(len, pieces))), "the hello did not arrive")
+                check_equal("stream", bytes(server.streams[0]), b"".join(pieces))
+            daemon.wait_output("seen tls_client_hello www.example.com")
+
+
+def test_fast_open_is_treated(env):
+    """The hello in a SYN is taken off it, and comes through scripts behind the handshake."""
+    request = hello(700)
+    with env.lab() as lab:
+        for who in ("client", "server"):
+            lab.run(who, "sysctl", "-qw", "net.ipv4.tcp_fastopen=0x607")
+        with StreamServer(lab, "server", PORT, len(request)) as server, \
+                Sniffer(lab, "server", "eth0") as sniffer:
+            client_rules(lab)
+            with env.daemon(lab, SAY, "--lua-desync=multisplit:pos=midsld") as daemon:
+                with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as s:
+                    s.sendto(request, 0x20000000, (laboratory.SERVER[4], PORT))  # MSG_FASTOPEN
+                    check(server.wait(lambda x: x.streams and len(x.streams[0]) == len(request)),
+                          "the hello did not arrive")
+                daemon.wait_output("seen tls_client_hello www.example.com")
+            to_server = [s.packet for s in sniffer.stop()
+                         if s.packet.proto == TCP and s.packet.dport == PORT]
+            check_equal("data in a SYN", [len(p.payload) for p in to_server if p.flags & SYN], [0])
+            check(sum(1 for p in to_server if p.payload) >= 2, "the hello was not cut")
+            check_equal("stream", bytes(server.streams[0]), request)
 
 
 def test_segment_longer_than_the_path(env):

@@ -83,7 +83,7 @@ struct Packet {
 
 void hold(ConnectionTable& table, Track& track, Bytes data) {
     TrackExtension& extension = track.need_extension();
-    if (extension.held.size() >= max_held_packets || !table.may_hold(data.size())) return;
+    if (extension.held.size() >= max_held_packets || !table.make_room(track, data.size())) return;
     HeldPacket piece;
     piece.data.assign(data.begin(), data.end());
     piece.positions = track.positions();
@@ -99,10 +99,54 @@ void reassemble(Track& track, const packet::Dissect& d, std::uint8_t how) {
             track.is_tcp() ? Reassembly::Kind::tls_client_hello : Reassembly::Kind::quic_initial,
             std::size_t{how} * 80, seq);
     Reassembly& r = *extension.reassembly;
-    const bool fed = track.is_tcp() ? r.feed(seq, d.payload) : r.append(d.payload);
+    bool fed = true;
+    if (track.is_tcp()) {
+        const auto news = r.feed(seq, d.payload);
+        fed = news.has_value();
+        if (news) require(news->fresh <= d.payload.size() && !(news->copy && news->fresh != 0));
+    } else {
+        fed = r.append(d.payload);
+    }
     require(r.present() <= r.target() && r.target() <= max_message);
     require(r.data().size() == r.present());
+    if (how == 255) r.cut(how);
     if (!fed || r.complete()) extension.reassembly.reset();
+}
+
+void keep_past(ConnectionTable& table, Track& track, Bytes data) {
+    auto past = std::make_unique<PastHello>(
+        PastHello{{Reassembly::Kind::tls_client_hello, max_message, 0}, {}});
+    past->message.feed(0, data);
+    past->pieces.resize(1);
+    past->pieces[0].data.assign(data.begin(), data.end());
+    track.need_extension();
+    table.keep_past(track, std::move(past));
+}
+
+// Segments of a message in any order and cutting, with bytes that do not depend on when they came:
+// what is contiguous must be the message.
+void reassemble_any(Bytes script) {
+    const auto value = [](std::size_t at) { return static_cast<std::uint8_t>(at * 7 + at / 256); };
+    Reassembly r(Reassembly::Kind::tls_client_hello, max_message, 0xFFFFFF00);
+    std::array<bool, max_message> there{};
+    for (; script.size() >= 3; script = script.subspan(3)) {
+        const std::size_t from = load_be16(script.data()) % max_message, size = script[2];
+        std::array<std::uint8_t, 255> data{};
+        for (std::size_t i = 0; i < size; i++)
+            data[i] = value(from + i);
+        const auto news =
+            r.feed(0xFFFFFF00 + static_cast<std::uint32_t>(from), Bytes(data).first(size));
+        if (!news) return;
+        for (std::size_t i = from; i < from + size && i < max_message; i++)
+            there[i] = true;
+        std::size_t contiguous = 0;
+        while (contiguous < max_message && there[contiguous])
+            contiguous++;
+        require(r.present() == contiguous);
+        for (std::size_t i = 0; i < contiguous; i++)
+            require(r.data()[i] == value(i));
+        require(r.memory() < 6 * max_message);
+    }
 }
 
 void use(Track& track, std::uint8_t how) {
@@ -121,7 +165,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Reader in{{data, size}};
     VirtualClock clock(1'700'000'000'000'000'000);
     const std::size_t limit = in.u8() % 24;
-    ConnectionTable table({5, 20, 5, 8, limit, 4096, 1500}, clock);
+    reassemble_any(in.rest);
+    MemoryBudget budget(MemoryBudget::least);
+    TableOptions options{5, 20, 5, 8, limit, 4096, 1500};
+    options.memory = &budget;
+    ConnectionTable table(options, clock);
     Observer observer;
     observer.table = &table;
     table.set_observer(&observer);
@@ -130,6 +178,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if ((step & 7) == 0)
             clock.advance_to(clock.boot_ns() + std::int64_t{in.u8()} * in.u8() * 10'000'000);
         table.purge();
+        table.release_overdue();
         const Packet packet(in);
         const packet::Dissect d = packet::dissect(
             packet.raw(), step & 8 ? packet::Completeness::partial : packet::Completeness::strict);
@@ -143,10 +192,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         use(*found.track, in.u8());
         if (step & 32) hold(table, *found.track, d.packet);
         if (step & 64) reassemble(*found.track, d, in.u8());
+        if (step & 128) keep_past(table, *found.track, d.packet);
         require((table.held_packets() == 0) == (table.held_bytes() == 0));
         require(table.held_bytes() <= 4096);
     }
     table.clear();
     require(table.size() == 0 && table.held_packets() == 0);
+    require(budget.share(MemoryBudget::Part::held) == 0);
+    require(budget.share(MemoryBudget::Part::messages) == 0);
     return 0;
 }

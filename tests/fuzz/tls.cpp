@@ -17,6 +17,28 @@ void check_inside(const std::optional<Extension>& extension, Bytes data) {
     server_name_in_extension(data.subspan(extension->offset, extension->size));
 }
 
+// What is known of a hello only grows with what is there, up to where it is complete.
+void check_extent(Bytes data) {
+    const TlsHelloExtent whole = tls_hello_extent(data);
+    if (whole.is == TlsHelloExtent::Is::foreign) return;
+    if (whole.complete != (whole.size <= data.size())) std::abort();
+    // A whole signature counts whatever the length of its record says; its beginning does not.
+    if (data.size() >= 5 && tls_record_size(data) < 11) return;
+    for (std::size_t size = 0; size < data.size() && size < 200; size++) {
+        const TlsHelloExtent part = tls_hello_extent(data.first(size));
+        if (part.is == TlsHelloExtent::Is::foreign) std::abort();
+        if (!part.complete && !whole.complete && part.size > whole.size) std::abort();
+    }
+}
+
+void check_joined(Bytes data) {
+    const TlsHandshake joined(data);
+    const Bytes message = joined.message();
+    if (message.size() > data.size()) std::abort();
+    for (std::size_t i = 0; i < message.size(); i++)
+        if (data[joined.on_wire(i)] != message[i]) std::abort();
+}
+
 void check_edit(Bytes blob, const char* list, std::optional<Bytes> payload) {
     static const auto random = make_seeded_random(1);
     const auto result = apply_tls_mod(blob, *parse_tls_mod(list), payload, *random);
@@ -33,6 +55,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* raw, std::size_t size)
             check_inside(find_extension_in_handshake(data, type, strictness), data);
         }
     }
+    check_extent(data);
+    check_joined(data);
     tls_record_full(data);
     client_hello_handshake_full(data);
     tls_client_hello_host(data);

@@ -40,7 +40,8 @@ struct Config {
     bool intercept = true, dry_run = false;
     unsigned fuzz_packets = 0;
     std::optional<std::uint16_t> qnum;
-    unsigned workers = 1;           // with a queue each, from qnum on
+    unsigned workers = 1;                                     // with a queue each, from qnum on
+    std::size_t memory_limit = MemoryBudget::default_limit(); // of all workers; 0 = none
     bool gso = true;                // packets larger than the MTU are taken whole
     std::uint32_t offload_mark = 0; // of finished connections, 0 = off
     bool bind_fix4 = false, bind_fix6 = false;

@@ -26,6 +26,7 @@ struct Runtime {
     profile::ListStore& lists;
     profile::AutoHosts& auto_hosts;
     engine::Engine& engine;
+    const MemoryBudget& memory;
     Signals& signals;
     Bell& bell;
     unsigned worker = 0;

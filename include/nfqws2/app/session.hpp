@@ -72,6 +72,7 @@ class Session {
     bool seeded_;
     profile::ProfileSet profiles_;
     profile::AutoHosts auto_hosts_;
+    MemoryBudget memory_;
     std::optional<flow::IpCache> ip_cache_; // with several workers
     std::vector<std::unique_ptr<Member>> members_;
     Signals signals_;

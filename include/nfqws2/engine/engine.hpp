@@ -85,6 +85,7 @@ struct Services {
     std::function<std::string_view(std::string_view)> ssid_of;
     Trace* trace = nullptr;            // --trace
     flow::IpCache* ip_cache = nullptr; // shared by several engines; else each has its own
+    MemoryBudget* memory = nullptr;    // likewise; nullptr: no bound but those of the options
 };
 
 struct Counters {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/base/clock.hpp"
+#include "nfqws2/base/memory_budget.hpp"
 #include "nfqws2/flow/track.hpp"
 #include "nfqws2/packet/dissect.hpp"
 
@@ -17,7 +18,12 @@ struct TableOptions {
     std::uint32_t timeout_syn = 60, timeout_established = 300, timeout_fin = 60, timeout_udp = 60;
     std::size_t max_tracks = 1'000'000;            // --ctrack-max; 0 = unlimited
     std::size_t max_held_bytes = 64 * 1024 * 1024; // all held packets together
-    std::uint32_t release_ms = 1500; // held packets are released after this idle time; 0 = never
+    // Held packets are released after this time without news; 0 = never.
+    std::uint32_t release_ms = 1500;
+    std::uint32_t release_max_ms = 4500; // and that long after the first of them at the latest
+    // The same for TCP flows whose other side has not answered, where answers are seen at all.
+    std::uint32_t release_unanswered_ms = 500, release_unanswered_max_ms = 1500;
+    MemoryBudget* memory = nullptr; // bounds all that is kept; may be shared by several tables
 };
 
 // Told when a track ends (expiry, eviction, reset, program end): the engine sends its held packets
@@ -52,17 +58,31 @@ class ConnectionTable {
     // errors: ports are enough, an incomplete TCP header is fine).
     Found find(const packet::Dissect& d) const;
 
-    // Expires a bounded number of idle tracks and releases overdue held packets. Called before each
-    // fed packet and by the event loop's timer. True: more is waiting, call again soon.
+    // Expires a bounded number of idle tracks. Called before each fed packet and by the event
+    // loop's timer. True: more is waiting, call again soon.
     bool purge();
+    // Releases overdue held packets, likewise; after a fed packet, which may complete what is
+    // overdue.
+    bool release_overdue();
     // Milliseconds until purge() has something to look at, -1 if there is no track at all.
     int next_purge_ms() const;
     // Milliseconds until the next held packet is due for release, -1 if none is held.
     int next_release_ms() const;
     // Whether one more packet of this size may be put aside (max_held_bytes over all flows).
     bool may_hold(std::size_t packet_size) const;
-    // To be called after extension()->held of the track changed.
-    void held_changed(Track& track);
+    // The same for this flow, within the memory budget too. What only might be needed gives way:
+    // hellos that have left, then the youngest flow without an answer that holds packets, unless
+    // this one has no answer either.
+    bool make_room(const Track& track, std::size_t packet_size);
+    // To be called after extension()->held of the track changed. `news`: what was put aside brought
+    // something, so that it is worth waiting on.
+    void held_changed(Track& track, bool news = true);
+
+    // Keeps a hello that has left with its flow, in place of what was kept; not if the flow has
+    // ended or room is short. It goes after `past_life_ns`, or when held packets need its room.
+    static constexpr std::int64_t past_life_ns = 5'000'000'000;
+    void keep_past(Track& track, std::unique_ptr<PastHello> past);
+    std::unique_ptr<PastHello> take_past(Track& track);
 
     // A track that must not be freed or reset while this lives (the one Lua is working on).
     class Pin {

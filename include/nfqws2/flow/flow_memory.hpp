@@ -22,6 +22,12 @@ struct FlowMemory {
     static FlowMemory& of(const Track* track) {
         return *static_cast<FlowMemory*>(SlabPool::owner_of(track));
     }
+    std::size_t bytes() const { // of what is in use
+        std::size_t sum = tracks.used_bytes() + extensions.used_bytes();
+        for (const SlabPool& pool : names)
+            sum += pool.used_bytes();
+        return sum;
+    }
     void* allocate_name(std::size_t size) {
         if (size <= 24) return names[0].allocate();
         if (size <= 40) return names[1].allocate();

@@ -1,5 +1,6 @@
-// The flows that hold packets back, in order of the last packet put aside, with the totals over all
-// of them. Intrusive (TrackExtension::hold_link), so that it costs nothing per ordinary flow.
+// The flows that hold packets back, once in order of the last news and once in order of the first
+// packet put aside, with the totals over all of them. Intrusive (TrackExtension::hold_link), so
+// that it costs nothing per ordinary flow.
 #pragma once
 
 #include "nfqws2/flow/track.hpp"
@@ -11,20 +12,27 @@ class HoldList {
     // What one held packet counts against the limit.
     static std::size_t cost(std::size_t packet_size) { return packet_size + sizeof(HeldPacket); }
 
-    void update(Track& track, std::int64_t now_ns); // looks at extension()->held
+    // Looks at extension()->held; `news`: the flow waits from now on, not from its last news on.
+    void update(Track& track, std::int64_t now_ns, bool news);
     void remove(Track& track);
-    void postpone(Track& track, std::int64_t now_ns); // as if a packet were put aside now
+    void postpone(Track& track, std::int64_t now_ns); // as if the first packet were put aside now
 
-    Track* first() const { return first_; } // waits longest
+    Track* idle_longest() const { return idle_.first; }
+    Track* held_longest() const { return age_.first; }
+    Track* held_shortest() const { return age_.last; }
     std::size_t packets() const { return packets_; }
     std::size_t bytes() const { return bytes_; }
+    std::size_t message_bytes() const { return message_bytes_; }
 
   private:
-    void unlink(HoldLink& link);
-    void append(Track& track, std::int64_t now_ns);
-
-    Track *first_ = nullptr, *last_ = nullptr;
-    std::size_t packets_ = 0, bytes_ = 0;
+    struct Chain {
+        HoldNeighbours HoldLink::*link;
+        Track *first = nullptr, *last = nullptr;
+        void append(Track& track);
+        void unlink(Track& track);
+    };
+    Chain idle_{&HoldLink::by_news}, age_{&HoldLink::by_age};
+    std::size_t packets_ = 0, bytes_ = 0, message_bytes_ = 0;
 };
 
 } // namespace nfqws2::flow

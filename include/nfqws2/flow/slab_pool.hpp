@@ -29,6 +29,7 @@ class SlabPool {
     static void* owner_of(const void* block) { return header_of(block).pool->owner_; }
 
     std::size_t used() const { return used_; }
+    std::size_t used_bytes() const { return used_ * block_size_; }
     std::size_t mapped_slabs() const { return slabs_.in_use(); }
     std::size_t blocks_per_slab() const { return per_slab_; }
 

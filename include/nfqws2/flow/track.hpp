@@ -43,12 +43,29 @@ inline constexpr int no_lua_ref = -2; // LUA_NOREF
 
 class Track;
 
-// Place of a track in the table's list of flows with held packets; the table's business.
-struct HoldLink {
+// Place of a track in the table's lists of flows with held packets; the table's business.
+struct HoldNeighbours {
     Track *prev = nullptr, *next = nullptr;
-    std::int64_t since_ns = 0; // when the last packet was put aside
+};
+struct HoldLink {
+    HoldNeighbours by_news, by_age;
+    std::int64_t news_ns = 0, first_ns = 0; // of the last packet with news, of the first one
     std::size_t bytes = 0;
-    std::size_t packets = 0; // 0 = not in the list
+    std::size_t packets = 0; // 0 = not in the lists
+    std::size_t message = 0; // memory of the reassembly
+    bool unanswered = false; // in the lists of such flows
+};
+
+// A hello whose packets have left, kept for a while because some of them may come again, or the
+// rest of them late; see engine/past_hello.cpp.
+struct PastHello {
+    Reassembly message;
+    HeldPackets pieces;       // as they came; empty if the hello left before it was whole
+    std::int64_t last_ns = 0; // when it left, or was last repeated
+    // The table's business.
+    Track* track = nullptr;
+    PastHello *prev = nullptr, *next = nullptr;
+    std::size_t bytes = 0;
 };
 
 struct TrackExtension {
@@ -63,6 +80,7 @@ struct TrackExtension {
     HeldPackets held;
     bool start_acknowledged = false; // an empty ACK went on for the first held packet
     HoldLink hold_link;
+    std::unique_ptr<PastHello> past; // set by ConnectionTable::keep_past()
 };
 
 class ConnectionTable;

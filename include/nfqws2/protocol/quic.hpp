@@ -46,6 +46,7 @@ std::optional<std::vector<std::uint8_t>> quic_crypto_only(Bytes frames);
 struct CryptoStream {
     std::vector<std::uint8_t> data; // from offset 0 to the highest end, holes are zero
     bool complete = false;          // one contiguous range from 0
+    std::size_t covered = 0;        // bytes that are no holes
 };
 // Collects CRYPTO frames out of concatenated plaintexts. PADDING, PING, ACK and CONNECTION_CLOSE
 // are skipped (the reference gives up at the last two). nullopt: no CRYPTO frame, malformed, or

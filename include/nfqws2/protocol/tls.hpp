@@ -6,14 +6,48 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace nfqws2::protocol {
 
-bool is_tls_client_hello(Bytes data); // record header + handshake header
+// Record header + handshake header; the latter may go on in further records.
+bool is_tls_client_hello(Bytes data);
 bool is_tls_server_hello(Bytes data);
 // Record length + 5; `data` must have at least 5 bytes.
 std::size_t tls_record_size(Bytes data);
 bool tls_record_full(Bytes data);
+
+// How far a ClientHello reaches that begins with these bytes. A handshake message may be cut into
+// any number of records (RFC 8446 section 5.1); sizes are those on the wire, all headers included.
+struct TlsHelloExtent {
+    enum class Is : std::uint8_t { foreign, undecided, hello };
+    Is is = Is::foreign;
+    std::size_t size = 0; // of what is known so far; grows with each record header that is seen
+    bool complete = false;
+};
+TlsHelloExtent tls_hello_extent(Bytes data);
+
+// The handshake message in the records at the start of TCP data. Joined (copied) only if it is cut
+// into several; otherwise it is what the first record holds, whatever its own length says.
+class TlsHandshake {
+  public:
+    explicit TlsHandshake(Bytes tcp_data);
+    TlsHandshake(const TlsHandshake&) = delete;
+    TlsHandshake& operator=(const TlsHandshake&) = delete;
+
+    Bytes message() const { return parts_.empty() ? first_ : Bytes(joined_); }
+    bool is_joined() const { return !parts_.empty(); }
+    // Where a byte of the message stands in the TCP data.
+    std::size_t on_wire(std::size_t offset) const;
+
+  private:
+    struct Part {
+        std::size_t offset, wire; // of its first byte
+    };
+    Bytes first_;
+    std::vector<std::uint8_t> joined_;
+    std::vector<Part> parts_;
+};
 
 // Handshake message without record header (as in QUIC): first byte 1, version 3.x.
 bool is_client_hello_handshake(Bytes handshake);
@@ -29,7 +63,8 @@ struct Extension {
 };
 std::optional<Extension> find_extension_in_handshake(Bytes handshake, std::uint16_t type,
                                                      Strictness);
-// In TCP data: needs the record header, looks into the first record only.
+// In TCP data: needs the record header, looks into the first record only, which is what edits can
+// change; see TlsHandshake for a message in several records.
 std::optional<Extension> find_extension(Bytes tcp_data, std::uint16_t type, Strictness);
 
 // Server name inside the extension data (5.3): name offset and size relative to the extension data.

@@ -86,29 +86,15 @@ TEST(Options, OwnOptions) {
     std::set<std::string> own;
     for (const OptionName& option : option_names())
         if (option.extension) own.insert(option.name);
-    EXPECT_EQ(own, (std::set<std::string>{"help",
-                                          "gso",
-                                          "offload-mark",
-                                          "workers",
-                                          "sandbox",
-                                          "ctrack-max",
-                                          "filter-lport",
-                                          "filter-ssid-neg",
-                                          "lua-allow",
-                                          "writeable",
-                                          "pcap-in-mark",
-                                          "lua-call-limit",
-                                          "lua-mem-limit",
-                                          "pcap-in",
-                                          "pcap-out",
-                                          "pcap-local",
-                                          "pcap-ifname",
-                                          "seed",
-                                          "trace",
-                                          "check",
-                                          "explain",
-                                          "explain-json",
-                                          "fastpath-workaround"}));
+    EXPECT_EQ(own,
+              (std::set<std::string>{"help",           "gso",           "offload-mark",
+                                     "workers",        "sandbox",       "ctrack-max",
+                                     "mem-limit",      "filter-lport",  "filter-ssid-neg",
+                                     "lua-allow",      "writeable",     "pcap-in-mark",
+                                     "lua-call-limit", "lua-mem-limit", "pcap-in",
+                                     "pcap-out",       "pcap-local",    "pcap-ifname",
+                                     "seed",           "trace",         "check",
+                                     "explain",        "explain-json",  "fastpath-workaround"}));
 }
 
 TEST(Options, NamesAreUnique) {
@@ -184,6 +170,8 @@ const Refused refused[] = {
     {"--ctrack-timeouts=1:2", "invalid ctrack-timeouts value"},
     {"--ctrack-disable=x", "should be 0 or 1"},
     {"--ctrack-max=x", "invalid ctrack-max value"},
+    {"--mem-limit=x", "mem-limit must be 0..1048576"},
+    {"--mem-limit=23", "mem-limit must be 0 or at least 24 : 23"},
     {"--payload-disable=tls", "Invalid payload filter : tls"},
     {"--payload-disable=", "Invalid payload filter : "},
     {"--reasm-disable=foo,all", "Invalid l7 protocol list : foo,all"},
@@ -280,6 +268,7 @@ TEST(Options, GlobalValues) {
                          "--ctrack-timeouts=1:2:3:4",
                          "--ctrack-disable",
                          "--ctrack-max=10",
+                         "--mem-limit=24",
                          "--payload-disable=http_req",
                          "--reasm-disable",
                          "--server",

@@ -2,6 +2,8 @@
 // 03 section 7).
 #include "tls_client.hpp"
 
+#include <functional>
+
 namespace nfqws2::engine::test {
 namespace {
 
@@ -72,11 +74,126 @@ TEST(TlsRelease, TimeoutReleasesUnmodified) {
     const Outcome due = c.machine.wait(0.1);
     EXPECT_EQ(due.sent, as_sent({c.packet(0, 400), c.packet(400, 800)}));
     EXPECT_EQ(due.told, none);
-    // The flow stays usable; what comes late is nothing known.
-    EXPECT_EQ(c.part(800, 1115).line(), "unknown live off 0 reasm 315 payload 315 nil n5 s801");
+    // The flow stays usable; what comes late is still the rest of a hello.
+    EXPECT_EQ(c.part(800, 1115).line(),
+              "tls_client_hello live off 0 reasm 315 payload 315 www.example.com n5 s801");
     const Buffer request = text("GET / HTTP/1.1\r\nHost: other.com\r\n\r\n");
     EXPECT_EQ(c.machine.out(c.flow.from_client(request, 1115)).line().substr(0, 13),
               "http_req live");
+}
+
+// Retransmissions as Linux sends them: copies are no news, so the first byte leaves in time.
+TEST(TlsRelease, CopiesDoNotProlong) {
+    Client c(showing());
+    c.part(0, 400);
+    for (const double after : {0.25, 0.45, 0.7}) {
+        EXPECT_EQ(c.machine.wait(after).sent, std::vector<Sent>{});
+        expect_held(c.part(0, 400));
+    }
+    EXPECT_EQ(c.machine.engine->next_wakeup_ms(), 100);
+    EXPECT_EQ(c.machine.wait(0.1).sent, as_sent({c.packet(0, 400)}));
+}
+
+TEST(TlsRelease, FewBytesDoNotProlongUnlessTheyComplete) {
+    Client few(showing()), enough(showing());
+    few.part(0, 400);
+    enough.part(0, 400);
+    few.machine.wait(1);
+    enough.machine.wait(1);
+    few.part(400, 463);
+    enough.part(400, 464);
+    EXPECT_EQ(few.machine.engine->next_wakeup_ms(), 500);
+    EXPECT_EQ(enough.machine.engine->next_wakeup_ms(), 1500);
+    few.part(463, 1100);
+    few.machine.wait(1.4);
+    EXPECT_EQ(few.part(1100, 1115).told.size(), 4U);
+}
+
+TEST(TlsRelease, NeverLaterThanAfterFourAndAHalfSeconds) {
+    Client c(showing());
+    std::vector<Buffer> all;
+    for (std::size_t at = 0; at < 500; at += 100) {
+        all.push_back(c.packet(at, at + 100));
+        expect_held(c.part(at, at + 100));
+        EXPECT_EQ(c.machine.wait(at == 400 ? 0.49 : 1).sent, std::vector<Sent>{});
+    }
+    EXPECT_EQ(c.machine.wait(0.01).sent, as_sent(all));
+}
+
+// The loop is late, nothing has left yet: what completes the message is not.
+TEST(TlsRelease, OverdueMessageMayStillBeCompleted) {
+    Client c(showing());
+    c.part(0, 400);
+    c.machine.advance(20);
+    EXPECT_EQ(c.part(400, 1115).told.size(), 2U);
+}
+
+TEST(TlsRelease, WhatHasLeftInPartPasses) {
+    Client c(showing());
+    c.part(0, 400);
+    c.machine.wait(1.5);
+    EXPECT_EQ(c.part(300, 1115).line().substr(0, 12), "unknown live");
+    Client answered(showing());
+    answered.part(0, 400);
+    answered.machine.wait(1.5);
+    answered.machine.in(answered.flow.from_server(text("alert"), 0));
+    EXPECT_EQ(answered.part(400, 1115).line().substr(0, 12), "unknown live");
+}
+
+// --- a hello that is repeated after its replay
+
+// Alone a repeated segment would show what was hidden: all of it is replayed, once a burst.
+TEST(TlsRelease, RepeatedSegmentReplaysTheHello) {
+    Client c(showing());
+    c.part(0, 400);
+    c.part(400, 1115);
+    using Part = std::pair<std::size_t, std::size_t>;
+    for (const auto& [from, to] : {Part{400, 1115}, Part{0, 400}, Part{100, 200}}) {
+        c.machine.wait(0.3);
+        const Outcome repeated = c.part(from, to);
+        EXPECT_TRUE(repeated.dropped());
+        ASSERT_EQ(repeated.told.size(), 2U);
+        EXPECT_EQ(repeated.told[0].substr(0, 40), "tls_client_hello 1/2 off 0 reasm 1115 pa");
+        EXPECT_EQ(repeated.sent, as_sent({c.packet(0, 400), c.packet(400, 1115)}));
+        expect_held(c.part(0, 400)); // of the same burst
+    }
+    EXPECT_EQ(c.machine.engine->held(), 0U);
+}
+
+// What counts retransmissions counts one for each, however many pieces there are.
+TEST(TlsRelease, RepeatedHelloIsARetransmissionForScripts) {
+    Client c(showing({"--lua-desync=f"}, R"lua(
+        function f(ctx, d)
+            local t = d.track.pos.client.tcp
+            if d.replay then tell(t.uppos_prev >= t.pos) end
+        end)lua"));
+    c.part(0, 400);
+    EXPECT_EQ(c.part(400, 1115).told, (Lines{"false", "false"}));
+    c.machine.wait(0.3);
+    EXPECT_EQ(c.part(400, 1115).told, (Lines{"true", "false"}));
+}
+
+TEST(TlsRelease, HelloIsForgottenWhenItIsAnswered) {
+    const auto line_after = [](const std::function<void(Client&)>& event) {
+        Client c(showing());
+        c.part(0, 400);
+        c.part(400, 1115);
+        c.machine.wait(0.3);
+        event(c);
+        return c.part(400, 1115).told.size();
+    };
+    EXPECT_EQ(line_after([](Client&) {}), 2U);
+    EXPECT_EQ(line_after([](Client& c) { c.machine.in(c.flow.from_server({}, 0)); }), 2U);
+    EXPECT_EQ(line_after([](Client& c) { c.machine.in(c.flow.from_server(text("x"), 0)); }), 1U);
+    EXPECT_EQ(line_after([](Client& c) {
+                  c.machine.in(tcp(server4, client4, {5001, 1001 + 1115, packet::tcp_flag::ack}));
+              }),
+              1U);
+    EXPECT_EQ(line_after([](Client& c) {
+                  c.machine.out(tcp(client4, server4, {2116, 5002, packet::tcp_flag::ack}));
+              }),
+              1U);
+    EXPECT_EQ(line_after([](Client& c) { c.machine.wait(5); }), 1U);
 }
 
 // Release does not wait for an idle turn of the loop.
@@ -140,6 +257,7 @@ TEST(TlsRelease, ProfileChangesBeforeTheFirstPiece) {
         c.part(700, 1115).told,
         (Lines{"tls_client_hello 1/2 off 0 reasm 1115 payload 700 www.example.com n3 s1",
                "tls_client_hello 2/2! off 700 reasm 1115 payload 415 www.example.com n4 s701"}));
+    c.machine.in(c.flow.from_server(text("x"), 0));
     EXPECT_EQ(c.part(0, 700).line().substr(0, 21), "tls_client_hello live"); // the new one is kept
 }
 

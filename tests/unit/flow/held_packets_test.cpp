@@ -46,6 +46,7 @@ class HeldPacketsTest : public ::testing::Test {
     void advance(std::int64_t milliseconds) {
         clock.advance_to(clock.boot_ns() + milliseconds * ms);
         table.purge();
+        table.release_overdue();
     }
     using Log = std::vector<std::string>;
 

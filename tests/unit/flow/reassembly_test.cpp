@@ -26,7 +26,7 @@ class ReassemblyTest : public ::testing::Test {
   protected:
     static constexpr std::uint32_t first = 1001;
     // Feeds [from, from + count) of the message at its place.
-    bool feed(std::size_t from, std::size_t count) {
+    std::optional<Reassembly::News> feed(std::size_t from, std::size_t count) {
         return r.feed(first + static_cast<std::uint32_t>(from), clipped(hello, from, count));
     }
     Data hello = message(1115);

@@ -193,6 +193,25 @@ TEST(Resolve, HelloWithoutOrWithEmptyName) {
     EXPECT_EQ(at(bad_name, Payload::tls_client_hello, "host"), none);
 }
 
+// Headers of further records count; the end of the name is directly behind its last byte.
+TEST(Resolve, HelloInSeveralRecords) {
+    const Buffer message = handshake({.extensions = server_name("www.example.com")});
+    const std::size_t name = message.size() - 15; // of the name
+    for (const std::size_t cut : {name - 3, name + 2, name + 7, name + 15 - 1}) {
+        Buffer data = record(Buffer(message.begin(), message.begin() + static_cast<long>(cut)));
+        put(data, record(Buffer(message.begin() + static_cast<long>(cut), message.end())));
+        const auto wire = [&](std::size_t at) { return at + (at < cut ? 5 : 10); };
+        const auto where = [&](const char* marker) {
+            return at(data, Payload::tls_client_hello, marker);
+        };
+        EXPECT_EQ(where("host"), wire(name));
+        EXPECT_EQ(where("sld"), wire(name + 4 - 1) + 1) << cut;
+        EXPECT_EQ(where("endsld"), wire(name + 11 - 1) + 1);
+        EXPECT_EQ(where("endhost-1"), wire(name + 14));
+        EXPECT_EQ(where("sniext"), wire(name - 5));
+    }
+}
+
 TEST(Resolve, NamesNeedTheRightType) {
     for (const Payload type : {Payload::tls_server_hello, Payload::quic_initial,
                                Payload::http_reply, Payload::unknown, Payload::all, Payload::known})

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+
 namespace nfqws2::protocol::test {
 namespace {
 
@@ -103,7 +105,7 @@ TEST(Extensions, StrictChecksBothLengths) {
     EXPECT_TRUE(find_extension_in_handshake(more, 0, Strictness::partial));
 }
 
-TEST(Extensions, OnlyTheFirstRecordIsSearched) {
+TEST(Extensions, EditsSearchOnlyTheFirstRecordTheNameIsFoundInAll) {
     Buffer list = extension(10, Buffer(6, 0));
     put(list, server_name("second.example"));
     const Buffer message = handshake({.extensions = list});
@@ -112,8 +114,96 @@ TEST(Extensions, OnlyTheFirstRecordIsSearched) {
     put(data, record(Buffer(message.begin() + middle, message.end())));
     EXPECT_TRUE(find_extension(data, 10, Strictness::partial));
     EXPECT_FALSE(find_extension(data, 0, Strictness::partial));
-    EXPECT_FALSE(tls_client_hello_host(data));
+    EXPECT_EQ(tls_client_hello_host(data), "second.example");
     EXPECT_EQ(tls_client_hello_host(record(message)), "second.example");
+}
+
+// --- a message in several records
+
+// Cuts the message behind each of these positions.
+Buffer in_records(const Buffer& message, std::initializer_list<std::size_t> cuts) {
+    Buffer data;
+    std::size_t from = 0;
+    const auto add = [&](std::size_t to) {
+        put(data, record(Buffer(message.begin() + static_cast<std::ptrdiff_t>(from),
+                                message.begin() + static_cast<std::ptrdiff_t>(to))));
+        from = to;
+    };
+    for (const std::size_t cut : cuts)
+        add(cut);
+    add(message.size());
+    return data;
+}
+
+const Buffer message = handshake({.extensions = server_name("www.example.com")});
+
+TEST(HelloInRecords, IsRecognisedHoweverItIsCut) {
+    for (std::size_t first = 1; first < message.size(); first++) {
+        for (const std::size_t second : {first, first + 1, message.size() - 1}) {
+            if (second >= message.size()) continue;
+            const Buffer data = second > first ? in_records(message, {first, second})
+                                               : in_records(message, {first});
+            ASSERT_TRUE(is_tls_client_hello(data)) << first;
+            ASSERT_EQ(tls_client_hello_host(data), "www.example.com") << first << ' ' << second;
+            const TlsHelloExtent extent = tls_hello_extent(data);
+            ASSERT_TRUE(extent.complete);
+            ASSERT_EQ(extent.size, data.size());
+        }
+    }
+}
+
+TEST(HelloInRecords, ExtentGrowsWithWhatIsThere) {
+    using Is = TlsHelloExtent::Is;
+    const Buffer data = in_records(message, {1, 3, 40});
+    std::size_t before = 0;
+    for (std::size_t size = 0; size < data.size(); size++) {
+        const TlsHelloExtent extent = tls_hello_extent(Bytes(data).first(size));
+        ASSERT_NE(extent.is, Is::foreign) << size;
+        ASSERT_FALSE(extent.complete) << size;
+        ASSERT_GT(extent.size, size);
+        ASSERT_GE(extent.size, before);
+        before = extent.size;
+    }
+    Buffer more = data;
+    put(more, bytes_of("early data"));
+    EXPECT_TRUE(tls_hello_extent(more).complete);
+    EXPECT_EQ(tls_hello_extent(more).size, data.size());
+}
+
+TEST(HelloInRecords, EndsWhereNoHandshakeRecordFollows) {
+    const Buffer first = record(Buffer(message.begin(), message.begin() + 50));
+    EXPECT_FALSE(tls_hello_extent(first).complete); // the rest may follow
+    EXPECT_EQ(tls_hello_extent(first).size, first.size() + 5);
+    for (const char* next : {"17", "1604", "16030400", "1603010000", "474554"}) {
+        Buffer data = first;
+        put(data, hex(next));
+        EXPECT_TRUE(tls_hello_extent(data).complete) << next;
+        EXPECT_EQ(tls_hello_extent(data).size, first.size()) << next;
+    }
+}
+
+TEST(HelloInRecords, ForeignAndUndecided) {
+    using Is = TlsHelloExtent::Is;
+    for (const char* prefix : {"", "16", "1603", "160301", "160301 00", "160301 00ef 01",
+                               "160301 00ef 010000eb 03", "160301 0001 01", "160301 0001 01 16"})
+        EXPECT_EQ(tls_hello_extent(hex(prefix)).is, Is::undecided) << prefix;
+    for (const char* other :
+         {"17", "1604", "160304", "160301 0000", "160301 00ef 02", "160301 00ef 010000eb 04",
+          "160301 0001 02", "160301 0001 01 17", "160301 0004 01000000", "474554"})
+        EXPECT_EQ(tls_hello_extent(hex(other)).is, Is::foreign) << other;
+}
+
+TEST(HelloInRecords, PositionsAreThoseOnTheWire) {
+    const Buffer data = in_records(message, {10, 60});
+    const TlsHandshake joined(data);
+    ASSERT_TRUE(joined.is_joined());
+    EXPECT_EQ(copy_of(joined.message()), message);
+    for (std::size_t i = 0; i < message.size(); i++)
+        ASSERT_EQ(data[joined.on_wire(i)], message[i]) << i;
+    const Buffer whole = record(message);
+    const TlsHandshake plain(whole);
+    EXPECT_FALSE(plain.is_joined());
+    EXPECT_EQ(plain.on_wire(7), 12U);
 }
 
 TEST(ServerName, ValidityOfTheStructure) {

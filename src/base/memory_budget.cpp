@@ -1,0 +1,34 @@
+#include "nfqws2/base/memory_budget.hpp"
+
+#include "nfqws2/base/text.hpp"
+
+#include <algorithm>
+#include <unistd.h>
+
+namespace nfqws2 {
+
+std::size_t MemoryBudget::default_limit() {
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages <= 0 || page <= 0) return 256 * megabyte;
+    return std::max(static_cast<std::size_t>(pages) / 4 * static_cast<std::size_t>(page), least);
+}
+
+bool MemoryBudget::room(std::size_t bytes) const {
+    if (limit_ == 0) return true;
+    const std::size_t blobs = share(Part::blobs);
+    const std::size_t limit = std::max(limit_ - std::min(blobs, limit_), least_beside_blobs);
+    const std::size_t taken =
+        share(Part::flows) + share(Part::held) + share(Part::messages) + share(Part::lua);
+    return taken <= limit && bytes <= limit - taken;
+}
+
+std::string MemoryBudget::report() const {
+    const auto kb = [&](Part part) { return (share(part) + 1023) / 1024; };
+    const std::string bound = limit_ == 0 ? "no limit" : format("of %zu MB", limit_ / megabyte);
+    return format("memory %s: flows %zu KB, held packets %zu KB, messages %zu KB, Lua %zu KB, "
+                  "blobs %zu KB",
+                  bound.c_str(), kb(Part::flows), kb(Part::held), kb(Part::messages), kb(Part::lua),
+                  kb(Part::blobs));
+}
+
+} // namespace nfqws2
