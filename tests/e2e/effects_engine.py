@@ -54,6 +54,20 @@ def _(world):
     check_equal("flow", flow_of_last(world.run("--ctrack-max=0", F, timed=timed)), 1)
 
 
+@effect("mem-limit")
+def _(world):
+    # Scripts have taken all of it, so nothing can be held.
+    flow, hello = Flow(40000, 443), client_hello()
+    timed = spaced(*flow.handshake(), flow.send(hello[:100]), flow.send(hello[100:], 101))
+    fill = "--lua-init=big = string.rep('x', 30000000)"
+
+    def held(*words):
+        return [r["held"] for r in world.run(*words, fill, F, timed=timed).trace if r["dlen"]]
+    check_equal("held", held("--mem-limit=24"), [False, False])
+    check(True in held("--mem-limit=0"), "nothing was held without a limit")
+    check(True in held("--mem-limit=100"), "nothing was held with a large limit")
+
+
 @effect("payload-disable")
 def _(world):
     def payloads(*words):

@@ -61,6 +61,8 @@ VALUES = {
                          ("", "e.g."), ("1:2:3x", "e.g.")]),
     "ctrack-disable": FLAG,
     "ctrack-max": (["0", "1", "1000000"], COUNT),
+    "mem-limit": (["0", "24", "1048576"],
+                  [("1048577", "1048577"), ("23", "at least 24")] + COUNT),
     "payload-disable": ([None, *PAYLOADS], BAD_PAYLOADS),
     "reasm-disable": ([None, *PAYLOADS], BAD_PAYLOADS),
     "fastpath-workaround": ([None, "0", "1", "auto"],
