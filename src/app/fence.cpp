@@ -8,8 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace nfqws2::app {
 namespace {
@@ -21,6 +25,11 @@ using sandbox::FileRules;
 constexpr const char* readable[] = {"/etc",  "/usr", "/lib",         "/lib64",      "/opt",
                                     "/proc", "/sys", "/dev/urandom", "/dev/random", "/dev/zero"};
 constexpr const char* writable[] = {"/dev/null", "/dev/full"};
+// Where launchers make directories for what scripts remember.
+const std::vector<std::string> places_of_state = {"/opt", "/etc/zapret2*", "/var/lib/zapret2*"};
+constexpr const char* rule_of_state =
+    "it is not in a directory below /opt, /etc/zapret2* or /var/lib/zapret2* that belonged to the "
+    "daemon's user or one of its groups at the start";
 
 std::string directory_of(const std::string& path) {
     return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
@@ -46,14 +55,56 @@ void allow_scripts(FileRules& rules, const Config& config) {
     allow_nearby(rules, ".");
 }
 
+bool is_home_of_people(const passwd& user) {
+    constexpr uid_t first_of_people = 1000, nobody = 65534;
+    return user.pw_uid == 0 || (user.pw_uid >= first_of_people && user.pw_uid != nobody);
+}
+
+// Of the users in /etc/passwd alone: other sources may have to be asked over a network.
+std::vector<std::string> home_directories() {
+    std::vector<std::string> homes{"/home", "/root"};
+    if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/')
+        homes.emplace_back(home);
+    if (std::FILE* file = std::fopen("/etc/passwd", "re")) {
+        while (const passwd* user = fgetpwent(file))
+            if (is_home_of_people(*user) && user->pw_dir[0] == '/')
+                homes.emplace_back(user->pw_dir);
+        std::fclose(file);
+    }
+    for (std::string& home : homes)
+        home = absolute_path(home).value_or(home);
+    std::erase(homes, "/");
+    return homes;
+}
+
+bool holds_homes(const std::string& directory, const std::vector<std::string>& homes) {
+    if (directory == "/" || directory_of(directory) == "/home") return true;
+    return std::any_of(homes.begin(), homes.end(), [&directory](const std::string& home) {
+        return sandbox::is_below(home, directory);
+    });
+}
+
+// A rule of the kernel dies with its directory. That of the parent survives when an updater
+// removes the directory of a list and makes it anew.
+void allow_list(FileRules& rules, const std::string& file, FileAccess access,
+                const std::vector<std::string>& homes) {
+    rules.allow_replaceable(file, access);
+    struct stat st {};
+    const auto real = absolute_path(file);
+    if (!real || (stat(real->c_str(), &st) == 0 && !S_ISREG(st.st_mode))) return;
+    const std::string parent = directory_of(directory_of(*real));
+    if (!holds_homes(parent, homes)) rules.allow(parent, FileAccess::read);
+}
+
 // Lists are read again when they change, and automatic ones are written.
 void allow_lists(FileRules& rules, const Config& config, const profile::ListStore& lists) {
+    const std::vector<std::string> homes = home_directories();
     for (const profile::ListUse& use : config.list_uses) {
         const std::string& file = use.hosts ? use.hosts->file() : use.nets->file();
-        if (!file.empty()) rules.allow_replaceable(file, FileAccess::read);
+        if (!file.empty()) allow_list(rules, file, FileAccess::read, homes);
     }
     for (const std::string& file : lists.auto_files())
-        rules.allow_replaceable(file, FileAccess::update);
+        allow_list(rules, file, FileAccess::update, homes);
 }
 
 // Logs are created again when they were moved away.
@@ -116,6 +167,7 @@ void Fence::close(Config& config, const profile::ListStore& lists) {
     mode_ = config.sandbox;
     if (mode_ != sandbox::Mode::off) {
         rules_ = file_rules(config, lists);
+        if (geteuid() != 0) allow_state();
         config.engine.file_gate = this;
     }
     // The memory of the process is a file as well; also for --uid=0 a rule keeps it from being
@@ -127,13 +179,37 @@ void Fence::close(Config& config, const profile::ListStore& lists) {
     sandbox::forbid_system_calls(mode_);
 }
 
+void Fence::allow_state() {
+    state_ = sandbox::find_state_directories(places_of_state, sandbox::FileUser::current());
+    for (const std::string& directory : state_.granted) {
+        rules_.allow(directory, FileAccess::full);
+        if (log::debug_enabled())
+            log::debug("sandbox: scripts may write below %s", directory.c_str());
+    }
+    if (state_.cut)
+        log::error("sandbox: more than %zu files below /opt, /etc/zapret2* and /var/lib/zapret2*: "
+                   "not all were looked at for directories that scripts may write to (--lua-allow)",
+                   sandbox::max_state_entries);
+}
+
 bool Fence::admits(const char* path, lua::FileUse use) const {
     if (rules_.admits(path, access_for(use))) return true;
     const bool refused = mode_ == sandbox::Mode::enforce;
     if (is_news(path))
-        log::error("sandbox: %s '%s' %s forbidden to scripts (--lua-allow)", describe(use), path,
-                   refused ? "is" : "would be");
+        log::error("sandbox: %s '%s' %s forbidden to scripts%s", describe(use), path,
+                   refused ? "is" : "would be", why_refused(path, use).c_str());
     return !refused;
+}
+
+// The rule that was in the way, and the option that would move it.
+std::string Fence::why_refused(const char* path, lua::FileUse use) const {
+    const std::string real = absolute_path(path).value_or(path);
+    if (use == lua::FileUse::read) return " (--lua-allow=" + real + ")";
+    const std::string directory = directory_of(real);
+    std::string why;
+    if (mode_ != sandbox::Mode::off && geteuid() == 0) why = "the daemon is root";
+    if (why.empty()) why = state_.why_refused(directory);
+    return ": " + (why.empty() ? rule_of_state : why) + " (--lua-allow=" + directory + ")";
 }
 
 // A script may try the same with every packet.

@@ -22,6 +22,12 @@ bool refuse(const std::string& path, const std::string& why) {
     return false;
 }
 
+std::string remedy(const std::string& path, unsigned uid) {
+    return nfqws2::format("; give it to the user of the daemon (chown %u %s), remove it, or name "
+                          "another one (--writable=<dir>)",
+                          uid, path.c_str());
+}
+
 // Everybody may make entries in the directory that holds this one (/tmp).
 bool is_in_public_place(int directory) {
     struct stat parent {};
@@ -53,9 +59,14 @@ bool make_writable_directory(const std::string& path, unsigned uid, mode_t mode)
         return refuse(path, wrong_kind ? "is not a directory" : std::strerror(errno));
     }
     if (!is_known_owner(st.st_uid, uid) && is_in_public_place(directory.get()))
-        return refuse(path, nfqws2::format("belongs to another user (uid %u)", st.st_uid));
+        return refuse(path, nfqws2::format("belongs to another user (uid %u)", st.st_uid) +
+                                remedy(path, uid));
     if (fchown(directory.get(), uid, same_group) == 0) return true;
-    return can_create_files(directory.get()) || refuse(path, std::strerror(errno));
+    if (can_create_files(directory.get())) return true;
+    std::string why = std::strerror(errno);
+    if (st.st_uid != uid)
+        why += nfqws2::format(", it belongs to uid %u", st.st_uid) + remedy(path, uid);
+    return refuse(path, why);
 }
 
 bool give_file(const std::string& path, unsigned uid) {

@@ -5,6 +5,7 @@
 #include "nfqws2/app/config.hpp"
 #include "nfqws2/lua/file_gate.hpp"
 #include "nfqws2/sandbox/file_rules.hpp"
+#include "nfqws2/sandbox/state_directories.hpp"
 
 #include <mutex>
 #include <set>
@@ -23,9 +24,12 @@ class Fence final : public lua::FileGate {
     bool admits(const char* path, lua::FileUse use) const override;
 
   private:
+    void allow_state();
+    std::string why_refused(const char* path, lua::FileUse use) const;
     bool is_news(const char* path) const;
 
     sandbox::FileRules rules_;
+    sandbox::StateDirectories state_;
     sandbox::Mode mode_ = sandbox::Mode::off;
     mutable std::mutex lock_;
     mutable std::set<std::string> told_; // refused and logged

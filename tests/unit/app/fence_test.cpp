@@ -101,6 +101,32 @@ TEST_F(FenceTest, ListsAndLogs) {
     EXPECT_TRUE(admits(base_ + "/w/debug", FileAccess::update));
 }
 
+// The directory above those of lists is open for reading too, for lists that are made anew.
+TEST_F(FenceTest, TheDirectoryAboveLists) {
+    for (const char* directory : {"/w/deep", "/w/deep/lists", "/home/lists"})
+        std::filesystem::create_directory(base_ + directory);
+    std::string error;
+    config_.list_uses.push_back(
+        {0, lists_.host_file(make("/w/deep/lists/hosts"), &error), nullptr});
+    EXPECT_TRUE(admits(base_ + "/w/deep/new", FileAccess::read));
+    EXPECT_FALSE(admits(base_ + "/w/deep/new", FileAccess::update));
+    EXPECT_FALSE(admits(base_ + "/w/new", FileAccess::read));
+    // Not where homes are.
+    config_.list_uses.push_back({0, lists_.host_file(make("/home/lists/hosts"), &error), nullptr});
+    config_.list_uses.push_back({0, nullptr, lists_.net_file(make("/home/me/lua/nets"), &error)});
+    EXPECT_TRUE(admits(base_ + "/home/lists/new", FileAccess::read));
+    EXPECT_FALSE(admits(base_ + "/home/new", FileAccess::read));
+    EXPECT_FALSE(admits(base_ + "/home/me/new", FileAccess::read));
+    // Nor the root.
+    config_.list_uses.push_back({0, lists_.host_file("/etc/hostname", &error), nullptr});
+    EXPECT_FALSE(admits("/x", FileAccess::read));
+    // Automatic lists are written where they are, no further.
+    std::filesystem::create_directories(base_ + "/lists/a/b");
+    ASSERT_NE(lists_.auto_host_file(base_ + "/lists/a/b/auto", &error), nullptr);
+    EXPECT_TRUE(admits(base_ + "/lists/a/x", FileAccess::read));
+    EXPECT_FALSE(admits(base_ + "/lists/a/x", FileAccess::update));
+}
+
 TEST_F(FenceTest, TheDebugFile) {
     ASSERT_TRUE(log::set_target_file(base_ + "/w/log"));
     EXPECT_TRUE(admits(base_ + "/w/log", FileAccess::update));
