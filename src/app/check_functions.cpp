@@ -2,6 +2,7 @@
 #include "nfqws2/app/check.hpp"
 
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/profile/list_file.hpp"
 #include "nfqws2/protocol/marker.hpp"
 
 #include <algorithm>
@@ -231,6 +232,12 @@ void check_functions(const Profiles& profiles, const LuaGlobals& globals, Report
 
 void check_lists(const Config& config, Report& report) {
     for (const profile::ListUse& use : config.list_uses) {
+        // Lists of the command line have had their say.
+        const auto* file = use.hosts ? dynamic_cast<const profile::ListFile*>(use.hosts.get())
+                                     : dynamic_cast<const profile::ListFile*>(use.nets.get());
+        if (file != nullptr)
+            for (const std::string& warning : file->warnings)
+                report.add(Level::warning, use.position, warning);
         const bool empty = use.hosts ? use.hosts->empty() : use.nets->empty();
         if (!empty) continue;
         const std::string_view list = use.hosts ? label(*use.hosts) : label(*use.nets);

@@ -39,11 +39,15 @@ std::string without_effect(std::size_t at, const Arguments& arguments, const Par
 } // namespace
 
 void warn_of_words(const Arguments& arguments, const ParseState& state) {
+    for (const std::string& remark : arguments.remarks)
+        log::error("warning: %s", remark.c_str());
     for (const std::size_t at : state.ignored)
-        log::status("warning: %s", without_effect(at, arguments, state).c_str());
+        log::error("warning: %s", without_effect(at, arguments, state).c_str());
 }
 
 void check_words(const Arguments& arguments, const ParseState& state, Report& report) {
+    for (const std::string& remark : arguments.remarks)
+        report.add(Level::warning, std::nullopt, remark);
     for (const std::size_t at : state.ignored)
         report.add(Level::warning, at, without_effect(at, arguments, state));
     for (const auto& [position, text] : state.warnings)

@@ -7,6 +7,8 @@
 
 #include "nfqws2/base/text.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <wordexp.h>
 
 namespace nfqws2::app {
@@ -47,24 +49,35 @@ class QuoteScanner {
     std::string open_;
 };
 
-// A comment starts with '#' at the start of a word and reaches to the end of the line. Files
+// Is there a word between the two places that begins with one of these characters?
+bool has_word_with(const char* beginnings, const std::string& text, std::size_t at,
+                   std::size_t end) {
+    bool word_start = true;
+    for (std::size_t i = at; i < end; i++) {
+        const char c = text[i];
+        if (is_blank(c))
+            word_start = true;
+        else if (word_start && std::strchr(beginnings, c) != nullptr)
+            return true;
+        else if (c != '"' && c != '\'' && c != '\\')
+            word_start = false;
+    }
+    return false;
+}
+
+// "# text": nobody means the options in such a line.
+bool is_comment_line(const std::string& text, std::size_t at, std::size_t end, bool first_in_line) {
+    return first_in_line && text[at] == '#' && at + 1 < end && is_blank(text[at + 1]);
+}
+
+// Another comment starts with '#' at the start of a word and reaches to the end of the line. Files
 // written for programs without comments stay valid: '#' is an ordinary word if anything after it
 // could be an option, or if it is glued to text in the middle of a line.
 bool is_comment(const std::string& text, std::size_t at, std::size_t end, bool first_in_line) {
     if (text[at] != '#') return false;
     if (!first_in_line && at + 1 < end && !is_blank(text[at + 1]) && text[at + 1] != '#')
         return false;
-    bool word_start = true;
-    for (std::size_t i = at + 1; i < end; i++) {
-        const char c = text[i];
-        if (is_blank(c))
-            word_start = true;
-        else if (word_start && (c == '-' || c == '$' || c == '`'))
-            return false;
-        else if (c != '"' && c != '\'' && c != '\\')
-            word_start = false;
-    }
-    return true;
+    return !has_word_with("-$`", text, at + 1, end);
 }
 
 std::string reason(int code) {
@@ -94,6 +107,15 @@ struct Expansion {
     Expansion& operator=(const Expansion&) = delete;
 };
 
+// Said once, however many there are.
+std::string remark_on_comments(const std::string& file, const std::vector<unsigned>& lines) {
+    std::string text = file + ":" + std::to_string(lines[0]) +
+                       ": a line that begins with '#' and a blank is a comment, the options in it "
+                       "have no effect";
+    if (lines.size() > 1) text += " (" + std::to_string(lines.size()) + " such lines)";
+    return text;
+}
+
 // `$[` or `$((`, of which the scanner has just consumed [from, next). A blank is put after it:
 // glibc crashes on an arithmetic expansion that turns out empty, while blank is only a syntax
 // error.
@@ -104,7 +126,7 @@ bool starts_arithmetic(const std::string& text, std::size_t from, std::size_t ne
 
 } // namespace
 
-std::vector<Word> split_config_lines(const std::string& text) {
+std::vector<Word> split_config_lines(const std::string& text, std::vector<unsigned>* with_options) {
     std::vector<Word> pieces;
     QuoteScanner scanner;
     std::string piece;
@@ -122,6 +144,12 @@ std::vector<Word> split_config_lines(const std::string& text) {
         }
         if (scanner.outside() && word_start) {
             const std::size_t end = std::min(text.find('\n', i), text.size());
+            if (is_comment_line(text, i, end, first_in_line)) {
+                if (with_options != nullptr && has_word_with("-", text, i + 1, end))
+                    with_options->push_back(line);
+                i = end;
+                continue;
+            }
             if (is_comment(text, i, end, first_in_line)) {
                 i = end;
                 continue;
@@ -147,10 +175,19 @@ std::vector<Word> split_config_lines(const std::string& text) {
     return pieces;
 }
 
-std::vector<Word> expand_config(std::string text, const std::string& file) {
+std::vector<Word> expand_config(std::string text, const std::string& file,
+                                std::vector<std::string>* remarks) {
+    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+        throw ConfigError(
+            format("config file '%s' is UTF-16 text, save it as UTF-8", file.c_str()));
+    if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3); // editors put it there
     if (const auto nul = text.find('\0'); nul != std::string::npos) text.resize(nul);
     std::vector<Word> words;
-    for (const Word& piece : split_config_lines(text)) {
+    std::vector<unsigned> with_options;
+    const std::vector<Word> pieces = split_config_lines(text, &with_options);
+    if (remarks != nullptr && !with_options.empty())
+        remarks->push_back(remark_on_comments(file, with_options));
+    for (const Word& piece : pieces) {
         // `~` after `=` means the home directory in the first word only, so later pieces need a
         // word before them. (WRDE_APPEND would do that, but frees too much after an error.)
         const std::size_t skip = words.empty() ? 0 : 1;

@@ -18,19 +18,33 @@ bool wants_stdout(std::string_view option, const OptionValue& value) {
     return option == "explain-json";
 }
 
+// Calls `see` with the name and value of each option.
+template <typename See> void look_ahead(const Arguments& arguments, const See& see) {
+    OptionParser parser(arguments, option_names(), std::getenv("POSIXLY_CORRECT") != nullptr);
+    for (auto step = parser.next(); step != OptionParser::Step::end; step = parser.next())
+        if (step == OptionParser::Step::option)
+            see(std::string_view(option_names()[parser.option().index].name),
+                parser.option().value);
+}
+
 } // namespace
 
-void DataOutput::reserve(const Arguments& arguments) {
-    OptionParser parser(arguments, option_names(), std::getenv("POSIXLY_CORRECT") != nullptr);
+bool wants_silence(const Arguments& arguments) {
     bool wanted = false;
-    for (auto step = parser.next(); step != OptionParser::Step::end; step = parser.next()) {
-        if (step == OptionParser::Step::error) continue;
-        const ParsedOption& option = parser.option();
-        const std::string_view name = option_names()[option.index].name;
-        if (!wants_stdout(name, option.value)) continue;
+    look_ahead(arguments, [&wanted](std::string_view name, const OptionValue&) {
+        wanted =
+            wanted || name == "version" || name == "check" || name == "explain" || name == "quiet";
+    });
+    return wanted;
+}
+
+void DataOutput::reserve(const Arguments& arguments) {
+    bool wanted = false;
+    look_ahead(arguments, [this, &wanted](std::string_view name, const OptionValue& value) {
+        if (!wants_stdout(name, value)) return;
         wanted = true;
         for_check_ = for_check_ || name == "check";
-    }
+    });
     if (!wanted) return;
     file_.reset(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
     if (!file_ || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) log::os_error("dup", errno);

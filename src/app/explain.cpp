@@ -70,10 +70,13 @@ Explanation explain(const ExplainQuery& query, const ProfileSet& profiles) {
     q.address = query.address;
     q.ssid = query.ssid;
     if (query.is_icmp()) {
-        if (query.port != 0) q.icmp_code = 0;
-        q.icmp_type = query.port != 0 ? static_cast<std::uint8_t>(query.port) : q.icmp_type;
+        if (query.port != 0 || query.icmp_code) {
+            q.icmp_type = static_cast<std::uint8_t>(query.port);
+            q.icmp_code = query.icmp_code.value_or(0);
+        }
     } else {
         q.port = query.port;
+        q.lport = query.lport;
     }
     Explanation explanation{query, {}};
     explanation.searches.push_back(search(q, profiles));

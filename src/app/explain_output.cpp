@@ -56,6 +56,8 @@ std::string refusal_text(const ProfileFacts& facts, const SearchFacts& search,
     if (!facts.list.empty()) return text + ": entry '" + facts.entry + "' of " + facts.list;
     const bool by_host = facts.refused_by.starts_with("hostlist");
     if (by_host && !(search.informed && q.host)) return text + ": the host name is not known";
+    if (facts.refused_by == "filter-lport" && q.lport == 0)
+        return text + ": the port of the initiator is not stated (lport=)";
     if (!facts.consulted.empty()) text += ": in none of " + joined(facts.consulted);
     return text;
 }

@@ -1,9 +1,12 @@
 #include "nfqws2/app/explain_query.hpp"
 
 #include "nfqws2/app/values.hpp"
+#include "nfqws2/base/idn.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/dissect.hpp"
 #include "nfqws2/protocol/hostname.hpp"
+
+#include <algorithm>
 
 namespace nfqws2::app {
 namespace {
@@ -62,13 +65,24 @@ L7 l7_of(Payload payload) {
     return L7::unknown;
 }
 
+// As a packet shows it: an internationalised name in xn-- form.
+std::string name_on_the_wire(std::string_view name) {
+    const bool ascii = std::all_of(name.begin(), name.end(),
+                                   [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    if (ascii) return ascii_lower(name);
+    std::string why;
+    const auto converted = ascii_name(std::string(name), &why);
+    if (!converted) refuse("bad host name (" + why + ")", name);
+    return *converted;
+}
+
 void parse_detail(std::string_view item, ExplainQuery& q) {
     const std::size_t equals = item.find('=');
     const std::string_view key = item.substr(0, equals);
     if (equals == std::string_view::npos) refuse("key=value expected", item);
     const std::string_view value = item.substr(equals + 1);
     if (key == "host") {
-        const protocol::HostName host = protocol::normalise_host(ascii_lower(value));
+        const protocol::HostName host = protocol::normalise_host(name_on_the_wire(value));
         if (host.name.empty()) refuse("empty host name", item);
         q.host = host.name;
         q.host_is_ip = host.is_ip;
@@ -88,9 +102,17 @@ void parse_detail(std::string_view item, ExplainQuery& q) {
     } else if (key == "dir") {
         if (value != "in" && value != "out") refuse("dir should be in or out", value);
         q.outgoing = value == "out";
+    } else if (key == "lport") {
+        const auto port = decimal(value, UINT16_MAX);
+        if (!port || *port == 0) refuse("lport should be 1..65535", value);
+        q.lport = static_cast<std::uint16_t>(*port);
+    } else if (key == "code") {
+        const auto code = decimal(value, UINT8_MAX);
+        if (!code) refuse("bad ICMP code", value);
+        q.icmp_code = static_cast<std::uint8_t>(*code);
     } else {
         const std::string_view best =
-            nearest(key, {"host", "l7", "payload", "ssid", "mark", "dir"});
+            nearest(key, {"host", "l7", "payload", "ssid", "mark", "dir", "lport", "code"});
         refuse("unknown key" + (best.empty() ? "" : " (did you mean '" + std::string(best) + "'?)"),
                key);
     }
@@ -115,6 +137,8 @@ ExplainQuery parse_explain(const std::string& text) {
     if (q.l7 == L7::unknown && q.payload) q.l7 = l7_of(*q.payload);
     const bool has_port = q.l4proto == packet::proto::tcp || q.l4proto == packet::proto::udp;
     if (has_port && q.port == 0) refuse("a port is needed", items[0]);
+    if (q.lport != 0 && !has_port) refuse("lport is for tcp and udp only", items[0]);
+    if (q.icmp_code && !q.is_icmp()) refuse("code is for icmp and icmpv6 only", items[0]);
     if (q.is_icmp() && q.port > UINT8_MAX) refuse("bad ICMP type", items[0]);
     return q;
 }

@@ -3,6 +3,7 @@
 #include "nfqws2/app/signals.hpp"
 #include "nfqws2/app/values.hpp"
 #include "nfqws2/app/version.hpp"
+#include "nfqws2/base/answers.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
@@ -79,14 +80,13 @@ void set_dry_run(ParseState& state, const OptionValue&) {
     state.config.dry_run = true;
 }
 
-// The version line came already, as with every run.
 void set_version(ParseState& state, const OptionValue&) {
-    log::status_text(build_text());
+    log::answer_text(version_text() + "\n\n" + build_text());
     state.exit_code = 0;
 }
 
 void set_help(ParseState& state, const OptionValue&) {
-    log::status_text(help_text());
+    log::answer_text(help_text());
     state.exit_code = 0;
 }
 

@@ -25,6 +25,13 @@ std::string_view usual_name(std::string_view name) {
     return {};
 }
 
+// What people try first. These are no abbreviations: `-h` alone would be one of several options.
+std::string_view option_of_letter(std::string_view word) {
+    if (word == "-h" || word == "-?") return "help";
+    if (word == "-V") return "version";
+    return {};
+}
+
 } // namespace
 
 std::string_view nearest_option(std::string_view name, std::span<const OptionName> table) {
@@ -63,9 +70,9 @@ OptionParser::Step OptionParser::next() {
 OptionParser::Step OptionParser::parse_word(const std::string& word) {
     const std::size_t dashes = word[1] == '-' ? 2 : 1;
     const std::size_t equals = word.find('=', dashes);
-    const std::string name =
-        word.substr(dashes, equals == std::string::npos ? equals : equals - dashes);
+    std::string name = word.substr(dashes, equals == std::string::npos ? equals : equals - dashes);
     const std::string prefix(dashes, '-');
+    if (const std::string_view meant = option_of_letter(word); !meant.empty()) name = meant;
 
     std::vector<std::size_t> candidates;
     auto found = find(name, candidates, false);

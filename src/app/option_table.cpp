@@ -31,6 +31,8 @@ const OptionSpec table[] = {
      "verify parameters and list files, then exit; code 0 if all is well", set_dry_run},
     {common("version", none), Group::general, "",
      "print the version and what is built in, and exit", set_version},
+    {ours("quiet", none), Group::general, "", "print errors, warnings and answers only",
+     ignore_option},
     {ours("help", none), Group::general, "", "print this text and exit", set_help},
     {common("comment", optional), Group::general, "<text>", "ignored", ignore_option},
     {common("intercept", optional), Group::general, "0|1",

@@ -16,6 +16,7 @@
 #include "nfqws2/app/session.hpp"
 #include "nfqws2/app/startup.hpp"
 #include "nfqws2/app/version.hpp"
+#include "nfqws2/base/answers.hpp"
 #include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/engine/trace_file.hpp"
@@ -125,6 +126,8 @@ int Program::start(int argc, const char* const* argv) {
 
 Program::ExitCode Program::parse(int argc, const char* const* argv) {
     keep_standard_descriptors();
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
+    std::setvbuf(stderr, nullptr, _IOLBF, 0);
     std::string error;
     try {
         arguments_ = collect_arguments(argc, argv);
@@ -133,14 +136,14 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
     }
     standard_output_.reserve(arguments_);
     if (standard_output_.for_check()) errors_.emplace();
+    log::set_quiet(wants_silence(arguments_));
     log::status("%s\n", version_text().c_str());
     log::status_text("\n");
     if (argc < 2) {
         log::status_text(help_text());
+        log::error("nfqws2: no options were given, e.g. --qnum=200");
         return 1;
     }
-    std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    std::setvbuf(stderr, nullptr, _IOLBF, 0);
     if (!error.empty()) {
         log::error_text(error);
         return 1;
@@ -251,7 +254,7 @@ void Program::show_report() {
     if (config_.check_json || standard_output_.for_check())
         standard_output_.print(report_.json());
     else
-        log::status_text(report_.text());
+        log::answer_text(report_.text());
 }
 
 int Program::explain_packets() {
@@ -265,7 +268,7 @@ int Program::explain_packets() {
         return 0;
     }
     for (const Explanation& explanation : explanations)
-        log::status_text(to_text(explanation));
+        log::answer_text(to_text(explanation));
     return 0;
 }
 

@@ -5,6 +5,7 @@
 // the old descriptor stays in use. A lock keeps lines of several threads whole.
 #include "nfqws2/base/log.hpp"
 
+#include "nfqws2/base/answers.hpp"
 #include "nfqws2/base/file.hpp"
 
 #include <algorithm>
@@ -32,6 +33,7 @@ constexpr mode_t file_mode = 0666; // the umask applies
 struct State {
     std::mutex lock;
     Target target = Target::none;
+    bool quiet = false;
     std::string path;
     FileDescriptor file;
     dev_t device = 0;
@@ -84,7 +86,7 @@ void write_target(State& s, int priority, std::string_view line) {
     }
 }
 
-enum class Class { debug, status, error };
+enum class Class { debug, status, answer, error };
 
 // The label goes behind the empty lines that set a message off from what is above it.
 std::string labelled(std::string_view line) {
@@ -103,7 +105,8 @@ void emit_line(Class what, std::string_view message) {
     if (what == Class::error && s.collected != nullptr) *s.collected += line;
     if (what == Class::error)
         std::fwrite(line.data(), 1, line.size(), stderr);
-    else if (what == Class::status || s.target == Target::console)
+    else if (what == Class::answer || (what == Class::status && !s.quiet) ||
+             s.target == Target::console)
         std::fwrite(line.data(), 1, line.size(), stdout);
     write_target(s, what == Class::error ? LOG_ERR : LOG_DEBUG, line);
 }
@@ -184,6 +187,16 @@ void status_text(std::string_view text) {
 
 void error_text(std::string_view text) {
     emit_text(Class::error, text);
+}
+
+void answer_text(std::string_view text) {
+    emit_text(Class::answer, text);
+}
+
+void set_quiet(bool quiet) {
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    s.quiet = quiet;
 }
 
 void os_error(std::string_view what, int errno_value) {

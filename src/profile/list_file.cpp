@@ -1,6 +1,7 @@
 #include "nfqws2/profile/list_file.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/profile/host_entry.hpp"
 #include "nfqws2/profile/list_reader.hpp"
 
 #include <sys/sysmacros.h>
@@ -11,16 +12,19 @@ namespace nfqws2::profile {
 
 namespace {
 
-constexpr std::size_t max_warnings = 20; // per load and kind of mistake
+constexpr std::size_t max_warnings = 5; // per load
 
 // The first mistakes in full, the rest as a number.
 class Complaints {
   public:
-    void add(std::string text) {
-        if (++count_ <= max_warnings) lines_.push_back(std::move(text));
+    // `text` makes the message; there may be millions.
+    template <typename Text> void add(const Text& text) {
+        if (++count_ <= max_warnings) lines_.push_back(text());
     }
-    void move_to(std::vector<std::string>& to, const std::string& path) {
-        if (count_ > max_warnings)
+    void move_to(std::vector<std::string>& to, const std::string& path, bool utf16) {
+        if (utf16)
+            lines_ = {path + " is UTF-16 text, none of its entries matches: save it as UTF-8"};
+        else if (count_ > max_warnings)
             lines_.push_back(std::to_string(count_ - max_warnings) + " more in " + path);
         for (std::string& line : lines_)
             to.push_back(std::move(line));
@@ -35,11 +39,15 @@ std::string place(const std::string& path, std::size_t line) {
     return " (" + path + " line " + std::to_string(line) + ")";
 }
 
-// Forms that users write and that no host name ever equals.
-bool never_matches(std::string_view entry) {
-    if (entry.starts_with('^')) entry.remove_prefix(1);
-    return entry.empty() || entry.starts_with('.') || entry.starts_with('*') ||
-           entry.find("://") != std::string_view::npos;
+// Adds the entry in the form that is compared; why it never matches, "" if it may.
+std::string add_entry(HostTableBuilder& builder, std::string_view token, std::string_view rest) {
+    if (rest.empty() && is_ordinary_entry(token)) {
+        builder.add(token);
+        return {};
+    }
+    HostEntry entry = tidy_host_entry(token, rest);
+    builder.add(entry.text);
+    return std::move(entry.flaw);
 }
 
 std::string entry_text(std::string_view host, std::size_t offset, HostMatch match) {
@@ -92,15 +100,17 @@ LoadedList HostListFile::load() const {
     HostTableBuilder builder;
     Complaints useless;
     const ListFileResult file =
-        scan_list_file(path(), [&](std::string_view token, std::size_t line) {
-            builder.add(token);
-            if (never_matches(token))
-                useless.add("host list entry never matches : " + std::string(token) +
-                            place(path(), line));
+        scan_list_file(path(), [&](std::string_view token, const ListLine& line) {
+            const std::string flaw = add_entry(builder, token, line.rest);
+            if (flaw.empty()) return;
+            useless.add([&] {
+                return "host list entry never matches : " + std::string(token) +
+                       place(path(), line) + ": " + flaw;
+            });
         });
     if (file.ok) {
         list.hosts = builder.finish();
-        useless.move_to(list.warnings, path());
+        useless.move_to(list.warnings, path(), file.utf16);
     }
     describe_result(list, file, path(), kind(), std::to_string(builder.accepted()) + " hosts");
     return list;
@@ -157,11 +167,13 @@ LoadedList NetListFile::load() const {
                 list.nets.add(*network);
                 ++accepted;
             } else {
-                bad.add("bad ip or subnet : " + std::string(token) + place(path(), line));
+                bad.add([&] {
+                    return "bad ip or subnet : " + std::string(token) + place(path(), line);
+                });
             }
         });
     list.nets.finish();
-    bad.move_to(list.warnings, path());
+    bad.move_to(list.warnings, path(), file.utf16);
     describe_result(list, file, path(), kind(), std::to_string(accepted) + " ip/subnets");
     return list;
 }
@@ -175,10 +187,18 @@ std::string NetListFile::matching_entry(const IpAddress& address) const {
 }
 
 void FixedHostList::add(std::string_view items) {
+    const std::size_t old = items_.size();
     items_ += items;
     items_ += ',';
     HostTableBuilder builder;
-    scan_list_items(items_, [&](std::string_view token, std::size_t) { builder.add(token); });
+    const auto add = [&](std::string_view token, const ListLine& line) {
+        const std::string flaw = add_entry(builder, token, line.rest);
+        if (!flaw.empty())
+            flaws_ += (flaws_.empty() ? "" : "; ") + std::string(token) + ": " + flaw;
+    };
+    scan_list_items(std::string_view(items_).substr(0, old), add);
+    flaws_.clear(); // told already
+    scan_list_items(std::string_view(items_).substr(old), add);
     table_ = builder.finish();
 }
 

@@ -38,6 +38,7 @@ class TextBuffer {
         drain(false);
     }
     void finish() { drain(true); }
+    bool utf16() const { return scanner_.utf16(); }
 
   private:
     void drain(bool last) {
@@ -176,6 +177,7 @@ void ListScanner::scan_line(std::string_view line) {
     if (first_) { // a byte order mark would spoil the first entry
         first_ = false;
         if (line.starts_with("\xEF\xBB\xBF")) i = 3;
+        utf16_ = line.starts_with("\xFF\xFE") || line.starts_with("\xFE\xFF");
     }
     if (skipping_) {
         while (i < line.size() && !is_line_end(line[i]))
@@ -188,10 +190,14 @@ void ListScanner::scan_line(std::string_view line) {
         const std::size_t start = i;
         while (i < line.size() && !is_blank(line[i]) && !is_line_end(line[i]))
             ++i;
-        if (i > start && line[start] != '#' && line[start] != ';' && line[start] != '/')
-            entry_(line.substr(start, i - start), line_);
+        const std::size_t end = i;
+        while (i < line.size() && is_blank(line[i]))
+            ++i;
+        const std::size_t rest = i;
         while (i < line.size() && !is_line_end(line[i]))
             ++i;
+        if (end > start && line[start] != '#' && line[start] != ';' && line[start] != '/')
+            entry_(line.substr(start, end - start), {line_, line.substr(rest, i - rest)});
         while (i < line.size() && is_line_end(line[i]))
             ++i;
     }
@@ -205,6 +211,7 @@ ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry&
     ListFileResult result = starts_as_gzip(fd.get()) ? scan_gzip(fd.get(), path, text)
                                                      : scan_plain(fd.get(), path, text);
     result.opened = true;
+    result.utf16 = text.utf16();
     return result;
 }
 

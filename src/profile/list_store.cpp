@@ -23,6 +23,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -47,6 +48,18 @@ void log_missing(const ListFile& file, int errno_value) {
                file.path().c_str());
 }
 
+// The rights of the file allow it and yet it was refused: a rule of the sandbox has died with the
+// directory it was for.
+void log_remedy(const std::string& path, int mode) {
+    const std::string directory = path.substr(0, path.rfind('/') + 1);
+    if (access(path.c_str(), mode) == 0 ||
+        (errno == ENOENT && access(directory.c_str(), mode | X_OK) == 0))
+        log::error(
+            "the sandbox does not reach '%s' any more, its directory was made anew: restart, "
+            "or give --lua-allow=<a directory above it that stays>",
+            path.c_str());
+}
+
 void log_lines(const LoadedList& result) {
     for (const std::string& line : result.status)
         log::status_text(line);
@@ -59,6 +72,7 @@ void log_failure(const LoadJob& job) {
     log::error_text(job.result.error);
     log::error("cannot %s %s file '%s'. in-memory content remains unchanged.",
                job.result.opened ? "load" : "access", job.file->kind(), job.file->path().c_str());
+    if (!job.result.opened) log_remedy(job.file->path(), R_OK);
 }
 
 std::string no_access(const char* kind, const std::string& path) {
@@ -323,6 +337,7 @@ bool ListStore::Impl::complete(LoadJob& job) {
         return !result.opened;
     }
     log_lines(result);
+    file.warnings = result.warnings;
     watch.failed.reset();
     if (!job.forced && result.empty() && file.has_entries()) {
         watch.emptied = job.signature;
@@ -394,6 +409,7 @@ bool ListStore::Impl::write_additions(HostListFile& list) {
             if (!result.busy) log::os_error("write", result.error);
             log::error("cannot write hostlist file '%s'%s. will be tried again.",
                        list.path().c_str(), result.busy ? ", it is locked" : "");
+            if (result.error == EACCES) log_remedy(list.path(), W_OK);
         }
         write_failed = true;
         return false;

@@ -2,6 +2,7 @@
 #include "profile_draft.hpp"
 
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/profile/list_file.hpp"
 #include "nfqws2/profile/net_table.hpp"
 
 #include <algorithm>
@@ -45,6 +46,12 @@ bool looks_like_file(std::string_view name) {
     return name.empty() || name.find('/') != std::string_view::npos || name.ends_with(".txt") ||
            name.ends_with(".gz") || name.ends_with(".lst") ||
            name.find('.') == std::string_view::npos;
+}
+
+// What was added to a list of the command line just now.
+void warn_of_flaws(const std::shared_ptr<HostList>& list, std::string* warning) {
+    const auto* fixed = dynamic_cast<const FixedHostList*>(list.get());
+    if (fixed != nullptr && !fixed->flaws().empty()) *warning = "never matches : " + fixed->flaws();
 }
 
 } // namespace
@@ -120,13 +127,15 @@ bool ProfileBuilder::ipset_exclude(Text file, std::string* error) {
     return add_nets(file, true, error);
 }
 
-bool ProfileBuilder::hostlist_domains(Text items, std::string*) {
+bool ProfileBuilder::hostlist_domains(Text items, std::string* warning) {
     add_domains(items, open_->domains, open_->profile->hosts);
+    warn_of_flaws(open_->domains, warning);
     return true;
 }
 
-bool ProfileBuilder::hostlist_exclude_domains(Text items, std::string*) {
+bool ProfileBuilder::hostlist_exclude_domains(Text items, std::string* warning) {
     add_domains(items, open_->domains_exclude, open_->profile->hosts_exclude);
+    warn_of_flaws(open_->domains_exclude, warning);
     return true;
 }
 

@@ -1,5 +1,6 @@
 // Host lists and ip sets from arbitrary text, cut into arbitrary pieces. Every entry that was
 // accepted must be found again, and the pieces must not show. First byte: size of the pieces.
+#include "nfqws2/profile/host_entry.hpp"
 #include "nfqws2/profile/host_table.hpp"
 #include "nfqws2/profile/list_reader.hpp"
 #include "nfqws2/profile/net_table.hpp"
@@ -57,6 +58,15 @@ void check_hosts(const std::vector<std::string>& entries) {
     }
 }
 
+void check_tidying(const std::vector<std::string>& entries) {
+    for (const std::string& entry : entries) {
+        const HostEntry tidy = tidy_host_entry(entry, "");
+        if (is_ordinary_entry(entry)) require(tidy.flaw.empty() && tidy.text == entry);
+        if (tidy.flaw.empty()) require(tidy_host_entry(tidy.text, "").flaw.empty());
+        require(tidy_host_entry(entry, "# comment").text == tidy.text);
+    }
+}
+
 void check_networks(const std::vector<std::string>& entries) {
     NetTable table;
     std::vector<Network> networks;
@@ -82,6 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(entries == scan_pieces(text, data[0] + std::size_t{1}));
     check_hosts(entries);
     check_networks(entries);
+    check_tidying(entries);
 
     std::string error;
     if (const auto call = parse_lua_call(text, &error)) require(is_identifier(call->func));

@@ -23,21 +23,30 @@ struct Arguments {
     std::string program; // prefix of parser messages: argv[0], "x" for a configuration file
     std::string file;    // configuration file, "" = command line
     std::vector<Word> words;
+    // The first words may have stood on the command line beside the file: their argument numbers.
+    std::vector<std::size_t> beside = {};
+    // What shall be said of the words: those beside the file that have no effect, comments.
+    std::vector<std::string> remarks = {};
 
     // "argument 5" or "/etc/nfqws2.conf:12". Positions count from 0, argument numbers from 1.
     std::string where(std::size_t position) const;
 };
 
 // The command line as words or, when its first argument is @file or $file, the contents of that
-// file. Throws ConfigError.
+// file. Beside it may stand what asks for an answer or for messages (--check, --explain, --debug
+// and the like), which then comes first; with nothing but these @file need not be the first
+// argument. Throws ConfigError.
 Arguments collect_arguments(int argc, const char* const* argv);
 
 // Words of a configuration text after POSIX expansion (spec part 01 section 3). `file` is only for
 // messages. Throws ConfigError.
-std::vector<Word> expand_config(std::string text, const std::string& file);
+std::vector<Word> expand_config(std::string text, const std::string& file,
+                                std::vector<std::string>* remarks = nullptr);
 
 // The text cut at line ends outside of quotes and expansions, so that a word can be traced to a
-// line; comment lines are blanked. Line numbers count from 1.
-std::vector<Word> split_config_lines(const std::string& text);
+// line; comment lines are blanked. Line numbers count from 1. The lines of comments in which there
+// are options, which the compatible program would execute, are added to *with_options.
+std::vector<Word> split_config_lines(const std::string& text,
+                                     std::vector<unsigned>* with_options = nullptr);
 
 } // namespace nfqws2::app

@@ -24,9 +24,9 @@ struct Circumstances {
 
 // Words that are no options, values of which a part was skipped.
 void check_words(const Arguments& arguments, const ParseState& state, Report& report);
-// The first sort of these for a start, which goes on.
+// Those without effect for a start, which goes on.
 void warn_of_words(const Arguments& arguments, const ParseState& state);
-// Empty lists, templates that nobody imports.
+// Empty lists, entries of lists that never match, templates that nobody imports.
 void check_lists(const Config& config, Report& report);
 // Profiles that are never selected.
 void check_profiles(const Profiles& profiles, Report& report);

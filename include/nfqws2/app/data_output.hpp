@@ -10,6 +10,10 @@
 
 namespace nfqws2::app {
 
+// Somebody waits for an answer (--version, --check, --explain) or wants silence (--quiet): what
+// only tells how the start goes on is left out. The options are only looked at.
+bool wants_silence(const Arguments& arguments);
+
 class DataOutput {
   public:
     // Reserves standard output if an option wants it. To be called before the first line is

@@ -69,6 +69,7 @@ class ListFile {
         bool again = false;               // and once more after that
     };
     Watch watch;
+    std::vector<std::string> warnings; // of the last load
 
   private:
     std::string path_;
@@ -133,13 +134,15 @@ class NetListFile final : public NetList, public ListFile {
 class FixedHostList final : public HostList {
   public:
     void add(std::string_view items);
+    // What of the last addition never matches and why.
+    const std::string& flaws() const { return flaws_; }
     bool empty() const override { return table_.empty(); }
     bool contains(std::string_view host, bool is_ip) const override;
     std::string matching_entry(std::string_view host, bool is_ip) const override;
     const std::string& file() const override { return no_file_; }
 
   private:
-    std::string items_, no_file_;
+    std::string items_, flaws_, no_file_;
     HostTable table_;
 };
 

@@ -10,9 +10,16 @@
 
 namespace nfqws2::profile {
 
+// Where an entry stands. Whoever needs the number alone takes it as such.
+struct ListLine {
+    std::size_t number;    // from 1 on
+    std::string_view rest; // of the line behind the entry and blanks
+    operator std::size_t() const { return number; }
+};
+
 class ListScanner {
   public:
-    using Entry = std::function<void(std::string_view token, std::size_t line)>;
+    using Entry = std::function<void(std::string_view token, const ListLine& line)>;
     explicit ListScanner(Entry entry) : entry_(std::move(entry)) {}
 
     // Handles the complete lines at the front of `text` and returns their size in bytes; the caller
@@ -22,6 +29,8 @@ class ListScanner {
     // in it (CR and NUL count) its first word is handled, and what follows up to the next line end
     // belongs to no entry.
     std::size_t scan_oversized(std::string_view text);
+    // The text began as UTF-16 does, so there are no entries in it.
+    bool utf16() const { return utf16_; }
 
   private:
     void scan_line(std::string_view line);
@@ -29,6 +38,7 @@ class ListScanner {
     Entry entry_;
     std::size_t line_ = 1;
     bool first_ = true;
+    bool utf16_ = false;
     bool skipping_ = false;
 };
 
@@ -36,6 +46,7 @@ struct ListFileResult {
     bool ok = false;
     bool opened = false;
     bool gzip = false;
+    bool utf16 = false;
     std::size_t bytes = 0; // of text
     std::string error;     // "zlib decompression failed : result -3", "P: Is a directory"
 };

@@ -132,13 +132,35 @@ TEST(ConfigFile, EndsAtNul) {
     EXPECT_EQ(expand(""), Texts{});
 }
 
+// What only mentions options does not give them.
+TEST(ConfigFile, LinesThatBeginWithHashAndBlankAreComments) {
+    EXPECT_EQ(expand("# --qnum=5\n \t#\t--new\n--name=a"), Texts{"--name=a"});
+    EXPECT_EQ(expand("# it's --qnum=5 $(x) `\n--name=a"), Texts{"--name=a"});
+    EXPECT_EQ(expand("--name=a\r\n# --qnum=5\r\n--new"), (Texts{"--name=a", "--new"}));
+    Texts remarks;
+    expand_config("--new\n# --qnum=5\n# nothing - but $text\n# '-qnum' 5\n#\n", "my.conf",
+                  &remarks);
+    EXPECT_EQ(remarks, Texts{"my.conf:2: a line that begins with '#' and a blank is a comment, the "
+                             "options in it have no effect (2 such lines)"});
+    remarks.clear();
+    expand_config("# plain\n--new # --name=a\n", "my.conf", &remarks);
+    EXPECT_EQ(remarks, Texts{});
+}
+
+TEST(ConfigFile, WhatEditorsPutInFront) {
+    EXPECT_EQ(expand("\xEF\xBB\xBF--qnum=5\n--new"), (Texts{"--qnum=5", "--new"}));
+    EXPECT_EQ(expand("\xEF\xBB\xBF# --qnum=5"), Texts{});
+    for (const char* text : {"\xFF\xFE-", "\xFE\xFF"})
+        EXPECT_EQ(failure(text), "config file 'my.conf' is UTF-16 text, save it as UTF-8");
+}
+
 TEST(ConfigFile, HashWordsStayWordsIfAnOptionFollows) {
-    EXPECT_EQ(expand("# --qnum=5"), (Texts{"#", "--qnum=5"}));
+    EXPECT_EQ(expand("#--qnum=5 --new"), (Texts{"#--qnum=5", "--new"}));
     EXPECT_EQ(expand("a # '--qnum=5'"), (Texts{"a", "#", "--qnum=5"}));
     EXPECT_EQ(expand("a #x y"), (Texts{"a", "#x", "y"}));
     EXPECT_EQ(expand("a#b"), Texts{"a#b"});
     EXPECT_EQ(expand("'\n# x'"), Texts{" # x"});
-    EXPECT_NE(failure("# it's --qnum=5"), "");
+    EXPECT_NE(failure("a # it's --qnum=5"), "");
 }
 
 TEST(ConfigFile, CommentsWithoutOptions) {
@@ -182,6 +204,53 @@ TEST(Arguments, ConfigFileOnlyAsFirstArgument) {
     EXPECT_EQ(texts(arguments.words), (Texts{"--dry-run", dollar}));
     EXPECT_EQ(arguments.program, "prog");
     EXPECT_EQ(arguments.where(1), "argument 2");
+}
+
+Arguments collected(std::vector<std::string> words) {
+    std::vector<const char*> argv{"nfqws2"};
+    for (const std::string& word : words)
+        argv.push_back(word.c_str());
+    return collect_arguments(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(Arguments, QuestionsMayStandBesideTheFile) {
+    const TempFile file("--qnum=7\n--new");
+    const std::string at = "@" + file.path();
+    const Arguments all = collected({at, "--check", "-debug=1", "--explain", "tcp:1.2.3.4:5"});
+    EXPECT_EQ(texts(all.words),
+              (Texts{"--check", "-debug=1", "--explain", "tcp:1.2.3.4:5", "--qnum=7", "--new"}));
+    EXPECT_EQ(all.where(0), "argument 2");
+    EXPECT_EQ(all.where(3), "argument 5");
+    EXPECT_EQ(all.where(5), file.path() + ":2");
+    EXPECT_EQ(all.remarks, Texts{});
+    const Arguments behind = collected({"--dry-run", "--quiet", at});
+    EXPECT_EQ(texts(behind.words), (Texts{"--dry-run", "--quiet", "--qnum=7", "--new"}));
+    EXPECT_EQ(behind.where(1), "argument 2");
+    EXPECT_EQ(behind.program, "x");
+}
+
+TEST(Arguments, WhatHasNoEffectBesideTheFileIsNamed) {
+    const TempFile file("--qnum=7");
+    const std::string at = "@" + file.path();
+    const Arguments arguments = collected({at, "--qnum=8", "--check=json", "word"});
+    EXPECT_EQ(texts(arguments.words), (Texts{"--check=json", "--qnum=7"}));
+    ASSERT_EQ(arguments.remarks.size(), 2U);
+    EXPECT_EQ(arguments.remarks[0], "'--qnum=8' (argument 2) stands beside the file " +
+                                        file.path() + " and has no effect, write it into the file");
+}
+
+// A command line in which @file is a stray word, or belongs to an option, stays one.
+TEST(Arguments, AFileBehindOtherOptionsIsAWord) {
+    const TempFile file("--qnum=7");
+    const std::string at = "@" + file.path(), dollar = "$" + file.path();
+    for (const std::vector<std::string>& words :
+         std::vector<std::vector<std::string>>{{"--debug", at, "--qnum=1"},
+                                               {"--qnum=1", at},
+                                               {"--check", at, at},
+                                               {"--check", dollar},
+                                               {"--explain", at},
+                                               {"--checks", at}})
+        EXPECT_EQ(texts(collected(words).words), words);
 }
 
 TEST(Arguments, UnreadableConfigFile) {

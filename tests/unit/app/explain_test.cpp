@@ -68,6 +68,10 @@ TEST(ExplainQuery, Refused) {
                              "tcp:[::1]80",
                              "tcp:[::1:80",
                              "icmp:1.2.3.4:256",
+                             "icmp:1.2.3.4:8,code=256",
+                             "icmp:1.2.3.4:8,lport=5",
+                             "tcp:1.2.3.4:80,code=1",
+                             "tcp:1.2.3.4:80,lport=0",
                              "tcp:1.2.3.4:80,",
                              "tcp:1.2.3.4:80,host",
                              "tcp:1.2.3.4:80,host=",
@@ -131,6 +135,29 @@ TEST(Explain, EveryProfileWithTheFilterThatRefuses) {
     EXPECT_EQ(search["profiles"][3]["entry"], "1.2.0.0/16");
     EXPECT_EQ(search["profiles"][4]["not_in"], nlohmann::json{"fixed"});
     EXPECT_EQ(search["profiles"][6]["refused_by"], nullptr);
+}
+
+TEST(Explain, ThePortOfTheInitiator) {
+    const std::vector<std::string> words{"--explain=tcp:1.2.3.4:1", "--filter-lport=1000-2000"};
+    EXPECT_EQ(Explained(words, "tcp:1.2.3.4:443").text,
+              "tcp:1.2.3.4:443\n  profile 1 (noname): refused by --filter-lport: the port of the "
+              "initiator is not stated (lport=)\n  profile 0 (no_action): wins\n"
+              "    nothing is called, the packet passes\n");
+    EXPECT_TRUE(
+        contains(Explained(words, "tcp:1.2.3.4:443,lport=1500").text, "profile 1 (noname): wins"));
+    EXPECT_TRUE(contains(Explained(words, "udp:1.2.3.4:443,lport=500").text,
+                         "refused by --filter-lport\n"));
+}
+
+TEST(Explain, TheCodeOfIcmp) {
+    const std::vector<std::string> words{"--explain=tcp:1.2.3.4:1", "--filter-icmp=3:4,0:7"};
+    const auto wins = [&words](const std::string& query) {
+        return contains(Explained(words, query).text, "profile 1 (noname): wins");
+    };
+    EXPECT_TRUE(wins("icmp:1.2.3.4:3,code=4"));
+    EXPECT_FALSE(wins("icmp:1.2.3.4:3,code=1"));
+    EXPECT_FALSE(wins("icmp:1.2.3.4:3"));
+    EXPECT_TRUE(wins("icmp:1.2.3.4:0,code=7"));
 }
 
 TEST(Explain, WhatChangesWhenTheHostIsKnown) {

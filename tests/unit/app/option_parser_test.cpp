@@ -12,7 +12,7 @@ constexpr OptionName names[] = {
     {"lua-init", Arg::required, false},   {"lua-gc", Arg::required, false},
     {"lua-desync", Arg::required, false}, {"server", Arg::optional, false},
     {"seed", Arg::required, true},        {"pcap-in", Arg::required, true},
-    {"pcap-out", Arg::required, true},
+    {"pcap-out", Arg::required, true},    {"help", Arg::none, true},
 };
 
 // The options found as "name=value" ("name" without value), then "error: ..." if any.
@@ -50,6 +50,14 @@ TEST(OptionParser, FormsOfOneOption) {
     EXPECT_EQ(parse({"--qn=5"}), wanted);
     EXPECT_EQ(parse({"-q", "5"}), wanted);
     EXPECT_EQ(parse({"--ver"}), Texts{"version"});
+}
+
+TEST(OptionParser, LettersThatPeopleTryFirst) {
+    EXPECT_EQ(parse({"-h"}), Texts{"help"});
+    EXPECT_EQ(parse({"-?"}), Texts{"help"});
+    EXPECT_EQ(parse({"-V"}), Texts{"version"});
+    EXPECT_EQ(parse({"--V"}).at(0).substr(0, 6), "error:");
+    EXPECT_EQ(parse({"-h=1"}).at(0).substr(0, 6), "error:");
 }
 
 TEST(OptionParser, RequiredValueTakesAnyNextWord) {

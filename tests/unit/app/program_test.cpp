@@ -15,7 +15,7 @@ std::string version_lines() {
 TEST(Program, VersionLineComesFirst) {
     const TempDir dir;
     for (const auto& words : std::vector<std::vector<std::string>>{
-             {}, {"--version"}, {"--nothing"}, {"@/no/such/file"}, {"--qnum=x"}, {"--help"}}) {
+             {}, {"--nothing"}, {"@/no/such/file"}, {"--qnum=x"}, {"--help"}}) {
         const auto result = run_nfqws2(dir, words);
         EXPECT_TRUE(result.out.starts_with(version_lines())) << result.out.substr(0, 200);
     }
@@ -38,6 +38,7 @@ TEST(Program, ExitCodesOfParsing) {
     const auto none = run_nfqws2(dir, {});
     EXPECT_EQ(none.code, 1);
     EXPECT_EQ(none.out, version_lines() + help_text());
+    EXPECT_EQ(none.err, "nfqws2: no options were given, e.g. --qnum=200\n");
 
     const auto version = run_nfqws2(dir, {"--version", "--nothing"});
     EXPECT_EQ(version.code, 0);
@@ -56,6 +57,33 @@ TEST(Program, ExitCodesOfParsing) {
     const auto after_dry_run = run_nfqws2(dir, {"--dry-run", "--nothing"});
     EXPECT_EQ(after_dry_run.code, 1);
     EXPECT_EQ(after_dry_run.out, version_lines());
+}
+
+TEST(Program, LettersThatPeopleTryFirst) {
+    const TempDir dir;
+    for (const char* help : {"-h", "-?"}) {
+        const auto result = run_nfqws2(dir, {help});
+        EXPECT_EQ(result.code, 0);
+        EXPECT_EQ(result.out, version_lines() + help_text());
+    }
+    EXPECT_EQ(run_nfqws2(dir, {"-V"}).out, version_lines() + build_text());
+}
+
+TEST(Program, QuietPrintsWarningsAndErrorsOnly) {
+    const TempDir dir;
+    const auto good = run_nfqws2(dir, as_owner({"--intercept=0", "word", "--quiet"}));
+    EXPECT_EQ(good.code, 0);
+    EXPECT_EQ(good.out, "");
+    EXPECT_TRUE(contains(good.err, "warning: 'word' is no option and has no effect")) << good.err;
+    const auto bad = run_nfqws2(dir, {"--quiet", "--nothing"});
+    EXPECT_EQ(bad.code, 1);
+    EXPECT_EQ(bad.out, "");
+    EXPECT_EQ(bad.err, "./nfqws2: unrecognized option '--nothing' (argument 2)\n");
+    EXPECT_EQ(run_nfqws2(dir, {"--quiet", "--help"}).out, help_text());
+    const auto log =
+        run_nfqws2(dir, as_owner({"--quiet", "--debug=@" + (dir / "log"), "--intercept=0"}));
+    EXPECT_EQ(log.out, "");
+    EXPECT_TRUE(contains(read_text(dir / "log"), "no intercept quit\n")) << "the log is whole";
 }
 
 TEST(Program, ConfigFile) {

@@ -1,5 +1,6 @@
 #include "nfqws2/profile/list_file.hpp"
 
+#include "nfqws2/base/idn.hpp"
 #include "profile_testing.hpp"
 
 #include <fcntl.h>
@@ -49,10 +50,33 @@ TEST(HostListFile, WarnsOfEntriesThatNeverMatch) {
         dir.write("h", "a.com\n*.b.com\n.c.com\n^\nhttp://d.com/\n^*.e.com\nok.com\n"));
     const LoadedList loaded = list.load();
     ASSERT_EQ(loaded.warnings.size(), 5U);
-    EXPECT_EQ(loaded.warnings[0],
-              "host list entry never matches : *.b.com (" + list.file() + " line 2)");
-    EXPECT_EQ(loaded.warnings[4],
-              "host list entry never matches : ^*.e.com (" + list.file() + " line 6)");
+    EXPECT_EQ(loaded.warnings[0], "host list entry never matches : *.b.com (" + list.file() +
+                                      " line 2): sub-domains are always included, leave *. out");
+    EXPECT_EQ(loaded.warnings[4], "host list entry never matches : ^*.e.com (" + list.file() +
+                                      " line 6): sub-domains are always included, leave *. out");
+}
+
+TEST(HostListFile, FinalDotsAndInternationalNames) {
+    const TempDir dir;
+    HostListFile list(dir.write("h", "example.tv.\n^пример.рф\nСобака.рф # comment\n"));
+    LoadedList loaded = list.load();
+    list.install(loaded, 0);
+    EXPECT_TRUE(list.contains("www.example.tv", false));
+    if (!can_convert_names()) return;
+    EXPECT_EQ(loaded.warnings, Lines{});
+    EXPECT_TRUE(list.contains("xn--e1afmkfd.xn--p1ai", false));
+    EXPECT_FALSE(list.contains("x.xn--e1afmkfd.xn--p1ai", false));
+    EXPECT_TRUE(list.contains("www.xn--80aab1brr.xn--p1ai", false));
+}
+
+TEST(HostListFile, Utf16IsSaidOnce) {
+    const TempDir dir;
+    const std::string text("\xFF\xFE*\0a\0\n\0*\0b\0\n\0", 14);
+    const std::string path = dir.write("h", text);
+    const Lines said{path + " is UTF-16 text, none of its entries matches: save it as UTF-8"};
+    EXPECT_EQ(HostListFile(path).load().warnings, said);
+    EXPECT_EQ(NetListFile(path).load().warnings, said);
+    EXPECT_EQ(HostListFile(dir.write("z", gzip(text))).load().warnings.size(), 1U);
 }
 
 TEST(HostListFile, WarningsAreBounded) {
@@ -62,8 +86,8 @@ TEST(HostListFile, WarningsAreBounded) {
         text += "*.com\n";
     const HostListFile list(dir.write("h", text));
     const LoadedList loaded = list.load();
-    ASSERT_EQ(loaded.warnings.size(), 21U);
-    EXPECT_EQ(loaded.warnings.back(), "30 more in " + list.file());
+    ASSERT_EQ(loaded.warnings.size(), 6U);
+    EXPECT_EQ(loaded.warnings.back(), "45 more in " + list.file());
 }
 
 TEST(HostListFile, AutomaticIsNeverEmpty) {
@@ -136,7 +160,12 @@ TEST(NetListFile, LoadsAndReportsBadLines) {
 
 TEST(FixedLists, CollectItems) {
     FixedHostList hosts;
-    hosts.add("a.com,^b.com");
+    hosts.add("a.com,^b.com,d.com.");
+    EXPECT_EQ(hosts.flaws(), "");
+    EXPECT_TRUE(hosts.contains("d.com", false));
+    hosts.add("*.e.com,f.com,g.com:1");
+    EXPECT_EQ(hosts.flaws(), "*.e.com: sub-domains are always included, leave *. out; "
+                             "g.com:1: write the host name alone, without a port");
     hosts.add("c.com");
     EXPECT_TRUE(hosts.contains("a.com", false));
     EXPECT_TRUE(hosts.contains("x.c.com", false));

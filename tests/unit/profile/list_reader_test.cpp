@@ -61,6 +61,22 @@ TEST(ListScanner, ByteOrderMarkIsSkipped) {
                                 "b.com"}));
 }
 
+TEST(ListScanner, TheRestOfTheLine) {
+    std::vector<std::string> rests;
+    ListScanner scanner(
+        [&](std::string_view, const ListLine& line) { rests.emplace_back(line.rest); });
+    scanner.scan("a\nb \t c d\r\n e  \nf #g\rh i", true);
+    EXPECT_EQ(rests, (Entries{"", "c d", "", "#g", "i"}));
+}
+
+TEST(ListScanner, Utf16IsNoticed) {
+    for (const char* begin : {"\xFF\xFE", "\xFE\xFF", "\xEF\xBB\xBF", "a\n\xFF\xFE"}) {
+        ListScanner scanner([](std::string_view, const ListLine&) {});
+        scanner.scan(begin, true);
+        EXPECT_EQ(scanner.utf16(), begin[0] == '\xFF' || begin[0] == '\xFE');
+    }
+}
+
 TEST(ListScanner, LineNumbers) {
     std::vector<std::size_t> lines;
     entries_of("#\na\n\nb\r\nc", &lines);
