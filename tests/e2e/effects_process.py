@@ -45,8 +45,17 @@ def _(world):
 @effect("version")
 def _(world):
     run = world.env.run("--version", "--no-such-option")
-    check_equal("lines", run.stdout.count("\n"), 2)
+    check(run.stdout.splitlines()[0].endswith(" lua_compat_ver 6"), "it said: %s", run.stdout)
+    check_equal("times", run.stdout.count("lua_compat_ver"), 1)
     check_equal("exit code", run.returncode, 0)
+
+
+@effect("quiet")
+def _(world):
+    run = world.env.run("--intercept=0", "--quiet", "stray")
+    check_equal("exit code", run.returncode, 0)
+    check_equal("standard output", run.stdout, "")
+    check("'stray' is no option" in run.stderr, "it said: %s", run.stderr)
 
 
 @effect("help")

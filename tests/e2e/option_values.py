@@ -30,6 +30,7 @@ VALUES = {
               [("2", "syslog or @file"), ("", "syslog or @file"), ("android", "android"),
                ("/tmp/log", "@file"), ("@/no/dir/log", "No such file"), ("@", "")]),
     "dry-run": NO_VALUE, "version": NO_VALUE, "help": NO_VALUE,
+    "quiet": NO_VALUE,
     "comment": ([None, "any text", ""], []),
     "intercept": FLAG,
     "fuzz": (["0", "5"], COUNT),

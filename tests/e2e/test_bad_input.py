@@ -165,8 +165,8 @@ def test_nothing_and_help(env):
             check(option in result.stdout, "the help does not name %s", option)
     result = env.run("--version", "--no-such")
     check_equal("exit code of --version", result.returncode, 0)
-    check_equal("lines", [line for line in result.stdout.splitlines() if line],
-                [result.stdout.splitlines()[0]])
+    check(result.stdout.splitlines()[0].endswith(" lua_compat_ver 6") and
+          "--qnum" not in result.stdout, "it said: %s", result.stdout)
     # On a terminal the complaint comes last, below the long help.
     both = subprocess.run([env.program, "--hostlits=x"], stdout=subprocess.PIPE, text=True,
                           stderr=subprocess.STDOUT, timeout=60, check=False).stdout
