@@ -57,6 +57,8 @@ bool has_word_with(const char* beginnings, const std::string& text, std::size_t 
         const char c = text[i];
         if (is_blank(c))
             word_start = true;
+        else if (c == '-' && (i + 1 == end || is_blank(text[i + 1])))
+            word_start = false; // no option but a dash of a sentence
         else if (word_start && std::strchr(beginnings, c) != nullptr)
             return true;
         else if (c != '"' && c != '\'' && c != '\\')

@@ -47,10 +47,12 @@ TEST_F(Diagnosis, CheckBesideAConfigFile) {
     const auto result = run_nfqws2(dir_, {"@" + conf, "--check", "--server"});
     EXPECT_EQ(result.code, 0) << result.err;
     EXPECT_EQ(result.out,
-              "warning: '--server' (argument 3) stands beside the file " + conf +
-                  " and has no effect, write it into the file\nwarning: " + conf +
+              "warning: " + conf +
                   ":3: a line that begins with '#' and a blank is a comment, the options in it "
-                  "have no effect\ncheck: 0 errors, 2 warnings, 0 notices\n");
+                  "have no effect\nwarning: '--server' (argument 3) stands beside the file " +
+                  conf +
+                  " and has no effect, write it into the file\n"
+                  "check: 0 errors, 2 warnings, 0 notices\n");
 }
 
 TEST_F(Diagnosis, CheckCountsEntriesThatNeverMatch) {
