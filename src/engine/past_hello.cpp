@@ -127,8 +127,8 @@ void Pipeline::repeat_hello(Passage& p) {
     first.positions.client.seq = seq;
     first.positions.client.pos = seq + first.payload_len;
     first.number = p.number;
-    replay_pieces(*p.track, past->message, past->pieces);
-    connections->keep_past(*p.track, std::move(past));
+    if (replay_pieces(*p.track, past->message, past->pieces))
+        connections->keep_past(*p.track, std::move(past));
 }
 
 } // namespace nfqws2::engine

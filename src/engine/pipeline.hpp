@@ -154,12 +154,12 @@ class Pipeline final : public flow::TrackObserver {
 
     // --- replay.cpp
     void replay(flow::Track& track);
-    void replay_pieces(flow::Track& track, const flow::Reassembly& message,
+    bool replay_pieces(flow::Track& track, const flow::Reassembly& message,
                        const flow::HeldPackets& pieces);
     void resume(Passage& p, const flow::HeldPacket& piece) const;
-    void replay_piece(const flow::HeldPacket& piece, Bytes message, const lua::Replay& position);
+    bool replay_piece(const flow::HeldPacket& piece, Bytes message, const lua::Replay& position);
     capture::Verdict judge_piece(Passage& p, Bytes message);
-    void send_held(const flow::HeldPacket& piece, Bytes data);
+    bool send_held(const flow::HeldPacket& piece, Bytes data);
 
     // --- auto_host.cpp
     void watch_retransmission(Passage& p);

@@ -40,13 +40,14 @@ void Pipeline::replay(flow::Track& track) {
         message->cut(protocol::tls_hello_extent(message->data()).size);
         begin_with_the_head(pieces, message->first_seq());
     }
-    replay_pieces(track, *message, pieces);
-    if (track.is_tcp())
+    // What could not be sent will be repeated by its sender, and then pass by itself.
+    if (replay_pieces(track, *message, pieces) && track.is_tcp())
         connections->keep_past(track, std::make_unique<flow::PastHello>(
                                           flow::PastHello{std::move(*message), std::move(pieces)}));
 }
 
-void Pipeline::replay_pieces(flow::Track& track, const flow::Reassembly& message,
+// False: a piece could not be sent.
+bool Pipeline::replay_pieces(flow::Track& track, const flow::Reassembly& message,
                              const flow::HeldPackets& pieces) {
     // What scripts see of it: the records as they are, or the joined CRYPTO stream of a QUIC hello.
     std::vector<std::uint8_t> stream;
@@ -58,6 +59,7 @@ void Pipeline::replay_pieces(flow::Track& track, const flow::Reassembly& message
     const Bytes whole = track.is_tcp() ? message.data() : Bytes(stream);
 
     std::uint32_t sent = 0;
+    bool ok = true;
     for (std::size_t i = 0; i < pieces.size(); i++) {
         lua::Replay position;
         position.piece = static_cast<unsigned>(i + 1);
@@ -65,8 +67,9 @@ void Pipeline::replay_pieces(flow::Track& track, const flow::Reassembly& message
         position.offset =
             track.is_tcp() ? pieces[i].positions.client.seq - pieces[0].positions.client.seq : sent;
         sent += pieces[i].payload_len;
-        replay_piece(pieces[i], whole, position);
+        ok = replay_piece(pieces[i], whole, position) && ok;
     }
+    return ok;
 }
 
 // The packet as it was when it was put aside.
@@ -82,7 +85,7 @@ void Pipeline::resume(Passage& p, const flow::HeldPacket& piece) const {
     set_target(p);
 }
 
-void Pipeline::replay_piece(const flow::HeldPacket& piece, Bytes message,
+bool Pipeline::replay_piece(const flow::HeldPacket& piece, Bytes message,
                             const lua::Replay& position) {
     Passage p;
     resume(p, piece);
@@ -94,10 +97,9 @@ void Pipeline::replay_piece(const flow::HeldPacket& piece, Bytes message,
     if (services.trace != nullptr) services.trace->begin(p);
     const capture::Verdict verdict = judge_piece(p, message);
     if (services.trace != nullptr) services.trace->end(p, verdict);
-    if (verdict.action == capture::Action::accept)
-        send_held(piece, piece.data);
-    else if (verdict.action == capture::Action::modify)
-        send_held(piece, verdict.data);
+    if (verdict.action == capture::Action::accept) return send_held(piece, piece.data);
+    if (verdict.action == capture::Action::modify) return send_held(piece, verdict.data);
+    return true;
 }
 
 capture::Verdict Pipeline::judge_piece(Passage& p, Bytes message) {
@@ -125,8 +127,8 @@ capture::Verdict Pipeline::judge_piece(Passage& p, Bytes message) {
     return lua_stage(p);
 }
 
-void Pipeline::send_held(const flow::HeldPacket& piece, Bytes data) {
-    services.sender->send({data, piece.mark | options.desync_fwmark, piece.ifout, 1});
+bool Pipeline::send_held(const flow::HeldPacket& piece, Bytes data) {
+    return services.sender->send({data, piece.mark | options.desync_fwmark, piece.ifout, 1});
 }
 
 } // namespace nfqws2::engine
