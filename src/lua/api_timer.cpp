@@ -22,8 +22,8 @@ void push_timer_function(lua_State* L, int index, std::string_view* name) {
     if (!lua_isfunction(L, -1)) luaL_error(L, "timer function '%s' does not exist", name->data());
 }
 
-// Everything that can raise an error is done before: references are plain numbers.
-void create_timer(Host& host, lua_State* L, std::string_view name, std::string_view func_name,
+// Raises no error, since it holds strings: references are plain numbers.
+bool create_timer(Host& host, lua_State* L, std::string_view name, std::string_view func_name,
                   int func_ref, int data_ref, std::int64_t period, bool oneshot) {
     const std::int64_t now = host.clock->boot_ms();
     Timer timer;
@@ -34,7 +34,7 @@ void create_timer(Host& host, lua_State* L, std::string_view name, std::string_v
     timer.period_ms = std::min(period, std::numeric_limits<std::int64_t>::max() / 4);
     timer.next_ms = now + timer.period_ms;
     timer.oneshot = oneshot;
-    host.timers.set(L, std::move(timer));
+    return host.timers.set(L, std::move(timer));
 }
 
 int timer_set(lua_State* L) {
@@ -48,8 +48,12 @@ int timer_set(lua_State* L) {
     const int func_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushvalue(L, 5);
     const int data_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    create_timer(host_of(L), L, name, func_name, func_ref, data_ref, period, lua_toboolean(L, 4));
-    return 0;
+    if (create_timer(host_of(L), L, name, func_name, func_ref, data_ref, period,
+                     lua_toboolean(L, 4)))
+        return 0;
+    luaL_unref(L, LUA_REGISTRYINDEX, func_ref);
+    luaL_unref(L, LUA_REGISTRYINDEX, data_ref);
+    return luaL_error(L, "not enough memory");
 }
 
 int timer_del(lua_State* L) {

@@ -34,6 +34,7 @@ struct Timers::Impl {
         luaL_unref(L, LUA_REGISTRYINDEX, timer.data_ref);
         by_due.erase({timer.next_ms, it->first});
         by_name.erase(timer.name);
+        guard.release(timer.memory());
         by_serial.erase(it);
     }
 
@@ -48,12 +49,14 @@ bool Timers::empty() const {
     return impl_->by_serial.empty();
 }
 
-void Timers::set(lua_State* L, Timer timer) {
+bool Timers::set(lua_State* L, Timer timer) {
+    if (!impl_->guard.reserve(timer.memory())) return false;
     remove(L, timer.name);
     const Impl::Serial serial = ++impl_->last_serial;
     impl_->by_name.emplace(timer.name, serial);
     impl_->by_due.emplace(timer.next_ms, serial);
     impl_->by_serial.emplace(serial, std::move(timer));
+    return true;
 }
 
 bool Timers::remove(lua_State* L, std::string_view name) {

@@ -147,6 +147,20 @@ TEST_F(MemoryTest, StreamsCountAsMemory) {
     EXPECT_EQ(in_timer("assert(gzip_init())"), "");
 }
 
+// Names of timers are kept outside of the Lua heap.
+TEST_F(MemoryTest, TimersCountAsMemory) {
+    ASSERT_TRUE(init("function nothing() end"));
+    const std::string log = in_timer("for i = 1, 1000 do "
+                                     "timer_set(('x'):rep(100000) .. i, 'nothing', 1000000) end");
+    EXPECT_NE(log.find("not enough memory"), std::string::npos) << log;
+    EXPECT_NE(log.find("--lua-mem-limit"), std::string::npos) << log;
+    EXPECT_LT(host.guard.used(), 40U << 20);
+    EXPECT_EQ(in_timer("for i = 1, 1000 do timer_del(('x'):rep(100000) .. i) end "
+                       "timer_set('fine', 'nothing', 1000000) collectgarbage()"),
+              "");
+    EXPECT_LT(host.guard.used(), 8U << 20);
+}
+
 TEST_F(MemoryTest, TheCeilingHoldsForInit) {
     ::testing::internal::CaptureStderr();
     EXPECT_FALSE(init("local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end"));
@@ -234,8 +248,11 @@ TEST_F(GuardTest, ACollectionLogsWhatAFinalizerRaises) {
                      "if newproxy then local p = newproxy(true) getmetatable(p).__gc = fail "
                      "else setmetatable({}, {__gc = fail}) end"));
     ::testing::internal::CaptureStderr();
+    ::testing::internal::CaptureStdout();
     host.guard.collect();
-    EXPECT_NE(::testing::internal::GetCapturedStderr().find("no luck"), std::string::npos);
+    // Newer engines warn instead of raising it.
+    const std::string said = ::testing::internal::GetCapturedStdout();
+    EXPECT_NE((::testing::internal::GetCapturedStderr() + said).find("no luck"), std::string::npos);
 }
 
 class NoLimitsDeathTest : public NoLimits {};
