@@ -100,12 +100,10 @@ def package_name():
     raise Unavailable("apt knows no package " + PACKAGE)
 
 
-def fetch():
-    """Downloads and unpacks the package; its folder."""
-    name = package_name()
+def unpacked(name, finish=lambda tree: None):
+    """Downloads a package and unpacks it into the cache; its folder."""
     target = os.path.join(cache(), name)
     os.makedirs(cache(), exist_ok=True)
-    depmod = tool("depmod", "kmod")
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache()) as work:
         try:
             output_of("apt-get", "download", "-q", name, cwd=work)
@@ -113,18 +111,22 @@ def fetch():
             output_of("apt-get", "update", "-q")
             output_of("apt-get", "download", "-q", name, cwd=work)
         output_of("dpkg-deb", "-x", glob.glob(work + "/*.deb")[0], work + "/tree")
-        output_of(depmod, "-b", work + "/tree", Kernel(work + "/tree").release)
+        finish(work + "/tree")
         shutil.rmtree(target, ignore_errors=True)
         os.rename(work + "/tree", target)
     return target
 
 
+def fetch():
+    """The kernel with a list of what its modules need."""
+    depmod = tool("depmod", "kmod")
+    return unpacked(package_name(), lambda tree: output_of(depmod, "-b", tree, Kernel(tree).release))
+
+
 def static_busybox():
-    path = tool("busybox", "busybox-static")
-    with open(path, "rb") as f:
-        if b"/ld-linux" in f.read(4096):
-            raise Unavailable("busybox is not linked statically (Debian: busybox-static)")
-    return path
+    """Not installed: it excludes the ordinary one, which looks for programs before its own applets."""
+    path = os.path.join(cache(), "busybox-static", "bin", "busybox")
+    return path if os.path.exists(path) else os.path.join(unpacked("busybox-static"), "bin", "busybox")
 
 
 def make_initramfs(kernel, path):
