@@ -44,11 +44,9 @@ local function tcp_options(q, size)
 	local options, n, i = {}, 0, 20
 	while i < size do
 		local kind = q[i]
+		if kind == 0 then break end
 		n = n + 1
-		if kind == 0 then
-			options[n] = { kind = 0 }
-			break
-		elseif kind == 1 then
+		if kind == 1 then
 			options[n] = { kind = 1 }
 			i = i + 1
 		else

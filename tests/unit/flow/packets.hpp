@@ -24,7 +24,7 @@ struct Segment {
     std::uint8_t flags = tf::ack;
     std::uint32_t seq = 0, ack = 0;
     std::uint16_t window = 0;
-    Packet options; // a multiple of four bytes
+    Packet options = {}; // a multiple of four bytes
     std::size_t payload = 0;
 };
 

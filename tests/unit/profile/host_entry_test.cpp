@@ -20,7 +20,9 @@ TEST(HostEntry, OrdinaryNames) {
         const bool ordinary = entry[0] != '*' && entry[0] != '2';
         EXPECT_EQ(is_ordinary_entry(entry), ordinary) << entry;
         EXPECT_EQ(text(entry), entry);
-        if (entry[0] != '*') EXPECT_EQ(flaw(entry), "") << entry;
+        if (entry[0] != '*') {
+            EXPECT_EQ(flaw(entry), "") << entry;
+        }
     }
     for (const char* entry : {"", "^", ".a", "a.", "a,", "a/b", "a:1", "p\xD0\xB0"})
         EXPECT_FALSE(is_ordinary_entry(entry)) << entry;
