@@ -235,6 +235,9 @@ const OptionSpec table[] = {
      &Builder::auto_udp_out},
     {common("hostlist-auto-udp-in", required), Group::auto_list, "<N>",
      "UDP failure: not more than that many received. Default 1", &Builder::auto_udp_in},
+    {ours("hostlist-auto-max", required), Group::auto_list, "<N>",
+     "add nothing to a list with that many entries. Default 10000, 0 = no limit",
+     &Builder::auto_max},
     {common("hostlist-auto-debug", required), Group::auto_list, "<file>",
      "log decisions of all automatic lists", set_hostlist_auto_debug},
 

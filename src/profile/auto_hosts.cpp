@@ -4,7 +4,9 @@
 // which is a fixed time after the first failure. So the records of a pool expire in the order in
 // which they were made, and expiry looks at the oldest only. A success removes the record; the
 // threshold removes it too and adds the host to the list file, if the lists still do not know it.
-// A pool is bounded, because names come from the network: the oldest record gives way.
+// A pool is bounded, because names come from the network: the oldest record gives way. For the same
+// reason additions are bounded, in number (--hostlist-auto-max) and by the second; what was added
+// stays, since the file may hold a user's own lines.
 #include "nfqws2/profile/auto_hosts.hpp"
 
 #include "nfqws2/base/file.hpp"
@@ -30,6 +32,8 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::size_t max_records = 10'000; // per profile
+constexpr unsigned max_added_per_second = 20;
+constexpr unsigned hour_ms = 3'600'000;
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 struct Record {
@@ -116,8 +120,14 @@ struct AutoHosts::Impl {
     std::unique_lock<std::mutex> lock() {
         return shared ? std::unique_lock(mutex) : std::unique_lock<std::mutex>();
     }
+    // Additions within the second that began then.
+    std::int64_t second_began_ns = 0;
+    unsigned added_in_second = 0;
+    log::RateLimit full_is_said{hour_ms};
+
     void record(const Event& event, const std::string& text) const;
     void add_host(const Event& event);
+    bool too_fast();
 };
 
 AutoHosts::AutoHosts(const ProfileSet& profiles, ListStore& lists, Clock& clock)
@@ -186,8 +196,30 @@ void AutoHosts::Impl::add_host(const Event& event) {
         record(event, "NOT adding, not a host name");
         return;
     }
+    const std::uint32_t max = event.profile->auto_options.max;
+    if (max != 0 && lists.entries(*list) >= max) {
+        record(event, format("NOT adding, the list has %u entries (--hostlist-auto-max)", max));
+        if (full_is_said.allow())
+            log::error("automatic list '%s' has %u entries: nothing is added to it "
+                       "(--hostlist-auto-max)",
+                       list->file().c_str(), max);
+        return;
+    }
+    if (too_fast()) {
+        record(event, "NOT adding, too many hosts within a second");
+        return;
+    }
     record(event, "adding to " + list->file());
     lists.append_host(*list, event.host);
+}
+
+bool AutoHosts::Impl::too_fast() {
+    const std::int64_t now = clock.boot_ns();
+    if (now - second_began_ns >= second_ns) {
+        second_began_ns = now;
+        added_in_second = 0;
+    }
+    return ++added_in_second > max_added_per_second;
 }
 
 void AutoHosts::success(const Event& event) {

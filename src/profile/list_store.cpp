@@ -390,6 +390,13 @@ void ListStore::wait_for_loads() {
     } while (impl_->loader.busy());
 }
 
+std::size_t ListStore::entries(const HostList& list) const {
+    const auto* file = dynamic_cast<const HostListFile*>(&list);
+    if (file == nullptr) return 0;
+    const auto duty = impl_->take_duty();
+    return file->entries();
+}
+
 bool ListStore::append_host(HostList& list, std::string_view host) {
     auto* file = dynamic_cast<HostListFile*>(&list);
     if (file == nullptr || !is_safe_entry(host)) return false;

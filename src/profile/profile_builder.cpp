@@ -35,6 +35,7 @@ void import_auto_options(AutoHostOptions& to, AutoGiven& to_given, const AutoHos
                  given.incoming_maxseq);
     import_value(to.udp_out, to_given.udp_out, from.udp_out, given.udp_out);
     import_value(to.udp_in, to_given.udp_in, from.udp_in, given.udp_in);
+    import_value(to.max, to_given.max, from.max, given.max);
 }
 
 template <typename Collection> void append_lists(Collection& to, const Collection& from) {

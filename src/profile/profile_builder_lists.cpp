@@ -216,4 +216,9 @@ bool ProfileBuilder::auto_udp_in(Text value, std::string* error) {
                       "invalid hostlist-auto-udp-in value", error);
 }
 
+bool ProfileBuilder::auto_max(Text value, std::string* error) {
+    return set_number(open_->profile->auto_options.max, open_->auto_given.max, value,
+                      "invalid hostlist-auto-max value", error);
+}
+
 } // namespace nfqws2::profile

@@ -9,7 +9,7 @@ namespace nfqws2::profile {
 struct AutoGiven {
     bool fail_threshold = false, fail_time = false, retrans_threshold = false;
     bool retrans_maxseq = false, retrans_reset = false, incoming_maxseq = false;
-    bool udp_out = false, udp_in = false;
+    bool udp_out = false, udp_in = false, max = false;
 };
 
 struct ProfileBuilder::Draft {

@@ -233,9 +233,9 @@ def _(world):
 # --- the automatic list
 
 
-def added(world, timed, *words):
+def added(world, timed, *words, before=""):
     """What a capture brings into the automatic list, and the run."""
-    path = world.file("auto")
+    path = world.file("auto", before)
     run = world.run("--in-range=a", "--hostlist-auto=" + path, *words, F, timed=timed)
     return world.read("auto").split(), run
 
@@ -343,6 +343,14 @@ def _(world):
         options = ["--hostlist-auto-udp-in=" + word for word in words]
         check_equal("%d answers, %s" % (back, words),
                     added(world, datagrams(3, back), ONE, *options)[0], hosts)
+
+
+@effect("hostlist-auto-max")
+def _(world):
+    for text, words, hosts in (("", [], [HOST]), ("a.example\nb.example\n", ["2"], ["a.example", "b.example"]),
+                               ("a.example\n", ["2"], ["a.example", HOST]), ("a.example\n", ["0"], ["a.example", HOST])):
+        options = ["--hostlist-auto-max=" + word for word in words]
+        check_equal("%r, %s" % (text, words), added(world, failures(1), ONE, *options, before=text)[0], hosts)
 
 
 @effect("hostlist-auto-debug")

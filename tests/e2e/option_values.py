@@ -144,6 +144,7 @@ VALUES = {
     "hostlist-auto-incoming-maxseq": (["0", "4096"], COUNT),
     "hostlist-auto-udp-out": (["0", "4"], COUNT),
     "hostlist-auto-udp-in": (["0", "4"], COUNT),
+    "hostlist-auto-max": (["0", "10000"], COUNT),
     "hostlist-auto-debug": (["$F/auto.log"], [("/no/dir/log", "No such file"), ("", ""),
                                               ("$F", "directory")]),
     "payload": (PAYLOADS, BAD_PAYLOADS),

@@ -83,6 +83,7 @@ class HostListFile final : public HostList, public ListFile {
     std::uint64_t generation() const override { return generation_; }
     void install(LoadedList& loaded, std::uint64_t generation) override;
     bool has_entries() const override { return !table_.empty() || !added_.empty(); }
+    std::size_t entries() const { return table_.size() + added_.size(); }
 
     bool empty() const override { return !automatic_ && !has_entries(); }
     bool contains(std::string_view host, bool is_ip) const override;

@@ -52,6 +52,8 @@ class ListStore {
     // line, one O_APPEND write). False and a logged error if the file could not be written; poll()
     // tries again. False for anything that is no safe entry.
     bool append_host(HostList& list, std::string_view host);
+    // How many there are in a list that can be appended to; else 0.
+    std::size_t entries(const HostList& list) const;
     // Files to hand over to the dropped uid.
     std::vector<std::string> auto_files() const;
 

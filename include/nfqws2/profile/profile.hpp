@@ -42,6 +42,7 @@ struct AutoHostOptions {
     std::uint32_t incoming_maxseq = 4096; // 0 = off
     std::uint32_t udp_out = 4;            // 0 = off
     std::uint32_t udp_in = 1;
+    std::uint32_t max = 10'000; // entries of the list beyond which nothing is added; 0 = no limit
 };
 
 struct Profile {

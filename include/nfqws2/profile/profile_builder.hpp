@@ -92,6 +92,7 @@ class ProfileBuilder {
     bool auto_incoming_maxseq(Text value, std::string* error);
     bool auto_udp_out(Text value, std::string* error);
     bool auto_udp_in(Text value, std::string* error);
+    bool auto_max(Text value, std::string* error);
 
     // In-profile filter state and instances.
     bool payload(Text value, std::string* error);

@@ -86,14 +86,32 @@ TEST(Options, OwnOptions) {
     std::set<std::string> own;
     for (const OptionName& option : option_names())
         if (option.extension) own.insert(option.name);
-    EXPECT_EQ(
-        own,
-        (std::set<std::string>{
-            "help",      "quiet",      "gso",          "offload-mark",   "workers",
-            "sandbox",   "ctrack-max", "mem-limit",    "filter-lport",   "filter-ssid-neg",
-            "lua-allow", "writeable",  "pcap-in-mark", "lua-call-limit", "lua-mem-limit",
-            "pcap-in",   "pcap-out",   "pcap-local",   "pcap-ifname",    "seed",
-            "trace",     "check",      "explain",      "explain-json",   "fastpath-workaround"}));
+    EXPECT_EQ(own, (std::set<std::string>{"help",
+                                          "quiet",
+                                          "gso",
+                                          "offload-mark",
+                                          "workers",
+                                          "sandbox",
+                                          "ctrack-max",
+                                          "mem-limit",
+                                          "filter-lport",
+                                          "filter-ssid-neg",
+                                          "hostlist-auto-max",
+                                          "lua-allow",
+                                          "writeable",
+                                          "pcap-in-mark",
+                                          "lua-call-limit",
+                                          "lua-mem-limit",
+                                          "pcap-in",
+                                          "pcap-out",
+                                          "pcap-local",
+                                          "pcap-ifname",
+                                          "seed",
+                                          "trace",
+                                          "check",
+                                          "explain",
+                                          "explain-json",
+                                          "fastpath-workaround"}));
 }
 
 TEST(Options, NamesAreUnique) {

@@ -68,6 +68,35 @@ TEST_F(Auto, ThresholdAddsTheHost) {
               (Lines{"fail counter 1/2", "fail counter 2/2", "adding to " + dir.file("auto")}));
 }
 
+// The file may hold a user's lines: nothing is removed, and nothing added beyond the bound.
+TEST_F(Auto, AFullListGetsNothing) {
+    dir.write("auto", "users.com\n");
+    make({"--hostlist-auto-fail-threshold=1", "--hostlist-auto-max=3"});
+    ::testing::internal::CaptureStderr();
+    for (const char* host : {"a.com", "b.com", "c.com", "d.com"})
+        fail(host);
+    EXPECT_EQ(dir.read("auto"), "users.com\na.com\nb.com\n");
+    EXPECT_EQ(log().back(), "NOT adding, the list has 3 entries (--hostlist-auto-max)");
+    const std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("nothing is added"), std::string::npos) << said;
+    EXPECT_EQ(said.find("nothing is added"), said.rfind("nothing is added")) << "once an hour";
+}
+
+TEST_F(Auto, AdditionsAreFewInASecond) {
+    make({"--hostlist-auto-fail-threshold=1"});
+    const auto lines = [&] {
+        const std::string text = dir.read("auto");
+        return std::count(text.begin(), text.end(), '\n');
+    };
+    for (int i = 0; i < 100; i++)
+        fail("host" + std::to_string(i) + ".com");
+    EXPECT_EQ(lines(), 20);
+    world->clock.advance_to(world->clock.unix_ns() + 1'000'000'000);
+    for (int i = 0; i < 100; i++)
+        fail("host" + std::to_string(i) + ".org");
+    EXPECT_EQ(lines(), 40);
+}
+
 TEST_F(Auto, DebugLogFormat) {
     make({"--name=n"});
     // 20.11.2026 23:10:57 UTC

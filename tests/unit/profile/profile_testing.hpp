@@ -104,6 +104,7 @@ class Options {
             {"--hostlist-auto-incoming-maxseq", &B::auto_incoming_maxseq},
             {"--hostlist-auto-udp-out", &B::auto_udp_out},
             {"--hostlist-auto-udp-in", &B::auto_udp_in},
+            {"--hostlist-auto-max", &B::auto_max},
             {"--payload", &B::payload},
             {"--in-range", &B::in_range},
             {"--out-range", &B::out_range},
