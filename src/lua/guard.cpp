@@ -209,7 +209,9 @@ void Guard::tick_of_interrupt() {
     if (now.tv_sec - interrupt_seen_.tv_sec > grace) end_process("cannot be interrupted");
 }
 
+// While the state ends there is nothing left to hook, but ticks go on.
 void Guard::hook_for_interrupt() {
+    if (L_ == nullptr) return;
     lua_sethook(L_, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 

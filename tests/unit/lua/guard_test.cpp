@@ -234,6 +234,28 @@ TEST(FinalizerDeathTest, TheEndEnds) {
                 "LUA WATCHDOG: the end of the program does not end");
 }
 
+// The request to quit comes first, and its tick while the state ends: there is nothing to hook.
+TEST(FinalizerTest, ATickAfterARequestToQuitHarmsNoEnd) {
+    {
+        Host host;
+        VirtualClock clock(1'700'000'000'000'000'000);
+        host.clock = &clock;
+        host.guard.set_limits({1000, 32, true});
+        State state(host);
+        std::vector<NamedBlob> blobs;
+        ASSERT_TRUE(state.open(blobs, Globals{}, false));
+        const InitItem item{
+            false, "local clock = os.clock function busy() local till = clock() + 0.2 "
+                   "while clock() < till do end end "
+                   "if newproxy then local p = newproxy(true) getmetatable(p).__gc = busy kept = p "
+                   "else kept = setmetatable({}, {__gc = busy}) end"};
+        ASSERT_TRUE(state.run_init({&item, 1}, {}));
+        host.guard.collect(); // the timer is made at the first limited call
+        state.interrupt();
+    }
+    alarm(0);
+}
+
 TEST_F(GuardTest, ACollectionCollectsAll) {
     ASSERT_TRUE(init("finalized = 0 local function count() finalized = finalized + 1 end "
                      "for i = 1, 1000 do if newproxy then local p = newproxy(true) "
