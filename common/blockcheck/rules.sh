@@ -31,6 +31,7 @@ rules_set() { # PROTO PORT FAMILY ADDRESSES...
 }
 
 rules_clear() {
+	ipt_trial_clear # interrupted amid it
 	[ -n "$RULES_SET" ] || return 0
 	case $FWTYPE in
 	iptables) ipt_clear ;;
@@ -46,11 +47,17 @@ ipt_restore() { # TOOL: rules from standard input, as one transaction a table
 }
 
 ipt_trial() {
-	local rule="OUTPUT -t mangle -p 255 -m comment --comment $IPT_COMMENT -j NFQUEUE --queue-num $QNUM"
+	TRIAL_RULE="OUTPUT -t mangle -p 255 -m comment --comment $IPT_COMMENT -j NFQUEUE --queue-num $QNUM"
 	# shellcheck disable=SC2086 # words
-	iptables -w -I $rule 2>/dev/null || return 1
+	iptables -w -I $TRIAL_RULE 2>/dev/null || { TRIAL_RULE=; return 1; }
+	ipt_trial_clear
+}
+
+ipt_trial_clear() {
+	[ -n "$TRIAL_RULE" ] || return 0
 	# shellcheck disable=SC2086 # words
-	iptables -w -D $rule 2>/dev/null
+	iptables -w -D $TRIAL_RULE 2>/dev/null
+	TRIAL_RULE=
 }
 
 ipt_queue_lines() { # CHAIN ADDRESS-OPTION ADDRESS PROTO PORT-OPTION
