@@ -348,7 +348,8 @@ def _(world):
 @effect("hostlist-auto-max")
 def _(world):
     for text, words, hosts in (("", [], [HOST]), ("a.example\nb.example\n", ["2"], ["a.example", "b.example"]),
-                               ("a.example\n", ["2"], ["a.example", HOST]), ("a.example\n", ["0"], ["a.example", HOST])):
+                               ("a.example\n", ["2"], ["a.example", HOST]),
+                               ("a.example\n", ["0"], ["a.example", HOST])):
         options = ["--hostlist-auto-max=" + word for word in words]
         check_equal("%r, %s" % (text, words), added(world, failures(1), ONE, *options, before=text)[0], hosts)
 

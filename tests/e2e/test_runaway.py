@@ -66,7 +66,7 @@ def check_told(text, good, bad):
 
 
 def serve(lab):
-    lab.queue_client(QUEUE, ports=str(PORT))
+    lab.queue_client(QUEUE, ports=str(PORT), spread=False)  # the limits hold for each worker
     return StreamServer(lab, "server", PORT, expected=min(len(GOOD), len(BAD)))
 
 

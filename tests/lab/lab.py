@@ -72,9 +72,10 @@ class LabError(Exception):
     pass
 
 
-def queue_options(number):
-    """Options of a rule's target NFQUEUE for the program's queues from `number` on."""
-    if WORKERS == 1:
+def queue_options(number, spread=True):
+    """Options of a rule's target NFQUEUE for the program's queues from `number` on, or for the first
+    alone: which addresses share a queue is another thing after each boot."""
+    if WORKERS == 1 or not spread:
         return ["--queue-num", str(number)]
     return ["--queue-balance", "%d:%d" % (number, number + WORKERS - 1)]
 
@@ -239,6 +240,8 @@ class Lab:
             with self.inside(who):
                 for scope in ("all", "default"):
                     set_sysctl("net/ipv6/conf/%s/accept_dad" % scope, 0)
+                    # Nor does a kernel that looks for routers send anything by itself.
+                    set_sysctl("net/ipv6/conf/%s/router_solicitations" % scope, 0)
         plan = {who: ["link set lo up"] for who in ("box", "client", "server")}
         for end, here in (("client", 1), ("server", 2)):
             # Known hardware addresses: nobody has to ask, no first packet has to wait.
@@ -318,8 +321,9 @@ class Lab:
         return self.run("client", *argv, *args, check=False, timeout=timeout + 30)
 
     def queue_client(self, number=200, ports="80,443", packets=None, mark="0x40000000",
-                     protocol="tcp", offload_mark=OFFLOAD_MARK):
-        """Sends the client's packets for the ports, and the answers, to an NFQUEUE."""
+                     protocol="tcp", offload_mark=OFFLOAD_MARK, spread=True):
+        """Sends the client's packets for the ports, and the answers, to an NFQUEUE; without `spread`
+        one worker sees them all."""
         for tables in TABLES:
             base = [tables, "-t", "mangle"]
             self.spare_offloaded("client", tables, ("POSTROUTING", "PREROUTING"), offload_mark)
@@ -330,10 +334,10 @@ class Lab:
             self.run("client", *base, "-A", "POSTROUTING", "-o", "eth0", "-p", protocol, "-m",
                      "multiport", "--dports", ports, "-m", "mark", "!", "--mark",
                      "%s/%s" % (mark, mark), *(limit + ["original"] if limit else []), "-j",
-                     "NFQUEUE", *queue_options(number), "--queue-bypass")
+                     "NFQUEUE", *queue_options(number, spread), "--queue-bypass")
             self.run("client", *base, "-A", "PREROUTING", "-i", "eth0", "-p", protocol, "-m",
                      "multiport", "--sports", ports, *(limit + ["reply"] if limit else []), "-j",
-                     "NFQUEUE", *queue_options(number), "--queue-bypass")
+                     "NFQUEUE", *queue_options(number, spread), "--queue-bypass")
 
     def spare_offloaded(self, who, tables, chains, mark):
         for chain in chains if mark else ():
