@@ -55,11 +55,10 @@ bool has_word_with(const char* beginnings, const std::string& text, std::size_t 
     bool word_start = true;
     for (std::size_t i = at; i < end; i++) {
         const char c = text[i];
+        const bool dash_of_a_sentence = c == '-' && (i + 1 == end || is_blank(text[i + 1]));
         if (is_blank(c))
             word_start = true;
-        else if (c == '-' && (i + 1 == end || is_blank(text[i + 1])))
-            word_start = false; // no option but a dash of a sentence
-        else if (word_start && std::strchr(beginnings, c) != nullptr)
+        else if (word_start && !dash_of_a_sentence && std::strchr(beginnings, c) != nullptr)
             return true;
         else if (c != '"' && c != '\'' && c != '\\')
             word_start = false;

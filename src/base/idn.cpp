@@ -24,8 +24,8 @@ struct Library {
         if (handle == nullptr) return;
         free = reinterpret_cast<decltype(free)>(dlsym(handle, "idn2_free"));
         error_text = reinterpret_cast<decltype(error_text)>(dlsym(handle, "idn2_strerror"));
+        if (free == nullptr || error_text == nullptr) return;
         to_ascii = reinterpret_cast<decltype(to_ascii)>(dlsym(handle, "idn2_to_ascii_8z"));
-        if (free == nullptr || error_text == nullptr) to_ascii = nullptr;
     }
 };
 

@@ -19,9 +19,9 @@ void PastList::add(Track& track, std::unique_ptr<PastHello> past) {
     own.prev = last_;
     own.next = nullptr;
     (last_ ? last_->next : first_) = &own;
-    last_ = &own;
-    bytes_ += own.bytes;
     track.extension()->past = std::move(past);
+    last_ = track.extension()->past.get();
+    bytes_ += last_->bytes;
 }
 
 std::unique_ptr<PastHello> PastList::take(Track& track) {

@@ -13,7 +13,7 @@ namespace {
 
 enum Kind : std::uint8_t { of_names = 0, odd = 1, not_ascii = 2 };
 
-constexpr std::array<std::uint8_t, 256> kinds = [] {
+constexpr std::array<std::uint8_t, 256> make_kinds() {
     std::array<std::uint8_t, 256> table{};
     for (std::size_t i = 0; i < table.size(); i++) {
         const bool name = (i >= 'a' && i <= 'z') || (i >= 'A' && i <= 'Z') ||
@@ -21,7 +21,9 @@ constexpr std::array<std::uint8_t, 256> kinds = [] {
         table[i] = i >= 0x80 ? not_ascii : name ? of_names : odd;
     }
     return table;
-}();
+}
+
+constexpr std::array<std::uint8_t, 256> kinds = make_kinds();
 
 // All kinds of characters that are in it.
 unsigned kinds_in(std::string_view name) {

@@ -8,6 +8,7 @@
 # 12 for each processor, below ${XDG_CACHE_HOME:-~/.cache}/nfqws2/roots, which may be removed at any
 # time. Builds go to build/cross-ARCH. What cannot be had is a failure.
 # Last line: "N passed, N failed, N skipped".
+# shellcheck disable=SC2154 # cache and base come from roots_lib.sh
 set -u
 
 cd "$(dirname "$0")/../.." || exit 1

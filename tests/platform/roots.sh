@@ -9,6 +9,7 @@
 #
 # Minimal roots are kept below ${XDG_CACHE_HOME:-~/.cache}/nfqws2/roots. Logs: build/logs/root-*.log.
 # Last line: "N passed, N failed, N skipped", counting these steps.
+# shellcheck disable=SC2154 # cache and base come from roots_lib.sh
 set -u
 
 cd "$(dirname "$0")/../.." || exit 1

@@ -1,4 +1,5 @@
-// What the user has asked for (--help, --check, --explain), apart from what the log tells by itself.
+// What the user has asked for (--help, --check, --explain), apart from what the log tells by
+// itself.
 #pragma once
 
 #include <string_view>

@@ -104,8 +104,8 @@ TEST(ConfigFile, Globbing) {
     const std::filesystem::path dir =
         std::filesystem::temp_directory_path() / ("nfqws2_glob_" + std::to_string(getpid()));
     std::filesystem::create_directory(dir);
-    std::ofstream(dir / "h1.txt");
-    std::ofstream(dir / "h2.txt");
+    for (const char* name : {"h1.txt", "h2.txt"})
+        std::ofstream(dir / name) << "";
     const std::string d = dir.string();
     EXPECT_EQ(expand("--ipset " + d + "/h?.txt"), (Texts{"--ipset", d + "/h1.txt", d + "/h2.txt"}));
     EXPECT_EQ(expand("--ipset=" + d + "/h?.txt"), Texts{"--ipset=" + d + "/h?.txt"});

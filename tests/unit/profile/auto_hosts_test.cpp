@@ -7,9 +7,7 @@
 namespace nfqws2::profile {
 namespace {
 
-using testing::tcp;
 using testing::TempDir;
-using testing::with_host;
 using testing::World;
 
 struct Auto : ::testing::Test {

@@ -174,8 +174,8 @@ TEST_F(Import, EveryAutoSetting) {
         {"--template=t", "--hostlist-auto-fail-threshold=4", "--hostlist-auto-fail-time=5",
          "--hostlist-auto-retrans-threshold=6", "--hostlist-auto-retrans-maxseq=7",
          "--hostlist-auto-retrans-reset=0", "--hostlist-auto-incoming-maxseq=8",
-         "--hostlist-auto-udp-out=9", "--hostlist-auto-udp-in=10",
-         "--hostlist-auto-max=11", "--new", "--import=t"}));
+         "--hostlist-auto-udp-out=9", "--hostlist-auto-udp-in=10", "--hostlist-auto-max=11",
+         "--new", "--import=t"}));
     const AutoHostOptions& o = at(0).auto_options;
     EXPECT_EQ(o.fail_threshold, 4U);
     EXPECT_EQ(o.fail_time, 5U);
