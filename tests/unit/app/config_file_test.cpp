@@ -206,7 +206,7 @@ TEST(Arguments, ConfigFileOnlyAsFirstArgument) {
     EXPECT_EQ(arguments.where(1), "argument 2");
 }
 
-Arguments collected(std::vector<std::string> words) {
+Arguments collected(const std::vector<std::string>& words) {
     std::vector<const char*> argv{"nfqws2"};
     for (const std::string& word : words)
         argv.push_back(word.c_str());
