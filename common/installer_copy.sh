@@ -38,9 +38,9 @@ place_fakes() { # FROM TO
 	local from="$1/files/fake" file
 	[ -d "$from" ] || from="$1/build/release/files/fake"
 	mkdir -p "$2/files/fake" || return 1
-	if [ ! -d "$from" ] && [ -f "$1/tools/fake-blobs/make.py" ] && exists python3; then
+	if [ ! -d "$from" ] && [ -f "$1/src/tools/fake-blobs/make.py" ] && exists python3; then
 		from=$(mktemp -d "${TMPDIR:-/tmp}/zapret2.XXXXXX") || return 1
-		python3 -B "$1/tools/fake-blobs/make.py" "$from"
+		python3 -B "$1/src/tools/fake-blobs/make.py" "$from"
 		COPY_MADE=$from
 	fi
 	for file in "$from"/*.bin; do

@@ -66,7 +66,7 @@ end
 
 
 def make_fakes(world, folder=FAKES):
-    world.run(sys.executable, "-B", str(ROOT / "tools/fake-blobs/make.py"), folder, check_code=0)
+    world.run(sys.executable, "-B", str(ROOT / "src/tools/fake-blobs/make.py"), folder, check_code=0)
 
 
 def wanted_sizes():
@@ -220,13 +220,13 @@ print(aes.gcm_seal(h('feffe9928665731c6d6a8f9467308308'), h('cafebabefacedbaddec
     h('d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5'
       'aa0de657ba637b39'), h('feedfacedeadbeeffeedfacedeadbeefabaddad2')).hex()[-32:])
 """
-    text = world.run(sys.executable, "-B", "-c", script, str(ROOT / "tools/fake-blobs"), check_code=0).text
+    text = world.run(sys.executable, "-B", "-c", script, str(ROOT / "src/tools/fake-blobs"), check_code=0).text
     equal(text, "69c4e0d86a7b0430d8cdb78070b4c55a\n5bc94fbc3221a5db94fae95ae7121a47\n")
 
 
 def test_a_wrong_size_is_not_written(world: World):
     """Who changes a description learns that strategies count on the size."""
     script = "import sys; sys.path.insert(0, sys.argv[1]); import make, messages; make.make('x', 11, messages.smtp)"
-    result = world.run(sys.executable, "-B", "-c", script, str(ROOT / "tools/fake-blobs"), check_code=1)
+    result = world.run(sys.executable, "-B", "-c", script, str(ROOT / "src/tools/fake-blobs"), check_code=1)
     contains(result.text, "x: 22 bytes were made, not 11")
     check(not os.path.exists(FAKES), "written")

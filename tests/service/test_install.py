@@ -42,7 +42,7 @@ def make_source(world, init):
             shutil.copytree(source, SOURCE + "/" + part)
         else:
             shutil.copy2(source, SOURCE)
-    shutil.copytree(ROOT / "tools/fake-blobs", SOURCE + "/tools/fake-blobs")
+    shutil.copytree(ROOT / "src/tools/fake-blobs", SOURCE + "/src/tools/fake-blobs")
     os.makedirs(SOURCE + "/binaries/linux-arm64")
     world.write(SOURCE + "/binaries/linux-arm64/ip2net", "\x7fELF not for this machine", 0o755)
     shutil.copytree("/opt/programs", SOURCE + "/binaries/linux-x86_64")
