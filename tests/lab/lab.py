@@ -265,6 +265,23 @@ class Lab:
         for end in ("client", "server"):
             self.offloads_off(end, "eth0")
             self.offloads_off("box", "to-" + end)
+        self._wait_for_path(4, socket.IPPROTO_ICMP, b"\x08\0\xf7\xff\0\0\0\0", 0)
+        self._wait_for_path(6, socket.IPPROTO_ICMPV6, b"\x80" + bytes(7), 129)
+
+    def _wait_for_path(self, version, protocol, request, reply):
+        """Until an echo comes back: on a busy machine the kernel takes up to a second to see that a link
+        is up, and until then packets are refused or lost."""
+        family, address = {4: (socket.AF_INET, SERVER4), 6: (socket.AF_INET6, SERVER6)}[version]
+        with self.socket("client", family, socket.SOCK_RAW, protocol) as s:
+            s.settimeout(0.05)
+
+            def answered():
+                try:
+                    s.sendto(request, (address, 0))
+                    return s.recv(200)[-len(request)] == reply
+                except OSError:
+                    return False
+            self.wait_for(answered, "there is no way to %s" % address)
 
     def offloads_off(self, who, interface):
         """The wire shows what a real network card would: no super-packets, checksums complete."""

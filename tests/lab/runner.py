@@ -19,6 +19,8 @@ import cases  # noqa: E402
 import dispositions  # noqa: E402
 import lab as laboratory  # noqa: E402
 
+REASON = "\N{BALLOT X} "  # what a child prints before the reason of a failure
+
 
 def title(test):
     name, function, case = test
@@ -98,12 +100,13 @@ class Runner:
             print(reason)
             return cases.SKIPPED
         except self.failure as failure:
-            print(failure)
+            print(REASON + str(failure))
             place = traceback.extract_tb(failure.__traceback__)
             print("at " + " < ".join("%s:%d" % (os.path.basename(f.filename), f.lineno)
                                      for f in reversed(place[1:])))
             return cases.FAILED
-        except Exception:
+        except Exception as problem:
+            print("%s%s: %s" % (REASON, type(problem).__name__, problem))
             traceback.print_exc(file=sys.stdout)
             return cases.FAILED
         return 0
@@ -153,7 +156,8 @@ class Runner:
                 elif code == cases.SKIPPED:
                     report.skip(title(futures[future]), output.strip())
                 else:
-                    report.fail(line, output)
+                    said, _, why = output.rpartition(REASON)  # the reason first: logs get cut
+                    report.fail(line, why + "\n" + said)
 
     def prepare(self, args):
         """Called with the command line before the tests are looked at."""
