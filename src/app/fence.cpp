@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/text.hpp"
 #include "nfqws2/sandbox/landlock.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
 #include "nfqws2/sandbox/seccomp.hpp"
@@ -163,20 +164,37 @@ FileRules file_rules(const Config& config, const profile::ListStore& lists) {
     return rules;
 }
 
-void Fence::close(Config& config, const profile::ListStore& lists) {
+bool Fence::close(Config& config, const profile::ListStore& lists) {
     mode_ = config.sandbox;
     if (mode_ != sandbox::Mode::off) {
         rules_ = file_rules(config, lists);
         if (geteuid() != 0) allow_state();
         config.engine.file_gate = this;
     }
+    ask_kernel();
+    config.fence_status = status();
+    if (!config.sandbox_required || (landlock_ != 0 && seccomp_)) return true;
+    log::error("--sandbox=require: this kernel cannot do it (%s)", config.fence_status.c_str());
+    return false;
+}
+
+void Fence::ask_kernel() {
     // The memory of the process is a file as well; also for --uid=0 a rule keeps it from being
     // written, but not every kernel has rules.
     if (mode_ == sandbox::Mode::enforce && prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
         log::os_error("prctl(PR_SET_DUMPABLE)", errno);
     sandbox::forbid_new_privileges();
-    if (mode_ == sandbox::Mode::enforce) sandbox::restrict_files(rules_);
-    sandbox::forbid_system_calls(mode_);
+    if (mode_ == sandbox::Mode::enforce && sandbox::restrict_files(rules_))
+        landlock_ = sandbox::landlock_version();
+    seccomp_ = mode_ != sandbox::Mode::off && sandbox::forbid_system_calls(mode_);
+}
+
+std::string Fence::status() const {
+    if (mode_ == sandbox::Mode::off) return "sandbox: off";
+    const std::string seccomp = seccomp_ ? "seccomp" : "seccomp is missing";
+    if (mode_ == sandbox::Mode::report) return "sandbox: report, " + seccomp;
+    return "sandbox: enforce, " + seccomp + ", " +
+           (landlock_ != 0 ? format("Landlock %d", landlock_) : "Landlock is missing");
 }
 
 void Fence::allow_state() {

@@ -170,10 +170,12 @@ void set_sandbox(ParseState& state, const OptionValue& value) {
         state.config.sandbox = sandbox::Mode::off;
     else if (*value == "report")
         state.config.sandbox = sandbox::Mode::report;
-    else if (*value == "enforce")
+    else if (*value == "enforce" || *value == "require")
         state.config.sandbox = sandbox::Mode::enforce;
     else
-        throw BadValue("invalid value : " + *value + " (should be off, report or enforce)");
+        throw BadValue("invalid value : " + *value +
+                       " (should be off, report, enforce or require)");
+    state.config.sandbox_required = *value == "require";
 }
 
 // What does not exist cannot be given to the kernel, and would be missing without a word.

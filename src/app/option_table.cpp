@@ -75,9 +75,10 @@ const OptionSpec table[] = {
      set_writable},
     {ours("writeable", optional), Group::privileges, "<dir>", "the same as --writable",
      set_writable},
-    {ours("sandbox", required), Group::privileges, "off|report|enforce",
+    {ours("sandbox", required), Group::privileges, "off|report|enforce|require",
      "what scripts may not do: off = only the privileges hold them, report = it is named in the "
-     "log, enforce = it is refused or ends the process. Default enforce",
+     "log, enforce = it is refused or ends the process, require = and no start where the kernel "
+     "cannot do that. Default enforce",
      set_sandbox},
     {ours("lua-allow", required), Group::privileges, "<path>",
      "scripts may read and write this file, or everything below this directory; any number",

@@ -117,7 +117,7 @@ int Program::start(int argc, const char* const* argv) {
     if (!open_trace()) return 1;
     if (config_.daemon && !config_.offline()) background_.begin();
     if (!give_up_privileges() || !files_readable()) return 1;
-    fence_.close(config_, lists_);
+    if (!fence_.close(config_, lists_)) return 1;
     if (!config_.offline()) return run_with_kernel();
     const int code = offline_.run(config_, clock_, lists_, *random_, trace());
     // What was asked for is not there: as with --pcap-out.
@@ -215,7 +215,7 @@ int Program::check() {
     check_words(arguments_, state_, report_);
     check_lists(config_, report_);
     if (config_.privileges.drop && (!give_up_privileges() || !files_readable())) return 1;
-    fence_.close(config_, lists_);
+    if (!fence_.close(config_, lists_)) return 1;
     check_lua();
     show_report();
     return report_.has_errors() ? 1 : 0;

@@ -13,7 +13,10 @@ void dump_connections(const Runtime& run) {
     log::status_text("\nCONNTRACK DUMP\n");
     run.engine.dump_conntrack(print_line);
     log::status_text("\n");
-    if (run.next == nullptr) log::status("%s", run.memory.report().c_str());
+    if (run.next == nullptr) {
+        log::status_text(run.memory.report());
+        log::status_text(run.config.fence_status);
+    }
     if (run.queue == nullptr) return;
     log::status("%llu packets passed unprocessed because the queue was full",
                 static_cast<unsigned long long>(run.queue->kernel_drops().value_or(0)));

@@ -104,8 +104,9 @@ std::uint64_t granted_file_rights(FileAccess access, bool directory, int version
 bool restrict_files(const FileRules& rules) {
     const int version = landlock_version();
     if (version == 0) {
-        if (log::debug_enabled()) log::debug("sandbox: this kernel has no Landlock");
-        return true;
+        log::error("sandbox: this kernel has no Landlock, only the functions of Lua keep to the "
+                   "rules of files");
+        return false;
     }
     const FileDescriptor ruleset = create_ruleset(version);
     if (!ruleset) {

@@ -96,8 +96,7 @@ bool forbid_system_calls(Mode mode) {
     give_memory_back();
     if (error == 0) return true;
     log::os_error("seccomp", -error);
-    if (error == -EINVAL)
-        log::error("seccomp: this can be safely ignored if the kernel has no seccomp support");
+    log::error("sandbox: system calls are not limited, this kernel may lack seccomp filters");
     return false;
 }
 

@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 
+import poor_kernel
 from harness import DATA, HERE, cases, check, check_equal, without_root
 
 SOURCE = os.path.join(DATA, "golden", "085-multisplit-default", "in.pcap")
@@ -122,8 +123,39 @@ def test_off(env):
 
 
 @without_root
+@cases({"Landlock": ("Landlock",), "seccomp": ("seccomp",), "both": ("Landlock", "seccomp")})
+def test_poor_kernel(env, *missing):
+    """What the kernel lacks is named; the program goes on without it unless it is required."""
+    for option, code in ((), 0), (("--sandbox=enforce",), 0), (("--sandbox=require",), 1):
+        result = env.run("--intercept=0", "--lua-init=print('ran')", *option,
+                         preexec_fn=poor_kernel.without(*missing))
+        check_equal("exit code with %s" % (option,), result.returncode, code)
+        check_equal("the script ran", "ran\n" in result.stdout, code == 0)
+        for part, text in (("Landlock", "sandbox: this kernel has no Landlock"),
+                           ("seccomp", "sandbox: system calls are not limited")):
+            check_equal("%s in %s" % (text, result.stderr), text in result.stderr, part in missing)
+            check_equal("%s is missing" % part, "%s is missing" % part in result.stderr,
+                        code == 1 and part in missing)
+
+
+@without_root
+def test_required(env):
+    """A kernel that has all of it starts, where it is required too."""
+    result = env.run("--intercept=0", "--sandbox=require", "--lua-init=print('ran')")
+    check_equal("exit code", result.returncode, 0)
+    check("ran\n" in result.stdout and "sandbox" not in result.stderr, "%s", result.stderr)
+
+
+def test_status_tells(env):
+    """SIGUSR1 tells what holds."""
+    with env.lab() as lab, env.daemon(lab, "--lua-desync=pass") as daemon:
+        daemon.process.send_signal(signal.SIGUSR1)
+        daemon.wait_output("sandbox: enforce, seccomp, Landlock ")
+
+
+@without_root
 def test_wrong_values(env):
-    for option, text in (("--sandbox=on", "should be off, report or enforce"),
+    for option, text in (("--sandbox=on", "should be off, report, enforce or require"),
                          ("--lua-allow=/no/such/place", "cannot access /no/such/place"),
                          ("--lua-allow=", "cannot access")):
         result = env.run("--intercept=0", option)

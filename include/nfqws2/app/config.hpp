@@ -49,6 +49,8 @@ struct Config {
     std::string pidfile;
     Privileges privileges;
     sandbox::Mode sandbox = sandbox::Mode::enforce;
+    bool sandbox_required = false;      // no start without all of it
+    std::string fence_status;           // what of it holds (fence.hpp)
     std::vector<std::string> lua_allow; // real paths that scripts may use besides the usual ones
     bool writable = false;
     std::string writable_dir; // "" = default

@@ -15,8 +15,8 @@ std::uint64_t watched_file_rights(int version);
 // What a rule gives back of it.
 std::uint64_t granted_file_rights(FileAccess access, bool directory, int version);
 
-// Restricts the calling thread and the threads it makes from now on; no_new_privs must be set. True
-// also where there is no Landlock (debug message). False: logged.
+// Restricts the calling thread and the threads it makes from now on; no_new_privs must be set.
+// False, logged, also where there is no Landlock.
 bool restrict_files(const FileRules& rules);
 
 } // namespace nfqws2::sandbox
