@@ -12,7 +12,7 @@ BOOTS = ("plain", "systemd")
 
 
 def make_runner(limit):
-    return Runner(os.path.join(HERE, "guest.py"), harness.Environment, "(?:e2e|docs)", limit, (),
+    return Runner(os.path.join(HERE, "guest.py"), harness.Environment, "(?:e2e|docs|bc)", limit, (),
                   world.Failure)
 
 

@@ -52,6 +52,7 @@ class Machine:
         self.console = os.path.join(results, "console.txt")
         self.folder = tempfile.mkdtemp(prefix="nfqws2-vm-")
         self.processes = []
+        self.process, self.worked = None, 0.0
         with open(os.path.join(results, "job.json"), "w", encoding="utf-8") as f:
             json.dump(job, f)
 
@@ -115,7 +116,19 @@ class Machine:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console,
                                        stderr=console, start_new_session=True)
         self.processes.append(process)
+        self.process = process
         return process
+
+    def work(self):
+        """Seconds of the host's processor so far. Unlike the time on the clock they are the same beside
+        other work, so they tell what a test costs."""
+        try:
+            with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as f:
+                fields = f.read().rpartition(")")[2].split()
+            self.worked = max(self.worked, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+        except OSError:
+            pass
+        return self.worked
 
     def said(self):
         """What came over the console, without the control sequences of the firmware."""

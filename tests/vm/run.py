@@ -58,8 +58,8 @@ class Results(cases.Report):
         super().__init__(verbose=True)
         self.outputs, self.lock = verbose, threading.Lock()
 
-    def add(self, good, name, seconds, output=""):
-        line = "%-66s %6.1f s" % (name, seconds)
+    def add(self, good, name, seconds, output="", work=0):
+        line = "%-66s %6.1f s, %5.1f of the processor" % (name, seconds, work)
         with self.lock:
             if good:
                 self.ok(line, output if self.outputs else "")
@@ -90,12 +90,13 @@ def follow(machine, process, tests, limit, count):
             last, silence = time.monotonic(), limit + 60
             done = done or "done" in line
             if "begin" in line:
-                running[tuple(line["begin"])] = last
+                running[tuple(line["begin"])] = machine.work()
             elif "test" in line:
                 test = tuple(line["test"])
                 waiting.discard(test)
-                running.pop(test, None)
-                count.add(line["code"] == 0, title(test), line["seconds"], line["output"])
+                begin = running.pop(test)
+                count.add(line["code"] == 0, title(test), line["seconds"], line["output"],
+                          machine.work() - begin)
         if ended and not lines:
             break
         if time.monotonic() - last > silence:
@@ -133,8 +134,8 @@ def run_boot(kernel, boot, name, tests, args, count):
         complaints = machine.complaints()
     if complaints or not done:
         count.add(False, name + ": the kernel is well", 0, "\n".join(complaints[:20]))
-    print("==> %s: %d tests, %.0f s with boot; logs in %s" % (
-        name, len(tests), time.monotonic() - begin, os.path.relpath(results)))
+    print("==> %s: %d tests, %.0f s with boot, %.0f of the processor; logs in %s" % (
+        name, len(tests), time.monotonic() - begin, machine.worked, os.path.relpath(results)))
 
 
 def run_boots(kernel, boots, args, count):

@@ -40,10 +40,13 @@ class Service:
         self.place = self.base + ".run"
         os.mkdir(self.place)
         install(env, self.base)
-        write_config(self.base, *config)
+        self.configure(*config)
         for name in custom:
             shutil.copy(self.base + "/init.d/custom.d.examples.linux/" + name,
                         self.base + "/init.d/sysv/custom.d")
+
+    def configure(self, *lines):
+        write_config(self.base, *lines)
 
     def __call__(self, *verb):
         """Runs a verb of the init script; what it printed."""

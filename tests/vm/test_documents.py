@@ -25,16 +25,20 @@ def live_blocks():
 
 
 BLOCKS, FOR_LONG = live_blocks()
+# Puts the files into the folder that later commands name without one.
+PREPARES = re.compile(r"(?:cp .*\n)+$")
 
 
 @cases(BLOCKS)
 def test_block(env, name, line):
-    """A block with the files that stand before it, as its mark says."""
+    """A block behind the files and the preparations that stand before it, as its mark says."""
     with stage.Stage(env.program, env.lua) as place:
         check(place.nft_queues, "the kernel lacks the queue statement")
         for block in documents.Document(os.path.join(ROOT, name)).blocks:
             if block.kind == "file":
                 place.write(block.mark, block.text)
+            if block.kind == "run" and PREPARES.match(block.text):
+                place.offline(block, documents.Mark(block.mark))
             if block.line == line:
                 try:
                     place.lab(block, documents.Mark(block.mark))

@@ -1,10 +1,12 @@
 """The units as a real systemd runs them: the machine's first process, with a network that comes up late."""
 import os
+import shutil
 import signal
 import subprocess
 import time
 
-from world import check, check_equal, contains, laboratory
+import service
+from world import ROOT, check, check_equal, contains, laboratory, long
 
 BOOT = "systemd"
 NAMES = ("blocked.test", "other.test")
@@ -31,8 +33,8 @@ class OpenLab(laboratory.Lab):
                        env=laboratory.environment())
 
 
-def sh(command):
-    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, check=False,
+def sh(command, timeout=120):
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=timeout, check=False,
                             env=laboratory.environment())
     return result.stdout + result.stderr
 
@@ -125,3 +127,44 @@ def test_instance(env):
              sh("systemctl is-active nfqws2@one").strip() == "active", "not started again")
     check_equal("stop", sh("systemctl stop nfqws2@one"), "")
     check_equal("state", sh("systemctl is-active nfqws2@one").strip(), "inactive")
+
+
+@long
+def test_installer(env):
+    """Over the tree that is there, every question answered by its default; then away without a rest."""
+    source, base = "/tmp/source", "/opt/zapret2"
+    service.install(env, source)
+    os.makedirs(source + "/binaries/linux-x86_64")
+    for folder, name in service.PROGRAMS:
+        os.rename("/".join((source, folder, name)), source + "/binaries/linux-x86_64/" + name)
+    for part in ("blockcheck2.d", "tools/fake-blobs"):
+        shutil.copytree(os.path.join(ROOT, part), os.path.join(source, part))
+    for name in ("install_easy.sh", "install_bin.sh", "install_prereq.sh", "uninstall_easy.sh", "blockcheck2.sh"):
+        shutil.copy(os.path.join(ROOT, name), source)
+    service.write_config(base, "FWTYPE=", "WS_USER=labuser", "IFACE_WAN=eth0")
+    contains(sh("id labuser"), "no such user")
+
+    said = sh("sh %s/install_easy.sh </dev/null" % source, timeout=900)
+    contains(said, "system is based on systemd", "installation is complete")
+    with open(base + "/config", encoding="utf-8") as f:
+        contains(f.read(), "\nFWTYPE=nftables\n")
+    check_equal("state", sh("systemctl is-active zapret2").strip(), "active")
+    check(queue_rules() >= 8, "rules:\n%s", sh("nft list table inet zapret2"))
+    with open("/proc/%d/status" % daemon(), encoding="ascii") as f:
+        contains(f.read(), "\nUid:\t%s\t" % sh("id -u labuser").strip())
+
+    with open(base + "/config", "a", encoding="utf-8") as f:
+        f.write("FWTYPE=iptables\n")
+    check_equal("restart", sh("systemctl restart zapret2"), "")
+    check_equal("rules of nftables", queue_rules(), 0)
+    contains(sh("iptables-save"), "NFQUEUE")
+    contains(sh("ipset -n list"), "nozapret")
+
+    contains(sh("echo y | sh %s/uninstall_easy.sh" % base, timeout=600), "is uninstalled")
+    check_equal("sets", sh("ipset -n list"), "")
+    check("NFQUEUE" not in sh("iptables-save; ip6tables-save"), "rules are left")
+    check("zapret2" not in sh("nft list tables"), "the table is left")
+    contains(sh("id labuser"), "no such user")
+    check_equal("daemons", sh("pgrep -x nfqws2"), "")
+    check_equal("unit", show("zapret2", "LoadState"), "not-found")
+    check(os.path.exists(base + "/config"), "the config is gone")

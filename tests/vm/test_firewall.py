@@ -1,0 +1,89 @@
+"""Which firewall is taken, and what becomes of the rules of the other one; blockcheck2 with nftables."""
+import contextlib
+import os
+import subprocess
+import sys
+import time
+
+from world import ROOT, cases, check, check_equal, contains, laboratory
+from service import Service
+from test_service_rules import NAMES, expect, host
+
+sys.path.append(os.path.join(ROOT, "tests", "blockcheck"))
+import checks  # noqa: E402
+from fakes import SPLIT  # noqa: E402
+
+COMPLAINT = "nftables can not queue packets here (kernel module nft_queue): using iptables"
+
+
+@contextlib.contextmanager
+def without_nft_queue():
+    """The kernel finds no module for the queue statement, as where it is not packaged."""
+    path = "/etc/modprobe.d/nfqws2-lab.conf"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    end = time.monotonic() + laboratory.PATIENCE
+    # Rules of namespaces that are gone go a little later.
+    while os.path.exists("/sys/module/nft_queue"):
+        subprocess.run(["modprobe", "-r", "nft_queue"], check=False, capture_output=True,
+                       env=laboratory.environment())
+        check(time.monotonic() < end, "nft_queue is in use")
+        time.sleep(0.1)
+    with open(path, "w", encoding="ascii") as f:
+        f.write("install nft_queue /bin/false\n")
+    try:
+        check(not laboratory.nft_can_queue(), "nftables still queues")
+        yield
+    finally:
+        os.remove(path)
+
+
+def kinds(lab, who):
+    """Of which firewalls rules with a queue are loaded."""
+    tables = {"nftables": ("queue ", [["nft", "list", "table", "inet", "zapret2"]]),
+              "iptables": ("NFQUEUE", [[name + "-save"] for name in laboratory.TABLES])}
+    return [kind for kind, (word, commands) in tables.items()
+            if any(word in lab.run(who, *command, check=False).stdout for command in commands)]
+
+
+def test_choice(env):
+    """nftables where they queue, else iptables; what an earlier choice left goes, and the site is open."""
+    with env.lab() as lab:
+        lab.start_site(*NAMES)
+        who, interfaces = host(lab)
+        service = Service(env, lab, who, "FWTYPE=", *interfaces)
+        with without_nft_queue():
+            contains(service("start"), COMPLAINT)
+            check_equal("rules", kinds(lab, who), ["iptables"])
+            expect(lab, True)
+        said = service("restart")
+        check(COMPLAINT not in said, "it was not tried again:\n%s", said)
+        check_equal("rules after nftables came", kinds(lab, who), ["nftables"])
+        expect(lab, True, versions=(4,))
+        for kind in ("iptables", "nftables"):
+            service.configure("FWTYPE=" + kind, *interfaces)
+            service("restart")
+            check_equal("rules", kinds(lab, who), [kind])
+            expect(lab, True, versions=(6,))
+        service("stop")
+        check_equal("rules", kinds(lab, who), [])
+        tables = lab.run(who, "nft", "list", "tables").stdout
+        check("probe" not in tables, "the trial is left:\n%s", tables)
+
+
+@cases({engine: (engine,) for engine in ("classic", "fast")})
+def test_blockcheck(env, engine):
+    """The lists of a user, with rules of nftables: what opens the site is found, and nothing is left."""
+    place = checks.Environment(env.program, env.lua)
+    with place.lab("rst") as lab:
+        done = place.run(lab, FWTYPE="", ENGINE=engine, ENABLE_HTTPS_TLS12=0, timeout=280,
+                         **place.custom(lab, ["# mine", SPLIT, "--payload=http_req --lua-desync=pass"]))
+        done.has("firewall type is nftables")
+        check_equal("exit code", done.code, 0)
+        found = [(strategy, line.split(" code")[0]) for *_, strategy, line in done.results()]
+        check_equal("results", found, [(SPLIT, "!!!!! AVAILABLE !!!!!"),
+                                       ("--payload=http_req --lua-desync=pass", "UNAVAILABLE")])
+        rules = lab.run("client", "nft", "list", "ruleset").stdout
+        check("blockcheck" not in rules and "queue" not in rules, "rules are left:\n%s", rules)
+
+
+test_blockcheck.long_cases = ["fast"]
