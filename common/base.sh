@@ -1,4 +1,5 @@
-# Shell helpers without any knowledge of the service. Sourced; also by custom scripts.
+# Shell helpers that know no setting, path or rule of the service. Sourced. Custom scripts may use those that
+# api.sh names.
 # shellcheck shell=dash disable=SC2034 # variables are for the scripts that source this
 
 # --- programs and functions ---------------------------------------------------------------------
@@ -320,53 +321,4 @@ zapret_failed() { # TEXT
 	ZAPRET_FAILED=1
 	echo "ERROR: $*" >&2
 	return 1
-}
-
-# Lists inside the program's folder go around MODE_FILTER and are lost with the folder.
-warn_about_options() { # OPTIONS
-	case " $1" in
-	*"list=$ZAPRET_BASE/"* | *"list-exclude=$ZAPRET_BASE/"* | *"ipset=$ZAPRET_BASE/"* | *"ipset-exclude=$ZAPRET_BASE/"*)
-		echo "WARNING: NFQWS2_OPT names a list inside $ZAPRET_BASE. The lists there belong to" \
-			"MODE_FILTER and the placeholders <HOSTLIST> and <HOSTLIST_NOAUTO>; keep own lists elsewhere."
-		;;
-	esac
-}
-
-# --- queues of the standard daemon ------------------------------------------------------------------
-
-standard_workers() { # VAR: how many workers it has
-	if is_number "${NFQWS2_WORKERS:-1}" && [ "${NFQWS2_WORKERS:-1}" -ge 1 ] &&
-		[ "${NFQWS2_WORKERS:-1}" -le 64 ]; then
-		eval "$1=\${NFQWS2_WORKERS:-1}"
-	else
-		zapret_failed "NFQWS2_WORKERS must be 1 to 64: $NFQWS2_WORKERS"
-		eval "$1=1"
-	fi
-}
-
-# The mark of connections that the standard daemon has finished, empty if these stay in its queue.
-standard_offload_mark() { # VAR
-	local som_mark=0
-	eval "$1="
-	[ -n "$NFQWS2_OFFLOAD_MARK" ] || return 0
-	case $NFQWS2_OFFLOAD_MARK in
-	0x | 0x*[!0-9a-fA-F]* | 0x?????????*) ;;
-	0x*) som_mark=$((NFQWS2_OFFLOAD_MARK)) ;;
-	esac
-	if [ "$som_mark" -gt 0 ] && [ $((som_mark & (som_mark - 1))) = 0 ] &&
-		[ $((som_mark & (DESYNC_MARK | DESYNC_MARK_POSTNAT | ${FILTER_MARK:-0}))) = 0 ]; then
-		eval "$1=\$NFQWS2_OFFLOAD_MARK"
-	else
-		zapret_failed "NFQWS2_OFFLOAD_MARK must be one bit that no other mark has, as 0xHEX: $NFQWS2_OFFLOAD_MARK"
-	fi
-}
-
-standard_queues() { # VAR: the number of its queue, or FIRST:LAST
-	local sq_workers
-	standard_workers sq_workers
-	if [ "$sq_workers" -gt 1 ] && is_number "$QNUM"; then
-		eval "$1=\$QNUM:$((QNUM + sq_workers - 1))"
-	else
-		eval "$1=\$QNUM"
-	fi
 }

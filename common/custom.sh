@@ -21,12 +21,3 @@ custom_runner() { # FUNC ARGS...
 	unset -f "$zcr_func"
 	return 0
 }
-
-# Both are called at the top level of a custom script, so numbers are the same in every phase.
-alloc_qnum() { # VAR: number of a queue
-	alloc_num ZAPRET_LAST_QNUM "$1" 65300 65399
-}
-
-alloc_dnum() { # VAR: number of a daemon
-	alloc_num ZAPRET_LAST_DNUM "$1" 2000 2999
-}

@@ -1,4 +1,4 @@
-# The placeholders <HOSTLIST> and <HOSTLIST_NOAUTO> of strategies. Sourced.
+# The lists of strategies: the placeholders <HOSTLIST> and <HOSTLIST_NOAUTO>. Sourced.
 # shellcheck shell=dash disable=SC2034 # variables used through eval
 
 HOSTLIST_MARKER='<HOSTLIST>'
@@ -65,4 +65,14 @@ filter_apply_hostlist_target() { # VAR
 		fht_text="$fht_text --hostlist-auto-debug=$HOSTLIST_BASE/zapret-hosts-auto-debug.log"
 	fi
 	eval "$1=\$fht_text"
+}
+
+# Lists inside the program's folder go around MODE_FILTER and are lost with the folder.
+warn_about_options() { # OPTIONS
+	case " $1" in
+	*"list=$ZAPRET_BASE/"* | *"list-exclude=$ZAPRET_BASE/"* | *"ipset=$ZAPRET_BASE/"* | *"ipset-exclude=$ZAPRET_BASE/"*)
+		echo "WARNING: NFQWS2_OPT names a list inside $ZAPRET_BASE. The lists there belong to" \
+			"MODE_FILTER and the placeholders <HOSTLIST> and <HOSTLIST_NOAUTO>; keep own lists elsewhere."
+		;;
+	esac
 }

@@ -28,6 +28,7 @@ MANUALS = {"docs/manual.md": "Default", "docs/manual.ru.md": "По умолча�
 # Their code blocks are marked, and run unless the mark says no.
 RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md", "docs/packaging.md",
        "CONTRIBUTING.md")
+CONTRACTS = "docs/contracts"
 TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md"}
 # Long options of other tools that the documents mention, and the example of development.md.
 FOREIGN = set("""
@@ -119,7 +120,8 @@ def check_options(tally, program, _lua):
         known |= set(re.findall(r"^ --([a-z0-9-]+)",
                                 output_of(os.path.join(os.path.dirname(program), tool), "--help"),
                                 re.M))
-    for name in sorted(set(RUN) | set(MANUALS) | set(TRANSLATED)):
+    pages = {name for name in all_documents() if name.startswith(CONTRACTS)}
+    for name in sorted(set(RUN) | set(MANUALS) | set(TRANSLATED) | pages):
         text = document(name)
         if text is None:
             tally.skip(name, "does not exist")
@@ -151,7 +153,7 @@ def check_named(tally, names, functions):
             return
         code = re.findall(r"`([^`]+)`", "\n".join(text.prose)) + [b.text for b in text.blocks]
         words |= set(re.findall(r"\w+", " ".join(code)))
-    tally.problems("%s: %d functions are named" % (", ".join(names), len(functions)),
+    tally.problems("%s: %d names are told" % (", ".join(names), len(functions)),
                    [f for f in sorted(functions) if f not in words])
 
 
@@ -165,6 +167,10 @@ def check_functions(tally, program, lua):
             with open(os.path.join(lua, file), encoding="utf-8") as f:
                 desync |= set(re.findall(r"^function (\w+)\(ctx, desync\)", f.read(), re.M))
     check_named(tally, ["docs/strategies.md", "docs/manual.md"], desync)
+    with open(os.path.join(ROOT, "common", "api.sh"), encoding="utf-8") as f:
+        face = set(re.findall(r"^#   \$?(\w+)(?: |$)", f.read(), re.M))
+    tally.check(len(face) > 100, "common/api.sh declares what custom scripts may use")
+    check_named(tally, [CONTRACTS + "/files-and-service.md"], face)
 
 
 # --- links and translations
@@ -172,7 +178,8 @@ def check_functions(tally, program, lua):
 
 def all_documents():
     names = [n for n in os.listdir(ROOT) if n.endswith(".md")]
-    names += ["docs/" + n for n in os.listdir(os.path.join(ROOT, "docs")) if n.endswith(".md")]
+    for folder in ("docs", CONTRACTS):
+        names += [folder + "/" + n for n in os.listdir(os.path.join(ROOT, folder)) if n.endswith(".md")]
     return {name: document(name) for name in sorted(names)}
 
 

@@ -3,7 +3,7 @@ import os
 import re
 import socket
 
-from sandbox import BASE, World, check, contains, equal, lacks
+from sandbox import BASE, ROOT, World, check, contains, equal, lacks
 from test_nftables import P, WRAPPER, rules
 
 EXAMPLES = BASE + "/init.d/custom.d.examples.linux/"
@@ -163,6 +163,29 @@ def test_both_switches_of_fw_extra_are_refused(world: World):
     world.service("start")
     equal(len(world.processes("nfqws2")), 1)
     world.service("stop")
+
+
+def example_of_the_manual():
+    text = (ROOT / "docs" / "manual.md").read_text(encoding="utf-8")
+    return re.search(r"^```sh\n(alloc_dnum .*?)^```$", text, re.M | re.S).group(1)
+
+
+def test_the_example_of_the_manual(world: World):
+    world.use_iptables("nft")
+    world.tool("nft", WRAPPER)
+    world.write(CUSTOM + "50-echo", example_of_the_manual())
+    world.config(*COMMON, "FWTYPE=iptables", "DISABLE_IPV6=1")
+    world.service("start")
+    words = " ".join(world.daemon_words(2000))
+    contains(words, "--qnum=65300 --lua-desync=multisplit:payload=all:pos=1")
+    contains("".join(world.saved_rules()["mangle"]), "--dport 7 -m connbytes --connbytes 1:5")
+    world.service("stop")
+    equal((world.saved_rules(), world.processes("nfqws2")), ({}, []))
+    world.config(*COMMON, "FWTYPE=nftables", "DISABLE_IPV6=1")
+    world.service("start-fw")
+    contains("".join(rules(world)["postnat"]), "tcp dport 7 ct original packets 1-5")
+    world.service("stop-fw")
+    equal(rules(world), {})
 
 
 def test_defaults_of_examples(world: World):

@@ -1,8 +1,12 @@
-"""The helpers of custom scripts: all exist, and do what the specification says."""
-from sandbox import World, equal
+"""The face of custom scripts: what is declared exists, nothing that was promised is gone, and helpers do their work."""
+import re
+
+from sandbox import BASE, World, equal
+from test_adapters import openwrt
 from test_nftables import WRAPPER
 
-NAMES = """alloc_dnum alloc_qnum do_nfqws do_daemon run_daemon stop_daemon filter_apply_hostlist_target
+# Promised once; common/api.sh may have more.
+PROMISED = """alloc_dnum alloc_qnum do_nfqws do_daemon run_daemon stop_daemon filter_apply_hostlist_target
 standard_mode_daemons fw_nfqws_post fw_nfqws_post4 fw_nfqws_post6 fw_nfqws_pre fw_nfqws_pre4 fw_nfqws_pre6
 fw_reverse_nfqws_rule fw_reverse_nfqws_rule4 fw_reverse_nfqws_rule6 reverse_nfqws_rule reverse_nfqws_rule_stream
 zapret_do_firewall_standard_nfqws_rules_ipt zapret_do_firewall_standard_rules_ipt ipt_do_nfqws_in_out
@@ -61,9 +65,40 @@ BASE_LIBRARY = (
 )
 
 
-def test_every_helper_exists(world: World):
+PHASES = ("zapret_custom_daemons", "zapret_custom_firewall", "zapret_custom_firewall_nft",
+          "zapret_custom_firewall_nft_flush")
+# The caller sets them.
+OWN_VARIABLES = ("FW_EXTRA_PRE", "FW_EXTRA_POST", "FW_EXTRA_PRE6", "FW_EXTRA_POST6")
+
+
+def declared(world, mark):
+    """What common/api.sh declares: the phases and functions, or with mark "$" the variables."""
+    return re.findall(r"^#   %s(\w+)(?: |$)" % re.escape(mark), world.read("common/api.sh"), re.M)
+
+
+def what_is_missing(world):
+    """Script that prints the declared functions that do not exist and the variables that are not set."""
+    functions = [name for name in declared(world, "") if name not in PHASES]
+    variables = [name for name in declared(world, "$") if name not in OWN_VARIABLES]
+    return ("for f in %s; do existf $f || echo $f; done; for v in %s; do eval \"[ -n \\\"\\$$v\\\" ]\" || echo $v; done" %
+            (" ".join(functions), " ".join(variables)))
+
+
+def test_declared_face(world: World):
     world.config()
-    equal(world.functions("for f in %s; do existf $f || echo $f; done" % " ".join(NAMES)), "")
+    names = declared(world, "")
+    equal([name for name in PROMISED + list(PHASES) if name not in names], [])
+    equal([name for name in names if names.count(name) > 1], [])
+    equal(world.functions(what_is_missing(world)), "")
+
+
+def test_declared_face_on_openwrt(world: World):
+    openwrt(world, "fw4")
+    equal(world.sh("ZAPRET_BASE=%s; . %s/init.d/openwrt/functions\n%s" % (BASE, BASE, what_is_missing(world))), "")
+
+
+def test_variables_of_rules(world: World):
+    world.config()
     equal(world.functions('echo "$ipt_connbytes|$IPSET_EXCLUDE|$IPSET_EXCLUDE6"'),
           "-m connbytes --connbytes-dir=original --connbytes-mode=packets --connbytes|"
           "-m set ! --match-set nozapret|-m set ! --match-set nozapret6\n")

@@ -8,8 +8,8 @@ from sandbox import BASE, ROOT, World, check, contains, equal
 SHELLS = ("dash",)
 
 LAYOUT = """config.default common/base.sh common/fwtype.sh common/linux_iphelper.sh common/ipt.sh common/nft.sh
-common/linux_fw.sh common/linux_daemons.sh common/list.sh common/custom.sh common/dialog.sh common/elevate.sh
-common/installer.sh common/virt.sh init.d/sysv/zapret2 init.d/sysv/functions init.d/sysv/custom.d
+common/linux_fw.sh common/linux_daemons.sh common/list.sh common/custom.sh common/api.sh common/dialog.sh
+common/elevate.sh common/installer.sh common/virt.sh init.d/sysv/zapret2 init.d/sysv/functions init.d/sysv/custom.d
 init.d/openwrt/zapret2 init.d/openwrt/functions init.d/openwrt/90-zapret2 init.d/openwrt/firewall.zapret2
 init.d/openwrt/custom.d init.d/systemd/zapret2.service init.d/systemd/zapret2-list-update.service
 init.d/systemd/zapret2-list-update.timer init.d/openrc/zapret2 init.d/runit/zapret2/run
