@@ -1,4 +1,5 @@
 #include "nfqws2/app/check.hpp"
+#include "nfqws2/protocol/table.hpp"
 
 #include <algorithm>
 
@@ -8,37 +9,7 @@ namespace {
 using profile::LuaInstance;
 using profile::Profile;
 using protocol::Payload;
-
-// Which packets carry a payload type; in TCP flows one side only may send it.
-enum class Carrier : std::uint8_t { any, tcp_client, tcp_server, tcp_both, udp, icmp, quoted };
-
-Carrier carrier_of(Payload type) {
-    switch (type) {
-    case Payload::http_req:
-    case Payload::tls_client_hello:
-    case Payload::xmpp_starttls:
-    case Payload::mtproto_initial:
-        return Carrier::tcp_client;
-    case Payload::http_reply:
-    case Payload::tls_server_hello:
-    case Payload::xmpp_proceed:
-    case Payload::xmpp_features:
-        return Carrier::tcp_server;
-    case Payload::xmpp_stream:
-    case Payload::bt_handshake:
-        return Carrier::tcp_both;
-    case Payload::icmp:
-        return Carrier::icmp;
-    case Payload::ipv4:
-    case Payload::ipv6:
-        return Carrier::quoted;
-    case Payload::unknown:
-    case Payload::empty:
-        return Carrier::any;
-    default:
-        return Carrier::udp;
-    }
-}
+namespace carrier = protocol::carrier;
 
 template <typename Filter> bool lets_ports_through(const Filter& filter) {
     if (filter.empty()) return true;
@@ -84,38 +55,21 @@ Chances chances_of(const LuaInstance& instance, const Transports& transports,
          i < static_cast<unsigned>(Payload::count); i++) {
         const auto type = static_cast<Payload>(i);
         if (type == Payload::known || !instance.payload.matches(type)) continue;
-        const Carrier carrier = carrier_of(type);
-        const bool recognised =
-            carrier != Carrier::any && carrier != Carrier::icmp && carrier != Carrier::quoted;
-        if (recognised && circumstances.payload_disable.contains(type)) continue;
-        const bool tcp = transports.tcp, both = client || server;
-        const auto note = [&c](bool occurs, bool in_range) {
+        const std::uint8_t carriers = protocol::row(type).carriers;
+        if ((carriers & carrier::detected) != 0 && circumstances.payload_disable.contains(type))
+            continue;
+        const auto note = [&](std::uint8_t by, bool transported, bool direction) {
+            const bool occurs = (carriers & by) != 0 && transported;
             c.occurs = c.occurs || occurs;
-            c.in_range = c.in_range || (occurs && in_range);
+            c.in_range = c.in_range || (occurs && direction);
         };
-        switch (carrier) {
-        case Carrier::tcp_client:
-            note(tcp, client);
-            break;
-        case Carrier::tcp_server:
-            note(tcp, server);
-            break;
-        case Carrier::tcp_both:
-            note(tcp, both);
-            break;
-        case Carrier::udp:
-            note(transports.udp, both);
-            break;
-        case Carrier::icmp:
-            note(transports.icmp, both);
-            break;
-        case Carrier::quoted: // an ICMP error about a flow meets the flow's profile
-            note(transports.icmp || circumstances.tracking, both);
-            break;
-        case Carrier::any:
-            note(true, both);
-            break;
-        }
+        note(carrier::tcp_initiator, transports.tcp, client);
+        note(carrier::tcp_responder, transports.tcp, server);
+        note(carrier::udp, transports.udp, client || server);
+        note(carrier::icmp, transports.icmp, client || server);
+        // An ICMP error about a flow meets the flow's profile.
+        note(carrier::icmp_quote, transports.icmp || circumstances.tracking, client || server);
+        note(carrier::any, true, client || server);
     }
     return c;
 }

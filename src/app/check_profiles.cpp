@@ -5,6 +5,7 @@
 // compared as they are now: a list that is filled later can only take fewer packets away.
 #include "nfqws2/app/check.hpp"
 #include "nfqws2/protocol/detect.hpp"
+#include "nfqws2/protocol/table.hpp"
 
 #include <algorithm>
 #include <bitset>
@@ -46,8 +47,8 @@ bool accepts_any(const Profile& p, protocol::L7Set carried) {
 
 Reach reach_of(const Profile& p) {
     Reach r;
-    const bool tcp = accepts_any(p, protocol::tcp_flow_protocols());
-    const bool udp = accepts_any(p, protocol::udp_flow_protocols());
+    const bool tcp = accepts_any(p, protocol::protocols_over(protocol::carrier::tcp));
+    const bool udp = accepts_any(p, protocol::protocols_over(protocol::carrier::udp));
     const bool rest = p.l7.matches(L7::unknown); // no flow, no flow protocol
     for (std::size_t i = 0; i < port_count; i++) {
         const auto port = static_cast<std::uint16_t>(i);

@@ -5,6 +5,7 @@
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/dissect.hpp"
 #include "nfqws2/protocol/hostname.hpp"
+#include "nfqws2/protocol/table.hpp"
 
 #include <algorithm>
 
@@ -52,17 +53,6 @@ void parse_endpoint(std::string_view text, ExplainQuery& q) {
     const auto number = decimal(port.substr(1), UINT16_MAX);
     if (!number) refuse("bad port", port.substr(1));
     q.port = static_cast<std::uint16_t>(*number);
-}
-
-// The flow protocol that a payload type reveals, if it reveals one.
-L7 l7_of(Payload payload) {
-    const std::string_view type = protocol::name(payload);
-    for (auto l7 = static_cast<unsigned>(L7::http); l7 < static_cast<unsigned>(L7::count); l7++) {
-        const std::string_view name = protocol::name(static_cast<L7>(l7));
-        if (type == name || (type.starts_with(name) && type[name.size()] == '_'))
-            return static_cast<L7>(l7);
-    }
-    return L7::unknown;
 }
 
 // As a packet shows it: an internationalised name in xn-- form.
@@ -134,7 +124,7 @@ ExplainQuery parse_explain(const std::string& text) {
     parse_endpoint(items[0].substr(colon + 1), q);
     for (std::size_t i = 1; i < items.size(); i++)
         parse_detail(items[i], q);
-    if (q.l7 == L7::unknown && q.payload) q.l7 = l7_of(*q.payload);
+    if (q.l7 == L7::unknown && q.payload) q.l7 = protocol::row(*q.payload).l7;
     const bool has_port = q.l4proto == packet::proto::tcp || q.l4proto == packet::proto::udp;
     if (has_port && q.port == 0) refuse("a port is needed", items[0]);
     if (q.lport != 0 && !has_port) refuse("lport is for tcp and udp only", items[0]);

@@ -1,7 +1,10 @@
 #include "nfqws2/app/options.hpp"
 
+#include "nfqws2/protocol/table.hpp"
 #include "option_actions.hpp"
 
+#include <algorithm>
+#include <array>
 #include <vector>
 
 namespace nfqws2::app {
@@ -22,6 +25,19 @@ constexpr OptionName later(const char* name, Arg arg) {
 constexpr OptionName common(const char* name, Arg arg) {
     return {name, arg, false};
 }
+
+// A help text that ends with all names of a table.
+template <const auto& rows, std::size_t size>
+consteval auto text_with_names(const char (&text)[size]) {
+    constexpr auto names = protocol::joined_names<rows>();
+    std::array<char, size - 1 + names.size()> whole{};
+    std::copy(text, text + size - 1, whole.begin());
+    std::ranges::copy(names, whole.begin() + size - 1);
+    return whole;
+}
+constexpr auto l7_help = text_with_names<protocol::l7_rows>("flow protocols: ");
+constexpr auto payload_help = text_with_names<protocol::payload_rows>(
+    "payload types for the following --lua-desync. Default all: ");
 
 const OptionSpec table[] = {
     // --- general
@@ -183,9 +199,7 @@ const OptionSpec table[] = {
      "ICMP and ICMPv6 types; * = all, - = none", &Builder::filter_icmp},
     {common("filter-ipp", required), Group::filter, "proto|*|-[,...]",
      "other IP protocols; * = all, - = none", &Builder::filter_ipp},
-    {common("filter-l7", required), Group::filter, "<proto[,proto...]>",
-     "flow protocols: all unknown known http tls dtls quic wireguard dht discord stun xmpp dns "
-     "mtproto bt utp_bt",
+    {common("filter-l7", required), Group::filter, "<proto[,proto...]>", l7_help.data(),
      &Builder::filter_l7},
     {common("filter-ssid", required), Group::filter, "<ssid[,ssid...]>", "Wi-Fi network names",
      &Builder::filter_ssid},
@@ -243,13 +257,7 @@ const OptionSpec table[] = {
      "log decisions of all automatic lists", set_hostlist_auto_debug},
 
     // --- instances
-    {common("payload", required), Group::instances, "<type[,type...]>",
-     "payload types for the following --lua-desync. Default all: all unknown empty known ipv4 ipv6 "
-     "icmp http_req http_reply tls_client_hello tls_server_hello dtls_client_hello "
-     "dtls_server_hello quic_initial wireguard_initiation wireguard_response wireguard_cookie "
-     "wireguard_keepalive wireguard_data dht discord_ip_discovery stun xmpp_stream xmpp_starttls "
-     "xmpp_proceed xmpp_features dns_query dns_response mtproto_initial bt_handshake "
-     "utp_bt_handshake",
+    {common("payload", required), Group::instances, "<type[,type...]>", payload_help.data(),
      &Builder::payload},
     {common("in-range", required), Group::instances, "x|a|[(n|d|s|p|b)N](-|<)[(n|d|s|p|b)N]",
      "incoming packets for the following --lua-desync: n packets, d data packets, s sequence, "

@@ -5,7 +5,7 @@
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/reconstruct.hpp"
-#include "nfqws2/protocol/http.hpp"
+#include "nfqws2/protocol/table.hpp"
 #include "pipeline.hpp"
 
 #include <algorithm>
@@ -56,8 +56,8 @@ void Pipeline::watch_reply(Passage& p) {
     if (rseq > max_seq) return report(p, *state, false, {});
     if ((p.dis.tcp_flags() & packet::tcp_flag::rst) != 0)
         return report(p, *state, true, format("rseq %u : incoming RST", rseq));
-    if (p.payload == protocol::Payload::http_reply &&
-        protocol::is_foreign_redirect(p.dis.payload, p.track->hostname()))
+    const auto sends_elsewhere = protocol::row(p.payload).sends_elsewhere;
+    if (sends_elsewhere != nullptr && sends_elsewhere(p.dis.payload, p.track->hostname()))
         report(p, *state, true, format("rseq %u : redirect to another domain", rseq));
 }
 

@@ -3,7 +3,7 @@
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/dns.hpp"
-#include "nfqws2/protocol/http.hpp"
+#include "nfqws2/protocol/table.hpp"
 #include "pipeline.hpp"
 
 namespace nfqws2::engine {
@@ -48,14 +48,14 @@ Detected Pipeline::detect_tcp_initiator(Passage& p) {
         if (const std::optional<Detected> joined = join_tls(p, *news)) return *joined;
     }
     if (const std::optional<Detected> past = past_hello(p)) return *past;
-    protocol::Detection d = protocol::detect_tcp_initiator(data, options.payload_disable);
-    if (d.payload == Payload::unknown && p.track != nullptr && positions_of(p).client.rseq() == 1)
-        d = protocol::detect_mtproto(data, options.payload_disable);
+    const bool at_start = p.track != nullptr && positions_of(p).client.rseq() == 1;
+    const protocol::Detection d =
+        protocol::detect_tcp_initiator(data, at_start, options.payload_disable);
     note_payload(p, d.payload, d.l7);
     if (p.payload == Payload::tls_client_hello) return tls_client_hello(p);
     if (p.track != nullptr && p.track->holding()) release(*p.track);
     if (p.payload == Payload::unknown && p.track != nullptr) return undecided_start(p);
-    if (p.payload == Payload::http_req) p.raw_host = protocol::http_host(data);
+    find_host(p);
     return Detected::go_on;
 }
 
@@ -65,8 +65,15 @@ Detected Pipeline::detect_udp(Passage& p) {
         protocol::detect_udp(p.dis.payload, p.l7, options.payload_disable);
     note_payload(p, d.payload, d.l7);
     if (p.payload == Payload::quic_initial && !p.reverse) return quic_initial(p);
+    if (!p.reverse) find_host(p);
     if (p.payload == Payload::dns_response && options.ipcache_hostname) harvest_dns(p);
     return Detected::go_on;
+}
+
+// Of messages that need no joining.
+void Pipeline::find_host(Passage& p) {
+    const auto host_of = protocol::row(p.payload).host;
+    if (host_of != nullptr) p.raw_host = host_of(p.dis.payload);
 }
 
 // Only answers from port 53 are believed, as documented: anybody can send a datagram that looks

@@ -10,6 +10,7 @@
 //
 // The answer is "yes" only if the pipeline would pass every such packet and nobody could tell.
 #include "nfqws2/profile/outlook.hpp"
+#include "nfqws2/protocol/table.hpp"
 #include "pipeline.hpp"
 
 #include <algorithm>
@@ -60,10 +61,10 @@ bool Pipeline::nothing_left(const Passage& p, Ways ways) const {
     if (!detectors_done(track) ||
         !(both_done || (ways == Ways::this_one && p.is_tcp() && scripts_done(p, p.outgoing()))))
         return false;
-    // Only clients name hosts; each request of HTTP may name another.
+    // Only clients name hosts.
     const bool host_known = track.hostname_discovered();
     const bool by_client = ways == Ways::both || !p.reverse;
-    const bool more_hosts = by_client && (!host_known || track.l7() == protocol::L7::http);
+    const bool more_hosts = by_client && (!host_known || protocol::row(track.l7()).many_hosts);
     const bool l7_known = track.l7_announced();
     if (more_hosts && hosts_matter(p)) return false;
     if (options.ipcache_hostname && ((by_client && !host_known) || !p.is_tcp())) return false;

@@ -118,6 +118,7 @@ class Pipeline final : public flow::TrackObserver {
     Detected detect_tcp(Passage& p);
     Detected detect_tcp_initiator(Passage& p);
     Detected detect_udp(Passage& p);
+    static void find_host(Passage& p);
     void note_payload(Passage& p, protocol::Payload payload, protocol::L7 l7);
     void set_payload(Passage& p, protocol::Payload payload, protocol::L7 l7);
     void harvest_dns(const Passage& p);

@@ -1,17 +1,7 @@
 #include "nfqws2/protocol/detect.hpp"
 
 #include "nfqws2/packet/dissect.hpp"
-#include "nfqws2/protocol/bittorrent.hpp"
-#include "nfqws2/protocol/discord.hpp"
-#include "nfqws2/protocol/dns.hpp"
-#include "nfqws2/protocol/dtls.hpp"
-#include "nfqws2/protocol/http.hpp"
-#include "nfqws2/protocol/mtproto.hpp"
-#include "nfqws2/protocol/quic.hpp"
-#include "nfqws2/protocol/stun.hpp"
-#include "nfqws2/protocol/tls.hpp"
-#include "nfqws2/protocol/wireguard.hpp"
-#include "nfqws2/protocol/xmpp.hpp"
+#include "nfqws2/protocol/table.hpp"
 
 #include <array>
 #include <span>
@@ -20,59 +10,50 @@ namespace nfqws2::protocol {
 
 namespace {
 
-// The range of the first byte rejects most packets without a call.
+// What is asked of each packet of a carrier, in order.
 struct Probe {
-    std::uint8_t first_low, first_high;
+    ByteRange first;
     Payload payload;
     L7 l7;
+    Only only;
     bool (*matches)(Bytes);
-    bool needs_flow = false; // only in flows already known as `l7`
 };
 
-constexpr std::array<Probe, 5> tcp_initiator = {{
-    {0x16, 0x16, Payload::tls_client_hello, L7::tls, is_tls_client_hello},
-    {'C', 'T', Payload::http_req, L7::http, is_http_request},
-    {'<', '<', Payload::xmpp_stream, L7::xmpp, is_xmpp_stream},
-    {'<', '<', Payload::xmpp_starttls, L7::xmpp, is_xmpp_starttls},
-    {0x13, 0x13, Payload::bt_handshake, L7::bt, is_bt_handshake},
-}};
-
-constexpr std::array<Probe, 6> tcp_responder = {{
-    {0x16, 0x16, Payload::tls_server_hello, L7::tls, is_tls_server_hello},
-    {'H', 'H', Payload::http_reply, L7::http, is_http_reply},
-    {'<', '<', Payload::xmpp_stream, L7::xmpp, is_xmpp_stream},
-    {'<', '<', Payload::xmpp_proceed, L7::xmpp, is_xmpp_proceed},
-    {'<', '<', Payload::xmpp_features, L7::xmpp, is_xmpp_features},
-    {0x13, 0x13, Payload::bt_handshake, L7::bt, is_bt_handshake},
-}};
-
-constexpr std::array<Probe, 14> udp = {{
-    {0xC0, 0xDF, Payload::quic_initial, L7::quic, is_quic_initial},
-    {0x00, 0x00, Payload::discord_ip_discovery, L7::discord, is_discord_ip_discovery},
-    {0x00, 0x3F, Payload::stun, L7::stun, is_stun},
-    {0x00, 0xFF, Payload::dns_query, L7::dns, is_dns_query},
-    {0x00, 0xFF, Payload::dns_response, L7::dns, is_dns_response},
-    {'d', 'd', Payload::dht, L7::dht, is_dht},
-    {0x16, 0x16, Payload::dtls_client_hello, L7::dtls, is_dtls_client_hello},
-    {0x16, 0x16, Payload::dtls_server_hello, L7::dtls, is_dtls_server_hello},
-    {0x01, 0x01, Payload::utp_bt_handshake, L7::utp_bt, is_utp_bt_handshake},
-    {0x01, 0x01, Payload::wireguard_initiation, L7::wireguard, is_wireguard_initiation},
-    {0x02, 0x02, Payload::wireguard_response, L7::wireguard, is_wireguard_response},
-    {0x03, 0x03, Payload::wireguard_cookie, L7::wireguard, is_wireguard_cookie},
-    {0x04, 0x04, Payload::wireguard_keepalive, L7::wireguard, is_wireguard_keepalive},
-    {0x04, 0x04, Payload::wireguard_data, L7::wireguard, is_wireguard_data, true},
-}};
-
-void add_protocols(L7Set& set, std::span<const Probe> list) {
-    for (const Probe& p : list)
-        set.add(p.l7);
+consteval bool is_carried(const PayloadRow& r, std::uint8_t by) {
+    return (r.carriers & by & carrier::detected) != 0;
 }
 
-Detection probe(std::span<const Probe> list, Bytes data, L7 flow, const DisableSet& disabled) {
+consteval std::size_t count_carried(std::uint8_t by) {
+    std::size_t count = 0;
+    for (const PayloadRow& r : payload_rows)
+        count += is_carried(r, by) ? 1 : 0;
+    return count;
+}
+
+template <std::uint8_t by> consteval auto probes() {
+    std::array<Probe, count_carried(by)> list{};
+    std::size_t size = 0;
+    for (unsigned turn = 0; turn <= UINT8_MAX; ++turn)
+        for (const PayloadRow& r : payload_rows)
+            if (is_carried(r, by) && r.turn == turn)
+                list[size++] = {r.first, r.payload, r.l7, r.only, r.matches};
+    return list;
+}
+
+constexpr auto tcp_initiator = probes<carrier::tcp_initiator>();
+constexpr auto tcp_responder = probes<carrier::tcp_responder>();
+constexpr auto udp = probes<carrier::udp>();
+
+bool is_place_for(const Probe& p, L7 flow, bool at_start) {
+    return p.only == Only::anywhere || (p.only == Only::own_flow ? flow == p.l7 : at_start);
+}
+
+Detection probe(std::span<const Probe> list, Bytes data, L7 flow, bool at_start,
+                const DisableSet& disabled) {
     const std::uint8_t first = data[0];
     for (const Probe& p : list) {
-        if (first < p.first_low || first > p.first_high) continue;
-        if (p.needs_flow && flow != p.l7) continue;
+        if (first < p.first.low || first > p.first.high) continue;
+        if (!is_place_for(p, flow, at_start)) continue;
         // The signature before the set: few match, so few need the second question.
         if (p.matches(data) && !disabled.contains(p.payload)) return {p.payload, p.l7};
     }
@@ -81,33 +62,22 @@ Detection probe(std::span<const Probe> list, Bytes data, L7 flow, const DisableS
 
 } // namespace
 
-Detection detect_tcp_initiator(Bytes data, const DisableSet& disabled) {
-    return probe(tcp_initiator, data, L7::unknown, disabled);
-}
-
-Detection detect_mtproto(Bytes data, const DisableSet& disabled) {
-    if (disabled.contains(Payload::mtproto_initial) || !is_mtproto_initial(data)) return {};
-    return {Payload::mtproto_initial, L7::mtproto};
+Detection detect_tcp_initiator(Bytes data, bool at_start, const DisableSet& disabled) {
+    return probe(tcp_initiator, data, L7::unknown, at_start, disabled);
 }
 
 Detection detect_tcp_responder(Bytes data, const DisableSet& disabled) {
-    return probe(tcp_responder, data, L7::unknown, disabled);
+    return probe(tcp_responder, data, L7::unknown, false, disabled);
 }
 
 Detection detect_udp(Bytes data, L7 flow, const DisableSet& disabled) {
-    return probe(udp, data, flow, disabled);
+    return probe(udp, data, flow, false, disabled);
 }
 
-L7Set tcp_flow_protocols() {
-    L7Set set = L7Set::of(L7::mtproto);
-    add_protocols(set, tcp_initiator);
-    add_protocols(set, tcp_responder);
-    return set;
-}
-
-L7Set udp_flow_protocols() {
+L7Set protocols_over(std::uint8_t carriers) {
     L7Set set;
-    add_protocols(set, udp);
+    for (const PayloadRow& r : payload_rows)
+        if ((r.carriers & carriers & carrier::detected) != 0) set.add(r.l7);
     return set;
 }
 

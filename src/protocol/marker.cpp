@@ -1,6 +1,7 @@
 #include "nfqws2/protocol/marker.hpp"
 
 #include "nfqws2/protocol/hostname.hpp"
+#include "nfqws2/protocol/table.hpp"
 #include "nfqws2/protocol/tls.hpp"
 #include "text_scan.hpp"
 
@@ -81,6 +82,8 @@ std::optional<std::size_t> host_position(std::string_view text, const Stretch& h
     }
 }
 
+} // namespace
+
 std::optional<std::size_t> http_position(Bytes data, Anchor anchor) {
     const std::string_view text = as_text(data);
     switch (anchor) {
@@ -122,20 +125,6 @@ std::optional<std::size_t> tls_position(Bytes data, Anchor anchor) {
                                   : handshake.on_wire(*position);
 }
 
-// Base position of a named marker; it may lie at the end of the data.
-std::optional<std::size_t> base_position(Bytes data, Payload type, Anchor anchor) {
-    switch (type) {
-    case Payload::http_req:
-        return http_position(data, anchor);
-    case Payload::tls_client_hello:
-        return tls_position(data, anchor);
-    default:
-        return std::nullopt;
-    }
-}
-
-} // namespace
-
 std::optional<Marker> parse_marker(std::string_view text) {
     if (text.empty()) return std::nullopt;
     const char first = text.front();
@@ -169,7 +158,8 @@ std::optional<std::vector<Marker>> parse_marker_list(std::string_view text, std:
 std::optional<std::size_t> resolve(Bytes data, Payload type, Marker marker) {
     std::int64_t position = marker.offset;
     if (marker.anchor != Anchor::abs) {
-        const auto base = base_position(data, type, marker.anchor);
+        const auto position_of = row(type).position;
+        const auto base = position_of != nullptr ? position_of(data, marker.anchor) : std::nullopt;
         if (!base) return std::nullopt;
         position += static_cast<std::int64_t>(*base);
     } else if (position < 0) {

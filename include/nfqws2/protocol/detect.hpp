@@ -1,5 +1,5 @@
 // The probe lists (spec part 04 sections 2.3 and 3-9): which payload type do these bytes have?
-// One signature function per protocol lives in that protocol's file; this is only the order.
+// What is asked, and in which order, follows from table.hpp.
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"
@@ -12,16 +12,14 @@ struct Detection {
     L7 l7 = L7::unknown;                // flow protocol that goes with it
 };
 
-// `data` is never empty. Types in `disabled` are skipped.
-Detection detect_tcp_initiator(Bytes data, const DisableSet& disabled);
-// Separate because it needs the relative sequence to be 1; call only if the above found nothing.
-Detection detect_mtproto(Bytes data, const DisableSet& disabled);
+// `data` is never empty; `at_start`: nothing of the stream came before it. Types in `disabled` are
+// skipped.
+Detection detect_tcp_initiator(Bytes data, bool at_start, const DisableSet& disabled);
 Detection detect_tcp_responder(Bytes data, const DisableSet& disabled);
 Detection detect_udp(Bytes data, L7 flow, const DisableSet& disabled);
 
-// The flow protocols that the lists above can find in flows over TCP and UDP.
-L7Set tcp_flow_protocols();
-L7Set udp_flow_protocols();
+// The flow protocols that packets of these carriers (bits of table.hpp) can reveal.
+L7Set protocols_over(std::uint8_t carriers);
 
 // ICMP types that quote a packet (union of both families).
 bool icmp_type_quotes_packet(std::uint8_t type);

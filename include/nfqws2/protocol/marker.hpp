@@ -33,6 +33,9 @@ std::optional<Marker> parse_marker(std::string_view text);
 // Comma list; "" is the empty list; nullopt on an empty or bad element or more than `max` markers.
 std::optional<std::vector<Marker>> parse_marker_list(std::string_view text,
                                                      std::size_t max = max_markers);
+// Where a named marker without offset lies in a payload with a host; it may be the end of the data.
+std::optional<std::size_t> http_position(Bytes request, Anchor anchor);
+std::optional<std::size_t> tls_position(Bytes hello, Anchor anchor);
 // Zero-based offset in 0..size-1, or nullopt.
 std::optional<std::size_t> resolve(Bytes data, Payload type, Marker marker);
 // Sorted, unique, unresolved left out.

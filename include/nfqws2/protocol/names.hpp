@@ -1,5 +1,6 @@
-// Flow protocols and payload types with their names and filter sets (spec part 04 section 1).
-// The enumerators' values are the bit numbers of the tables there; their order is observable.
+// Flow protocols and payload types, and sets of them; what is known of each stands in table.hpp.
+// Their order is observable: scripts and debug text see names in the order of bits (spec part 04
+// section 1).
 #pragma once
 
 #include <cstdint>
@@ -88,8 +89,9 @@ template <typename E> class FilterSet {
     constexpr bool operator==(const FilterSet&) const = default;
 
   private:
-    static constexpr std::uint32_t bit(E v) { return 1U << static_cast<unsigned>(v); }
-    std::uint32_t bits_ = 0;
+    static_assert(static_cast<unsigned>(E::count) <= 64);
+    static constexpr std::uint64_t bit(E v) { return 1ULL << static_cast<unsigned>(v); }
+    std::uint64_t bits_ = 0;
 };
 using L7Set = FilterSet<L7>;
 using PayloadSet = FilterSet<Payload>;

@@ -1,5 +1,6 @@
 #include "nfqws2/protocol/detect.hpp"
 
+#include "nfqws2/protocol/table.hpp"
 #include "samples.hpp"
 
 #include <gtest/gtest.h>
@@ -15,16 +16,18 @@ DisableSet disabled(std::string_view list) {
 
 TEST(Detect, DisabledTypeIsSkipped) {
     const Buffer& hello = sample_payload("tls_ch_plain");
-    EXPECT_EQ(detect_tcp_initiator(hello, {}).payload, Payload::tls_client_hello);
-    EXPECT_EQ(detect_tcp_initiator(hello, disabled("tls_client_hello")).payload, Payload::unknown);
-    EXPECT_EQ(detect_tcp_initiator(hello, disabled("tls_client_hello")).l7, L7::unknown);
-    EXPECT_EQ(detect_tcp_initiator(hello, disabled("all")).payload, Payload::unknown);
+    EXPECT_EQ(detect_tcp_initiator(hello, false, {}).payload, Payload::tls_client_hello);
+    EXPECT_EQ(detect_tcp_initiator(hello, false, disabled("tls_client_hello")).payload,
+              Payload::unknown);
+    EXPECT_EQ(detect_tcp_initiator(hello, false, disabled("tls_client_hello")).l7, L7::unknown);
+    EXPECT_EQ(detect_tcp_initiator(hello, false, disabled("all")).payload, Payload::unknown);
     const Buffer& reply = sample_payload("http_reply_200");
     EXPECT_EQ(detect_tcp_responder(reply, disabled("http_reply")).payload, Payload::unknown);
     EXPECT_EQ(detect_tcp_responder(reply, disabled("http_req")).payload, Payload::http_reply);
     const Buffer& mtproto = sample_payload("mtproto_abridged_64");
-    EXPECT_EQ(detect_mtproto(mtproto, {}).payload, Payload::mtproto_initial);
-    EXPECT_EQ(detect_mtproto(mtproto, disabled("mtproto_initial")).payload, Payload::unknown);
+    EXPECT_EQ(detect_tcp_initiator(mtproto, true, {}).payload, Payload::mtproto_initial);
+    EXPECT_EQ(detect_tcp_initiator(mtproto, true, disabled("mtproto_initial")).payload,
+              Payload::unknown);
 }
 
 // A DNS query is laid over other formats by choosing its id.
@@ -65,17 +68,18 @@ TEST(Detect, DirectionChoosesTheList) {
     EXPECT_EQ(detect_tcp_responder(sample_payload("tls_ch_plain"), {}).payload, Payload::unknown);
     EXPECT_EQ(detect_tcp_responder(sample_payload("tls_sh"), {}).payload,
               Payload::tls_server_hello);
-    EXPECT_EQ(detect_tcp_initiator(sample_payload("tls_sh"), {}).payload, Payload::unknown);
+    EXPECT_EQ(detect_tcp_initiator(sample_payload("tls_sh"), false, {}).payload, Payload::unknown);
     EXPECT_EQ(detect_tcp_responder(sample_payload("xmpp_starttls"), {}).payload, Payload::unknown);
-    EXPECT_EQ(detect_tcp_initiator(sample_payload("xmpp_features"), {}).payload, Payload::unknown);
+    EXPECT_EQ(detect_tcp_initiator(sample_payload("xmpp_features"), false, {}).payload,
+              Payload::unknown);
     for (const char* both : {"xmpp_stream_out", "bt_out"}) {
-        EXPECT_NE(detect_tcp_initiator(sample_payload(both), {}).payload, Payload::unknown);
+        EXPECT_NE(detect_tcp_initiator(sample_payload(both), false, {}).payload, Payload::unknown);
         EXPECT_NE(detect_tcp_responder(sample_payload(both), {}).payload, Payload::unknown);
     }
 }
 
-TEST(Detect, MtprotoIsNotInTheOrdinaryList) {
-    EXPECT_EQ(detect_tcp_initiator(sample_payload("mtproto_abridged_64"), {}).payload,
+TEST(Detect, MtprotoOnlyBeginsAStream) {
+    EXPECT_EQ(detect_tcp_initiator(sample_payload("mtproto_abridged_64"), false, {}).payload,
               Payload::unknown);
 }
 
@@ -88,10 +92,23 @@ TEST(Detect, IcmpTypesWithAQuotedPacket) {
     EXPECT_EQ(classify_icmp(hex("0301000000000000")), Payload::icmp);
 }
 
+// Signatures may overlap; strategies rely on who is asked first.
+TEST(Detect, TheOrderOfTheUdpProbes) {
+    Buffer utp(148, 0);
+    utp[0] = 1;
+    const std::string handshake = "\x13"
+                                  "BitTorrent protocol";
+    std::copy(handshake.begin(), handshake.end(), utp.begin() + 20);
+    EXPECT_EQ(detect_udp(utp, L7::unknown, {}).payload, Payload::utp_bt_handshake);
+    EXPECT_EQ(detect_udp(utp, L7::unknown, disabled("utp_bt_handshake")).payload,
+              Payload::wireguard_initiation);
+}
+
 // Each protocol can be found over TCP or over UDP, none over both.
 TEST(Detect, FlowProtocolsOfTheTransports) {
-    EXPECT_EQ(to_text(tcp_flow_protocols()), "http,tls,xmpp,mtproto,bt");
-    EXPECT_EQ(to_text(udp_flow_protocols()), "dtls,quic,wireguard,dht,discord,stun,dns,utp_bt");
+    EXPECT_EQ(to_text(protocols_over(carrier::tcp)), "http,tls,xmpp,mtproto,bt");
+    EXPECT_EQ(to_text(protocols_over(carrier::udp)),
+              "dtls,quic,wireguard,dht,discord,stun,dns,utp_bt");
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "nfqws2/protocol/http.hpp"
 #include "nfqws2/protocol/marker.hpp"
 #include "nfqws2/protocol/quic.hpp"
+#include "nfqws2/protocol/table.hpp"
 #include "nfqws2/protocol/tls.hpp"
 #include "nfqws2/protocol/tls_mod.hpp"
 
@@ -17,18 +18,21 @@ namespace {
 
 void exercise_detection(Bytes data) {
     if (!data.empty()) {
-        detect_tcp_initiator(data, {});
-        detect_mtproto(data, {});
+        detect_tcp_initiator(data, true, {});
         detect_tcp_responder(data, {});
         detect_udp(data, L7::wireguard, {});
     }
     classify_icmp(data);
+    for (const PayloadRow& type : payload_rows) {
+        if (type.matches != nullptr) type.matches(data);
+        if (type.host != nullptr) type.host(data);
+        if (type.sends_elsewhere != nullptr) type.sends_elsewhere(data, "www.example.com");
+    }
 }
 
 void exercise_text(Bytes data) {
     EXPECT_LE(http_host(data).value_or("").size(), 255U);
     http_header_value(data, "Location");
-    is_foreign_redirect(data, "www.example.com");
     normalise_host(as_text(data));
     if (const auto level = second_level(as_text(data))) {
         EXPECT_LE(level->sld, level->endsld);
@@ -66,8 +70,8 @@ void exercise_tls(Bytes data) {
 void exercise_markers(Bytes data) {
     static const auto markers = *parse_marker_list(
         "0,-1,host,endhost,endhost-1,sld,midsld,endsld,method,extlen,sniext,sniext+1,host-300");
-    for (const Payload type : {Payload::http_req, Payload::tls_client_hello, Payload::unknown}) {
-        for (const std::size_t position : resolve_all(data, type, markers))
+    for (const PayloadRow& type : payload_rows) {
+        for (const std::size_t position : resolve_all(data, type.payload, markers))
             EXPECT_LT(position, data.size());
     }
 }

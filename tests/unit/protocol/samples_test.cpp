@@ -32,8 +32,7 @@ class Flow {
   private:
     Detection probe_tcp(Bytes data, bool from_initiator) {
         if (!from_initiator) return detect_tcp_responder(data, DisableSet{});
-        Detection found = detect_tcp_initiator(data, DisableSet{});
-        if (found.payload == Payload::unknown && first_) found = detect_mtproto(data, DisableSet{});
+        const Detection found = detect_tcp_initiator(data, first_, DisableSet{});
         first_ = false;
         return found;
     }
@@ -97,7 +96,7 @@ TEST_P(SampleTest, GivesHostNameOfTcpPayload) {
     const Sample& s = GetParam();
     if (s.l4 != "tcp") return;
     const auto& first = s.setup.empty() ? s.packets : s.setup; // the first name of a flow is kept
-    const auto type = detect_tcp_initiator(first.front().payload, DisableSet{}).payload;
+    const auto type = detect_tcp_initiator(first.front().payload, false, DisableSet{}).payload;
     const auto raw = first.front().from_initiator ? raw_host(type, first) : std::nullopt;
     ASSERT_EQ(raw.has_value(), s.hostname.has_value());
     if (!raw) return;
