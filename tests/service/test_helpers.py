@@ -80,8 +80,9 @@ def what_is_missing(world):
     """Script that prints the declared functions that do not exist and the variables that are not set."""
     functions = [name for name in declared(world, "") if name not in PHASES]
     variables = [name for name in declared(world, "$") if name not in OWN_VARIABLES]
-    return ("for f in %s; do existf $f || echo $f; done; for v in %s; do eval \"[ -n \\\"\\$$v\\\" ]\" || echo $v; done" %
-            (" ".join(functions), " ".join(variables)))
+    is_set = "eval \"[ -n \\\"\\$$v\\\" ]\""
+    return "for f in %s; do existf $f || echo $f; done; for v in %s; do %s || echo $v; done" % (
+        " ".join(functions), " ".join(variables), is_set)
 
 
 def test_declared_face(world: World):
