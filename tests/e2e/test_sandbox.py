@@ -168,17 +168,18 @@ def test_wrong_values(env):
 def test_allowed_path(env, as_root):
     """--lua-allow gives a directory with everything below, or a single file."""
     with places(env) as (inside, outside):
-        os.mkdir(outside + "/given")
-        os.chmod(outside + "/given", 0o777)
+        for name in ("/given", "/more"):
+            os.mkdir(outside + name)
+            os.chmod(outside + name, 0o777)
         with open(outside + "/file", "w") as f:
             f.write("old")
         os.chmod(outside + "/file", 0o666)
         script = ("local o=%r print('dir', io.open(o..'/given/new','w')~=nil, "
-                  "os.rename(o..'/given/new', o..'/given/newer'), os.remove(o..'/given/newer')) "
+                  "os.rename(o..'/given/new', o..'/more/newer'), os.remove(o..'/more/newer')) "
                   "local f=io.open(o..'/file','r+') print('file', f:read()) f:seek('set') "
                   "f:write('new') f:close() print('other', io.open(o..'/secret'))" % outside)
-        code, said = run_script(env, inside, script, "--lua-allow=" + outside + "/given",
-                                "--lua-allow=" + outside + "/file", as_root=as_root)
+        allowed = ["--lua-allow=" + outside + name for name in ("/given", "/more", "/file")]
+        code, said = run_script(env, inside, script, *allowed, as_root=as_root)
         check_equal("exit code", code, 0)
         for text in ("dir\ttrue\ttrue\ttrue\n", "file\told\n", "other\tnil\t"):
             check(text in said, "%r is not in:\n%s", text, said[-2000:])
@@ -216,13 +217,16 @@ PERMITTED = {
 @cases(WAYS)
 def test_compatible_scripts(env, as_root):
     with places(env) as (inside, outside):
+        permitted = dict(PERMITTED)
+        if os.stat("/tmp").st_dev != os.stat(outside).st_dev:
+            del permitted["between places"]  # nobody can rename from one file system to another
         os.mkdir(outside + "/scripts")
         os.chmod(outside + "/scripts", 0o755)
         with open(outside + "/scripts/neighbour.lua", "w") as f:
             f.write("return 42")
         with open(outside + "/scripts/main.lua", "w") as f:
             f.write("FOLDER='%s/scripts'\n" % outside)
-            for name, text in PERMITTED.items():
+            for name, text in permitted.items():
                 f.write("do local ok,r=pcall(function() %s end) "
                         "print('%s', ok and r and 'works' or 'FAILS '..tostring(r)) end\n" %
                         (text, name))
@@ -230,7 +234,7 @@ def test_compatible_scripts(env, as_root):
         code, said = start(env, inside, "--writable=" + writable,
                            "--lua-init=@%s/scripts/main.lua" % outside, as_root=as_root)
         check_equal("exit code", code, 0)
-        for name in PERMITTED:
+        for name in permitted:
             check("\n%s\tworks\n" % name in said, "%s does not work:\n%s", name, said[-3000:])
         check("sandbox:" not in said, "it complained:\n%s", said)
 
@@ -262,9 +266,9 @@ def test_lists_and_logs(env):
 
 
 @without_root
-@cases({"loop": ("while true do end", (3, 101)),  # 101 where it is compiled
+@cases({"loop": ("while true do end", (3, 101)),  # 101 where it is compiled, or slow
         "caught": ("while true do pcall(error) end", (3, 101)),
-        "garbage": ("collectgarbage('stop') local t={} while true do t[#t+1]={} end", (3,)),
+        "garbage": ("collectgarbage('stop') local t={} while true do t[#t+1]={} end", (3, 101)),
         "pattern": ("local p=('a*'):rep(30)..'b' (('a'):rep(100)):find(p)", (101,)),
         "finaliser": ("local p=newproxy and newproxy(true) or setmetatable({},{}) "
                       "getmetatable(p).__gc=function() while true do end end p=nil "

@@ -10,6 +10,7 @@ from world import ROOT, cases, check, check_equal, contains, laboratory, long
 from queue_reader import QueueReader
 from test_service_rules import BLOCKED, NAMES, download, queued, router
 
+COST = 8
 NEW, ESTABLISHED_REPLY = 2, 3
 
 # name -> (chain, further rule, is the connection told of a first packet)
@@ -107,16 +108,18 @@ ENDTOEND = {
 
 
 def run_suite(*command):
-    """The lines and the totals of a runner; a failure if it has one or did nothing."""
+    """What a runner says, told at once: there may be no end. A failure if it has one or did nothing."""
     # What two megabytes show, a fifth of one does on an emulated processor.
-    result = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False,
-                            cwd=ROOT, stdin=subprocess.DEVNULL,
-                            env=dict(os.environ, NFQWS2_TRANSFER_MB="0.2"))
-    said = result.stdout + result.stderr
+    with subprocess.Popen([sys.executable, *command], text=True, cwd=ROOT, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=dict(os.environ, NFQWS2_TRANSFER_MB="0.2")) as suite:
+        said = ""
+        for line in suite.stdout:
+            print(line, end="", flush=True)
+            said += line
     totals = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", said, re.M)
-    check(totals and result.returncode == 0 and int(totals[-1][0]) > 0 and totals[-1][1:] == ("0", "0"),
-          "%s", said[-6000:])
-    print(said.strip())
+    check(totals and suite.returncode == 0 and int(totals[-1][0]) > 0 and totals[-1][1:] == ("0", "0"),
+          "exit code %d", suite.returncode)
     return said
 
 
@@ -134,8 +137,9 @@ test_end_to_end.long_cases = ["sandbox_hostile", "offload", "queue", "strategies
 @long
 @cases({name: (name,) for name in ("nftables", "offload", "custom", "iptables", "workers", "systemd")})
 def test_service(env, module):
-    """The tests of the service scripts: without the stand-in for the queue statement, and with ip_tables."""
-    run_suite("tests/service/run.py", os.path.dirname(env.program), module + ".")
+    """The tests of the service scripts: without the stand-in for the queue statement, and with ip_tables. To the
+    kernel all shells are the same."""
+    run_suite("tests/service/run.py", os.path.dirname(env.program), "--file", module, "[dash]")
 
 
 @long
