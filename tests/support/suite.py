@@ -39,6 +39,8 @@ Stage = collections.namedtuple("Stage", "name runs minutes what configure script
 STAGES = (
     Stage("quick", "quick", 8, "unit, Lua, golden, command lines, documents", "release"),
     Stage("release", "all", 22, "everything, on the program that is installed", "release"),
+    Stage("vm", "all", 6, "rules, service and fence on a distribution's kernel, after `release`",
+          script="python3 tests/vm/run.py build/release/nfqws2 lua"),
     Stage("asan", "all", 9, "AddressSanitizer and UBSan", "asan"),
     Stage("tsan", "all", 5, "ThreadSanitizer: what workers share", "tsan"),
     Stage("puc", "all", 4, "PUC Lua instead of LuaJIT", "puc"),
@@ -47,8 +49,6 @@ STAGES = (
     Stage("s390x", "long", 8, "a big-endian processor under qemu-user", script="tests/platform/cross.sh s390x"),
     Stage("arm", "long", 24, "aarch64, armhf and i386 under qemu-user",
           script="tests/platform/cross.sh aarch64 armhf i386"),
-    Stage("vm", "long", 6, "rules, service and fence on a distribution's kernel, after `release`",
-          script="python3 tests/vm/run.py build/release/nfqws2 lua"),
     Stage("roots", "long", 40, "the demo and quick in fresh systems", script="tests/platform/roots.sh"),
     Stage("clang-all", "long", 8, "also tests and fuzz targets by the second compiler", "clang"),
     Stage("debug", "long", 8, "GCC without optimisation", "debug"),

@@ -20,6 +20,11 @@ def boot_of(test):
     return getattr(importlib.import_module(test[0]), "BOOT", "plain")
 
 
+def cost_of(test):
+    """About how many seconds of a processor it takes, when it has one for itself."""
+    return importlib.import_module(test[0]).COST
+
+
 def is_long(test):
     module = importlib.import_module(test[0])
     function = getattr(module, test[1])

@@ -120,7 +120,7 @@ class Machine:
         return process
 
     def work(self):
-        """Seconds of the host's processor so far. Unlike the time on the clock they are the same beside
+        """Seconds of the host's processor so far. Unlike those on the clock they hardly grow when the host has
         other work, so they tell what a test costs."""
         try:
             with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as f:

@@ -23,7 +23,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import kernel as kernels  # noqa: E402
-from discovery import BOOTS, boot_of, choose, title  # noqa: E402
+from discovery import BOOTS, boot_of, choose, cost_of, title  # noqa: E402
 from machine import Machine, Unavailable, clear, kept  # noqa: E402
 from world import ROOT  # noqa: E402
 import cases  # noqa: E402
@@ -114,13 +114,17 @@ def follow(machine, process, tests, limit, count):
 
 
 def plan(tests, machines):
-    """(boot, name of the folder, tests) of the boots; the tests of a plain one are dealt out."""
-    boots = []
-    for boot in BOOTS:
-        wanted = [t for t in tests if boot_of(t) == boot]
-        hands = [wanted] if boot != "plain" else [wanted[n::machines] for n in range(machines)]
-        boots += [(boot, boot + ("-%d" % (n + 1) if n else ""), hand) for n, hand in enumerate(hands) if hand]
-    return boots
+    """(boot, name of the folder, tests) of the boots, in the order of their beginning. Plain machines are
+    alike: each test goes to the one with the least work; one begins late, behind those of other kinds."""
+    boots = [(boot, boot, [t for t in tests if boot_of(t) == boot]) for boot in BOOTS if boot != "plain"]
+    hands, work = [[] for _ in range(machines)], [0] * machines
+    work[-1] = sum(cost_of(t) for *_, others in boots for t in others)
+    for test in (t for t in tests if boot_of(t) == "plain"):
+        least = work.index(min(work))
+        hands[least].append(test)
+        work[least] += cost_of(test)
+    boots += [("plain", "plain" + ("-%d" % (n + 1) if n else ""), hand) for n, hand in enumerate(hands)]
+    return [boot for boot in boots if boot[2]]
 
 
 def run_boot(kernel, boot, name, tests, args, count):
@@ -176,10 +180,12 @@ def main():
         return 0
     try:
         if os.geteuid() != 0:
-            raise Unavailable("root is needed to offer the files of this machine to another")
+            count.skip("the lab", "root is needed to offer the files of this machine to another")
+            return count.finish()
         if not tests and not args.shell:
             raise Unavailable("no test has such a title")
         kernel = kernels.find()
+        kernels.static_busybox()  # fetched before two machines want it at the same time
         print("==> kernel %s" % kernel.release)
         if args.shell:
             return shell(kernel, args)

@@ -9,6 +9,7 @@ import service
 from world import ROOT, check, check_equal, contains, laboratory, long
 
 BOOT = "systemd"
+COST = 20
 NAMES = ("blocked.test", "other.test")
 INSTANCE = """--qnum=777 --user=nobody --writable=/tmp/w
 --lua-init=@/opt/zapret2/lua/zapret-lib.lua --lua-init=@/opt/zapret2/lua/zapret-antidpi.lua
