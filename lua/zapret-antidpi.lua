@@ -1,7 +1,8 @@
 -- Desync functions: the techniques that confuse a DPI on the path. Load after zapret-lib.lua.
 --
 -- Every public function is called as f(ctx, desync) and returns a verdict; returning nothing means VERDICT_PASS.
--- The comment above each one lists its own arguments with defaults. These groups are named only (part 08 has the details):
+-- The comment above each one lists its own arguments with defaults. These groups are named only; chapters 11,
+-- 12 and 14 of zapret-lib.lua explain them, docs/contracts/libraries.md#argument-groups has their rules:
 --   direction   : dir=in|out|any
 --   payload     : payload=[~]type,type,...   default "known"
 --   fooling     : ip_ttl, ip6_ttl, ip_autottl, ip6_autottl, ip6_hopbyhop[2], ip6_destopt[2], ip6_routing, ip6_ah,

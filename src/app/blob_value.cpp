@@ -1,4 +1,4 @@
-// --blob=NAME:SRC (spec part 01 section 4.4).
+// --blob=NAME:SRC (docs/contracts/command-line.md#blobs).
 #include "nfqws2/app/values.hpp"
 
 #include "nfqws2/base/file.hpp"

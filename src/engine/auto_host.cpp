@@ -1,7 +1,7 @@
 // Theory of operation. A flow to a host that is in no list is watched: retransmissions, a reset or
 // a foreign redirect at the start of the answer, or silence on UDP count as a failure, an answer
 // longer than that as a success. Each flow reports once (`finalised`). What follows from a report
-// is decided by profile::AutoHosts. See spec part 05 section 6.3.
+// is decided by profile::AutoHosts. See docs/contracts/lists.md#detectors.
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/reconstruct.hpp"
@@ -87,8 +87,8 @@ void Pipeline::report(const Passage& p, flow::AutoHostState& state, bool failed,
         services.auto_hosts->success(event);
 }
 
-// Ends the client's waiting: a reset that seems to come from the server (part 05 section 6.4). It
-// carries the desync mark so that it is not queued again.
+// Ends the client's waiting: a reset that seems to come from the server
+// (docs/contracts/lists.md#the-reset). It carries the desync mark so that it is not queued again.
 void Pipeline::send_reset(const Passage& p) {
     const flow::SidePositions server = p.track->positions().server;
     const std::uint8_t* ip = p.dis.ip();

@@ -1,4 +1,4 @@
-// What is in the payload (spec part 03 sections 2.3 and 2.4, part 04 section 2)?
+// What is in the payload (docs/contracts/protocols.md#probes)?
 #include "nfqws2/protocol/detect.hpp"
 
 #include "nfqws2/base/log.hpp"

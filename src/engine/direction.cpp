@@ -1,4 +1,4 @@
-// Which way does the packet go, and whom is it about (spec part 03 section 3)?
+// Which way does the packet go, whom is it about (docs/contracts/flows.md#direction-and-target)?
 #include "pipeline.hpp"
 
 namespace nfqws2::engine {

@@ -1,5 +1,5 @@
-// The way of a packet, top to bottom (spec part 03 section 2). Each step stands in the file named
-// in pipeline.hpp.
+// The way of a packet, top to bottom (docs/contracts/flows.md#the-way-of-a-packet). Each step
+// stands in the file named in pipeline.hpp.
 #include "pipeline.hpp"
 
 #include "debug_text.hpp"
@@ -247,7 +247,7 @@ capture::Verdict Pipeline::lua_stage(Passage& p) {
 }
 
 // A dropped first packet would take the kernel's conntrack entry with it: a crippled packet that no
-// host accepts goes out instead (spec part 02 section 9.4).
+// host accepts goes out instead (docs/contracts/wire.md#the-first-packet-of-a-connection).
 capture::Verdict Pipeline::substitute_first_drop(Passage& p, capture::Verdict verdict, bool held) {
     if (verdict.action != capture::Action::drop || (p.incoming && !held)) return verdict;
     if (p.track != nullptr) {

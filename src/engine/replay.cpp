@@ -1,5 +1,5 @@
 // The second way of held packets: piece by piece through the pipeline, with the joined message at
-// hand (spec part 03 section 7).
+// hand (docs/contracts/reassembly.md#replay).
 #include "debug_text.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/detect.hpp"

@@ -1,5 +1,5 @@
 // Choosing the profile, choosing it again when protocol or host become known, and what the host
-// lists say (spec part 03 section 2.5, part 05 section 3).
+// lists say (docs/contracts/profiles.md#when-a-profile-is-searched).
 #include "pipeline.hpp"
 
 #include "debug_text.hpp"
@@ -152,7 +152,7 @@ bool Pipeline::lists_allow(Passage& p, const profile::Selection& search,
 }
 
 // The first packet from the other side tells its distance; a later flow to the same address starts
-// with the remembered value (spec part 03 section 10.1).
+// with the remembered value (docs/contracts/flows.md#ip-cache).
 void Pipeline::learn_ttl(Passage& p) {
     flow::Track* track = p.track;
     if (track == nullptr) return;

@@ -1,6 +1,6 @@
-// What the native functions share: argument checks with the message forms of spec part 07 section
-// 2, and pushing results. Everything here may leave by a Lua error, so callers keep no object with
-// a destructor alive around it.
+// What the native functions share: argument checks
+// (docs/contracts/native-functions.md#arguments-and-results) and pushing results. Everything here
+// may leave by a Lua error, so callers keep no object with a destructor alive around it.
 #pragma once
 
 #include "nfqws2/lua/host.hpp"

@@ -1,5 +1,5 @@
-// Bits, big-endian fields and modular integers (spec part 07 sections 5 and 6). Integers are at
-// most 48 bits wide, so that a double holds them exactly on every engine.
+// Bits, fields, modular integers (docs/contracts/native-functions.md#bits-and-integers). They are
+// at most 48 bits wide, so that a double holds them exactly on every engine.
 #include "api.hpp"
 
 #include <algorithm>

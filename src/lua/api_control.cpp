@@ -1,4 +1,4 @@
-// Control over the run of desync functions (spec part 07 section 19, part 06 section 10). `ctx` is
+// Control over the run of instances (docs/contracts/lua-bridge.md#cutoffs-and-the-plan). `ctx` is
 // one userdata for the whole life of the state; it is good exactly while Host::call is set.
 #include "api.hpp"
 

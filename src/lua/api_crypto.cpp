@@ -1,5 +1,5 @@
-// Byte-wise operations, hashes and ciphers (spec part 07 sections 8 and 9). The mbed TLS contexts
-// are freed before anything that may raise a Lua error.
+// Hashes and ciphers (docs/contracts/native-functions.md#byte-strings-and-cryptography). The mbed
+// TLS contexts are freed before anything that may raise a Lua error.
 #include "api.hpp"
 
 #include <mbedtls/aes.h>

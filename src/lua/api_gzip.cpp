@@ -1,6 +1,6 @@
-// zlib streams (spec part 07 section 10). A stream is a userdata that owns its z_stream and frees
-// it when it is ended or collected. Output grows in Host::bytes, outside of any frame that a Lua
-// error may skip.
+// zlib streams (docs/contracts/native-functions.md#zlib-streams). A stream is a userdata that owns
+// its z_stream and frees it when it is ended or collected. Output grows in Host::bytes, outside of
+// any frame that a Lua error may skip.
 #include "api.hpp"
 
 #include <zlib.h>

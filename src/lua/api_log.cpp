@@ -1,4 +1,4 @@
-// Logging by scripts (spec part 07 section 3). The text ends at the first NUL.
+// Logging by scripts (docs/contracts/native-functions.md#logging). The text ends at the first NUL.
 #include "api.hpp"
 
 #include "nfqws2/base/log.hpp"

@@ -1,4 +1,4 @@
-// Dissecting, reconstructing and checksums (spec part 07 sections 12 and 13).
+// Dissecting, reconstructing and checksums (docs/contracts/native-functions.md#packets).
 #include "api.hpp"
 #include "packet_tables.hpp"
 

@@ -1,6 +1,6 @@
-// Positions in payloads and ClientHello editing (spec part 07 sections 17 and 18). The work is done
-// in protocol/; results come back as plain values, so that no vector is alive when an error is
-// raised.
+// Positions in payloads and ClientHello editing
+// (docs/contracts/native-functions.md#positions-and-clienthello-editing). The work is done in
+// protocol/; results come back as plain values, so that no vector is alive when an error is raised.
 #include "api.hpp"
 
 #include "nfqws2/base/log.hpp"

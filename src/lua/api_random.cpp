@@ -1,4 +1,4 @@
-// Random byte strings (spec part 07 section 7).
+// Random byte strings (docs/contracts/native-functions.md#random-bytes).
 #include "api.hpp"
 
 namespace nfqws2::lua {

@@ -1,5 +1,5 @@
 // Sending packets, feeding them to connection tracking, and what the machine's network looks like
-// (spec part 07 sections 14-16).
+// (docs/contracts/native-functions.md#sending-and-feeding).
 #include "api.hpp"
 #include "packet_tables.hpp"
 

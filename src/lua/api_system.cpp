@@ -1,4 +1,4 @@
-// The machine, the process, files and time (spec part 07 section 11).
+// The machine, files and time (docs/contracts/native-functions.md#the-machine-files-time).
 #include "api.hpp"
 
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-// Addresses and hex as text (spec part 07 sections 4 and 8).
+// Addresses and hex as text (docs/contracts/native-functions.md#addresses-and-hex).
 #include "api.hpp"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-// Timers (spec part 07 section 19, part 06 section 11).
+// Timers (docs/contracts/lua-bridge.md#timers).
 #include "api.hpp"
 
 #include <algorithm>

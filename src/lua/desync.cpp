@@ -379,7 +379,7 @@ bool Desync::push_arguments(const Prepared& instance, int desync_index) {
     return true;
 }
 
-// Pushes the substituted value (spec part 06 section 6.1).
+// Pushes the substituted value (docs/contracts/lua-bridge.md#arguments).
 bool Desync::substitute(const Prepared&, std::string_view value, int desync_index) {
     lua_State* L = host_.L;
     if (value[0] == '\\') {

@@ -1,5 +1,5 @@
 // Packets as Lua tables, both ways: header bytes into tables, tables into the plain structs that
-// the packet room builds from (spec part 02 sections 3 and 4).
+// the packet room builds from (docs/contracts/wire.md#building).
 #pragma once
 
 #include "keys.hpp"

@@ -1,4 +1,4 @@
-// Lua tables to packet fields (spec part 02 section 4), and the rebuild made of them.
+// Lua tables to packet fields (docs/contracts/wire.md#building), and the rebuild made of them.
 #include "packet_tables.hpp"
 
 #include "api.hpp"

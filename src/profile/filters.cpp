@@ -13,7 +13,7 @@ constexpr std::size_t linear_limit = 8; // port items tested one by one before a
 constexpr std::size_t bitmap_words = 65536 / 64;
 
 // A decimal number at the front of `text`, which is advanced behind it. Leading blanks and one '+'
-// are accepted as the number conversions of part 01 do.
+// are accepted as in all numbers of the command line.
 std::optional<unsigned> take_number(std::string_view& text, unsigned max) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
         text.remove_prefix(1);

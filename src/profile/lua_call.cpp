@@ -1,4 +1,4 @@
-// The value of --lua-desync (spec part 01 section 4.3) and its debug listing.
+// The value of --lua-desync (docs/contracts/command-line.md#calls-of-functions), also as text.
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
 

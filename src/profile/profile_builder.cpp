@@ -74,7 +74,7 @@ void number_instances(Profile& p) {
     }
 }
 
-// Part 05 section 1.3. A local port exists in TCP and UDP only, so its filter shuts out the rest.
+// See docs/contracts/profiles.md#filter-defaults. A local port exists in TCP and UDP only.
 void apply_filter_defaults(Profile& p) {
     const bool grouped = !p.tcp.empty() || !p.udp.empty() || !p.icmp.empty() || !p.ipp.empty();
     if (grouped && p.tcp.empty()) p.tcp.add_nothing();

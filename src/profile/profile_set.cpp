@@ -68,7 +68,7 @@ const NetList* find_net(const NetCollection& lists, const char* kind, const Quer
     return nullptr;
 }
 
-// Part 05 section 4.2.
+// See docs/contracts/lists.md#host-lists.
 flow::ListVerdict judge_host(const Profile& p, std::string_view host, bool is_ip,
                              const HostList** excluded_by) {
     if (log::debug_enabled()) log::debug("* hostlist check for profile %s", p.label().c_str());
@@ -78,7 +78,7 @@ flow::ListVerdict judge_host(const Profile& p, std::string_view host, bool is_ip
     return {true, find_host(p.hosts, "include hostlist", host, is_ip) != nullptr, false};
 }
 
-// Part 05 section 4.3.
+// See docs/contracts/lists.md#ip-sets.
 bool passes_nets(const Profile& p, const Query& q, Refusal& refusal) {
     if (!p.nets.any_list() && !p.nets_exclude.any_list()) return true;
     if (log::debug_enabled()) log::debug("* ipset check for profile %s", p.label().c_str());
@@ -125,8 +125,8 @@ const char* refused_by_filter(const Profile& p, const Query& q) {
     return wants_ssid(p, q.ssid) ? nullptr : "filter-ssid";
 }
 
-// Section 2 of part 05, cheap filters first. The order cannot be told apart from outside except by
-// the name of the refusing filter.
+// See docs/contracts/profiles.md#matching; cheap filters first. The order cannot be told apart from
+// outside except by the name of the refusing filter.
 bool matches(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refusal& refusal) {
     refusal.by = refused_by_filter(p, q);
     if (refusal.by != nullptr) return false;

@@ -1,7 +1,7 @@
 // The way from a packet to a script and back: building the `desync` table through the C API and by
 // the compiled builder, calls of `pass`, of the library's `fake` and `multisplit`, and a packet
 // sent by a script. Nothing leaves the process. Run it in the root of the project, or name the
-// folder of the script libraries in NFQWS2_LUA. Goals: spec part 15.1.
+// folder of the script libraries in NFQWS2_LUA. Goals: docs/contracts/goals.md#per-packet.
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/lua/restrict.hpp"

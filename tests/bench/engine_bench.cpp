@@ -1,6 +1,6 @@
 // Time of a packet in the whole engine, from the bytes to the verdict: no profile wants it, all
 // instances are cut off, or a script sees it. One known UDP flow; more flows are the business of
-// flow_bench. Goals: spec part 15.1.
+// flow_bench. Goals: docs/contracts/goals.md#per-packet.
 #include "nfqws2/engine/engine.hpp"
 
 #include "nfqws2/profile/profile_builder.hpp"

@@ -1,6 +1,6 @@
 // The connection table with 1,000,000 flows: time of a packet of a new and of a known flow (with
 // dissection and purge, as in the pipeline), memory per flow and after expiry, longest time that
-// one packet pays for expiry. Goals: spec part 15.4.
+// one packet pays for expiry. Goals: docs/contracts/goals.md#flows.
 #include "nfqws2/flow/connection_table.hpp"
 
 #include <benchmark/benchmark.h>

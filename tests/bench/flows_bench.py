@@ -5,7 +5,7 @@
 
 UDP datagrams to N pairs of address and port, all new to the program, then the same ones again. Shown
 are run time per packet in both passes as ratio to the floor, and memory per flow; the cases are those
-of queue_bench.py. Goals: spec part 15.4.
+of queue_bench.py. Goals: docs/contracts/goals.md#flows.
 """
 import argparse
 import os

@@ -4,7 +4,7 @@
     process_bench.py PROGRAM LUA_DIR [--reps N]
 
 "Ready" is the message to NOTIFY_SOCKET: the queue is bound and all scripts have run. Needs root.
-Goals: spec part 15.5 (6 MB, 25 ms, 900 kB).
+Goals: docs/contracts/goals.md#process (6 MB, 25 ms, 900 kB).
 """
 import argparse
 import os

@@ -6,7 +6,7 @@
 
 Machines are noisy, so a figure is a ratio: each run of the program stands right after a run of the
 floor, and the medians of these pairs are shown. With --baseline another build takes part in every
-pair. Output: one Markdown table per load. Goals: spec part 15.1.
+pair. Output: one Markdown table per load. Goals: docs/contracts/goals.md#per-packet.
 
 loads  udp       flood of 64-byte packets, 64 flows, held back by the queue
        http      short connections (about 10 packets each, all queued)

@@ -1,5 +1,6 @@
 // The floor of the queue benches: takes packets from an NFQUEUE, accepts them and does nothing
-// else. Whatever a program costs per packet is told as a ratio to this one (spec part 15).
+// else. Whatever a program costs per packet is told as a ratio to this one
+// (docs/contracts/goals.md).
 //
 //   queue_floor NUMBER [batch=N] [gso]
 //

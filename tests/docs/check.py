@@ -4,8 +4,9 @@
 usage: check.py PROGRAM [-v] [PART ...]
 
 Parts: options (man page and manuals against --help), functions (API documents against what scripts
-see), links, translations (same code, same options), blocks (what the documents tell to run is run;
-see documents.py for the marks and stage.py for what they do). Default: all.
+see), links, citations (what comments refer to exists), translations (same code, same options), blocks
+(what the documents tell to run is run; see documents.py for the marks and stage.py for what they do).
+Default: all.
 Last line: "N passed, N failed, N skipped".
 """
 import argparse
@@ -19,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "lab"), os.path.join(ROOT, "tests", "support")]
 import cases  # noqa: E402
+import citations  # noqa: E402
 import dispositions  # noqa: E402
 from documents import (Document, Mark, man_entries, option_table,  # noqa: E402
                        without_comments)
@@ -199,6 +201,28 @@ def check_links(tally, _program, _lua):
         tally.problems("links of " + name, problems)
 
 
+def check_citations(tally, _program, _lua):
+    pages = {name: text.anchors() for name, text in all_documents().items() if name.startswith(CONTRACTS)}
+
+    def anchors_of(page):
+        return pages.get(CONTRACTS + "/" + page)
+    for text, wanted in citations.PLANTED:
+        found = citations.problems_of(text, anchors_of, True)
+        tally.check(len(found) == wanted, "planted: %s" % " ".join(text.split()), str(found))
+    cited = 0
+    problems = []
+    for name, text in citations.text_files(ROOT):
+        is_code = name.split(os.sep)[0] in citations.CODE
+        problems += ["%s:%d: %s" % (name, line, what) for line, what in
+                     citations.problems_of(text, anchors_of, is_code)]
+        cited += is_code and len(citations.PAGE.findall(text))
+    tally.problems("%d citations in the code lead to a section" % cited, problems)
+    tally.check(cited > 100, "the code cites pages")
+    listed = {target for _, target in document("docs/architecture.md").links()}
+    tally.problems("docs/architecture.md lists the pages",
+                   [name for name in pages if os.path.relpath(name, "docs") not in listed])
+
+
 def check_translations(tally, _program, _lua):
     for name, original_name in TRANSLATED.items():
         text, original = document(name), document(original_name)
@@ -275,7 +299,7 @@ def main():
     return tally.finish()
 
 
-PARTS = {"options": check_options, "functions": check_functions, "links": check_links,
+PARTS = {"options": check_options, "functions": check_functions, "links": check_links, "citations": check_citations,
          "translations": check_translations, "blocks": check_blocks}
 
 if __name__ == "__main__":

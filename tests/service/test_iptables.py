@@ -1,4 +1,4 @@
-"""iptables rules against the listings of the specification, with both variants of iptables."""
+"""iptables rules against recorded listings, with both variants of iptables."""
 import os
 import threading
 import urllib.request

@@ -1,4 +1,4 @@
-"""nftables rules against the listings of the specification.
+"""nftables rules against recorded listings.
 
 A kernel without the queue expression gets a stand-in that keeps its place and number: a wrapper of nft turns
 `queue num N bypass` into a log statement on the way in and into the listed form of the queue statement on the

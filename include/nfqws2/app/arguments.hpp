@@ -38,8 +38,8 @@ struct Arguments {
 // argument. Throws ConfigError.
 Arguments collect_arguments(int argc, const char* const* argv);
 
-// Words of a configuration text after POSIX expansion (spec part 01 section 3). `file` is only for
-// messages. Throws ConfigError.
+// Words of a configuration text after POSIX expansion
+// (docs/contracts/command-line.md#config-files). `file` is only for messages. Throws ConfigError.
 std::vector<Word> expand_config(std::string text, const std::string& file,
                                 std::vector<std::string>* remarks = nullptr);
 

@@ -1,5 +1,5 @@
-// The mistakes that --check looks for (spec part 14.3), each in a function of its own that reads
-// plain data and adds to a report.
+// The mistakes that --check looks for (docs/contracts/command-line.md#check), each in a function of
+// its own that reads plain data and adds to a report.
 #pragma once
 
 #include "nfqws2/app/config.hpp"

@@ -1,4 +1,4 @@
-// From words to a finished Config (spec part 01 sections 2 to 5).
+// From words to a finished Config (docs/contracts/command-line.md#grammar).
 #pragma once
 
 #include "nfqws2/app/arguments.hpp"

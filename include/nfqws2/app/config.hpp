@@ -56,12 +56,12 @@ struct Config {
     std::string writable_dir; // "" = default
     std::string auto_debug_file;
 
-    // offline mode (spec part 14.1)
+    // offline mode
     std::string pcap_in, pcap_out, pcap_ifname = "pcap0";
     std::vector<capture::Network> pcap_local;
     std::uint32_t pcap_mark = 0; // of every packet that is read
 
-    // tracing and checking (spec parts 14.2 to 14.4)
+    // tracing and checking
     std::string trace_file; // "" = off, "-" = standard output
     bool check = false, check_json = false, explain_json = false;
     std::vector<ExplainQuery> explain;

@@ -1,4 +1,4 @@
-// What a command line would do with a packet (--explain, spec part 14.4), told without traffic.
+// What a command line would do with a packet (docs/contracts/command-line.md#explain).
 #pragma once
 
 #include "nfqws2/app/explain_query.hpp"

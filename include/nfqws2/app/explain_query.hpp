@@ -1,4 +1,4 @@
-// The packet that --explain asks about (spec part 14.4).
+// The packet that --explain asks about.
 #pragma once
 
 #include "nfqws2/base/ip_address.hpp"

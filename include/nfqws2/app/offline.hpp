@@ -1,4 +1,4 @@
-// Offline mode: the capture files and how a run over them is put together (spec part 14.1).
+// Offline mode (docs/contracts/command-line.md#offline-mode): capture files and a run over them.
 #pragma once
 
 #include "nfqws2/app/config.hpp"

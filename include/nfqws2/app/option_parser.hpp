@@ -1,5 +1,5 @@
-// The grammar of getopt_long_only(3) over a table of options (spec part 01 section 2): single or
-// double dash, unambiguous prefixes, permuted non-option words. Knows nothing of the options.
+// The grammar of getopt_long_only(3), see docs/contracts/command-line.md#grammar: single or double
+// dash, unambiguous prefixes, permuted non-option words. Knows nothing of the options.
 #pragma once
 
 #include "nfqws2/app/arguments.hpp"

@@ -1,4 +1,4 @@
-// The whole program: start-up in the order of spec part 01 sections 5 and 6, one of the loops, the
+// The whole program: start-up (docs/contracts/command-line.md#start-order), one of the loops, the
 // exit code.
 #pragma once
 

@@ -1,5 +1,5 @@
-// Steps of the start that deal with files and messages (spec part 01 section 5). Each returns false
-// after it has logged why the program must end.
+// Steps of the start that deal with files (docs/contracts/command-line.md#start-order). Each
+// returns false after it has logged why the program must end.
 #pragma once
 
 #include "nfqws2/app/options.hpp"

@@ -1,5 +1,5 @@
-// Readers of option values (spec part 01 sections 2, 4.1, 4.3, 4.4, 4.6). They throw BadValue with
-// the text for the user; the caller adds the option's name and position.
+// Readers of option values (docs/contracts/command-line.md#numbers and what follows there). They
+// throw BadValue with the text for the user; the caller adds the option's name and position.
 #pragma once
 
 #include "nfqws2/app/config.hpp"

@@ -49,7 +49,7 @@ ReadResult gunzip(Bytes compressed, std::size_t limit = no_limit);
 bool is_gzip(Bytes data);
 
 // realpath of the file, or of its directory plus the base name when the file does not exist;
-// nullopt when the directory is missing (spec part 01 section 4.6).
+// nullopt when the directory is missing (docs/contracts/command-line.md#paths).
 std::optional<std::string> absolute_path(const std::string& path);
 bool can_read(const std::string& path, int* errno_value = nullptr); // opens a regular file
 

@@ -1,7 +1,7 @@
-// Three message classes (spec part 01 section 1): debug goes to the debug target when debugging is
-// on; status to stdout (plus the target if that is not the console); error to stderr (plus the
-// target). The check `debug_enabled()` is inline so that a disabled log costs one load; callers on
-// the packet path test it before they format anything.
+// Three message classes (docs/contracts/command-line.md#messages): debug goes to the debug target
+// when debugging is on; status to stdout (plus the target if that is not the console); error to
+// stderr (plus the target). The check `debug_enabled()` is inline so that a disabled log costs one
+// load; callers on the packet path test it before they format anything.
 #pragma once
 
 #include <string>

@@ -49,8 +49,8 @@ struct OutputPacket {
     unsigned repeats = 1;
 };
 
-// Raw sending (spec part 02 section 7). Order on the wire is kept: a live sender first flushes the
-// verdicts that its source still holds back.
+// Raw sending (docs/contracts/wire.md#raw-sending). Order on the wire is kept: a live sender first
+// flushes the verdicts that its source still holds back.
 class PacketSender {
   public:
     virtual ~PacketSender() = default;
@@ -69,7 +69,7 @@ struct Interface {
     std::vector<InterfaceAddress> addresses;
 };
 
-// What Lua may ask about the machine (spec part 02 section 8).
+// What Lua may ask about the machine (docs/contracts/wire.md#the-machines-network).
 class NetworkInfo {
   public:
     virtual ~NetworkInfo() = default;

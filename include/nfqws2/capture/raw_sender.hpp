@@ -1,5 +1,5 @@
-// Sends packets of our own making, header included, through one raw socket per family (spec part
-// 02 section 7). Mark and device are remembered per socket and set only when they change.
+// Sends packets of our own making through one raw socket per family, header included, see
+// docs/contracts/wire.md#raw-sending. Mark and device of a socket are set only when they change.
 #pragma once
 
 #include "nfqws2/base/file.hpp"

@@ -1,5 +1,5 @@
 // Names of the Wi-Fi networks that interfaces are connected to (--filter-ssid), asked from the
-// kernel over nl80211 (spec part 05 section 8).
+// kernel over nl80211 (docs/contracts/profiles.md#wi-fi-names).
 #pragma once
 
 #include "nfqws2/base/file.hpp"

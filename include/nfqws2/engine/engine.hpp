@@ -1,6 +1,6 @@
 // The pipeline: a packet comes in, walks through flow, payload, profile and Lua, and leaves as a
-// verdict plus packets of our own (spec part 03 section 2). It does not know where packets come
-// from or go to.
+// verdict plus packets of our own (docs/contracts/flows.md#the-way-of-a-packet). It does not know
+// where packets come from or go to.
 #pragma once
 
 #include "nfqws2/base/clock.hpp"
@@ -97,8 +97,8 @@ class Engine final : public capture::PacketHandler {
     Engine(Options options, Services services);
     ~Engine() override;
 
-    // Creates the Lua state, runs the init items, checks that every desync function exists (spec
-    // part 06 section 1). False: the reason was logged. `stop_requested` is asked between items.
+    // Makes the Lua state, runs the items, checks functions, see
+    // docs/contracts/lua-bridge.md#life-of-the-state. False: logged. May be stopped between items.
     bool init_lua(const std::function<bool()>& stop_requested);
     // The same without that check, for --check; `failed` gets the index of the item with the error.
     bool run_lua_init(const std::function<bool()>& stop_requested,

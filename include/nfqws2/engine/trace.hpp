@@ -1,5 +1,5 @@
-// What happened to every packet and why, as one JSON object per line (--trace, spec part 14.2). The
-// pipeline holds a pointer to it that is null when tracing is off.
+// What happened to every packet and why, in lines of JSON (docs/contracts/command-line.md#trace).
+// The pipeline holds a pointer to it that is null when tracing is off.
 #pragma once
 
 #include "nfqws2/base/clock.hpp"

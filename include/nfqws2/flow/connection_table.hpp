@@ -1,5 +1,5 @@
-// The table of flows: search in both directions, creation, feeding, time-outs, limits (spec part 03
-// section 4). How it works is told at the top of connection_table.cpp.
+// The table of flows: search in both directions, creation, feeding, time-outs, limits
+// (docs/contracts/flows.md#tracks). How it works is told at the top of connection_table.cpp.
 #pragma once
 
 #include "nfqws2/base/clock.hpp"
@@ -103,7 +103,7 @@ class ConnectionTable {
     std::uint64_t evicted() const; // tracks that ended early because of max_tracks
     // Ends every track (program end); the observer releases held packets.
     void clear();
-    // SIGUSR1: one line per track (section 4.8).
+    // SIGUSR1: one line per track (docs/contracts/flows.md#the-dump).
     void dump(const std::function<void(const std::string&)>& line) const;
 
   private:

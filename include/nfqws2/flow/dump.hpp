@@ -1,4 +1,4 @@
-// Text of one track for people (spec part 03 section 4.8).
+// Text of one track for people (docs/contracts/flows.md#the-dump).
 #pragma once
 
 #include "nfqws2/flow/track.hpp"

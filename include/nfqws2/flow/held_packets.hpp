@@ -1,4 +1,4 @@
-// Packets put aside while a message is being reassembled (spec part 03 section 7.1).
+// Packets put aside while a message is being reassembled (docs/contracts/reassembly.md#holding).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

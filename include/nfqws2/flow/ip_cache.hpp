@@ -1,6 +1,6 @@
-// Remembered TTLs and host names of addresses (spec part 03 section 10). Keyed hash, records in
-// order of last touch, so that expiry looks at the oldest only; bounded. Workers share one: clients
-// of different workers meet the same servers.
+// Remembered TTLs and host names of addresses (docs/contracts/flows.md#ip-cache). Keyed hash,
+// records in order of last touch, so that expiry looks at the oldest only; bounded. Workers share
+// one: clients of different workers meet the same servers.
 #pragma once
 
 #include "nfqws2/base/clock.hpp"

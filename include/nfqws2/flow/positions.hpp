@@ -1,5 +1,5 @@
-// The counters of both sides of a flow, as scripts see them in `track.pos` (spec part 03 sections
-// 4.4 and 4.5). A plain value: copied when a packet is held back.
+// The counters of both sides of a flow (docs/contracts/flows.md#counters-and-positions), as scripts
+// see them in `track.pos`. A plain value: copied when a packet is held back.
 #pragma once
 
 #include <cstdint>

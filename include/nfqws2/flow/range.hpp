@@ -1,5 +1,5 @@
-// Packet ranges of --in-range / --out-range: grammar and test (spec part 01 section 4.5, part 03
-// section 5.1).
+// Packet ranges of --in-range / --out-range: grammar and test
+// (docs/contracts/flows.md#ranges).
 #pragma once
 
 #include "nfqws2/flow/positions.hpp"

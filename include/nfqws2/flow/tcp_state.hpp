@@ -1,5 +1,5 @@
-// What one packet does to the counters, the TCP state and the positions of a flow (spec part 03
-// section 4.4). Pure functions over the record; the table decides about creation and reset.
+// What one packet does to a flow (docs/contracts/flows.md#counters-and-positions). Pure functions
+// over the record; the table decides about creation and reset.
 #pragma once
 
 #include "nfqws2/flow/track_data.hpp"

@@ -1,6 +1,6 @@
 // One tracked connection. Hot data (tuple, counters) lies together; what few flows need (held
 // packets, reassembly, instance cutoffs, list verdicts) hangs off a lazily made extension, so that
-// an ordinary flow stays within 256 bytes with its table slot (spec part 15.4).
+// an ordinary flow stays within 256 bytes with its table slot (docs/contracts/goals.md#flows).
 #pragma once
 
 #include "nfqws2/base/ip_address.hpp"
@@ -26,12 +26,12 @@ struct Endpoint {
     std::uint16_t port = 0;
 };
 
-// Result of the host list check of a flow (part 05 section 3.1).
+// Result of the host list check of a flow (docs/contracts/profiles.md#when-a-profile-is-searched).
 struct ListVerdict {
     bool done = false, positive = false, excluded = false;
 };
 
-// Bookkeeping of the automatic host list for one flow (part 05 section 6.3).
+// Bookkeeping of the automatic host list for one flow (docs/contracts/lists.md#detectors).
 struct AutoHostState {
     bool watching = false;  // host in no list, detectors active (`hostname_ah_check`)
     bool finalised = false; // success or failure was reported
@@ -100,7 +100,7 @@ class Track {
     std::int64_t last_ns() const { return d_.last_ns; }
     std::uint32_t number() const { return d_.number; } // since start, for traces; from 1
 
-    // Client's last data packet repeated old data (section 4.6).
+    // Client's last data packet repeated old data.
     bool is_retransmission() const {
         return ((d_.client.uppos_prev - d_.client.pos) & 0x80000000U) == 0;
     }

@@ -1,5 +1,5 @@
 // Running a profile's Lua instances on one packet: which of them are due, the `desync` table, the
-// calls, the verdict (spec part 06 sections 5-10, part 03 section 5.3).
+// calls, the verdict (docs/contracts/lua-bridge.md#when-instances-are-called).
 #pragma once
 
 #include "nfqws2/capture/packet_io.hpp"

@@ -1,6 +1,6 @@
-// Building the `desync` table of a packet (spec part 06 sections 6 and 7). Two ways to the same
-// table: through the C API, and on LuaJIT by a compiled Lua function that reads a plain struct
-// through the FFI (several times cheaper; the FFI is taken away from scripts afterwards).
+// Building the `desync` table of a packet (docs/contracts/lua-bridge.md#the-desync-table). Two ways
+// to the same table: through the C API, and on LuaJIT by a compiled Lua function that reads a plain
+// struct through the FFI (several times cheaper; the FFI is taken away from scripts afterwards).
 #pragma once
 
 #include "nfqws2/lua/host.hpp"

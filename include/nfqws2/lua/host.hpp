@@ -84,30 +84,30 @@ struct NativeFunction {
 // Sets each as a global with the Host as upvalue.
 void register_functions(Host& host, std::span<const NativeFunction> functions);
 
-// One per group of spec part 07, each in its own file api_<group>.cpp.
-void register_log_api(Host& host);     // section 3
-void register_text_api(Host& host);    // ntop pton parse_hex
-void register_bit_api(Host& host);     // 5, 6
-void register_random_api(Host& host);  // 7
-void register_crypto_api(Host& host);  // 8 (bxor bor band), 9
-void register_gzip_api(Host& host);    // 10
-void register_system_api(Host& host);  // 11
-void register_packet_api(Host& host);  // 12, 13
-void register_send_api(Host& host);    // 14, 15, 16
-void register_payload_api(Host& host); // 17, 18
-void register_control_api(Host& host); // 19 without timers; creates the ctx metatable
-void register_timer_api(Host& host);   // 19
+// One per group of docs/contracts/native-functions.md, each in its own file api_<group>.cpp.
+void register_log_api(Host& host);
+void register_text_api(Host& host); // ntop pton parse_hex
+void register_bit_api(Host& host);
+void register_random_api(Host& host);
+void register_crypto_api(Host& host); // also bxor bor band
+void register_gzip_api(Host& host);
+void register_system_api(Host& host);
+void register_packet_api(Host& host);
+void register_send_api(Host& host);
+void register_payload_api(Host& host);
+void register_control_api(Host& host); // creates the ctx metatable
+void register_timer_api(Host& host);
 void register_all(Host& host);
-// The numeric constants of part 06 section 3 that are the same in every run.
+// The numeric constants (docs/contracts/lua-bridge.md#globals).
 void register_constants(Host& host);
 
 // --- shared between the API files and the engine ------------------------------------------------
 
-// Pushes the table of part 07 section 12.2.
+// Pushes a dissect table (docs/contracts/wire.md#the-dissect-table).
 void push_dissect(lua_State* L, const packet::Dissect& d);
 
-// Pushes the table of part 06 section 7. `positions` are current ones or a snapshot; `outgoing` and
-// `server_mode` decide which side is `direct`.
+// Pushes a track table (docs/contracts/lua-bridge.md#the-track-table). `positions` are current ones
+// or a snapshot; `outgoing` and `server_mode` decide which side is `direct`.
 void push_track(lua_State* L, Host& host, flow::Track& track, const flow::Positions& positions,
                 bool direct_is_client);
 

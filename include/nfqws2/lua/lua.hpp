@@ -1,5 +1,5 @@
 // The one place that includes the Lua headers, whichever engine the build chose, and the few shims
-// that hide their differences (spec part 06 section 12).
+// that hide their differences (docs/contracts/lua-bridge.md#engines).
 #pragma once
 
 extern "C" {

@@ -1,5 +1,5 @@
-// What scripts may not have: running programs, loading native libraries, FFI, bytecode (spec part
-// 06 sections 2 and 14).
+// What scripts may not have: running programs, loading native libraries, FFI, bytecode
+// (docs/contracts/lua-bridge.md#what-scripts-may-not-have).
 #pragma once
 
 #include "nfqws2/lua/lua.hpp"

@@ -1,5 +1,5 @@
 // The Lua state of a worker: libraries, what is taken away from scripts, globals, the
-// --lua-init items, the interrupt (spec part 06 sections 1-4 and 12).
+// --lua-init items, the interrupt (docs/contracts/lua-bridge.md#life-of-the-state).
 #pragma once
 
 #include "nfqws2/lua/host.hpp"

@@ -1,5 +1,5 @@
-// Timers of Lua scripts (spec part 06 section 11). Creation order decides among due timers; a
-// change made by a callback restarts the visit with the same "now".
+// Timers of Lua scripts (docs/contracts/lua-bridge.md#timers). Creation order decides among due
+// timers; a change made by a callback restarts the visit with the same "now".
 #pragma once
 
 #include "nfqws2/lua/guard.hpp"

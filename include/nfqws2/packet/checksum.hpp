@@ -1,4 +1,4 @@
-// Internet checksum (RFC 1071) and the places it is written to (spec part 02 section 6).
+// Internet checksum (RFC 1071) and the places it is written to (docs/contracts/wire.md#checksums).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

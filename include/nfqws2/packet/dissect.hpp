@@ -1,5 +1,5 @@
-// A dissected packet: a view of offsets into the caller's bytes, nothing is copied (spec part 02
-// section 2). Whatever cannot be recognised stays raw IP with its whole payload; nothing throws.
+// A dissected packet (docs/contracts/wire.md#dissecting): offsets into the caller's bytes, nothing
+// is copied. Whatever cannot be recognised stays raw IP with its whole payload; nothing throws.
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"
@@ -88,7 +88,7 @@ Bytes tcp_options(const Dissect& d); // option bytes of a TCP packet
 // One of the header types that the walk below steps over.
 bool is_extension_header(std::uint8_t type);
 
-// Walks IPv6 extension headers, limited to min(payload length field, bytes present) as section 2.2.
+// Walks IPv6 extension headers, limited to min(payload length field, bytes present).
 struct ExtensionHeader {
     std::uint8_t type = 0;  // number of this header
     std::uint8_t next = 0;  // its first byte

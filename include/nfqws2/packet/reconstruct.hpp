@@ -1,4 +1,4 @@
-// Building a packet from header fields (spec part 02 sections 4 and 5). Pure: plain structs in,
+// Building a packet from header fields (docs/contracts/wire.md#building). Pure: plain structs in,
 // bytes out. Lua tables are turned into a Blueprint elsewhere.
 #pragma once
 
@@ -66,7 +66,7 @@ struct IcmpFields {
 struct Blueprint {
     L3 l3 = L3::none;
     L4 l4 = L4::none;           // ignored in fragment mode
-    bool fragment_mode = false; // `frag_off` was present: L3 + payload, given lengths stay (5.1)
+    bool fragment_mode = false; // `frag_off` was present: L3 + payload, given lengths stay
     Ipv4Fields ip;
     Ipv6Fields ip6;
     TcpFields tcp;
@@ -94,7 +94,7 @@ struct Reconstructed {
 Reconstructed reconstruct(const Blueprint& plan, const ReconstructOptions& options, Random& random,
                           MutBytes out);
 
-// Single headers (section 4.8): lengths and checksums as given, except the IPv4 header checksum.
+// Single headers: lengths and checksums as given, except the IPv4 header checksum.
 Reconstructed build_ipv4_header(const Ipv4Fields& f, MutBytes out);
 // payload_len absent: length of the extension headers. Limited to 512 bytes.
 Reconstructed build_ipv6_header(const Ipv6Fields& f, bool preserve_next, std::uint8_t last_proto,

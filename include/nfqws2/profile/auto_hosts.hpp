@@ -1,6 +1,6 @@
 // The automatic host list: failure counters per profile and host, the decision to add a host, the
-// debug log (spec part 05 section 6). All workers count together: which of them sees a client of
-// the blocked site does not matter. The engine reports events; sending the RST is its business.
+// debug log (docs/contracts/lists.md#automatic-lists). All workers count together, whichever sees a
+// client of the blocked site. The engine reports events; sending the RST is its business.
 #pragma once
 
 #include "nfqws2/base/clock.hpp"

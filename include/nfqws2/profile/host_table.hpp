@@ -51,7 +51,7 @@ class HostTableBuilder {
     std::size_t accepted_ = 0, longest_ = 0;
 };
 
-// Walk of part 05 section 4.2 over a host and its parents: `find` answers for one exact name.
+// Walk over a host and its parents (docs/contracts/lists.md#host-lists): `find` is for one name.
 // Returns the offset of the part that matched; a strict entry counts for the whole host only.
 template <typename Find>
 std::optional<std::size_t> match_host(std::string_view host, bool is_ip, Find&& find) {

@@ -90,7 +90,7 @@ class HostListFile final : public HostList, public ListFile {
     std::string matching_entry(std::string_view host, bool is_ip) const override;
     const std::string& file() const override { return path(); }
 
-    // An automatic list never counts as empty (part 05 section 5.4).
+    // An automatic list never counts as empty (docs/contracts/lists.md#automatic-lists).
     bool automatic() const { return automatic_; }
     void set_automatic() { automatic_ = true; }
 

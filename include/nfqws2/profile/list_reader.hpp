@@ -1,6 +1,6 @@
-// Turns the text of a list into entries: the first word of every line that is not a comment (spec
-// part 05 section 5.1). Files are read in pieces, so that the memory needed does not depend on
-// their size, and a file that shrinks while it is read does no harm (a mapping would).
+// Turns the text of a list into entries: the first word of every line that is not a comment
+// (docs/contracts/lists.md#files). Files are read in pieces, so that the memory needed does not
+// depend on their size, and a file that shrinks while it is read does no harm (a mapping would).
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // Host lists and ip sets: compact, read-only after load, shared by real path, replaced as a whole
-// on reload (spec part 05 sections 4 and 5; goals in part 15.3).
+// on reload (docs/contracts/lists.md, goals in docs/contracts/goals.md#lists).
 #pragma once
 
 #include "nfqws2/base/ip_address.hpp"
@@ -15,8 +15,8 @@ class HostList {
   public:
     virtual ~HostList() = default;
     virtual bool empty() const = 0;
-    virtual bool contains(std::string_view host, bool is_ip) const = 0; // part 05 section 4.2
-    virtual const std::string& file() const = 0;                        // "" for the anonymous list
+    virtual bool contains(std::string_view host, bool is_ip) const = 0;
+    virtual const std::string& file() const = 0; // "" for the anonymous list
     // The entry that makes contains() true, in file syntax; "" if none. For traces and --explain.
     virtual std::string matching_entry(std::string_view host, bool is_ip) const;
 };

@@ -18,7 +18,7 @@ struct Network {
     IpAddress address; // host bits are zero
     unsigned prefix = 0;
 };
-// An ip set entry (part 05 section 5.3); nullopt if malformed.
+// An ip set entry (docs/contracts/lists.md#files); nullopt if malformed.
 std::optional<Network> parse_network(std::string_view text);
 
 template <std::size_t N> struct Prefix {

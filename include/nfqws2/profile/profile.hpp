@@ -1,5 +1,5 @@
-// A profile: which packets it wants and which Lua instances it runs on them (spec part 05). Plain
-// data, immutable after start-up except for the contents of list files.
+// A profile: which packets it wants, which Lua instances it runs (docs/contracts/profiles.md).
+// Plain data, immutable after start-up except for the contents of list files.
 #pragma once
 
 #include "nfqws2/flow/range.hpp"
@@ -67,7 +67,7 @@ struct Profile {
     std::vector<LuaInstance> instances;
 
     std::string label() const;   // "N (name)" with "noname", for logs
-    bool has_host_lists() const; // include or exclude collection is non-empty (part 05 section 2)
+    bool has_host_lists() const; // include or exclude collection is non-empty
 };
 
 } // namespace nfqws2::profile

@@ -1,6 +1,6 @@
 // Builds the profile list from options in command line order: the implicit first profile, --new,
-// --skip, --template, --import, numbering, filter defaults (spec part 05 section 1). Every option
-// is one method of the same shape, so that an option table can hold pointers to them.
+// --skip, --template, --import, numbering (docs/contracts/profiles.md#building-the-list). Every
+// option is one method of the same shape, so that an option table can hold pointers to them.
 #pragma once
 
 #include "nfqws2/profile/list_store.hpp"
@@ -125,10 +125,10 @@ class ProfileBuilder {
 };
 
 // An autohostlist in any profile: refused in server mode with "autohostlists not supported in
-// server mode" (spec part 01 section 5, step 7).
+// server mode".
 bool uses_auto_hosts(const std::vector<std::unique_ptr<Profile>>& profiles);
 
-// --lua-desync=FUNC[:ARG[=VALUE]]... (spec part 01 section 4.3): function and arguments only.
+// --lua-desync=FUNC[:ARG[=VALUE]]..., see docs/contracts/command-line.md#calls-of-functions.
 // nullopt and *error ("bad identifier 'X'" and "invalid lua function call : V").
 std::optional<LuaInstance> parse_lua_call(std::string_view text, std::string* error);
 // Debug listing: profile 1 (noname) lua f(a="1" range_in=x0-x0 range_out=a0-a0 payload_type= all)

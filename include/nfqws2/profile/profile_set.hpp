@@ -1,5 +1,5 @@
-// All profiles in order, and the search for the one that wants a packet (spec part 05 sections 2
-// and 3). Profile 0 `no_action` is last and always matches.
+// All profiles in order, and the search for the one that wants a packet
+// (docs/contracts/profiles.md#matching). Profile 0 `no_action` is last and always matches.
 #pragma once
 
 #include "nfqws2/base/clock.hpp"

@@ -1,5 +1,5 @@
-// BitTorrent signatures: peer handshake over TCP, the same inside uTP, DHT messages (part 04
-// sections 6 and 9).
+// BitTorrent signatures: peer handshake over TCP, the same inside uTP, DHT messages
+// (docs/contracts/protocols.md#probes).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

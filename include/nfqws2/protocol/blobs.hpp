@@ -1,4 +1,4 @@
-// The standard blobs that every Lua state has (part 04 section 13).
+// The standard blobs that every Lua state has (docs/contracts/protocols.md#standard-blobs).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

@@ -1,4 +1,4 @@
-// The probe lists (spec part 04 sections 2.3 and 3-9): which payload type do these bytes have?
+// The probe lists (docs/contracts/protocols.md#probes): which payload type do these bytes have?
 // What is asked, and in which order, follows from table.hpp.
 #pragma once
 
@@ -23,8 +23,8 @@ L7Set protocols_over(std::uint8_t carriers);
 
 // ICMP types that quote a packet (union of both families).
 bool icmp_type_quotes_packet(std::uint8_t type);
-// Section 2.4: ipv4 or ipv6 if the ICMP message (from its type byte on) quotes such a packet at
-// offset 8, else icmp.
+// ipv4 or ipv6 if the ICMP message (from its type byte on) quotes such a packet at offset 8, else
+// icmp.
 Payload classify_icmp(Bytes message);
 
 } // namespace nfqws2::protocol

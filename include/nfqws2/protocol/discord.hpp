@@ -1,4 +1,4 @@
-// Discord voice: the client's IP discovery request (part 04 section 9).
+// Discord voice: the client's IP discovery request (docs/contracts/protocols.md#probes).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

@@ -1,4 +1,4 @@
-// DNS over UDP: recognition, and the names of a response (part 04 sections 9 and 9.1).
+// DNS over UDP: recognition, and the names of a response (docs/contracts/protocols.md#dns).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

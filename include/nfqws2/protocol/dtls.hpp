@@ -1,4 +1,4 @@
-// DTLS hello recognition (part 04 section 9); no host name is extracted and nothing is reassembled.
+// DTLS hellos (docs/contracts/protocols.md#probes); no host name, nothing is reassembled.
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

@@ -1,4 +1,4 @@
-// A host name found in a payload (spec part 04 sections 3.4, 4, 11.3).
+// A host name found in a payload (docs/contracts/protocols.md#host-names).
 #pragma once
 
 #include <cstddef>
@@ -12,10 +12,10 @@ struct HostName {
     std::string name;
     bool is_ip = false;
 };
-// Port and bracket removal, IP literal detection (section 4).
+// Port and bracket removal, IP literal detection.
 HostName normalise_host(std::string_view raw);
 
-// Second-level label of a host: offsets relative to its start (section 11.3).
+// Second-level label of a host: offsets relative to its start.
 struct SecondLevel {
     std::size_t sld = 0, midsld = 0, endsld = 0;
 };

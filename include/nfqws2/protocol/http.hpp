@@ -1,4 +1,4 @@
-// HTTP/1 request and reply recognition, header values, foreign redirects (part 04 sections 3, 10).
+// HTTP/1 requests, replies, header values, foreign redirects (docs/contracts/protocols.md#http).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"
@@ -13,11 +13,11 @@ bool is_http_request(Bytes data);
 bool is_http_reply(Bytes data);
 // Three digits of a reply's status line; 0 if it is none.
 int http_reply_status(Bytes data);
-// Section 3.3: first LF + name + ':' anywhere; lower-cased, at most 255 bytes; nullopt if empty.
+// The first LF + name + ':' anywhere; lower-cased, at most 255 bytes; nullopt if empty.
 std::optional<std::string> http_header_value(Bytes data, std::string_view name);
 // Raw value of the Host header (not yet normalised).
 std::optional<std::string> http_host(Bytes request);
-// Section 10: a 302/307 to another second-level domain.
+// A 302/307 to another second-level domain.
 bool is_foreign_redirect(Bytes reply, std::string_view host);
 
 } // namespace nfqws2::protocol

@@ -1,4 +1,4 @@
-// Position markers such as `midsld` or `host+1` and their resolution (part 04 section 11).
+// Position markers such as `midsld` or `host+1`, see docs/contracts/protocols.md#markers.
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

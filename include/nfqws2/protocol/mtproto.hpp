@@ -1,4 +1,4 @@
-// MTProto, obfuscated transport with the abridged tag (part 04 section 6).
+// MTProto, obfuscated transport with the abridged tag (docs/contracts/protocols.md#probes).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

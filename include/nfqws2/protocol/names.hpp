@@ -1,6 +1,6 @@
 // Flow protocols and payload types, and sets of them; what is known of each stands in table.hpp.
-// Their order is observable: scripts and debug text see names in the order of bits (spec part 04
-// section 1).
+// Their order is observable: scripts and debug text see names in the order of bits
+// (docs/contracts/protocols.md#names-and-sets).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// QUIC Initial: recognition, decryption of the client's packet, joining of CRYPTO frames (part 04
-// section 7; RFC 9000, 9001, 9369).
+// QUIC Initial: recognition, decryption of the client's packet, joining of CRYPTO frames
+// (docs/contracts/protocols.md#quic; RFC 9000, 9001, 9369).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

@@ -1,6 +1,6 @@
-// Key material of QUIC Initial packets as sent by the client (part 04 section 7.2; RFC 9001
-// section 5, RFC 9369 section 3). Apart from quic.hpp so that the derivation can be tested against
-// the published vectors.
+// Key material of QUIC Initial packets as sent by the client (RFC 9001 section 5, RFC 9369 section
+// 3). Apart from quic.hpp so that the derivation can be tested against the published
+// vectors.
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

@@ -1,4 +1,4 @@
-// STUN messages with the magic cookie of RFC 5389 (part 04 section 9).
+// STUN messages with the magic cookie of RFC 8489 section 5 (docs/contracts/protocols.md#probes).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

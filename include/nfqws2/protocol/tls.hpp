@@ -1,4 +1,4 @@
-// TLS hello recognition and the ClientHello's extensions (part 04 section 5).
+// TLS hello recognition and the ClientHello's extensions (docs/contracts/protocols.md#tls).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"
@@ -55,7 +55,7 @@ bool client_hello_handshake_full(Bytes handshake);
 
 enum class Strictness : std::uint8_t { partial, strict };
 
-// Offset of the 2-byte extensions length relative to the handshake message (5.2 steps 1-4).
+// Offset of the 2-byte extensions length relative to the handshake message.
 std::optional<std::size_t> extensions_offset(Bytes handshake);
 struct Extension {
     std::size_t offset = 0; // of the data, relative to the input
@@ -67,7 +67,7 @@ std::optional<Extension> find_extension_in_handshake(Bytes handshake, std::uint1
 // change; see TlsHandshake for a message in several records.
 std::optional<Extension> find_extension(Bytes tcp_data, std::uint16_t type, Strictness);
 
-// Server name inside the extension data (5.3): name offset and size relative to the extension data.
+// Server name inside the extension data: name offset and size relative to the extension data.
 std::optional<Extension> server_name_in_extension(Bytes extension_data);
 // Raw SNI (lower case, at most 255 bytes, not yet normalised). May be empty: "found, zero length".
 std::optional<std::string> tls_client_hello_host(Bytes tcp_data);

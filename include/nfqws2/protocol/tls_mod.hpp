@@ -1,4 +1,4 @@
-// Editing a ClientHello blob: `tls_mod(blob, "rnd,sni=...")` (part 04 section 12).
+// Editing a ClientHello blob: `tls_mod(blob, "rnd,sni=...")` (docs/contracts/protocols.md#tls_mod).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

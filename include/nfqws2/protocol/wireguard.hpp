@@ -1,4 +1,4 @@
-// WireGuard message types by leading word and size (part 04 section 8).
+// WireGuard message types by leading word and size (docs/contracts/protocols.md#probes).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

@@ -1,4 +1,4 @@
-// XMPP stream openings and the STARTTLS exchange (part 04 section 6).
+// XMPP stream openings and the STARTTLS exchange (docs/contracts/protocols.md#probes).
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"

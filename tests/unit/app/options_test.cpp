@@ -7,7 +7,7 @@
 namespace nfqws2::app {
 namespace {
 
-// Names and kinds of spec part 01 sections 4.1 and 4.2: R required, O optional, N none.
+// Names and kinds of the options: R required, O optional, N none.
 const std::map<std::string, char> specified = {{"debug", 'O'},
                                                {"dry-run", 'N'},
                                                {"version", 'N'},

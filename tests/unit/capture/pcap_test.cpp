@@ -334,7 +334,7 @@ TEST_F(PcapSinkTest, WritesClassicNanosecondRawIpInOrder) {
     EXPECT_EQ(sink.packets_modified(), 1U);
 }
 
-// 02 section 7.3: the example of the specification.
+// What the kernel fills in, see docs/contracts/wire.md#raw-sending.
 TEST_F(PcapSinkTest, GeneratedPacketsGetTheKernelsChanges) {
     PcapSink sink(clock_, *random_, network_);
     ASSERT_TRUE(sink.open(path()));

@@ -1,4 +1,5 @@
-// Arguments of instances and their substitution at each call (spec part 06 section 6.1).
+// Arguments of instances and their substitution at each call
+// (docs/contracts/lua-bridge.md#arguments).
 #include "machine.hpp"
 
 namespace nfqws2::engine::test {

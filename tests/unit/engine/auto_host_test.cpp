@@ -1,4 +1,4 @@
-// The detectors of the automatic host list (spec part 05 section 6).
+// The detectors of the automatic host list (docs/contracts/lists.md#detectors).
 #include "hellos.hpp"
 #include "machine.hpp"
 
@@ -244,7 +244,7 @@ TEST_F(AutoHosts, FlowsWithoutANameAreNotWatched) {
 
 // --- the RST to the retransmitter, byte for byte
 
-TEST_F(AutoHosts, ResetOfTheSpecification) {
+TEST_F(AutoHosts, RecordedReset) {
     start({"--hostlist-auto-retrans-threshold=2"});
     const Peer client{"10.99.1.1", 51802}, server{"10.99.1.2", 83};
     const std::uint32_t seq = 0x3388932C, ack = 0x27AD28B0;

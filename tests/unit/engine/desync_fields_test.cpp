@@ -1,5 +1,6 @@
-// Every field of the `desync` table and of `track`, by kind of packet (spec part 06 sections 6
-// and 7). Both ways of building the table are held against each other in the lua room's tests.
+// Every field of the `desync` table and of `track`, by kind of packet
+// (docs/contracts/lua-bridge.md#the-desync-table). Both ways of building the table are held against
+// each other in the lua room's tests.
 #include "hellos.hpp"
 #include "machine.hpp"
 
@@ -88,7 +89,7 @@ TEST(DesyncFields, IcmpAndRawIp) {
                        "reasm_offset=n:0 replay=b:false target.ip=#4");
 }
 
-// The example of section 6: 680 bytes in segments of 300 and 380.
+// The recorded example: 680 bytes in segments of 300 and 380.
 TEST(DesyncFields, Replay) {
     Machine m(showing());
     const TcpFlow flow;

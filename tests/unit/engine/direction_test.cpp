@@ -1,4 +1,5 @@
-// Direction and target (spec part 03 section 3) in both modes, with and without a track.
+// Direction and target (docs/contracts/flows.md#direction-and-target) in both modes, with and
+// without a track.
 #include "machine.hpp"
 
 namespace nfqws2::engine::test {

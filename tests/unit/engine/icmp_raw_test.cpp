@@ -1,4 +1,5 @@
-// ICMP errors that refer to flows, other ICMP, and raw IP (spec part 03 section 8).
+// ICMP errors that refer to flows, other ICMP, and raw IP
+// (docs/contracts/flows.md#icmp-and-raw-ip).
 #include "machine.hpp"
 
 namespace nfqws2::engine::test {

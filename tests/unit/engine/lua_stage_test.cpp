@@ -1,4 +1,4 @@
-// Which instances run (spec part 03 section 5, part 06 sections 5, 6 and 10).
+// Which instances run (docs/contracts/lua-bridge.md#when-instances-are-called).
 #include "machine.hpp"
 
 namespace nfqws2::engine::test {
@@ -29,7 +29,7 @@ Lines run(Machine& m, const std::vector<std::pair<bool, Buffer>>& packets) {
     return lines;
 }
 
-TEST(LuaStage, RangeExampleOfTheSpecification) {
+TEST(LuaStage, RangeExample) {
     Machine m(
         with({"--out-range=n2-d1", "--lua-desync=a", "--out-range=s1<s200", "--lua-desync=b"}));
     const TcpFlow f;

@@ -1,5 +1,5 @@
-// Packets of the engine tests: built by the packet room, addressed like the worked example of spec
-// part 03.
+// Packets of the engine tests: built by the packet room, addressed like
+// docs/contracts/flows.md#worked-example.
 #pragma once
 
 #include "nfqws2/packet/reconstruct.hpp"

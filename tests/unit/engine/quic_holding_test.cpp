@@ -1,4 +1,4 @@
-// A ClientHello over several QUIC Initials (spec part 03 section 6.3, part 04 section 7.4).
+// A ClientHello over several QUIC Initials (docs/contracts/reassembly.md#quic).
 #include "hellos.hpp"
 #include "machine.hpp"
 

@@ -1,5 +1,5 @@
-// All recorded samples through the whole pipeline, under the conditions they were recorded in (spec
-// part 04 section 14).
+// All recorded samples through the whole pipeline, under the conditions they were recorded in
+// (docs/contracts/protocols.md#samples).
 #include "../protocol/samples.hpp"
 #include "machine.hpp"
 

@@ -1,5 +1,5 @@
-// Choosing the profile, choosing it again, host lists, the ip cache (spec part 03 sections 2.5 and
-// 10, part 05 sections 3 and 7).
+// Choosing the profile, choosing it again, host lists, the ip cache
+// (docs/contracts/profiles.md#when-a-profile-is-searched).
 #include "hellos.hpp"
 #include "machine.hpp"
 

@@ -1,5 +1,5 @@
-// A ClientHello over several TCP segments: when it is held, and how it is joined (spec part 03
-// section 6, part 04 section 5.4).
+// A ClientHello over several TCP segments: when it is held, and how it is joined
+// (docs/contracts/reassembly.md#tls-over-tcp).
 #include "tls_client.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// How held TCP segments leave, replayed or released, and what the joined hello changes (spec part
-// 03 section 7).
+// How held TCP segments leave, replayed or released, and what the joined hello changes
+// (docs/contracts/reassembly.md#release).
 #include "tls_client.hpp"
 
 #include <functional>

@@ -1,4 +1,4 @@
-// What scripts see of connection tracking (spec part 03 sections 4, 9, 12).
+// What scripts see of connection tracking (docs/contracts/flows.md#counters-and-positions).
 #include "machine.hpp"
 
 namespace nfqws2::engine::test {
@@ -6,7 +6,8 @@ namespace {
 
 namespace flag = packet::tcp_flag;
 
-// n d b | seq rseq pos uppos uppos_prev | win calc scale mss, as in the table of section 12.
+// n d b | seq rseq pos uppos uppos_prev | win calc scale mss, as in
+// docs/contracts/flows.md#worked-example.
 constexpr const char* show_track = R"lua(
 local function side(s)
     local t = s.tcp

@@ -1,5 +1,5 @@
 // Results of desync functions, their aggregation, MODIFY, the error path and the substitute for a
-// dropped first packet (spec part 02 section 9, part 06 sections 8 and 9).
+// dropped first packet (docs/contracts/wire.md#verdicts).
 #include "machine.hpp"
 
 namespace nfqws2::engine::test {
@@ -285,7 +285,7 @@ TEST(Substitute, ReplacesADroppedFirstOutgoingPacket) {
     }
 }
 
-TEST(Substitute, IsTheExampleOfTheSpecification) {
+TEST(Substitute, IsTheRecordedOne) {
     Machine m = dropping(false);
     Buffer packet = udp(Peer{"10.1.0.1", 1}, Peer{"10.2.0.1", 2}, "hello");
     const Outcome outcome = m.out(packet);

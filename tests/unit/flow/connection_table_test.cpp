@@ -147,7 +147,7 @@ TEST_F(ConnectionTableTest, FindNeitherCountsNorCreatesNorTouches) {
     EXPECT_EQ(found.track->last_ns(), last);
 }
 
-// Weakness 18: eight quoted bytes are enough.
+// Eight quoted bytes are enough, see docs/contracts/flows.md#icmp-and-raw-ip.
 TEST_F(ConnectionTableTest, FindWithAQuotedPartOfTheHeader) {
     feed(tcp(ends, {tf::syn, 1, 0, 1, {}, 0}));
     Packet quoted = tcp(ends, {tf::syn, 1, 0, 1, {}, 0});
@@ -442,7 +442,7 @@ TEST_F(ConnectionTableTest, RandomLoadAgainstModel) {
 // --- dump
 // -----------------------------------------------------------------------------------------
 
-TEST_F(ConnectionTableTest, DumpLinesOfTheSpecification) {
+TEST_F(ConnectionTableTest, DumpLines) {
     const Ends e{"10.1.0.1", "10.2.0.1", 1, 443};
     feed(tcp(e, {tf::syn, 1, 0, 100, syn_options(1460, 3), 0}));
     feed(tcp(e.reversed(), {tf::syn | tf::ack, 5, 2, 8192, {}, 0}));

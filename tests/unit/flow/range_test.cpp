@@ -25,7 +25,7 @@ constexpr RangePos always{'a', 0}, never{'x', 0};
 INSTANTIATE_TEST_SUITE_P(
     Table, RangeGrammar,
     ::testing::Values(
-        // the table of part 01 section 4.5
+        // the recorded ones
         Case{"-s34228", range(always, {'s', 34228})}, Case{"<n5", range(always, {'n', 5}, true)},
         Case{"n2-", range({'n', 2}, always)}, Case{"s1<d5", range({'s', 1}, {'d', 5}, true)},
         Case{"a-n5", range(always, {'n', 5})}, Case{"a<s5", range(always, {'s', 5}, true)},

@@ -83,7 +83,7 @@ TEST_F(ReassemblyTest, BytesBeforeTheStartAreIgnored) {
     EXPECT_EQ(r.present(), 100U);
 }
 
-// The reference fails here (04 weakness 2).
+// The reference fails here.
 TEST_F(ReassemblyTest, BytesBehindTheMessageAreIgnored) {
     EXPECT_TRUE(feed(0, 400));
     Data rest(hello.begin() + 400, hello.end());

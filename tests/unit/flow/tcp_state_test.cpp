@@ -164,8 +164,8 @@ TEST_F(TcpStateTest, BrokenOptionEndsTheSearch) {
     EXPECT_EQ(p.client.mss, 0);
 }
 
-// Weakness 8: with only the SYN+ACK seen and a high sequence the reference takes the first data for
-// a retransmission.
+// With only the SYN+ACK seen and a high sequence the reference takes the first data for a
+// retransmission.
 TEST_F(TcpStateTest, FirstDataBehindSynAckOnlyIsNew) {
     for (const std::uint32_t isn : {0x90000000U, 0x10000000U, 0xFFFFFFFFU, 0U}) {
         table.clear();
@@ -187,7 +187,7 @@ TEST_F(TcpStateTest, InitialSequenceZeroIsKnown) {
     EXPECT_TRUE(p.client.seq0_known);
 }
 
-// Weakness 9: a segment before seq0 is no progress.
+// A segment before seq0 is no progress.
 TEST_F(TcpStateTest, SegmentBeforeTheStartIsNotOver2G) {
     open(1000, 2000);
     Positions p = client({tf::ack, 1000, 2001, 1000, {}, 0}); // keep-alive: rseq 0

@@ -16,7 +16,8 @@ class TrackTest : public ::testing::Test {
     Track& track = *table.feed(dissected(udp(Ends(), 1))).track;
 };
 
-// Spec part 15.4: 256 bytes per flow with its place in the table (4 to 8 bytes per flow).
+// The goal (docs/contracts/goals.md#flows): 256 bytes per flow with its place in the table (4 to 8
+// bytes per flow).
 TEST(TrackLayout, FitsTheGoal) {
     EXPECT_LE(sizeof(Track), 216U);
 }

@@ -1,5 +1,5 @@
-// The worked example of spec part 03 section 12, row by row. Three values differ on purpose from
-// the reference (weaknesses 6, 7 and 8 of section 13); each is marked "ours".
+// The worked example (docs/contracts/flows.md#worked-example), row by row. Three values differ on
+// purpose from the reference; each is marked "ours".
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/flow/range.hpp"
 #include "packets.hpp"
@@ -134,7 +134,7 @@ TEST_F(WorkedExample, RowByRow) {
     EXPECT_EQ(p.server.seq0, 7000U);
 }
 
-// The example of spec part 06 section 7.
+// A recorded example.
 TEST_F(WorkedExample, RequestOf41Bytes) {
     client({tf::syn, 1'000'000'000, 0, 64240, syn_options(1460, 10), 0});
     server({tf::syn | tf::ack, 2'000'000'000, 1'000'000'001, 65160, syn_options(1460, 10), 0});

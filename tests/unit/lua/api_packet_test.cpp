@@ -3,7 +3,7 @@
 namespace nfqws2::lua {
 namespace {
 
-// Tables of spec part 02 section 11.8.
+// Recorded tables, see docs/contracts/wire.md#minimal-tables.
 constexpr const char* tables = R"lua(
     function ip(more)
         local t = { ip_ttl = 64, ip_p = 6, ip_src = pton("10.1.0.1"), ip_dst = pton("10.1.0.2") }

@@ -23,7 +23,7 @@ constexpr const char* all_names =
     "gunzip_init gunzip_end gunzip_inflate gzip_init gzip_end gzip_deflate "
     "timer_set timer_del timer_info timer_enum";
 
-// Spec part 06 section 3.
+// See docs/contracts/lua-bridge.md#globals.
 constexpr const char* all_constants =
     "VERDICT_PASS=0 VERDICT_MODIFY=1 VERDICT_DROP=2 VERDICT_MASK=3 VERDICT_PRESERVE_NEXT=4 "
     "DEFAULT_MSS=1220 IP_BASE_LEN=20 IP6_BASE_LEN=40 TCP_BASE_LEN=20 UDP_BASE_LEN=8 "

@@ -1,5 +1,5 @@
-// Building one fragment out of a whole packet, and rebuilding packets that came as fragments (spec
-// part 02 section 5).
+// Building one fragment out of a whole packet, and rebuilding packets that came as fragments
+// (docs/contracts/wire.md#fragments).
 #include "packet_testing.hpp"
 
 #include <gtest/gtest.h>

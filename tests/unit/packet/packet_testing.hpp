@@ -50,7 +50,7 @@ inline Built build(const Blueprint& plan, const ReconstructOptions& options = {}
     return {std::move(out), r.error};
 }
 
-// IPv4 ttl 64, 10.1.0.1 -> 10.1.0.2 and IPv6 fd00::1 -> fd00::2 (spec part 02 section 11.8).
+// 10.1.0.1 to 10.1.0.2, ttl 64, and fd00::1 to fd00::2: docs/contracts/wire.md#minimal-tables.
 inline Blueprint plan4(std::uint8_t protocol) {
     Blueprint b;
     b.l3 = L3::ipv4;

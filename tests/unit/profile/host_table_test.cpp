@@ -30,7 +30,7 @@ TEST(HostTable, Empty) {
     EXPECT_EQ(HostTable().find("a"), HostMatch::none);
 }
 
-TEST(HostTable, TableOfTheSpecification) {
+TEST(HostTable, RecordedTable) {
     const HostTable one = table_of({"one.com"});
     EXPECT_TRUE(matches(one, "one.com"));
     EXPECT_TRUE(matches(one, "a.b.one.com"));

@@ -130,7 +130,7 @@ TEST(Positions, AreRemembered) {
     EXPECT_EQ(uses, (std::vector<OptionPosition>{5, 14, 16, 17}));
 }
 
-TEST_F(Import, ExampleOfTheSpecification) {
+TEST_F(Import, RecordedExample) {
     ASSERT_TRUE(
         options.parse({"--template=t1", "--filter-tcp=80", "--lua-desync=f", "--new",
                        "--template=t2", "--import=t1", "--lua-desync=g", "--new", "--name=p1",

@@ -26,7 +26,7 @@ IpAddress ip(const char* text) {
     return *IpAddress::parse(text);
 }
 
-// The zone of part 11 section 11.2.8, and families of names for the crowd tests.
+// The zone of docs/contracts/tools.md#zone-of-the-tests, and families of names for the crowd tests.
 class FakeResolver final : public Resolver {
   public:
     int resolve(const std::string& name, Families families,

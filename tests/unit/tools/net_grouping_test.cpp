@@ -1,5 +1,5 @@
-// The expected results come from the specification's algorithm (part 11 section 11.1.3), written
-// here word for word over plain integers.
+// The expected results come from the algorithm of docs/contracts/tools.md#grouping, written here
+// step by step over plain integers.
 #include "nfqws2/tools/net_grouping.hpp"
 
 #include <gtest/gtest.h>
