@@ -153,11 +153,12 @@ void Guard::start_timer() {
     timer_settime(timer_, 0, &interval, nullptr);
 }
 
-// A thread may use several states: the tick of one that does not run says nothing.
+// A thread may use several states: the tick of one that does not run says nothing. The value tells
+// a tick from any other signal; the number of SI_TIMER depends on the processor (MIPS), and
+// emulators of programs pass on that of their host.
 void Guard::on_tick(int, siginfo_t* info, void*) {
     const int saved_errno = errno;
-    if (active_ != nullptr && info->si_code == SI_TIMER && info->si_value.sival_ptr == active_)
-        active_->tick();
+    if (active_ != nullptr && info->si_value.sival_ptr == active_) active_->tick();
     errno = saved_errno;
 }
 

@@ -138,6 +138,10 @@ TEST_F(DesyncTableTest, BothWaysGiveTheSameTable) {
     const std::vector<std::vector<std::uint8_t>> packets = golden_packets();
     ASSERT_GT(packets.size(), 500U);
     std::size_t with_track = 0;
+    auto expect_same = [this, n = 0U](const PacketView& view) mutable {
+        if (n++ % nfqws2::test::every() != 0) return;
+        EXPECT_EQ(difference(view), "");
+    };
     for (const std::vector<std::uint8_t>& packet : packets) {
         const packet::Dissect d = packet::dissect(packet);
         ASSERT_TRUE(d.is_ip());
@@ -146,7 +150,7 @@ TEST_F(DesyncTableTest, BothWaysGiveTheSameTable) {
         view.profile = &profiles->by_number(1);
         view.target = d.destination();
         view.payload = protocol::Payload::empty;
-        EXPECT_EQ(difference(view), "");
+        expect_same(view);
 
         const flow::ConnectionTable::Found found = connections.feed(d);
         flow::Positions positions;
@@ -171,11 +175,11 @@ TEST_F(DesyncTableTest, BothWaysGiveTheSameTable) {
         view.decrypt_data = d.packet;
         view.replay = Replay{2, 3, 1400};
         view.tcp_mss = 1400;
-        EXPECT_EQ(difference(view), "");
+        expect_same(view);
         view.replay.reset();
         view.reasm_data = d.packet;
         view.decrypt_data.reset();
-        EXPECT_EQ(difference(view), "");
+        expect_same(view);
     }
     EXPECT_GT(with_track, 400U);
 }

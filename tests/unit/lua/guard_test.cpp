@@ -31,10 +31,13 @@ class GuardTest : public ::testing::Test {
         EXPECT_TRUE(init("timer_set('probe', function() " + body + " end, 10, true)"));
         return pass();
     }
-    std::string pass() {
-        ::testing::internal::CaptureStderr();
+    void run_timers() {
         clock.advance_to(clock.unix_ns() + 1'000'000'000);
         host.timers.run_due(host.L, clock.boot_ms());
+    }
+    std::string pass() {
+        ::testing::internal::CaptureStderr();
+        run_timers();
         return ::testing::internal::GetCapturedStderr();
     }
     // A function that stands for a signal.
@@ -132,8 +135,20 @@ TEST_F(MemoryTest, EndlessAllocationEndsWithAnError) {
 TEST_F(MemoryTest, AGrowingHeapEndsAtTheCeiling) {
     ASSERT_TRUE(init("kept = {} function grow() for i = 1, 1000 do kept[#kept + 1] = {} end end "
                      "timer_set('grow', grow, 10)"));
+    constexpr int times = 2000;
+#ifdef __mips__
+    // LuaJIT finds no way out of compiled code there when it is refused memory, and gives up.
+    if (is_luajit) {
+        const auto grow = [&] {
+            for (int i = 0; i < times; i++)
+                run_timers();
+        };
+        EXPECT_EXIT(grow(), ::testing::ExitedWithCode(100), "LUA ERROR: not enough memory");
+        return;
+    }
+#endif
     std::string log;
-    for (int i = 0; i < 2000 && log.empty(); i++)
+    for (int i = 0; i < times && log.empty(); i++)
         log = pass();
     EXPECT_NE(log.find("not enough memory"), std::string::npos) << log;
     EXPECT_GT(host.guard.used(), 20U << 20);
@@ -245,7 +260,7 @@ TEST(FinalizerTest, ATickAfterARequestToQuitHarmsNoEnd) {
         std::vector<NamedBlob> blobs;
         ASSERT_TRUE(state.open(blobs, Globals{}, false));
         const InitItem item{
-            false, "local clock = os.clock function busy() local till = clock() + 0.2 "
+            false, "local clock = os.clock function busy() local till = clock() + 0.06 "
                    "while clock() < till do end end "
                    "if newproxy then local p = newproxy(true) getmetatable(p).__gc = busy kept = p "
                    "else kept = setmetatable({}, {__gc = busy}) end"};
