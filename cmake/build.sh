@@ -54,10 +54,11 @@ if [ -t 1 ]; then
 	exit
 fi
 
+# A group of its own, since cmake dies of a signal without passing it on to ninja.
 # shellcheck disable=SC2086
-cmake --build --preset "$build_preset" $targets >>"$log" 2>&1 &
+setsid cmake --build --preset "$build_preset" $targets >>"$log" 2>&1 &
 pid=$!
-trap 'kill $pid 2>/dev/null' INT TERM
+trap 'kill -- -$pid 2>/dev/null' HUP INT TERM
 seconds=0
 while kill -0 $pid 2>/dev/null; do
 	sleep 1

@@ -122,7 +122,10 @@ def main():
         make_files(folder)
         corpus = Corpus(args.program, args.lua, folder)
         for name, judge in (("good.txt", corpus.good), ("bad.txt", corpus.bad)):
-            cases.run_all(report, read_cases(name), lambda case: judge(case[1]), args.j,
+            found = read_cases(name)
+            if not found:
+                report.fail(name, "no command line in it")
+            cases.run_all(report, found, lambda case: judge(case[1]), args.j,
                           lambda case: "%s:%d %s" % (name, *case))
     return report.finish()
 

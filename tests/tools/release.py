@@ -197,14 +197,41 @@ def test_recipes_are_what_their_linters_want(_):
         run("shellcheck", "-s", shell, "-e", "SC2034,SC2154", os.path.join(RECIPES, name))
 
 
+def staged(trees):
+    """A folder with what an installation below /usr brings."""
+    build, stage = (os.path.join(trees.folder, name) for name in ("install", "stage"))
+    if not os.path.exists(stage):
+        run("cmake", "-S", trees.repository, "-B", build, "-G", "Ninja", "-DNFQWS2_TESTS=OFF",
+            "-DCMAKE_INSTALL_PREFIX=/usr")
+        for program in ("nfqws2", "ip2net", "mdig"):  # stand-ins: what is in them does not matter here
+            shutil.copy("/bin/true", os.path.join(build, program))
+        run("cmake", "--install", build, env={"DESTDIR": stage})
+    return stage
+
+
+def test_recipe_of_openwrt_installs(trees):
+    """Its lists of commands run by make, with OpenWrt's own parts reduced to what they need."""
+    stage = staged(trees)
+    parts, out = (os.path.join(trees.folder, name) for name in ("openwrt", "openwrt-out"))
+    os.makedirs(parts)
+    for name in ("rules.mk", "cmake.mk"):
+        open(os.path.join(parts, name), "w", encoding="utf-8").close()
+    with open(os.path.join(parts, "package.mk"), "w", encoding="utf-8") as file:
+        file.write("INSTALL_DIR=install -d -m0755\nINSTALL_BIN=install -m0755\nINSTALL_DATA=install -m0644\n"
+                   "CP=cp -fpR\nLN=ln -sf\ndefine BuildPackage\ninstall-$(1):\n"
+                   "$(call Package/$(1)/install,%s)\n\nendef\n" % out)
+    run("make", "-f", os.path.join(RECIPES, "openwrt", "Makefile"), "TOPDIR=" + parts, "INCLUDE_DIR=" + parts,
+        "PKG_INSTALL_DIR=" + stage, "PKG_BUILD_DIR=" + trees.repository, "install-nfqws2",
+        "install-nfqws2-service")
+    for theirs, ours in (("/usr/share/nfqws2/lua", "/usr/share/nfqws2/lua"),
+                         ("/opt/zapret2/files/fake", "/usr/lib/zapret2/files/fake"),
+                         ("/opt/zapret2/blockcheck2.d", "/usr/lib/zapret2/blockcheck2.d")):
+        equal(sorted(os.listdir(out + theirs)), sorted(os.listdir(stage + ours)), theirs)
+
+
 def test_recipes_pack_what_is_installed(trees):
     """Every file of an installation belongs to a line of the RPM recipe, and the reverse."""
-    build, stage = (os.path.join(trees.folder, name) for name in ("install", "stage"))
-    run("cmake", "-S", trees.repository, "-B", build, "-G", "Ninja", "-DNFQWS2_TESTS=OFF",
-        "-DCMAKE_INSTALL_PREFIX=/usr")
-    for program in ("nfqws2", "ip2net", "mdig"):  # stand-ins: what is in them does not matter here
-        shutil.copy("/bin/true", os.path.join(build, program))
-    run("cmake", "--install", build, env={"DESTDIR": stage})
+    stage = staged(trees)
     with open(os.path.join(RECIPES, "rpm", "nfqws2.spec"), encoding="utf-8") as file:
         section = file.read().split("%files\n")[1].split("\n\n")[0]
     for macro, value in (("_sbindir", "/usr/sbin"), ("_bindir", "/usr/bin"), ("_datadir", "/usr/share"),

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""The tools of this tree: what they do when they are stopped, or when there is nothing to do.
+
+usage: tools.py [WORD...]       tests whose names have one of the words
+
+Last line: "N passed, N failed, N skipped".
+"""
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.join(ROOT, "tests", "support"), os.path.join(ROOT, "tests", "lab")]
+import cases  # noqa: E402
+import dispositions  # noqa: E402
+
+GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@test.invalid", "-c", "commit.gpgSign=false")
+PRESETS = """{ "version": 3,
+  "configurePresets": [{ "name": "slow", "generator": "Ninja", "binaryDir": "${sourceDir}/build/slow" }],
+  "buildPresets": [{ "name": "slow", "configurePreset": "slow" }] }
+"""
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def copy(name, folder):
+    os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+    shutil.copy2(os.path.join(ROOT, name), os.path.join(folder, name))
+
+
+def running(word):
+    """The processes that have this word in their command line."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file:
+                if word.encode() in file.read().split(b"\0"):
+                    found.append(int(path.split("/")[2]))
+        except OSError:
+            pass
+    return found
+
+
+def comes_true(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_a_stopped_build_leaves_nothing_running(folder):
+    copy("cmake/build.sh", folder)
+    write(folder + "/CMakePresets.json", PRESETS)
+    word = "300.%d" % os.getpid()  # sleeps so long, which nobody else does
+    write(folder + "/CMakeLists.txt", "cmake_minimum_required(VERSION 3.21)\nproject(slow NONE)\n"
+          "add_custom_target(wait ALL COMMAND sleep %s)\n" % word)
+    build = subprocess.Popen(["sh", folder + "/cmake/build.sh", "slow"], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if not comes_true(lambda: running(word), 60):
+        return "the build did not begin"
+    build.send_signal(signal.SIGTERM)
+    good = comes_true(lambda: build.poll() is not None and not running(word), 10)
+    for pid in running(word):
+        os.kill(pid, signal.SIGKILL)
+    if build.wait() == 0:
+        return "exit code 0"
+    return None if good else "the build goes on"
+
+
+def test_no_changed_source_is_nothing_to_complain_of(folder):
+    for name in ("tests/tools/lint.sh", ".clang-tidy"):
+        copy(name, folder)
+    for text in ("one", "two"):
+        write(folder + "/README.md", text)
+        for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", text)):
+            subprocess.run([*GIT, *words], cwd=folder, check=True)
+    result = subprocess.run(["sh", folder + "/tests/tools/lint.sh", "tidy-changed"], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, check=False,
+                            env={**os.environ, "NFQWS2_LINT_BASE": "HEAD~1"})
+    return None if result.stdout.endswith("\n1 passed, 0 failed, 0 skipped\n") else result.stdout
+
+
+def test_a_list_of_command_lines_is_not_empty(folder):
+    copy("tests/cmdlines/run.py", folder)
+    copy("tests/support/cases.py", folder)
+    for empty, other, line in (("good.txt", "bad.txt", "--new ## text"), ("bad.txt", "good.txt", "--new")):
+        write(folder + "/tests/data/cmdlines/" + empty, "# nothing but this\n")
+        write(folder + "/tests/data/cmdlines/" + other, line + "\n")
+        said = subprocess.run([sys.executable, "-B", folder + "/tests/cmdlines/run.py", "/bin/true", folder],
+                              stdout=subprocess.PIPE, text=True, check=False).stdout
+        if "FAILED  " + empty not in said:
+            return empty + ":\n" + said
+    return None
+
+
+def main():
+    dispositions.restore()
+    report = cases.Report()
+    for name, test in sorted(globals().items()):
+        if name.startswith("test_") and cases.chosen([name], sys.argv[1:]):
+            with tempfile.TemporaryDirectory() as folder:
+                problem = test(folder)
+                report.check(problem is None, name[5:], problem)
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
