@@ -8,15 +8,12 @@
 # 12 for each processor, below ${XDG_CACHE_HOME:-~/.cache}/nfqws2/roots, which may be removed at any
 # time. Builds go to build/cross-ARCH. What cannot be had is a failure.
 # Last line: "N passed, N failed, N skipped".
-# shellcheck disable=SC2154 # cache and base come from roots_lib.sh
+# shellcheck disable=SC2154 # variables of roots_lib.sh
 set -u
 
 cd "$(dirname "$0")/../.." || exit 1
-tree=$PWD
-die() { printf 'cross.sh: %s\n' "$*" >&2; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-say() { printf '==> %s\n' "$*"; }
 # shellcheck disable=SC1091 # beside this file
-. "$tree/tests/platform/roots_lib.sh"
+. tests/platform/roots_lib.sh
 
 # Sets `triplet` of the compiler and `engine`, the package of Lua.
 describe() { # $1 = ARCH
@@ -53,7 +50,6 @@ cross_root() { # $1 = ARCH
 	mv "$root.new" "$root"
 }
 
-passed=0 failed=0 skipped=0
 fail() { failed=$((failed + 1)); printf 'FAILED %s\n' "$*"; }
 
 # Adds what the entries of ctest counted. An entry without a count, or none at all, is a failure.
@@ -74,8 +70,8 @@ run() { # $1 = ARCH
 	[ -z "$prepare" ] || { passed=$((passed + 1)); return; }
 	say "$1: building in build/cross-$1"
 	begin=$(date +%s)
-	binds="$tree:/src $compiler_cache:/ccache"
-	common="cd /src && export CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=2G"
+	binds="$tree:/src $ccache_bind"
+	common="cd /src && $with_ccache"
 	if ! inside "$root" "$binds" sh -c "$common && cmake/build.sh cross-$1" </dev/null; then
 		fail "$1: the build, see build/logs/cross-$1.build.log"
 		return
@@ -87,8 +83,7 @@ run() { # $1 = ARCH
 	code=$?
 	add_up "$log" || fail "$1: not every entry of ctest counted its cases, see $log"
 	[ $code = 0 ] || [ "$failed" != "$before" ] || fail "$1: ctest ended with $code, see $log"
-	sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: (.*)/    \1/p; s/^[0-9]+: (FAILED .*)/\1/p' "$log"
-	sed -nE "s/^[0-9]+: ([0-9]+ passed, .* skipped)$/    $1: \1/p" "$log"
+	tell_ctest "$log"
 	say "$1: tests took $(($(date +%s) - built)) s"
 }
 
@@ -97,11 +92,6 @@ prepare=
 [ $# != 0 ] || die "which processor? aarch64 armhf i386 mipsel s390x, or all"
 [ "$1" != all ] || set -- aarch64 armhf i386 mipsel s390x
 for arch; do describe "$arch"; done
-[ "$(id -u)" = 0 ] || die "needs root, for debootstrap and chroot"
-need debootstrap debootstrap
-need unshare util-linux
-compiler_cache=$cache/ccache
-mkdir -p "$compiler_cache" build/logs
+prepare_host
 for arch; do run "$arch"; done
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+finish

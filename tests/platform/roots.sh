@@ -9,15 +9,12 @@
 #
 # Minimal roots are kept below ${XDG_CACHE_HOME:-~/.cache}/nfqws2/roots. Logs: build/logs/root-*.log.
 # Last line: "N passed, N failed, N skipped", counting these steps.
-# shellcheck disable=SC2154 # cache and base come from roots_lib.sh
+# shellcheck disable=SC2154 # variables of roots_lib.sh
 set -u
 
 cd "$(dirname "$0")/../.." || exit 1
-tree=$PWD
-die() { printf 'roots.sh: %s\n' "$*" >&2; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-say() { printf '==> %s\n' "$*"; }
 # shellcheck disable=SC1091 # beside this file
-. "$tree/tests/platform/roots_lib.sh"
+. tests/platform/roots_lib.sh
 
 copy_tree() { # $1 = root
 	rm -rf "$1/src"
@@ -26,7 +23,6 @@ copy_tree() { # $1 = root
 		tar -c --null --ignore-failed-read -T - | tar -x -C "$1/src" || die "the tree could not be copied"
 }
 
-passed=0 failed=0
 step() { # $1 = title, $2 = log, rest = command; counts it and tells how long it took
 	title=$1 log=$2
 	shift 2
@@ -74,23 +70,18 @@ compile() { # $1 = compiler, $2 = release
 			libnetfilter-queue-dev libmnl-dev libluajit-5.1-dev zlib1g-dev libcap-dev \
 			libseccomp-dev libmbedtls-dev libpcap-dev libgtest-dev nlohmann-json3-dev &&
 		apt-get clean" || return
-	binds=$cache/ccache:/ccache
-	step "$2: $1 builds" "$log-build.log" inside "$root" "$binds" sh -c "cd /src &&
-		export CC=$c CXX=$cxx CCACHE_DIR=/ccache && cmake/build.sh release -t nfqws2 unit_tests" || return
-	step "$2: $1, tests" "$log-tests.log" inside "$root" "$binds" sh -c "cd /src &&
+	step "$2: $1 builds" "$log-build.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
+		$with_ccache CC=$c CXX=$cxx && cmake/build.sh release -t nfqws2 unit_tests" || return
+	step "$2: $1, tests" "$log-tests.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
 		ctest --preset release -j$(nproc) -V --no-tests=error -R '^(unit/(base|packet|protocol|flow|profile|lua|engine)|golden/captures)$'"
-	sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: (.*)/    \1/p; s/^[0-9]+: (FAILED .*)/\1/p
-		s/^[0-9]+: ([0-9]+ passed, .* skipped)$/    \1/p' "$log-tests.log"
+	tell_ctest "$log-tests.log"
 }
 
 compiler=
 [ "${1:-}" != --compiler ] || { compiler=$2; shift 2; }
 [ $# != 0 ] || set -- bookworm trixie sid
-[ "$(id -u)" = 0 ] || die "needs root, for debootstrap and chroot"
-need debootstrap debootstrap
-need unshare util-linux
+prepare_host
 need git git
-mkdir -p build/logs "$cache/ccache"
 for release; do
 	if [ -n "$compiler" ]; then
 		compile "$compiler" "$release"
@@ -98,5 +89,4 @@ for release; do
 		newcomer "$release"
 	fi
 done
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" = 0 ]
+finish

@@ -1,5 +1,17 @@
-# What cross.sh and roots.sh share: Debian roots made by debootstrap, kept outside of the tree. Sourced.
-# Callers define `die MESSAGE`.
+# What cross.sh and roots.sh share: Debian roots made by debootstrap, kept outside of the tree, the cache
+# of their compilers, and the count of what was tried. Sourced at the top of the tree.
+
+# shellcheck disable=SC2034 # read by the scripts that source this
+tree=$PWD
+script=${0##*/}
+say() { printf '==> %s\n' "$*"; }
+die() { printf '%s: %s\n' "$script" "$*" >&2; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+
+passed=0 failed=0 skipped=0
+finish() { # prints the last line; the exit code
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ]
+}
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/nfqws2/roots
 mirror=${NFQWS2_DEBIAN_MIRROR:-http://deb.debian.org/debian}
@@ -11,6 +23,25 @@ need() { # $1 = command, $2 = package
 		{ apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y -q --no-install-recommends "$2" >/dev/null; } ||
 		die "$1 is missing and the package $2 could not be installed"
+}
+
+prepare_host() {
+	[ "$(id -u)" = 0 ] || die "needs root, for debootstrap and chroot"
+	need debootstrap debootstrap
+	need unshare util-linux
+	mkdir -p "$cache/ccache" build/logs
+}
+
+# Words for a shell inside, where the tree is bound to /src and the compiler cache to /ccache.
+# shellcheck disable=SC2034 # read by the scripts that source this
+with_ccache="export CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=2G"
+# shellcheck disable=SC2034
+ccache_bind=$cache/ccache:/ccache
+
+# What the entries of ctest said, short: names with results, failed cases, counts.
+tell_ctest() { # $1 = log of ctest -V
+	sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: (.*)/    \1/p; s/^[0-9]+: (FAILED .*)/\1/p
+		s/^[0-9]+: ([0-9]+ passed, .* skipped)$/    \1/p' "$1"
 }
 
 # Runs a command inside of a root. Mounts are in a namespace of their own: they go when it ends.
