@@ -30,7 +30,7 @@ import cases  # noqa: E402
 import dispositions  # noqa: E402
 
 BOOT_LIMIT = 600  # seconds until the first test begins
-TEST_LIMIT, LONG_LIMIT = 300, 1500  # of one test
+TEST_LIMIT, LONG_LIMIT = 600, 1500  # of one test, beside other work too
 
 
 def arguments():
