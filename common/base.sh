@@ -235,9 +235,9 @@ is_linked_to_busybox() { # PROG
 	[ "${path##*/}" = busybox ]
 }
 
-get_dir_inode() { # DIR
+get_dir_inode() { # DIR, or a link to one
 	local line
-	line=$(ls -di "$1" 2>/dev/null) || return 1
+	line=$(ls -di "$1/." 2>/dev/null) || return 1
 	printf '%s\n' "$line" | trim | cut -d' ' -f1
 }
 

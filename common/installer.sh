@@ -1,12 +1,14 @@
 # Steps of the installer that do not belong to one init system. Sourced; ZAPRET_BASE is set.
 # shellcheck shell=dash disable=SC2034 # variables are for the scripts that source this
 
+ZAPRET_TARGET=${ZAPRET_TARGET:-/opt/zapret2}
+# Units and links name the installation by this name, also where it is a link to a bigger disk.
+[ "$(readlink -f "$ZAPRET_TARGET")" != "$(readlink -f "$ZAPRET_BASE")" ] || ZAPRET_BASE=$ZAPRET_TARGET
 # shellcheck source=/dev/null
 [ -f "$ZAPRET_BASE/common/paths.sh" ] && . "$ZAPRET_BASE/common/paths.sh"
 ZAPRET_RW=${ZAPRET_RW:-"$ZAPRET_BASE"}
 ZAPRET_CONFIG=${ZAPRET_CONFIG:-"$ZAPRET_RW/config"}
 ZAPRET_CONFIG_DEFAULT="$ZAPRET_BASE/config.default"
-ZAPRET_TARGET=${ZAPRET_TARGET:-/opt/zapret2}
 ZAPRET_FAILED=0
 for installer_part in config base fwtype dialog elevate virt installer_service installer_copy; do
 	# shellcheck source=/dev/null

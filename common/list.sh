@@ -7,7 +7,7 @@ HOSTLIST_NOAUTO_MARKER='<HOSTLIST_NOAUTO>'
 # A placeholder that nobody knows is a mistake of writing; to the daemon it would be a strange word.
 check_placeholders() { # NAME TEXT
 	local cp_word
-	for cp_word in $(printf '%s\n' "$2" | LC_ALL=C grep -o '<[A-Za-z_][A-Za-z0-9_]*>' | sort -u); do
+	for cp_word in $(printf '%s\n' "$2" | LC_ALL=C grep -o '<[A-Za-z_][A-Za-z0-9_-]*>' | sort -u); do
 		case $cp_word in
 		"$HOSTLIST_MARKER" | "$HOSTLIST_NOAUTO_MARKER") continue ;;
 		esac

@@ -121,6 +121,9 @@ def test_unknown_placeholders_are_named(world: World):
                  "NFQWS2_OPT='--filter-tcp=443 <HOSTLIST> --out-range=<d10 --new <HOSTLIST_NOATUO>'")
     contains(world.service("start", check_code=1), "NFQWS2_OPT: unknown placeholder <HOSTLIST_NOATUO>. There are ")
     equal(world.processes("nfqws2"), [])
+    world.config("FWTYPE=iptables", "NFQWS2_ENABLE=1", "WS_USER=nobody",
+                 "NFQWS2_OPT='--filter-tcp=443 <HOSTLIST-AUTO>'")
+    contains(world.service("start", check_code=1), "NFQWS2_OPT: unknown placeholder <HOSTLIST-AUTO>. There are ")
     world.service("stop")
 
 

@@ -59,6 +59,7 @@ BASE_LIBRARY = (
     ("mkdir /tmp/d; dir_is_not_empty /tmp/d || echo empty; touch /tmp/d/f; dir_is_not_empty /tmp/d && echo full; "
      "dir_is_not_empty /tmp/nosuch || echo none", "empty\nfull\nnone"),
     ("[ \"$(get_dir_inode /opt)\" = \"$(stat -c %i /opt)\" ] && echo 1", "1"),
+    ("ln -s /opt /opt/link; [ \"$(get_dir_inode /opt/link)\" = \"$(stat -c %i /opt)\" ] && echo 1", "1"),
     ("g() { eval \"$1=dev_$2\"; }; call_for_multiple_items g l 'a b'; echo \"$l\"", "dev_a dev_b"),
     ("is_linked_to_busybox ip && echo yes || echo no", "no"),
     ("fsleep_setup; echo $FSLEEP; msleep 20; minsleep", "1"),

@@ -127,6 +127,30 @@ def test_the_same_version_again_saves_nothing(world: World):
     equal(saved_folders(), [])
 
 
+def test_links_of_the_user_stay(world: World):
+    """A router with its lists on a stick: the installation, a folder of ours and files in it are links."""
+    make_source(world, "systemd")
+    make_original(world)
+    world.sh("systemctl stop zapret2; mkdir /opt/usb; mv %s /opt/usb/installation; ln -s usb/installation %s;"
+             "mv %s/ipset /opt/usb/lists; ln -s /opt/usb/lists %s/ipset; mv %s/common/base.sh /opt/usb/base.sh;"
+             "ln -s /opt/usb/base.sh %s/common/base.sh; systemctl start zapret2" % ((BASE,) * 6))
+    world.write("-name\nof two lines", "1\n")
+    mine = world.read("common/base.sh")
+    install(world, IPTABLES % 1)
+    equal(os.readlink(BASE), "usb/installation")
+    equal(os.readlink(BASE + "/ipset"), "/opt/usb/lists")
+    equal(world.read("/opt/usb/base.sh"), mine, "the file behind a link was written to")
+    equal(world.read("/opt/usb/lists/zapret-hosts-user.txt"), "example.com\n")
+    equal(world.read("-name\nof two lines"), "1\n")
+    equal(os.readlink(saved_folders()[0] + "/common/base.sh"), "/opt/usb/base.sh")
+    lacks(world.read("common/base.sh"), "the original's")
+    equal(len(world.processes("nfqws2")), 1)
+    contains(world.read(UNITS + "zapret2.service"), "ExecStart=-%s/init.d/" % BASE)
+    world.run("sh", BASE + "/uninstall_easy.sh", stdin="y\n", check_code=0)
+    check(not os.path.exists(UNITS + "zapret2.service"), "the unit is left")
+    equal(world.read("/opt/usb/lists/zapret-hosts-user.txt"), "example.com\n")
+
+
 def interrupted(world, answers, delay, sig):
     """Starts the installer and sends it a signal; SIGINT to all its processes, as a terminal does. Its exit code."""
     read_end, write_end = os.pipe()
