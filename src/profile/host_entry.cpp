@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/idn.hpp"
 #include "nfqws2/base/ip_address.hpp"
+#include "nfqws2/profile/host_table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -66,8 +67,7 @@ bool is_ordinary_entry(std::string_view entry) {
 
 HostEntry tidy_host_entry(std::string_view entry, std::string_view rest) {
     const bool strict = entry.starts_with('^');
-    std::string_view name = entry.substr(strict ? 1 : 0);
-    if (name.size() > 1 && name.ends_with('.')) name.remove_suffix(1);
+    const std::string_view name = without_root_dot(entry.substr(strict ? 1 : 0));
     HostEntry result{std::string(name), flaw_of(name, rest)};
     if (result.flaw.empty() && (kinds_in(name) & not_ascii) != 0)
         if (const auto converted = ascii_name(result.text, &result.flaw)) result.text = *converted;

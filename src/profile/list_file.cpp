@@ -59,7 +59,7 @@ std::string matching_host_entry(std::string_view host, bool is_ip, const Find& f
     HostMatch last = HostMatch::none;
     const auto offset =
         match_host(host, is_ip, [&](std::string_view name) { return last = find(name); });
-    return offset ? entry_text(host, *offset, last) : std::string();
+    return offset ? entry_text(without_root_dot(host), *offset, last) : std::string();
 }
 
 std::string network_text(const std::optional<Network>& network) {
@@ -140,7 +140,8 @@ std::string HostListFile::matching_entry(std::string_view host, bool is_ip) cons
 }
 
 void HostListFile::add(std::string_view host) {
-    if (added_.try_emplace(std::string(host), Added{0, false}).second) ++unwritten_;
+    const std::string name(without_root_dot(host));
+    if (added_.try_emplace(name, Added{0, false}).second) ++unwritten_;
 }
 
 std::string HostListFile::unwritten() const {

@@ -51,10 +51,17 @@ class HostTableBuilder {
     std::size_t accepted_ = 0, longest_ = 0;
 };
 
+// "example.com." is the same host: the dot names the root of the DNS. Entries are kept without it.
+inline std::string_view without_root_dot(std::string_view host) {
+    if (host.size() > 1 && host.ends_with('.')) host.remove_suffix(1);
+    return host;
+}
+
 // Walk over a host and its parents (docs/contracts/lists.md#host-lists): `find` is for one name.
 // Returns the offset of the part that matched; a strict entry counts for the whole host only.
 template <typename Find>
 std::optional<std::size_t> match_host(std::string_view host, bool is_ip, Find&& find) {
+    host = without_root_dot(host);
     std::size_t offset = 0;
     for (;;) {
         const std::string_view name = host.substr(offset);

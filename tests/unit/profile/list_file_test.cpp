@@ -62,6 +62,12 @@ TEST(HostListFile, FinalDotsAndInternationalNames) {
     LoadedList loaded = list.load();
     list.install(loaded, 0);
     EXPECT_TRUE(list.contains("www.example.tv", false));
+    EXPECT_TRUE(list.contains("www.example.tv.", false));
+    EXPECT_EQ(list.matching_entry("www.example.tv.", false), "example.tv");
+    EXPECT_FALSE(list.contains("www.example.tv..", false));
+    list.add("added.org.");
+    EXPECT_TRUE(list.contains("www.added.org", false));
+    EXPECT_EQ(list.unwritten(), "added.org\n");
     if (!can_convert_names()) return;
     EXPECT_EQ(loaded.warnings, Lines{});
     EXPECT_TRUE(list.contains("xn--e1afmkfd.xn--p1ai", false));

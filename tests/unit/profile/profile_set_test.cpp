@@ -135,7 +135,9 @@ TEST(ProfileSet, IncludeListNeedsTheHost) {
     EXPECT_EQ(s.refusal(q), "hostlist");
     EXPECT_EQ(s.refusal(with_host(q, "a.one.com")), "");
     EXPECT_EQ(s.refusal(with_host(q, "two.com")), "hostlist");
-    EXPECT_EQ(s.refusal(with_host(q, "one.com.")), "hostlist"); // no trailing dot handling
+    EXPECT_EQ(s.refusal(with_host(q, "one.com.")), ""); // deliberately better: the same host
+    EXPECT_EQ(s.refusal(with_host(q, "two.com.")), "hostlist");
+    EXPECT_EQ(s.refusal(with_host(q, ".")), "hostlist");
 }
 
 TEST(ProfileSet, ExcludeListNeedsTheHostToo) {
