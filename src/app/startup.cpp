@@ -41,7 +41,7 @@ void print_profiles(const Config& config) {
             log::debug_text(profile::describe(*profile, instance));
 }
 
-bool make_writable(const Config& config) {
+bool make_writable(Config& config) {
     if (!config.writable) return true;
     std::string dir = config.writable_dir;
     mode_t mode = 0755;
@@ -55,6 +55,7 @@ bool make_writable(const Config& config) {
         log::error("could not make writable dir for LUA : %s", dir.c_str());
         return false;
     }
+    config.engine.writable = dir;
     return setenv("WRITABLE", dir.c_str(), 1) == 0 && setenv("WRITEABLE", dir.c_str(), 1) == 0;
 }
 

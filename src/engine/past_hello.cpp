@@ -3,13 +3,12 @@
 //
 // - It left whole, through scripts, and parts of it are sent again: nobody has acknowledged them,
 // or
-//   the sender probes. Alone such a part would show what scripts have hidden. So the whole hello
-//   is replayed in its place, with the pieces that are kept. Copies that follow at once are
-//   dropped.
+//   the sender probes. Alone such a part would show what scripts have hidden. So the whole hello is
+//   replayed in its place, with the pieces that are kept. Copies that follow at once are dropped.
+//   A sender that repeats without end is not served without end, see max_repeats.
 // - It left unmodified because the rest did not come in time. The rest is then still part of a
-// hello,
-//   with the host name of the joined message, and scripts may act on it; but it stands alone, what
-//   has left is not sent again. If some of it has left already it is nothing special.
+//   hello, with the host name of the joined message, and scripts may act on it; but it stands
+//   alone, what has left is not sent again. If some of it has left already it is nothing special.
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/quic.hpp"
 #include "nfqws2/protocol/tls.hpp"
@@ -24,6 +23,8 @@ using protocol::Payload;
 namespace {
 
 constexpr std::int64_t burst_ns = 100'000'000; // copies within it belong together
+// More than a TCP stack repeats anything (Linux: 15). Each repetition runs all scripts again.
+constexpr unsigned max_repeats = 16;
 
 flow::PastHello* past_of(const Passage& p) {
     flow::TrackExtension* extension = p.track != nullptr ? p.track->extension() : nullptr;
@@ -80,6 +81,8 @@ std::optional<Detected> Pipeline::past_hello(Passage& p) {
 std::optional<Detected> Pipeline::rest_of_hello(Passage& p, flow::PastHello& past) {
     using Is = protocol::TlsHelloExtent::Is;
     const auto news = past.message.feed(p.dis.tcp_seq(), p.dis.payload);
+    if (news && news->copy)
+        return std::nullopt; // its sender waits for an answer, the rest may come
     const protocol::TlsHelloExtent extent = protocol::tls_hello_extent(past.message.data());
     if (!news || news->fresh != p.dis.payload.size() || extent.is == Is::foreign) {
         connections->take_past(*p.track);
@@ -127,7 +130,8 @@ void Pipeline::repeat_hello(Passage& p) {
     first.positions.client.seq = seq;
     first.positions.client.pos = seq + first.payload_len;
     first.number = p.number;
-    if (replay_pieces(*p.track, past->message, past->pieces))
+    past->repeats++;
+    if (replay_pieces(*p.track, past->message, past->pieces) && past->repeats < max_repeats)
         connections->keep_past(*p.track, std::move(past));
 }
 

@@ -55,6 +55,7 @@ bool Pipeline::init_lua(const std::function<bool()>& stop_requested,
     blob_share.set(blob_bytes_);
     lua::Globals globals;
     globals.version = options.version;
+    globals.writable = options.writable;
     globals.qnum = options.qnum;
     globals.worker = options.worker;
     globals.debug = options.debug;

@@ -297,6 +297,10 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
     set_global(L, "b_server", globals.server);
     set_global(L, "b_ipcache_hostname", globals.ipcache_hostname);
     set_global(L, "b_ctrack_disable", globals.ctrack_disable);
+    if (!globals.writable.empty()) {
+        set_global(L, "WRITABLE", globals.writable);
+        set_global(L, "WRITEABLE", globals.writable);
+    }
     register_constants(host_);
     register_all(host_);
     follow_clock(host_);

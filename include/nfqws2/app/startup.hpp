@@ -10,7 +10,7 @@ namespace nfqws2::app {
 void print_profiles(const Config& config);
 
 // --writable: makes the directory, gives it to the target user, sets WRITABLE and WRITEABLE.
-bool make_writable(const Config& config);
+bool make_writable(Config& config);
 
 // Log files and automatic host lists become the target user's. Failures are only logged.
 void give_files_away(const Config& config, const profile::ListStore& lists);

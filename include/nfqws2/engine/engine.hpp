@@ -65,6 +65,7 @@ struct Options {
     bool in_thread = false;             // one of several threads uses the engine
     bool debug = false, daemon = false; // globals b_debug, b_daemon
     std::string version;                // global NFQWS2_VER
+    std::string writable;               // globals WRITABLE and WRITEABLE, "" = none
     std::vector<Blob> blobs;            // user blobs in order; the standard ones are added
     std::vector<LuaInit> lua_init;
     unsigned lua_gc_s = 60;

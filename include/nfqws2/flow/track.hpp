@@ -62,6 +62,7 @@ struct PastHello {
     Reassembly message;
     HeldPackets pieces;       // as they came; empty if the hello left before it was whole
     std::int64_t last_ns = 0; // when it left, or was last repeated
+    unsigned repeats = 0;
     // The table's business.
     Track* track = nullptr;
     PastHello *prev = nullptr, *next = nullptr;

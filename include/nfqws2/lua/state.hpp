@@ -26,6 +26,7 @@ struct InitItem {
 
 struct Globals {
     std::string version;
+    std::string writable; // "" = none
     std::uint32_t qnum = 0xFFFFFFFF;
     unsigned worker = 0; // the first one tells about the engine
     bool debug = false, daemon = false, server = false;

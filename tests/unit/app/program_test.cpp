@@ -267,13 +267,18 @@ TEST_F(ProgramAsRoot, PidFileFailure) {
 TEST_F(ProgramAsRoot, WritableDirectory) {
     std::filesystem::permissions(dir_.path(), std::filesystem::perms::others_exec,
                                  std::filesystem::perm_options::add);
-    const auto result = run_nfqws2(
-        dir_, {"--intercept=0", "--writable=" + (dir_ / "w"),
-               "--lua-init=local d=os.getenv('WRITABLE') print(d) local f=assert(io.open(d..'/x', "
-               "'w')) f:write('hi') f:close()"});
+    const auto result =
+        run_nfqws2(dir_, {"--intercept=0", "--writable=" + (dir_ / "w"),
+                          "--lua-init=local d=os.getenv('WRITABLE') print(d) "
+                          "print(d==WRITABLE and d==WRITEABLE and d==os.getenv('WRITEABLE')) local "
+                          "f=assert(io.open(d..'/x', "
+                          "'w')) f:write('hi') f:close()"});
     EXPECT_EQ(result.code, 0) << result.err;
     EXPECT_EQ(read_text(dir_ / "w/x"), "hi");
-    EXPECT_TRUE(contains(result.out, (dir_ / "w") + "\n"));
+    EXPECT_TRUE(contains(result.out, (dir_ / "w") + "\ntrue\n"));
+    EXPECT_TRUE(
+        contains(run_nfqws2(dir_, {"--intercept=0", "--lua-init=print(WRITABLE, WRITEABLE)"}).out,
+                 "nil\tnil\n"));
 }
 
 TEST_F(ProgramAsRoot, WritableDirectoryFailure) {

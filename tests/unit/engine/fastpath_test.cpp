@@ -50,6 +50,24 @@ TEST(Fastpath, OncePerMessage) {
     EXPECT_TRUE(c.part(700, 1115).dropped());
 }
 
+// Whatever comes first is acknowledged, and the replay begins with the head.
+TEST(Fastpath, TailBeforeTheHead) {
+    Client c(with(FastpathWorkaround::on));
+    expect_bare(c.part(400, 1115), c.packet(400, 1115));
+    expect_held(c.part(400, 1115));
+    const Outcome last = c.part(0, 400);
+    EXPECT_TRUE(last.dropped());
+    EXPECT_EQ(last.sent, as_sent({c.packet(0, 400), c.packet(400, 1115)}));
+}
+
+TEST(Fastpath, AutomaticWithTheTailBeforeTheHead) {
+    Client c(with(FastpathWorkaround::automatic));
+    expect_held(c.part(400, 1115));
+    expect_held(c.part(400, 1115));
+    expect_bare(c.part(400, 1115), c.packet(400, 1115));
+    EXPECT_EQ(c.part(0, 400).sent, as_sent({c.packet(0, 400), c.packet(400, 1115)}));
+}
+
 TEST(Fastpath, NothingIsHeldForAWholeMessage) {
     Client c(with(FastpathWorkaround::on));
     EXPECT_TRUE(c.part(0, 1115).accepted());

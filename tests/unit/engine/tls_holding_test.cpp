@@ -333,6 +333,7 @@ TEST(TlsHolding, FirstSegmentOfAFewBytes) {
     for (const std::size_t size : {6U, 10U}) {
         Client c(showing());
         EXPECT_EQ(c.part(0, size).line().substr(0, 12), "unknown live");
+        EXPECT_EQ(c.part(0, size).line().substr(0, 12), "unknown live") << "once more";
         EXPECT_EQ(c.part(size, 1115).line().substr(0, 21), "tls_client_hello live");
     }
     Client c(showing());

@@ -160,6 +160,21 @@ TEST(TlsRelease, RepeatedSegmentReplaysTheHello) {
     EXPECT_EQ(c.machine.engine->held(), 0U);
 }
 
+// A sender that goes on and on does not run the scripts for ever.
+TEST(TlsRelease, RepetitionsAreBounded) {
+    Client c(showing());
+    c.part(0, 400);
+    c.part(400, 1115);
+    for (int i = 0; i < 16; i++) {
+        c.machine.wait(0.3);
+        EXPECT_EQ(c.part(400, 1115).told.size(), 2U) << i;
+    }
+    c.machine.wait(0.3);
+    const Outcome last = c.part(400, 1115);
+    EXPECT_TRUE(last.accepted());
+    EXPECT_EQ(last.line().substr(0, 12), "unknown live");
+}
+
 // What counts retransmissions counts one for each, however many pieces there are.
 TEST(TlsRelease, RepeatedHelloIsARetransmissionForScripts) {
     Client c(showing({"--lua-desync=f"}, R"lua(
