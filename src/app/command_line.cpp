@@ -25,9 +25,7 @@ void apply(const OptionSpec& option, const OptionValue& value, ParseState& state
     state.profiles.set_position(state.position);
     if (!(state.profiles.*method)(value ? *value : option.without_value, &text))
         throw BadValue(text);
-    if (text.empty()) return;
-    log::error_text(origin(state, state.position) + text);
-    state.warnings.emplace_back(state.position, text);
+    if (!text.empty()) state.warnings.emplace_back(state.position, text);
 }
 
 struct Complaint {
@@ -71,6 +69,7 @@ std::optional<Complaint> complaint(const Config& config) {
 
 int refuse_word(ParseState& state, const std::string& error) {
     state.failed = true;
+    tell_warnings(state);
     // The help is long: what was wrong with the word comes after it.
     if (!state.config.dry_run && !state.config.check) log::status_text(help_text());
     log::error("%s: %s", state.arguments->program.c_str(), error.c_str());
@@ -94,6 +93,7 @@ std::optional<int> parse_options(const Arguments& arguments, ParseState& state) 
             apply(option, parser.option().value, state);
         } catch (const BadValue& e) {
             state.failed = true;
+            tell_warnings(state);
             log::error_text(origin(state, state.position) + e.what());
             return 1;
         }
@@ -101,6 +101,11 @@ std::optional<int> parse_options(const Arguments& arguments, ParseState& state) 
     }
     state.ignored = parser.ignored();
     return std::nullopt;
+}
+
+void tell_warnings(const ParseState& state) {
+    for (const auto& [position, text] : state.warnings)
+        log::error_text(origin(state, position) + text);
 }
 
 void finish_config(ParseState& state) {

@@ -143,7 +143,7 @@ std::vector<Word> split_config_lines(const std::string& text, std::vector<unsign
             i++;
             continue;
         }
-        if (scanner.outside() && word_start) {
+        if (scanner.outside() && (word_start || first_in_line)) {
             const std::size_t end = std::min(text.find('\n', i), text.size());
             if (is_comment_line(text, i, end, first_in_line)) {
                 if (with_options != nullptr && has_word_with("-", text, i + 1, end))
@@ -151,7 +151,7 @@ std::vector<Word> split_config_lines(const std::string& text, std::vector<unsign
                 i = end;
                 continue;
             }
-            if (is_comment(text, i, end, first_in_line)) {
+            if (word_start && is_comment(text, i, end, first_in_line)) {
                 i = end;
                 continue;
             }
@@ -165,7 +165,10 @@ std::vector<Word> split_config_lines(const std::string& text, std::vector<unsign
             if (!word_start) first_in_line = false;
             piece += word_start ? ' ' : text[i];
         }
-        if (escaped) word_start = false;
+        if (escaped) {
+            word_start = false;
+            first_in_line = text[i - 1] == '\n'; // the next line may still be a comment
+        }
         if (arithmetic) {
             const bool brackets = text[i - 1] == '[';
             if (!brackets) i = scanner.step(text, i);

@@ -151,7 +151,10 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
     set_exe_dir(argv[0]);
     config_.privileges.drop = sandbox::can_change_identity();
     if (const auto code = parse_options(arguments_, state_)) return code;
-    if (!config_.check) warn_of_words(arguments_, state_);
+    if (!config_.check) {
+        tell_warnings(state_);
+        warn_of_words(arguments_, state_);
+    }
     try {
         finish_config(state_);
     } catch (const ConfigError& e) {
@@ -165,6 +168,7 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
 bool Program::load_files() {
     if (!make_writable(config_)) return false;
     give_files_away(config_, lists_);
+    if (config_.check) lists_.keep_warnings(); // they are in the report
     std::string culprit;
     if (files_readable() && lists_.load_all(&culprit)) return true;
     blame_file(culprit, state_);

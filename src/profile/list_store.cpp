@@ -60,15 +60,13 @@ void log_remedy(const std::string& path, int mode) {
             path.c_str());
 }
 
-void log_lines(const LoadedList& result) {
+void log_status(const LoadedList& result) {
     for (const std::string& line : result.status)
         log::status_text(line);
-    for (const std::string& line : result.warnings)
-        log::error_text(line);
 }
 
 void log_failure(const LoadJob& job) {
-    log_lines(job.result);
+    log_status(job.result);
     log::error_text(job.result.error);
     log::error("cannot %s %s file '%s'. in-memory content remains unchanged.",
                job.result.opened ? "load" : "access", job.file->kind(), job.file->path().c_str());
@@ -135,6 +133,7 @@ struct ListStore::Impl {
     std::atomic<std::int64_t> next_look_ns{0}; // before this poll() has nothing to check
     std::int64_t next_write_ns = 0; // when additions that could not be written are tried again
     bool write_failed = false;      // reported
+    bool warnings_kept = false;
     BackgroundLoader loader;
 };
 
@@ -190,6 +189,10 @@ std::shared_ptr<HostList> ListStore::anonymous_hosts() {
 
 std::shared_ptr<NetList> ListStore::anonymous_nets() {
     return std::make_shared<FixedNetList>();
+}
+
+void ListStore::keep_warnings() {
+    impl_->warnings_kept = true;
 }
 
 void ListStore::add_domains(HostList& list, std::string_view items) {
@@ -336,7 +339,10 @@ bool ListStore::Impl::complete(LoadJob& job) {
         watch.retry_ns = clock.boot_ns() + retry_interval_ns;
         return !result.opened;
     }
-    log_lines(result);
+    log_status(result);
+    if (!warnings_kept)
+        for (const std::string& line : result.warnings)
+            log::error_text(line);
     file.warnings = result.warnings;
     watch.failed.reset();
     if (!job.forced && result.empty() && file.has_entries()) {

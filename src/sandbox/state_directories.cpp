@@ -32,7 +32,8 @@ constexpr std::array<std::string_view, 22> folders_of_programs = {
     "lua",      "mdig",          "nfq2",   "tests",    "bin",    "sbin",   "lib",    "lib64",
     "libexec",  "include",       "share",  "custom.d", "custom", "man"};
 
-bool is_folder_of_programs(std::string_view name) {
+bool is_folder_of_programs(std::string_view name, const std::string& parent) {
+    if (name == "lib" && parent.ends_with("/var")) return false; // data, by its whole name
     return std::find(folders_of_programs.begin(), folders_of_programs.end(), name) !=
            folders_of_programs.end();
 }
@@ -135,7 +136,7 @@ Search::Verdict Search::visit_entry(int at, const Name& name, const std::string&
     if (fstatat(at, name.text.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) return std::nullopt;
     const std::string full = path + "/" + name.text;
     if (S_ISDIR(st.st_mode)) {
-        if (is_folder_of_programs(name.text)) return "'" + full + "' is a folder of programs";
+        if (is_folder_of_programs(name.text, path)) return "'" + full + "' is a folder of programs";
         return visit(at, name.text.c_str(), full, depth + 1, inside);
     }
     if (S_ISREG(st.st_mode) && (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0)

@@ -12,6 +12,9 @@ namespace nfqws2::app {
 // all messages are printed.
 std::optional<int> parse_options(const Arguments& arguments, ParseState& state);
 
+// What was said of options that were taken; with --check it stands in the report instead.
+void tell_warnings(const ParseState& state);
+
 // Closes the last profile and checks what concerns several options. Throws ConfigError.
 void finish_config(ParseState& state);
 

@@ -36,6 +36,8 @@ class ListStore {
     // is the path of the file that failed.
     bool test_access(std::string* culprit = nullptr) const;
     bool load_all(std::string* culprit = nullptr);
+    // Somebody else tells them (ListFile::warnings).
+    void keep_warnings();
 
     // From now on several workers look things up; who calls a list itself holds contents().
     void share(unsigned workers);

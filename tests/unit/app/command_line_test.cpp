@@ -129,9 +129,13 @@ TEST(CommandLine, WhatConcernsSeveralOptionsPointsAtOne) {
 TEST(CommandLine, PartsOfAValueThatAreSkipped) {
     const Parsed parsed({"--qnum=1", "--ipset-ip=10.0.0.1,300.1.2.3"});
     ASSERT_TRUE(parsed.good());
-    EXPECT_TRUE(parsed.err.starts_with(
+    EXPECT_EQ(parsed.err, "");
+    testing::internal::CaptureStderr();
+    tell_warnings(parsed.state);
+    const std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(told.starts_with(
         "nfqws2: option '--ipset-ip' (argument 2): bad ip or subnet : 300.1.2.3 (skipped"))
-        << parsed.err;
+        << told;
     ASSERT_EQ(parsed.state.warnings.size(), 1U);
     EXPECT_EQ(parsed.state.warnings[0].first, 1U);
 }

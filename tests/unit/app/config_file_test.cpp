@@ -147,6 +147,17 @@ TEST(ConfigFile, LinesThatBeginWithHashAndBlankAreComments) {
     EXPECT_EQ(remarks, Texts{});
 }
 
+// Lines pasted from a shell end in backslashes.
+TEST(ConfigFile, CommentLineBehindAnEscapedLineEnd) {
+    EXPECT_EQ(expand("--name=a \\\n# --qnum=5 \\\n--new"), (Texts{"--name=a", " ", "--new"}));
+    EXPECT_EQ(expand("--name=a \\\n  # --qnum=5\n--new"), (Texts{"--name=a", " ", "--new"}));
+    EXPECT_EQ(expand("--name=a\\\n#b --new"), (Texts{"--name=a #b", "--new"}));
+    Texts remarks;
+    expand_config("--new \\\n# --qnum=5\n", "my.conf", &remarks);
+    EXPECT_EQ(remarks, Texts{"my.conf:2: a line that begins with '#' and a blank is a comment, the "
+                             "options in it have no effect"});
+}
+
 TEST(ConfigFile, WhatEditorsPutInFront) {
     EXPECT_EQ(expand("\xEF\xBB\xBF--qnum=5\n--new"), (Texts{"--qnum=5", "--new"}));
     EXPECT_EQ(expand("\xEF\xBB\xBF# --qnum=5"), Texts{});

@@ -67,6 +67,13 @@ TEST_F(Diagnosis, CheckCountsEntriesThatNeverMatch) {
     EXPECT_TRUE(contains(result.out, "bad ip or subnet : 10.0.0.2-10.0.0.3 (" + nets + " line 2)"));
     EXPECT_TRUE(contains(result.out, "): never matches : d.com:80: write the host name alone, "
                                      "without a port\n"));
+    EXPECT_EQ(result.err, "") << "each is said once, in the report";
+    const auto started = run({"--hostlist=" + hosts, "--hostlist-domains=d.com:80",
+                              "--lua-init=os.exit(0)", "--intercept=0"});
+    EXPECT_TRUE(contains(started.err, "never matches : *.b.com (")) << started.err;
+    EXPECT_TRUE(contains(started.err, "): never matches : d.com:80: ")) << started.err;
+    const auto failed = run({"--check", "--hostlist-domains=d.com:80", "--qnum=x"});
+    EXPECT_TRUE(contains(failed.err, "): never matches : d.com:80: ")) << failed.err;
 }
 
 TEST_F(Diagnosis, CheckNamesTheLineOfAConfigFile) {

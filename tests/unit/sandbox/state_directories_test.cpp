@@ -109,6 +109,15 @@ TEST_F(StateDirectoriesTest, FoldersOfAnInstallation) {
     EXPECT_EQ(why("/z"), "'" + base_ + "/z/common' is a folder of programs");
 }
 
+// Entware has its own /var below /opt.
+TEST_F(StateDirectoriesTest, LibraryFoldersButNotVarLib) {
+    for (const char* name : {"/lib/x/state", "/var/lib/zapret2/state"})
+        directory(name, 0755);
+    for (const char* name : {"/lib/x", "/lib", "/var/lib/zapret2", "/var/lib", "/var"})
+        directory(name, 0555);
+    EXPECT_EQ(granted(), Paths{"/var/lib/zapret2/state"});
+}
+
 TEST_F(StateDirectoriesTest, LinksLeadNowhere) {
     directory("/a/state", 0755);
     directory("/a", 0555);
