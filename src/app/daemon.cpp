@@ -1,6 +1,7 @@
 #include "nfqws2/app/daemon.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/output_file.hpp"
 
 #include <cerrno>
 #include <climits>
@@ -95,10 +96,10 @@ void Background::ready() {
 
 bool PidFile::open(const std::string& path) {
     if (path.empty()) return true;
-    file_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (file_) return true;
-    log::os_error("create pidfile", errno);
-    return false;
+    OutputFile output = open_output_file(path, O_WRONLY | O_TRUNC);
+    if (!output) log::error("create pidfile: %s", output.error.c_str());
+    file_ = std::move(output.file);
+    return static_cast<bool>(file_);
 }
 
 void PidFile::write(pid_t pid) {

@@ -1,6 +1,7 @@
 #include "nfqws2/app/data_output.hpp"
 
 #include "nfqws2/app/options.hpp"
+#include "nfqws2/app/values.hpp"
 #include "nfqws2/base/log.hpp"
 
 #include <cerrno>
@@ -36,6 +37,17 @@ bool wants_silence(const Arguments& arguments) {
             wanted || name == "version" || name == "check" || name == "explain" || name == "quiet";
     });
     return wanted;
+}
+
+Privileges wanted_privileges(const Arguments& arguments, Privileges base) {
+    look_ahead(arguments, [&base](std::string_view name, const OptionValue& value) {
+        try {
+            if (name == "user" && value) base = parse_user(*value, base);
+            if (name == "uid" && value) base = parse_uid(*value, base);
+        } catch (const BadValue&) {
+        }
+    });
+    return base;
 }
 
 void DataOutput::reserve(const Arguments& arguments) {

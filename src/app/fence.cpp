@@ -112,8 +112,8 @@ void allow_lists(FileRules& rules, const Config& config, const profile::ListStor
 void allow_logs(FileRules& rules, const Config& config) {
     if (log::target() == log::Target::file)
         rules.allow_replaceable(log::target_file(), FileAccess::update);
-    if (!config.auto_debug_file.empty())
-        rules.allow_replaceable(config.auto_debug_file, FileAccess::update);
+    if (!config.auto_debug.path.empty())
+        rules.allow_replaceable(config.auto_debug.path, FileAccess::update);
 }
 
 void allow_own_places(FileRules& rules, const Config& config) {

@@ -4,8 +4,8 @@
 #include "nfqws2/app/values.hpp"
 #include "nfqws2/app/version.hpp"
 #include "nfqws2/base/answers.hpp"
-#include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/output_file.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/protocol/name_hint.hpp"
 
@@ -28,16 +28,16 @@ std::uint64_t number(const OptionValue& value, std::uint64_t max, const std::str
 }
 
 void debug_to_file(const std::string& path) {
-    const std::string absolute = made_absolute(path);
-    if (!log::set_target_file(absolute))
-        throw BadValue("cannot create " + absolute + " (" + std::strerror(errno) + ")");
+    const std::string full = output_path(path);
+    std::string why;
+    if (!log::set_target_file(full, &why)) throw BadValue("cannot create " + full + " (" + why + ")");
 }
 
 // Independent of a later --chdir. That the file cannot be opened is found out when it is tried,
 // because a capture error has its own exit code.
 std::string capture_path(const OptionValue& value) {
     if (value->empty()) throw BadValue("needs the name of a capture file");
-    return *value == "-" ? "-" : absolute_path(*value).value_or(*value);
+    return *value == "-" ? "-" : full_path(*value).value_or(*value);
 }
 
 protocol::DisableSet disable_set(const OptionValue& value, const char* error) {
@@ -149,7 +149,7 @@ void change_dir(ParseState&, const OptionValue& value) {
 }
 
 void set_pidfile(ParseState& state, const OptionValue& value) {
-    state.config.pidfile = made_absolute(*value);
+    state.config.pidfile = output_path(*value);
 }
 
 void set_user(ParseState& state, const OptionValue& value) {
@@ -162,7 +162,11 @@ void set_uid(ParseState& state, const OptionValue& value) {
 
 void set_writable(ParseState& state, const OptionValue& value) {
     state.config.writable = true;
-    state.config.writable_dir = value && !value->empty() ? made_absolute(*value) : "";
+    state.config.writable_dir.clear();
+    if (!value || value->empty()) return;
+    const OutputPlace place = find_output_place(output_path(*value), LastLink::follow);
+    if (!place.directory) throw BadValue("bad file '" + *value + "' (" + place.error + ")");
+    state.config.writable_dir = place.path;
 }
 
 void set_sandbox(ParseState& state, const OptionValue& value) {
@@ -299,7 +303,7 @@ void set_seed(ParseState& state, const OptionValue& value) {
 
 void set_trace(ParseState& state, const OptionValue& value) {
     if (value->empty()) throw BadValue("needs the name of a file");
-    state.config.trace_file = *value == "-" ? "-" : made_absolute(*value);
+    state.config.trace_file = *value == "-" ? "-" : output_path(*value);
 }
 
 void set_check(ParseState& state, const OptionValue& value) {
@@ -318,10 +322,10 @@ void set_explain_json(ParseState& state, const OptionValue&) {
 }
 
 void set_hostlist_auto_debug(ParseState& state, const OptionValue& value) {
-    const std::string path = made_absolute(*value);
-    const FileDescriptor file(open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
-    if (!file) throw BadValue("cannot create " + path + " (" + std::strerror(errno) + ")");
-    state.config.auto_debug_file = path;
+    const std::string path = output_path(*value);
+    OutputFile file = open_output_file(path, O_WRONLY | O_APPEND);
+    if (!file) throw BadValue("cannot create " + path + " (" + file.error + ")");
+    state.config.auto_debug = std::move(file);
 }
 
 } // namespace nfqws2::app

@@ -24,6 +24,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <unistd.h>
@@ -150,6 +151,8 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
     }
     set_exe_dir(argv[0]);
     config_.privileges.drop = sandbox::can_change_identity();
+    if (config_.privileges.drop)
+        expect_output_files_of(wanted_privileges(arguments_, config_.privileges).uid);
     if (const auto code = parse_options(arguments_, state_)) return code;
     if (!config_.check) {
         tell_warnings(state_);
@@ -184,13 +187,19 @@ bool Program::files_readable() {
 
 bool Program::open_trace() {
     if (config_.trace_file.empty()) return true;
-    FileDescriptor file = config_.trace_file == "-" ? standard_output_.duplicate()
-                                                    : engine::TraceFile::create(config_.trace_file);
-    if (!file) {
-        log::os_error("cannot create trace '" + config_.trace_file + "'", errno);
+    OutputFile output;
+    if (config_.trace_file != "-") {
+        output = engine::TraceFile::create(config_.trace_file);
+    } else {
+        output.file = standard_output_.duplicate();
+        output.error = std::strerror(errno);
+    }
+    if (!output) {
+        log::error("cannot create trace '%s': %s", config_.trace_file.c_str(),
+                   output.error.c_str());
         return false;
     }
-    trace_.emplace(std::move(file), config_.trace_file);
+    trace_.emplace(std::move(output.file), config_.trace_file);
     return true;
 }
 

@@ -20,8 +20,8 @@ Session::Session(Config& config, ProcessClock& clock, profile::ListStore& lists,
     : config_(config), clock_(clock), lists_(lists), workers_(workers), threads_(threads),
       seeded_(config.engine.seeded), profiles_(std::move(config.profiles), lists, clock),
       auto_hosts_(profiles_, lists, clock), memory_(config.memory_limit) {
-    if (!config.auto_debug_file.empty() && !auto_hosts_.set_debug_log(config.auto_debug_file))
-        log::os_error("cannot open '" + config.auto_debug_file + "'", errno);
+    if (!config.auto_debug.path.empty() && !auto_hosts_.set_debug_log(config.auto_debug.path))
+        log::os_error("cannot open '" + config.auto_debug.path + "'", errno);
     if (workers == 1) return;
     const bool shared = threads == Threads::one_each;
     ip_cache_.emplace(config.engine.ipcache_lifetime, clock, max_cached_addresses,

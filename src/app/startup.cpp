@@ -14,10 +14,6 @@
 namespace nfqws2::app {
 namespace {
 
-void give_file(const std::string& path, unsigned uid) {
-    if (!sandbox::give_file(path, uid)) log::os_error("chown '" + path + "'", errno);
-}
-
 bool test_lua_file(const std::string& path) {
     int error = 0;
     if (can_read(path) || can_read(path + ".gz", &error)) return true;
@@ -59,14 +55,17 @@ bool make_writable(Config& config) {
     return setenv("WRITABLE", dir.c_str(), 1) == 0 && setenv("WRITEABLE", dir.c_str(), 1) == 0;
 }
 
-void give_files_away(const Config& config, const profile::ListStore& lists) {
-    if (!config.privileges.drop) return;
+void give_files_away(Config& config, profile::ListStore& lists) {
+    if (!config.privileges.drop) {
+        lists.give_auto_files(std::nullopt);
+        return;
+    }
     const unsigned uid = config.privileges.uid;
-    if (log::target() == log::Target::file && !log::chown_target_file(uid))
-        log::os_error("chown '" + log::target_file() + "'", errno);
-    if (!config.auto_debug_file.empty()) give_file(config.auto_debug_file, uid);
-    for (const std::string& path : lists.auto_files())
-        give_file(path, uid);
+    if (!log::give_target_file(uid)) log::os_error("chown '" + log::target_file() + "'", errno);
+    if (config.auto_debug && !give_output_file(config.auto_debug, uid))
+        log::os_error("chown '" + config.auto_debug.path + "'", errno);
+    config.auto_debug.file.reset();
+    lists.give_auto_files(uid);
 }
 
 bool test_files(const Config& config, const profile::ListStore& lists, std::string* culprit) {

@@ -1,6 +1,6 @@
 #include "nfqws2/app/values.hpp"
 
-#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/output_file.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <cerrno>
@@ -134,12 +134,25 @@ engine::LuaInit parse_lua_init(const std::string& text) {
     return {false, text};
 }
 
+namespace {
+
+BadValue bad_file(const std::string& path) {
+    return BadValue("bad file '" + path + "' (" +
+                    (path.empty() ? "empty name" : std::strerror(errno)) + ")");
+}
+
+} // namespace
+
 std::string made_absolute(const std::string& path) {
     auto absolute = absolute_path(path);
-    if (!absolute)
-        throw BadValue("bad file '" + path + "' (" +
-                       (path.empty() ? "empty name" : std::strerror(errno)) + ")");
+    if (!absolute) throw bad_file(path);
     return *absolute;
+}
+
+std::string output_path(const std::string& path) {
+    auto full = full_path(path);
+    if (!full) throw bad_file(path);
+    return *full;
 }
 
 } // namespace nfqws2::app

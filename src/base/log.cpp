@@ -6,7 +6,7 @@
 #include "nfqws2/base/log.hpp"
 
 #include "nfqws2/base/answers.hpp"
-#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/output_file.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -28,14 +28,11 @@ bool debug_on = false;
 
 namespace {
 
-constexpr mode_t file_mode = 0666; // the umask applies
-
 struct State {
     std::mutex lock;
     Target target = Target::none;
     bool quiet = false;
-    std::string path;
-    FileDescriptor file;
+    OutputFile output;
     dev_t device = 0;
     ino_t inode = 0;
     std::string* collected = nullptr; // ErrorCollector
@@ -51,7 +48,7 @@ constinit thread_local std::string_view thread_label;
 
 void remember_identity(State& s) {
     struct stat st {};
-    if (fstat(s.file.get(), &st) == 0) {
+    if (fstat(s.output.file.get(), &st) == 0) {
         s.device = st.st_dev;
         s.inode = st.st_ino;
     }
@@ -59,11 +56,11 @@ void remember_identity(State& s) {
 
 void follow_rotation(State& s) {
     struct stat st {};
-    if (stat(s.path.c_str(), &st) == 0 && st.st_dev == s.device && st.st_ino == s.inode) return;
-    constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-    FileDescriptor fresh(open(s.path.c_str(), flags, file_mode));
+    const std::string& path = s.output.path;
+    if (stat(path.c_str(), &st) == 0 && st.st_dev == s.device && st.st_ino == s.inode) return;
+    FileDescriptor fresh = reopen_output_file(path, O_WRONLY | O_APPEND | O_CREAT);
     if (!fresh) return;
-    s.file = std::move(fresh);
+    s.output.file = std::move(fresh);
     remember_identity(s);
 }
 
@@ -79,7 +76,7 @@ void write_all(int fd, std::string_view line) {
 void write_target(State& s, int priority, std::string_view line) {
     if (s.target == Target::file) {
         follow_rotation(s);
-        write_all(s.file.get(), line);
+        write_all(s.output.file.get(), line);
     } else if (s.target == Target::syslog) {
         line.remove_prefix(std::min(line.find_first_not_of('\n'), line.size()));
         if (!line.empty()) syslog(priority, "%.*s", static_cast<int>(line.size() - 1), line.data());
@@ -142,8 +139,7 @@ void set_target(Target target) {
     State& s = state();
     const std::lock_guard guard(s.lock);
     s.target = target;
-    s.file.reset();
-    s.path.clear();
+    s.output = {};
     detail::debug_on = target != Target::none;
 }
 
@@ -216,15 +212,16 @@ void set_target_syslog() {
     set_target(Target::syslog);
 }
 
-bool set_target_file(const std::string& path) {
-    constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY;
-    FileDescriptor fresh(open(path.c_str(), flags, file_mode));
-    if (!fresh) return false;
+bool set_target_file(const std::string& path, std::string* why) {
+    OutputFile fresh = open_output_file(path, O_WRONLY | O_APPEND | O_TRUNC);
+    if (!fresh) {
+        if (why != nullptr) *why = fresh.error;
+        return false;
+    }
     set_target(Target::file);
     State& s = state();
     const std::lock_guard guard(s.lock);
-    s.path = path;
-    s.file = std::move(fresh);
+    s.output = std::move(fresh);
     remember_identity(s);
     return true;
 }
@@ -234,18 +231,13 @@ Target target() {
 }
 
 const std::string& target_file() {
-    return state().path;
+    return state().output.path;
 }
 
-bool chown_target_file(unsigned uid) {
+bool give_target_file(unsigned uid) {
     State& s = state();
     const std::lock_guard guard(s.lock);
-    struct stat st {};
-    if (s.target != Target::file) return true;
-    if (fstat(s.file.get(), &st) < 0) return false;
-    // A device or pipe named as log (/dev/null, a terminal) keeps its owner.
-    if (!S_ISREG(st.st_mode)) return true;
-    return fchown(s.file.get(), uid, static_cast<gid_t>(-1)) == 0;
+    return s.target != Target::file || give_output_file(s.output, uid);
 }
 
 ErrorCollector::ErrorCollector() {

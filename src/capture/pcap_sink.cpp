@@ -2,6 +2,7 @@
 
 #if NFQWS2_HAVE_PCAP
 
+#include "nfqws2/base/output_file.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/checksum.hpp"
 #include "nfqws2/packet/dissect.hpp"
@@ -40,13 +41,19 @@ void PcapSink::fail(const char* reason) {
 
 bool PcapSink::open(const std::string& path) {
     path_ = path;
-    // libpcap closes the stream at the end: standard output itself must survive that.
-    std::FILE* file = path == "-" ? fdopen(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), "wb")
-                                  : std::fopen(path.c_str(), "wbe");
+    OutputFile output;
+    if (path == "-") { // libpcap closes the stream at the end: standard output must survive that
+        output.file.reset(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+        output.error = std::strerror(errno);
+    } else {
+        output = open_output_file(path, O_WRONLY | O_TRUNC);
+    }
+    std::FILE* file = output ? fdopen(output.file.get(), "wb") : nullptr;
     if (file == nullptr) {
-        fail(std::strerror(errno));
+        fail(output ? std::strerror(errno) : output.error.c_str());
         return false;
     }
+    output.file.release();
     handle_.reset(
         pcap_open_dead_with_tstamp_precision(DLT_RAW, snap_length, PCAP_TSTAMP_PRECISION_NANO));
     if (handle_) dumper_.reset(pcap_dump_fopen(handle_.get(), file));

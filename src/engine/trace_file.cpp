@@ -12,9 +12,8 @@ namespace {
 constexpr std::size_t buffer_size = 64 * 1024;
 }
 
-FileDescriptor TraceFile::create(const std::string& path) {
-    constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY;
-    return FileDescriptor(open(path.c_str(), flags, 0666));
+OutputFile TraceFile::create(const std::string& path) {
+    return open_output_file(path, O_WRONLY | O_TRUNC | O_APPEND);
 }
 
 TraceFile::TraceFile(FileDescriptor file, std::string name) : shared_(std::make_shared<Shared>()) {

@@ -1,6 +1,6 @@
 #include "nfqws2/profile/append_file.hpp"
 
-#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/output_file.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,14 +13,11 @@ namespace nfqws2::profile {
 
 namespace {
 
-constexpr int append_flags = O_APPEND | O_CLOEXEC;
-constexpr mode_t new_file_mode = 0666;
-
 FileDescriptor open_for_append(const std::string& path, AppendResult& result) {
-    FileDescriptor fd(open(path.c_str(), O_RDWR | append_flags));
-    if (!fd && errno == EACCES) fd.reset(open(path.c_str(), O_WRONLY | append_flags));
+    FileDescriptor fd = reopen_output_file(path, O_RDWR | O_APPEND);
+    if (!fd && errno == EACCES) fd = reopen_output_file(path, O_WRONLY | O_APPEND);
     if (!fd && errno == ENOENT) {
-        fd.reset(open(path.c_str(), O_RDWR | O_CREAT | append_flags, new_file_mode));
+        fd = reopen_output_file(path, O_RDWR | O_CREAT | O_APPEND);
         result.created = static_cast<bool>(fd);
     }
     if (!fd) result.error = errno;

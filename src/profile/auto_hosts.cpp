@@ -9,7 +9,7 @@
 // stays, since the file may hold a user's own lines.
 #include "nfqws2/profile/auto_hosts.hpp"
 
-#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/output_file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/siphash.hpp"
 #include "nfqws2/base/text.hpp"
@@ -141,8 +141,7 @@ void AutoHosts::share() {
 }
 
 bool AutoHosts::set_debug_log(const std::string& path) {
-    const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-    if (!fd) return false;
+    if (!reopen_output_file(path, O_WRONLY | O_CREAT | O_APPEND)) return false;
     impl_->log_path = path;
     return true;
 }
@@ -153,8 +152,7 @@ void AutoHosts::Impl::record(const Event& event, const std::string& text) const 
         log::debug("auto hostlist (profile %s) : %s : %s", event.profile->label().c_str(),
                    printable(event.host).c_str(), text.c_str());
     if (log_path.empty()) return;
-    const FileDescriptor fd(
-        open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+    const FileDescriptor fd = reopen_output_file(log_path, O_WRONLY | O_CREAT | O_APPEND);
     const std::string line = local_time(clock.unix_s()) + " : " + printable(event.host) +
                              " : profile " + event.profile->label() + " : client " +
                              endpoint_text(event.client) + " : proto " + std::string(event.l7) +

@@ -105,11 +105,6 @@ std::string read_error(const std::string& path, int errno_value) {
     return path + ": " + std::strerror(errno_value);
 }
 
-bool starts_as_gzip(int fd) {
-    std::array<std::uint8_t, 2> magic;
-    return pread(fd, magic.data(), magic.size(), 0) == 2 && is_gzip(magic);
-}
-
 ListFileResult scan_gzip(int fd, const std::string& path, TextBuffer& text) {
     ListFileResult result;
     result.gzip = true;
@@ -208,7 +203,7 @@ ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry&
     const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return failed({}, read_error(path, errno));
     TextBuffer text(entry);
-    ListFileResult result = starts_as_gzip(fd.get()) ? scan_gzip(fd.get(), path, text)
+    ListFileResult result = is_gzip_file(fd.get()) ? scan_gzip(fd.get(), path, text)
                                                      : scan_plain(fd.get(), path, text);
     result.opened = true;
     result.utf16 = text.utf16();
@@ -217,7 +212,12 @@ ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry&
 
 bool is_gzip_file(const std::string& path) {
     const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    return fd && starts_as_gzip(fd.get());
+    return fd && is_gzip_file(fd.get());
+}
+
+bool is_gzip_file(int fd) {
+    std::array<std::uint8_t, 2> magic;
+    return pread(fd, magic.data(), magic.size(), 0) == 2 && is_gzip(magic);
 }
 
 void scan_list_items(std::string_view items, const ListScanner::Entry& entry) {

@@ -17,6 +17,7 @@
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/output_file.hpp"
 #include "nfqws2/profile/append_file.hpp"
 #include "nfqws2/profile/background_loader.hpp"
 #include "nfqws2/profile/list_reader.hpp"
@@ -40,7 +41,6 @@ constexpr std::int64_t check_interval_ns = 1'000'000'000;
 constexpr std::int64_t retry_interval_ns = 10'000'000'000;
 constexpr std::size_t checks_per_poll = 64;
 constexpr std::uint64_t small_file = 32 * 1024;
-constexpr mode_t new_file_mode = 0666;
 
 void log_missing(const ListFile& file, int errno_value) {
     log::os_error("stat", errno_value);
@@ -128,6 +128,7 @@ struct ListStore::Impl {
     std::mutex duty;
     std::vector<std::shared_ptr<HostListFile>> hosts;
     std::vector<std::shared_ptr<NetListFile>> nets;
+    std::vector<OutputFile> to_give; // automatic lists, until they are the daemon's
     std::size_t next_check = 0; // index of the file to check next in this round
     std::int64_t next_round_ns = 0;
     std::atomic<std::int64_t> next_look_ns{0}; // before this poll() has nothing to check
@@ -161,25 +162,18 @@ std::shared_ptr<NetList> ListStore::net_file(const std::string& path, std::strin
 }
 
 std::shared_ptr<HostList> ListStore::auto_host_file(const std::string& path, std::string* error) {
-    {
-        const FileDescriptor fd(
-            open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, new_file_mode));
-        if (!fd) {
-            *error = "cannot create " + path + " (" + std::strerror(errno) + ")";
-            return nullptr;
-        }
+    OutputFile output = open_output_file(path, O_RDWR | O_APPEND);
+    if (!output) {
+        *error = "cannot create " + path + " (" + output.error + ")";
+        return nullptr;
     }
-    if (is_gzip_file(path)) {
+    if (is_gzip_file(output.file.get())) {
         *error = "gzipped auto hostlists are not supported";
         return nullptr;
     }
-    const auto real = existing_path(path);
-    if (!real) {
-        *error = no_access("hostlist", path);
-        return nullptr;
-    }
-    auto file = impl_->registered(impl_->hosts, *real);
+    auto file = impl_->registered(impl_->hosts, output.path);
     file->set_automatic();
+    impl_->to_give.push_back(std::move(output));
     return file;
 }
 
@@ -438,6 +432,12 @@ void ListStore::Impl::retry_additions(std::int64_t now) {
     if (now < next_write_ns) return;
     for (const auto& list : hosts)
         if (list->has_unwritten()) write_additions(*list);
+}
+
+void ListStore::give_auto_files(std::optional<unsigned> uid) {
+    for (const OutputFile& file : impl_->to_give)
+        if (uid && !give_output_file(file, *uid)) log::os_error("chown '" + file.path + "'", errno);
+    impl_->to_give.clear();
 }
 
 std::vector<std::string> ListStore::auto_files() const {

@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/output_file.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
 
@@ -50,9 +51,12 @@ bool can_create_files(int directory) {
 } // namespace
 
 bool make_writable_directory(const std::string& path, unsigned uid, mode_t mode) {
-    if (mkdir(path.c_str(), mode) < 0 && errno != EEXIST) return refuse(path, std::strerror(errno));
-    const FileDescriptor directory(
-        open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    const OutputPlace place = find_output_place(path, LastLink::keep);
+    if (!place.directory) return refuse(path, place.error);
+    if (mkdirat(place.directory.get(), place.name.c_str(), mode) < 0 && errno != EEXIST)
+        return refuse(path, std::strerror(errno));
+    const FileDescriptor directory(openat(place.directory.get(), place.name.c_str(),
+                                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat st {};
     if (!directory || fstat(directory.get(), &st) < 0) {
         const bool wrong_kind = errno == ENOTDIR || errno == ELOOP;
@@ -67,17 +71,6 @@ bool make_writable_directory(const std::string& path, unsigned uid, mode_t mode)
     if (st.st_uid != uid)
         why += nfqws2::format(", it belongs to uid %u", st.st_uid) + remedy(path, uid);
     return refuse(path, why);
-}
-
-bool give_file(const std::string& path, unsigned uid) {
-    const FileDescriptor file(open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    struct stat st {};
-    if (!file || fstat(file.get(), &st) < 0) return false;
-    if (!S_ISREG(st.st_mode)) {
-        errno = S_ISLNK(st.st_mode) ? ELOOP : EINVAL;
-        return false;
-    }
-    return fchownat(file.get(), "", uid, same_group, AT_EMPTY_PATH) == 0;
 }
 
 } // namespace nfqws2::sandbox

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nfqws2/app/explain_query.hpp"
+#include "nfqws2/base/output_file.hpp"
 #include "nfqws2/capture/network_info.hpp"
 #include "nfqws2/engine/engine.hpp"
 #include "nfqws2/profile/list_store.hpp"
@@ -54,7 +55,7 @@ struct Config {
     std::vector<std::string> lua_allow; // real paths that scripts may use besides the usual ones
     bool writable = false;
     std::string writable_dir; // "" = default
-    std::string auto_debug_file;
+    OutputFile auto_debug; // --hostlist-auto-debug
 
     // offline mode
     std::string pcap_in, pcap_out, pcap_ifname = "pcap0";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/app/arguments.hpp"
+#include "nfqws2/app/config.hpp"
 #include "nfqws2/base/file.hpp"
 
 #include <string>
@@ -13,6 +14,9 @@ namespace nfqws2::app {
 // Somebody waits for an answer (--version, --check, --explain) or wants silence (--quiet): what
 // only tells how the start goes on is left out. The options are only looked at.
 bool wants_silence(const Arguments& arguments);
+
+// Who the program is going to be, as its options say. Wrong ones are told when they are parsed.
+Privileges wanted_privileges(const Arguments& arguments, Privileges base);
 
 class DataOutput {
   public:

@@ -13,7 +13,7 @@ void print_profiles(const Config& config);
 bool make_writable(Config& config);
 
 // Log files and automatic host lists become the target user's. Failures are only logged.
-void give_files_away(const Config& config, const profile::ListStore& lists);
+void give_files_away(Config& config, profile::ListStore& lists);
 
 // Can all lists and Lua files be read? If not, *culprit is the one that cannot.
 bool test_files(const Config& config, const profile::ListStore& lists, std::string* culprit);

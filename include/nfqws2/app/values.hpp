@@ -34,5 +34,6 @@ engine::LuaInit parse_lua_init(const std::string& text);
 
 // realpath of the file or of its directory + name; BadValue "bad file 'P'".
 std::string made_absolute(const std::string& path);
+std::string output_path(const std::string& path); // absolute, with its links (output_file.hpp)
 
 } // namespace nfqws2::app

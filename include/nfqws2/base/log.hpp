@@ -32,12 +32,12 @@ void os_error(std::string_view what, int errno_value);
 void set_target_none();
 void set_target_console();
 void set_target_syslog();
-// Creates/truncates the file; false (errno set) if that fails. The descriptor is kept open and
-// reopened when the file was moved away.
-bool set_target_file(const std::string& path);
+// Creates/truncates the file; false (errno set, *why told) if that fails. The descriptor is kept
+// open and reopened when the file was moved away.
+bool set_target_file(const std::string& path, std::string* why = nullptr);
 Target target();
 const std::string& target_file();
-bool chown_target_file(unsigned uid); // for the privilege drop; no symlink is followed
+bool give_target_file(unsigned uid); // for the privilege drop; errno is set on failure
 
 // Keeps a copy of the error messages while it lives. One at a time.
 class ErrorCollector {

@@ -2,7 +2,7 @@
 // written; the packets do not suffer. Copies stand for the same file, one for each worker.
 #pragma once
 
-#include "nfqws2/base/file.hpp"
+#include "nfqws2/base/output_file.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -18,8 +18,8 @@ class TraceFile {
     // `name` is for messages.
     TraceFile(FileDescriptor file, std::string name);
 
-    // Creates or empties the file; none and errno if that fails.
-    static FileDescriptor create(const std::string& path);
+    // Creates or empties the file.
+    static OutputFile create(const std::string& path);
 
     void write(std::string_view lines); // nothing comes between them
     bool flush();                       // false if a write failed, now or before

@@ -53,6 +53,7 @@ struct ListFileResult {
 ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry);
 
 bool is_gzip_file(const std::string& path);
+bool is_gzip_file(int fd); // it is open for reading
 
 // Items of --hostlist-domains, --ipset-ip: a comma ends an item as a line end does.
 void scan_list_items(std::string_view items, const ListScanner::Entry& entry);

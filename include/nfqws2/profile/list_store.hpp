@@ -6,6 +6,7 @@
 #include "nfqws2/profile/lists.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,8 +57,9 @@ class ListStore {
     bool append_host(HostList& list, std::string_view host);
     // How many there are in a list that can be appended to; else 0.
     std::size_t entries(const HostList& list) const;
-    // Files to hand over to the dropped uid.
     std::vector<std::string> auto_files() const;
+    // Hands these files over to the user of the daemon, if there is one. Failures are logged.
+    void give_auto_files(std::optional<unsigned> uid);
 
   private:
     struct Impl;

@@ -1,4 +1,4 @@
-// Files and directories that are prepared as root and belong to the unprivileged user later.
+// Directories that are prepared as root and belong to the unprivileged user later.
 #pragma once
 
 #include <string>
@@ -10,9 +10,5 @@ namespace nfqws2::sandbox {
 // that the current user can write to. Refuses a symbolic link, a file, and a directory that a
 // stranger made in a place where everybody can make directories. False: logged.
 bool make_writable_directory(const std::string& path, unsigned uid, mode_t mode = 0755);
-
-// Gives a regular file to `uid`, group unchanged. A symbolic link or anything else is left alone
-// and is an error. False: errno is set.
-bool give_file(const std::string& path, unsigned uid);
 
 } // namespace nfqws2::sandbox

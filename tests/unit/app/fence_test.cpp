@@ -97,7 +97,7 @@ TEST_F(FenceTest, ListsAndLogs) {
     ASSERT_NE(lists_.auto_host_file(base_ + "/lists/auto", &error), nullptr);
     EXPECT_TRUE(admits(base_ + "/lists/auto", FileAccess::update));
     EXPECT_FALSE(admits(base_ + "/lists/auto", FileAccess::full));
-    config_.auto_debug_file = make("/w/debug");
+    config_.auto_debug.path = make("/w/debug");
     EXPECT_TRUE(admits(base_ + "/w/debug", FileAccess::update));
 }
 

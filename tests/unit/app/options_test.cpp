@@ -323,7 +323,7 @@ TEST(Options, GlobalValues) {
     EXPECT_EQ(c.engine.lua_gc_s, 0U);
     EXPECT_EQ(c.engine.lua_call_ms, 0U);
     EXPECT_EQ(c.engine.lua_memory_mb, 64U);
-    EXPECT_EQ(c.auto_debug_file, real + "/log");
+    EXPECT_EQ(c.auto_debug.path, real + "/log");
     EXPECT_TRUE(std::filesystem::exists(dir / "log")) << "created at once";
 }
 

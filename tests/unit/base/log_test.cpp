@@ -167,16 +167,16 @@ TEST_F(LogTest, LabelStandsBeforeTheLinesOfItsThread) {
     EXPECT_EQ(captured([] { log::status("g"); }).out, "g\n");
 }
 
-TEST_F(LogTest, ChownTouchesOnlyTheLogFile) {
+TEST_F(LogTest, OnlyTheLogFileIsGiven) {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
     ASSERT_TRUE(log::set_target_file(path_));
-    ASSERT_TRUE(log::chown_target_file(12345));
+    ASSERT_TRUE(log::give_target_file(12345));
     struct stat st {};
     ASSERT_EQ(stat(path_.c_str(), &st), 0);
     EXPECT_EQ(st.st_uid, 12345U);
     EXPECT_EQ(st.st_gid, getegid());
     ASSERT_TRUE(log::set_target_file("/dev/null"));
-    EXPECT_TRUE(log::chown_target_file(12345));
+    EXPECT_TRUE(log::give_target_file(12345));
     ASSERT_EQ(stat("/dev/null", &st), 0);
     EXPECT_EQ(st.st_uid, 0U);
 }

@@ -469,7 +469,7 @@ TEST(TraceFile, AFailingWriteIsReportedOnce) {
 TEST(TraceFile, IsEmptiedAndGrowsByWholeLines) {
     profile::testing::TempDir dir;
     const std::string path = dir.write("trace", "old\n");
-    TraceFile file(TraceFile::create(path), path);
+    TraceFile file(TraceFile::create(path).file, path);
     const std::string line(1000, 'x');
     for (int i = 0; i < 100; i++)
         file.write(line + "\n");
@@ -483,7 +483,7 @@ TEST(TraceFile, IsEmptiedAndGrowsByWholeLines) {
 TEST(TraceFile, CopiesOfSeveralThreadsWriteWholeLines) {
     profile::testing::TempDir dir;
     const std::string path = dir.file("trace");
-    TraceFile file(TraceFile::create(path), path);
+    TraceFile file(TraceFile::create(path).file, path);
     std::vector<std::thread> threads;
     for (char c = 'a'; c < 'e'; c++)
         threads.emplace_back([copy = file, c]() mutable {

@@ -117,20 +117,5 @@ TEST_F(OwnershipTest, WithoutPrivilegesWritingIsEnough) {
     EXPECT_EQ(r.status, 0);
 }
 
-TEST_F(OwnershipTest, GivesOnlyRegularFiles) {
-    const std::string file = base_ + "/list", link = base_ + "/link";
-    std::ofstream(file) << "x";
-    std::filesystem::create_symlink(file, link);
-    EXPECT_FALSE(give_file(link, target));
-    EXPECT_EQ(errno, ELOOP);
-    EXPECT_EQ(status_of(file).st_uid, 0U);
-    EXPECT_TRUE(give_file(file, target));
-    EXPECT_EQ(status_of(file).st_uid, target);
-    EXPECT_EQ(status_of(file).st_gid, getegid());
-    EXPECT_FALSE(give_file(base_, target));
-    EXPECT_FALSE(give_file(base_ + "/no", target));
-    EXPECT_EQ(errno, ENOENT);
-}
-
 } // namespace
 } // namespace nfqws2::sandbox
