@@ -1,8 +1,10 @@
 #include "nfqws2/app/fence.hpp"
 
 #include "nfqws2/base/file.hpp"
+#include "nfqws2/base/idn.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/lua/machine_code.hpp"
 #include "nfqws2/sandbox/landlock.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
 #include "nfqws2/sandbox/seccomp.hpp"
@@ -97,6 +99,11 @@ void allow_list(FileRules& rules, const std::string& file, FileAccess access,
     if (!holds_homes(parent, homes)) rules.allow(parent, FileAccess::read);
 }
 
+bool reads_names(const Config& config) {
+    return std::any_of(config.list_uses.begin(), config.list_uses.end(),
+                       [](const profile::ListUse& use) { return static_cast<bool>(use.hosts); });
+}
+
 // Lists are read again when they change, and automatic ones are written.
 void allow_lists(FileRules& rules, const Config& config, const profile::ListStore& lists) {
     const std::vector<std::string> homes = home_directories();
@@ -123,6 +130,18 @@ void allow_own_places(FileRules& rules, const Config& config) {
         rules.allow(dir, FileAccess::full);
     for (const std::string& path : config.lua_allow)
         rules.allow(path, FileAccess::full);
+}
+
+sandbox::CodePages code_pages() {
+    switch (lua::find_machine_code()) {
+    case lua::MachineCode::none:
+        return sandbox::CodePages::none;
+    case lua::MachineCode::sealed:
+        return sandbox::CodePages::sealed;
+    case lua::MachineCode::writable:
+        break;
+    }
+    return sandbox::CodePages::writable;
 }
 
 FileAccess access_for(lua::FileUse use) {
@@ -171,6 +190,8 @@ bool Fence::close(Config& config, const profile::ListStore& lists) {
         if (geteuid() != 0) allow_state();
         config.engine.file_gate = this;
     }
+    // No library can be loaded later.
+    if (mode_ != sandbox::Mode::off && reads_names(config)) can_convert_names();
     ask_kernel();
     config.fence_status = status();
     if (!config.sandbox_required || (landlock_ != 0 && seccomp_)) return true;
@@ -186,7 +207,7 @@ void Fence::ask_kernel() {
     sandbox::forbid_new_privileges();
     if (mode_ == sandbox::Mode::enforce && sandbox::restrict_files(rules_))
         landlock_ = sandbox::landlock_version();
-    seccomp_ = mode_ != sandbox::Mode::off && sandbox::forbid_system_calls(mode_);
+    seccomp_ = mode_ != sandbox::Mode::off && sandbox::forbid_system_calls(mode_, code_pages());
 }
 
 std::string Fence::status() const {

@@ -9,6 +9,7 @@
 #include "violation.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -16,6 +17,9 @@
 #include <memory>
 #include <seccomp.h>
 #include <string_view>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
 
 namespace nfqws2::sandbox {
 
@@ -42,6 +46,33 @@ bool is_out_of_sight(std::string_view name) {
     return name == "socket" && seccomp_syscall_resolve_name("socketcall") >= 0;
 }
 
+// What is compared with a number of this process or of its engine.
+struct RuleOfProcess {
+    const char* name;
+    std::vector<scmp_arg_cmp> comparisons;
+};
+
+std::vector<RuleOfProcess> rules_of_process(CodePages code) {
+    const auto pid = static_cast<scmp_datum_t>(getpid());
+    std::vector<RuleOfProcess> rules;
+    // abort(): the process ends by its own signal, and a core tells why.
+    rules.push_back({"tgkill", {{0, SCMP_CMP_EQ, pid, 0}, {2, SCMP_CMP_EQ, SIGABRT, 0}}});
+#ifndef __GLIBC__
+    rules.push_back({"tkill", {{1, SCMP_CMP_EQ, SIGABRT, 0}}});
+#endif
+    for (const char* name : memory_calls()) {
+        if (code == CodePages::writable)
+            rules.push_back({name, {}});
+        else
+            rules.push_back({name, {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}}});
+    }
+    if (code == CodePages::sealed)
+        rules.push_back(
+            {"mprotect",
+             {{2, SCMP_CMP_MASKED_EQ, PROT_READ | PROT_WRITE | PROT_EXEC, PROT_READ | PROT_EXEC}}});
+    return rules;
+}
+
 // 0 or a negative errno, as libseccomp has it. A name that is not known is no error.
 int add_rule(scmp_filter_ctx filter, std::uint32_t action, const char* name,
              std::span<const scmp_arg_cmp> comparisons = {}) {
@@ -51,7 +82,10 @@ int add_rule(scmp_filter_ctx filter, std::uint32_t action, const char* name,
                                   comparisons.data());
 }
 
-int add_rules(scmp_filter_ctx filter) {
+int add_rules(scmp_filter_ctx filter, CodePages code) {
+    for (const RuleOfProcess& rule : rules_of_process(code))
+        if (const int error = add_rule(filter, SCMP_ACT_ALLOW, rule.name, rule.comparisons))
+            return error;
     for (const CallGroup& group : allowed_calls())
         for (const char* name : group.names)
             if (const int error = add_rule(filter, SCMP_ACT_ALLOW, name)) return error;
@@ -66,13 +100,13 @@ int add_rules(scmp_filter_ctx filter) {
     return 0;
 }
 
-int install_filter(Mode mode) {
+int install_filter(Mode mode, CodePages code) {
     const Filter filter(seccomp_init(forbidding_action(mode)));
     if (!filter) return -ENOMEM;
     int error = seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, kill_action());
     if (error == 0) error = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_NNP, 0);
     if (error == 0) error = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
-    if (error == 0) error = add_rules(filter.get());
+    if (error == 0) error = add_rules(filter.get(), code);
     if (error != 0) return error;
     constexpr std::uint32_t as_tree = 2;
     seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, as_tree);
@@ -88,10 +122,10 @@ void give_memory_back() {
 
 } // namespace
 
-bool forbid_system_calls(Mode mode) {
+bool forbid_system_calls(Mode mode, CodePages code) {
     if (mode == Mode::off) return true;
     if (!handle_violations(mode)) log::os_error("sigaction(SIGSYS)", errno);
-    const int error = install_filter(mode);
+    const int error = install_filter(mode, code);
     learn_call_names();
     give_memory_back();
     if (error == 0) return true;

@@ -5,7 +5,9 @@
 #include <array>
 #include <cstdint>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -18,8 +20,18 @@ namespace nfqws2::sandbox {
 
 namespace {
 
-constexpr const char* memory[] = {"brk",    "mmap",     "mmap2",  "munmap",
-                                  "mremap", "mprotect", "madvise"};
+#ifdef __s390__
+// mmap has its arguments in memory here, where a filter does not see them.
+constexpr const char* memory[] = {"brk", "mmap", "munmap", "mremap", "madvise"};
+constexpr const char* rights_of_memory[] = {"mprotect"};
+#else
+constexpr const char* memory[] = {"brk", "munmap", "mremap", "madvise"};
+#ifdef __i386__ // the same, but nothing uses it
+constexpr const char* rights_of_memory[] = {"mmap2", "mprotect"};
+#else
+constexpr const char* rights_of_memory[] = {"mmap", "mmap2", "mprotect"};
+#endif
+#endif
 
 // Machine code just written is made visible to the processor (LuaJIT).
 constexpr const char* machine_code[] = {"cacheflush", "riscv_flush_icache"};
@@ -30,8 +42,8 @@ constexpr const char* threads[] = {
     "exit_group",      "set_thread_area", "set_tls",           "get_thread_area", "membarrier",
     "getcpu",          "restart_syscall"};
 
-constexpr const char* background[] = {"fork",    "setsid", "chdir", "getcwd", "getpid",
-                                      "getppid", "dup",    "dup2",  "dup3"};
+constexpr const char* background[] = {"setsid",  "chdir", "getcwd", "getpid",
+                                      "getppid", "dup",   "dup2",   "dup3"};
 
 constexpr const char* signals[] = {"rt_sigprocmask",   "sigprocmask",     "rt_sigreturn",
                                    "sigreturn",        "rt_sigpending",   "rt_sigsuspend",
@@ -96,7 +108,7 @@ constexpr CallGroup groups[] = {
     {"memory of the C library, LuaJIT and the flow table", memory},
     {"machine code of LuaJIT", machine_code},
     {"the list loader and the workers", threads},
-    {"--daemon, after Lua init", background},
+    {"--daemon, when it is ready", background},
     {"handlers, the processor time limit of Lua calls", signals},
     {"the loops of the workers, and what wakes them up", waiting},
     {"time stamps, os.time and os.clock", clocks},
@@ -120,7 +132,7 @@ constexpr scmp_arg_cmp null_pointer(unsigned argument) {
     return {argument, SCMP_CMP_EQ, 0, 0};
 }
 
-// A thread or a process (--daemon), but no namespaces.
+// A thread, but no process: --daemon has made its own before. And no namespaces.
 #ifdef __s390__
 constexpr unsigned clone_flags = 1;
 #else
@@ -128,7 +140,13 @@ constexpr unsigned clone_flags = 0;
 #endif
 constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-constexpr scmp_arg_cmp no_namespaces[] = {has_none_of(clone_flags, namespaces)};
+#ifdef NFQWS2_SANITIZED // makes a process at the end, to look for leaks
+constexpr scmp_arg_cmp only_threads[] = {has_none_of(clone_flags, namespaces)};
+#else
+constexpr std::uint64_t of_a_thread = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
+constexpr scmp_arg_cmp only_threads[] = {
+    {clone_flags, SCMP_CMP_MASKED_EQ, namespaces | of_a_thread, of_a_thread}};
+#endif
 
 // The handler of forbidden calls stays.
 constexpr scmp_arg_cmp any_but_sigsys[] = {{0, SCMP_CMP_NE, SIGSYS, 0}};
@@ -170,12 +188,26 @@ constexpr scmp_arg_cmp terminal[] = {equal(1, TCGETS)}, terminal2[] = {equal(1, 
                        if_hardware[] = {equal(1, SIOCGIFHWADDR)},
                        if_list[] = {equal(1, SIOCGIFCONF)};
 
-constexpr scmp_arg_cmp family_unix[] = {equal(0, AF_UNIX)}, family_inet[] = {equal(0, AF_INET)},
-                       family_inet6[] = {equal(0, AF_INET6)},
-                       family_netlink[] = {equal(0, AF_NETLINK)};
+// Sockets by family, type without its flags, and protocol.
+constexpr scmp_arg_cmp of_type(std::uint64_t type) {
+    constexpr std::uint64_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    return {1, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF & ~flags, type};
+}
+
+// syslog and readiness; syslog(3) tries a stream too.
+constexpr scmp_arg_cmp local[] = {equal(0, AF_UNIX), of_type(SOCK_DGRAM), equal(2, 0)};
+constexpr scmp_arg_cmp local_stream[] = {equal(0, AF_UNIX), of_type(SOCK_STREAM), equal(2, 0)};
+// Routes and interfaces are asked through datagram sockets.
+constexpr scmp_arg_cmp facts4[] = {equal(0, AF_INET), of_type(SOCK_DGRAM), equal(2, 0)};
+constexpr scmp_arg_cmp facts6[] = {equal(0, AF_INET6), of_type(SOCK_DGRAM), equal(2, 0)};
+constexpr scmp_arg_cmp raw4[] = {equal(0, AF_INET), of_type(SOCK_RAW), equal(2, IPPROTO_RAW)};
+constexpr scmp_arg_cmp raw6[] = {equal(0, AF_INET6), of_type(SOCK_RAW), equal(2, IPPROTO_RAW)};
+constexpr scmp_arg_cmp queue[] = {equal(0, AF_NETLINK), equal(2, NETLINK_NETFILTER)};
+constexpr scmp_arg_cmp routes[] = {equal(0, AF_NETLINK), equal(2, NETLINK_ROUTE)};
+constexpr scmp_arg_cmp wlan[] = {equal(0, AF_NETLINK), equal(2, NETLINK_GENERIC)};
 
 constexpr ConditionalCall conditional[] = {
-    {"clone", no_namespaces},
+    {"clone", only_threads},
     {"rt_sigaction", any_but_sigsys},
     {"sigaction", any_but_sigsys},
     {"unlinkat", no_directory},
@@ -206,10 +238,15 @@ constexpr ConditionalCall conditional[] = {
     {"ioctl", if_address},
     {"ioctl", if_hardware},
     {"ioctl", if_list},
-    {"socket", family_unix},
-    {"socket", family_inet},
-    {"socket", family_inet6},
-    {"socket", family_netlink},
+    {"socket", local},
+    {"socket", local_stream},
+    {"socket", facts4},
+    {"socket", facts6},
+    {"socket", raw4},
+    {"socket", raw6},
+    {"socket", queue},
+    {"socket", routes},
+    {"socket", wlan},
 };
 
 // clone3 has its flags in memory, where a filter does not see them.
@@ -223,6 +260,10 @@ std::span<const CallGroup> allowed_calls() {
 
 std::span<const ConditionalCall> conditional_calls() {
     return conditional;
+}
+
+std::span<const char* const> memory_calls() {
+    return rights_of_memory;
 }
 
 std::span<const char* const> absent_calls() {

@@ -23,6 +23,9 @@ struct ConditionalCall {
 };
 std::span<const ConditionalCall> conditional_calls();
 
+// Calls that give memory its rights, in their third argument.
+std::span<const char* const> memory_calls();
+
 // "Not there" is the answer that makes the C library use an older call which can be checked.
 std::span<const char* const> absent_calls();
 

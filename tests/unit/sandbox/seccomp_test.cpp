@@ -11,10 +11,12 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sstream>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -79,6 +81,8 @@ const Call forbidden[] = {
     {"io_uring_enter", 426},
     {"io_uring_register", 427},
 #ifdef __x86_64__
+    {"fork", SYS_fork},
+    {"vfork", SYS_vfork},
     {"chmod", SYS_chmod},
     {"chown", SYS_chown},
     {"lchown", SYS_lchown},
@@ -125,6 +129,15 @@ struct Conditional {
 // The pointers are bad on purpose: an allowed call gets as far as to say so.
 const Conditional conditional[] = {
     {"clone into namespaces", SYS_clone, {CLONE_NEWUSER, 0, 0}, false},
+    {"clone of a process", SYS_clone, {SIGCHLD, 0, 0}, false},
+    {"clone as vfork does", SYS_clone, {CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0}, false},
+    {"mmap, executable", SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC}, false},
+    {"mmap, both", SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC}, false},
+    {"mmap", SYS_mmap, {0, 0, PROT_READ | PROT_WRITE}, true},
+    {"mprotect, both", SYS_mprotect, {0, 0, PROT_READ | PROT_WRITE | PROT_EXEC}, false},
+    {"mprotect, executable only", SYS_mprotect, {0, 0, PROT_EXEC}, false},
+    {"mprotect, sealed", SYS_mprotect, {0, 0, PROT_READ | PROT_EXEC}, true},
+    {"mprotect", SYS_mprotect, {0, 0, PROT_READ | PROT_WRITE}, true},
     {"fcntl(F_SETOWN)", SYS_fcntl, {0, F_SETOWN, 1}, false},
     {"fcntl(F_SETSIG)", SYS_fcntl, {0, F_SETSIG, SIGKILL}, false},
     {"fcntl(F_GETFL)", SYS_fcntl, {0, F_GETFL, 0}, true},
@@ -140,6 +153,16 @@ const Conditional conditional[] = {
     {"prlimit64, read", SYS_prlimit64, {0, RLIMIT_CORE, 0}, true},
     {"prlimit64 of another", SYS_prlimit64, {1, RLIMIT_CORE, 0}, false},
     {"socket(AF_INET6)", SYS_socket, {AF_INET6, SOCK_DGRAM, 0}, true},
+    {"socket(AF_INET), raw", SYS_socket, {AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW}, true},
+    {"socket(AF_INET), TCP", SYS_socket, {AF_INET, SOCK_STREAM, 0}, false},
+    {"socket(AF_INET6), TCP", SYS_socket, {AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0}, false},
+    {"socket(AF_INET), ICMP", SYS_socket, {AF_INET, SOCK_RAW, IPPROTO_ICMP}, false},
+    {"socket(AF_INET), SCTP", SYS_socket, {AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP}, false},
+    {"socket(AF_UNIX)", SYS_socket, {AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0}, true},
+    {"the queue", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER}, true},
+    {"routes", SYS_socket, {AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE}, true},
+    {"audit", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_AUDIT}, false},
+    {"ipsec", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_XFRM}, false},
     {"socket(AF_PACKET)", SYS_socket, {AF_PACKET, SOCK_RAW, 0}, false},
     {"socket(AF_ALG)", SYS_socket, {AF_ALG, SOCK_SEQPACKET, 0}, false},
     {"unlinkat(AT_REMOVEDIR)", SYS_unlinkat, {-1, 0, AT_REMOVEDIR}, false},
@@ -152,6 +175,46 @@ TEST(Seccomp, ArgumentsDecide) {
         EXPECT_EQ(r.signal, c.allowed ? 0 : SIGSYS) << c.name;
         EXPECT_EQ(r.status, c.allowed ? 0 : -1) << c.name;
     }
+}
+
+ChildResult with_code_pages(CodePages pages, int rights) {
+    return in_child([=](int) {
+        no_core_file();
+        if (!forbid_new_privileges() || !forbid_system_calls(Mode::enforce, pages)) return 1;
+        return syscall(SYS_mprotect, 0L, 0L, rights) == 0 ? 0 : 2;
+    });
+}
+
+TEST(Seccomp, TheEngineDecidesAboutItsCode) {
+    constexpr int both = PROT_READ | PROT_WRITE | PROT_EXEC, sealed = PROT_READ | PROT_EXEC;
+    EXPECT_EQ(with_code_pages(CodePages::writable, both).status, 0);
+    EXPECT_EQ(with_code_pages(CodePages::sealed, both).signal, SIGSYS);
+    EXPECT_EQ(with_code_pages(CodePages::sealed, sealed).status, 0);
+    EXPECT_EQ(with_code_pages(CodePages::none, sealed).signal, SIGSYS);
+    EXPECT_EQ(with_code_pages(CodePages::none, PROT_READ).status, 0);
+}
+
+TEST(Seccomp, AbortIsWhatItIs) {
+    const ChildResult r = in_child([](int) {
+        no_core_file();
+        if (!fenced()) return 1;
+        std::abort();
+    });
+    EXPECT_EQ(r.signal, SIGABRT);
+    const ChildResult another = in_child([](int) {
+        no_core_file();
+        if (!fenced()) return 1;
+        syscall(SYS_tgkill, getppid(), getppid(), SIGABRT);
+        return 0;
+    });
+    EXPECT_EQ(another.signal, SIGSYS);
+    const ChildResult other_signal = in_child([](int) {
+        no_core_file();
+        if (!fenced()) return 1;
+        syscall(SYS_tgkill, getpid(), getpid(), SIGTERM);
+        return 0;
+    });
+    EXPECT_EQ(other_signal.signal, SIGSYS);
 }
 
 // Nothing but what is listed: a sample of what a program that was taken over would look for.
