@@ -29,6 +29,8 @@ bool reopen(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
 bool run_live(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
     bool more = false, broken = false;
     run.queue = &queue;
+    MemoryShare sends(&run.memory, MemoryBudget::Part::sends);
+    sends.set(queue.verdict_memory());
     while (!run.signals.quit() && !broken) {
         do_requests(run);
         const bool readable = more || run.bell.wait(queue.fd(), run.engine.next_wakeup_ms());

@@ -21,19 +21,26 @@ struct OfflineFiles::Files {
 OfflineFiles::OfflineFiles() = default;
 OfflineFiles::~OfflineFiles() = default;
 
-bool OfflineFiles::open_input(const Config& config, ProcessClock& clock) {
+bool OfflineFiles::open_input(const Config& config) {
     if (config.qnum)
         log::status("--qnum is ignored, packets come from '%s'", config.pcap_in.c_str());
     if (config.daemon || !config.pidfile.empty())
         log::status("--daemon and --pidfile are ignored with --pcap-in");
     files_ = std::make_unique<Files>(capture::PcapSource::Options{
         config.pcap_in, config.pcap_ifname, config.pcap_local, config.pcap_mark});
+    files_->network = std::make_unique<capture::OfflineNetworkInfo>(
+        config.pcap_ifname, std::vector<capture::Network>());
+    if (files_->source.open_file()) return true;
+    log::error_text(files_->source.error());
+    return false;
+}
+
+bool OfflineFiles::begin(ProcessClock& clock) {
     if (!files_->source.open()) {
         log::error_text(files_->source.error());
         return false;
     }
-    files_->network =
-        std::make_unique<capture::OfflineNetworkInfo>(config.pcap_ifname, files_->source.local());
+    files_->network->set_local(files_->source.local());
     clock.go_virtual(files_->source.first_stamp_ns());
     return true;
 }
@@ -64,8 +71,12 @@ struct OfflineFiles::Files {};
 OfflineFiles::OfflineFiles() = default;
 OfflineFiles::~OfflineFiles() = default;
 
-bool OfflineFiles::open_input(const Config&, ProcessClock&) {
+bool OfflineFiles::open_input(const Config&) {
     log::error("--pcap-in is not available, this program was built without capture file support");
+    return false;
+}
+
+bool OfflineFiles::begin(ProcessClock&) {
     return false;
 }
 

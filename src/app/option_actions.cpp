@@ -30,7 +30,8 @@ std::uint64_t number(const OptionValue& value, std::uint64_t max, const std::str
 void debug_to_file(const std::string& path) {
     const std::string full = output_path(path);
     std::string why;
-    if (!log::set_target_file(full, &why)) throw BadValue("cannot create " + full + " (" + why + ")");
+    if (!log::set_target_file(full, &why))
+        throw BadValue("cannot create " + full + " (" + why + ")");
 }
 
 // Independent of a later --chdir. That the file cannot be opened is found out when it is tried,
@@ -248,9 +249,10 @@ void set_ipcache_hostname(ParseState& state, const OptionValue& value) {
 
 void add_blob(ParseState& state, const OptionValue& value) {
     auto& blobs = state.config.engine.blobs;
-    blobs.push_back(parse_blob(*value, blobs));
-    if (log::debug_enabled())
-        log::debug("blob '%s' : size=%zu", blobs.back().name.c_str(), blobs.back().data.size());
+    BlobSource source = open_blob(*value, blobs);
+    blobs.push_back(std::move(source.blob));
+    if (source.file)
+        state.blob_files.push_back({std::move(source), blobs.size() - 1, state.position});
 }
 
 void add_lua_init(ParseState& state, const OptionValue& value) {

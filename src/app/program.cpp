@@ -1,7 +1,8 @@
-// Theory of operation: what needs the privileges of the start comes first (configuration, lists,
-// pid file, capture files), then the drop, then the sandbox, then Lua. Whatever a script does, it
-// does it as the unprivileged user and under the system call filter. A daemon becomes a process of
-// its own before it drops anything; its parent ends only when Lua and the queue are ready.
+// Theory of operation: what needs the privileges of the start comes first: the configuration, and
+// opening files. Then come the drop and the sandbox, then what is in lists, blobs and captures,
+// then Lua: what others have written is read by the unprivileged user and under the system call
+// filter. A daemon becomes a process of its own before it drops anything; its parent ends only when
+// Lua and the queue are ready.
 #include "nfqws2/app/program.hpp"
 
 #include "nfqws2/app/check.hpp"
@@ -47,8 +48,11 @@ class Program {
     using ExitCode = std::optional<int>; // nullopt: go on
 
     ExitCode parse(int argc, const char* const* argv);
-    bool load_files();
+    bool prepare_files();
     bool files_readable();
+    bool enter_fence();
+    bool load_files();
+    bool load_blobs();
     bool open_trace();
     const engine::TraceFile* trace() const { return trace_ ? &*trace_ : nullptr; }
     bool give_up_privileges();
@@ -96,10 +100,9 @@ int Program::start(int argc, const char* const* argv) {
     if (const auto code = parse(argc, argv)) return *code;
     if (!config_.explain.empty()) return explain_packets();
     const bool only_look = config_.dry_run || config_.check;
-    if (config_.offline() && !only_look && !offline_.open_input(config_, clock_))
-        return exit_capture_error;
+    if (config_.offline() && !only_look && !offline_.open_input(config_)) return exit_capture_error;
     print_profiles(config_);
-    if (!load_files()) return 1;
+    if (!prepare_files()) return 1;
     if (config_.check) return check();
     if (config_.dry_run) return verify_only();
     if (config_.engine.ctrack_disable)
@@ -117,8 +120,9 @@ int Program::start(int argc, const char* const* argv) {
     }
     if (!open_trace()) return 1;
     if (config_.daemon && !config_.offline()) background_.begin();
-    if (!give_up_privileges() || !files_readable()) return 1;
-    if (!fence_.close(config_, lists_)) return 1;
+    if (!give_up_privileges() || !enter_fence()) return 1;
+    if (config_.offline() && !offline_.begin(clock_)) return exit_capture_error;
+    if (!load_files()) return 1;
     if (!config_.offline()) return run_with_kernel();
     const int code = offline_.run(config_, clock_, lists_, *random_, trace());
     // What was asked for is not there: as with --pcap-out.
@@ -168,14 +172,39 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
     return std::nullopt;
 }
 
-bool Program::load_files() {
+bool Program::prepare_files() {
     if (!make_writable(config_)) return false;
     give_files_away(config_, lists_);
+    return files_readable();
+}
+
+bool Program::enter_fence() {
+    return files_readable() && fence_.close(config_, lists_);
+}
+
+bool Program::load_files() {
     if (config_.check) lists_.keep_warnings(); // they are in the report
     std::string culprit;
-    if (files_readable() && lists_.load_all(&culprit)) return true;
+    if (load_blobs() && lists_.load_all(&culprit)) return true;
     blame_file(culprit, state_);
     return false;
+}
+
+bool Program::load_blobs() {
+    for (const ParseState::BlobFile& file : state_.blob_files) {
+        engine::Blob& blob = config_.engine.blobs[file.blob];
+        try {
+            blob.data = read_blob(file.source);
+        } catch (const BadValue& e) {
+            blame_option(file.position, state_, e.what());
+            return false;
+        }
+    }
+    state_.blob_files.clear();
+    if (log::debug_enabled())
+        for (const engine::Blob& blob : config_.engine.blobs)
+            log::debug("blob '%s' : size=%zu", blob.name.c_str(), blob.data.size());
+    return true;
 }
 
 bool Program::files_readable() {
@@ -207,8 +236,9 @@ bool Program::give_up_privileges() {
     const Privileges& p = config_.privileges;
     if (p.drop && !sandbox::change_identity({p.uid, p.gids, p.by_user ? p.user : std::string()}))
         return false;
-    const auto keep =
-        config_.offline() ? sandbox::KeptCapabilities::none : sandbox::KeptCapabilities::network;
+    const auto keep = config_.offline() || !config_.explain.empty()
+                          ? sandbox::KeptCapabilities::none
+                          : sandbox::KeptCapabilities::network;
     if (!sandbox::drop_capabilities(keep)) {
         if (geteuid() != 0) log::error("nfqws2 has to be started by root");
         return false;
@@ -218,17 +248,18 @@ bool Program::give_up_privileges() {
 }
 
 int Program::verify_only() {
-    if (config_.privileges.drop && (!give_up_privileges() || !files_readable())) return 1;
+    if (config_.privileges.drop && !give_up_privileges()) return 1;
+    if (!enter_fence() || !load_files()) return 1;
     log::status("command line parameters verified");
     return 0;
 }
 
 // As --dry-run, and also Lua init as in a real start. What Lua sends goes nowhere.
 int Program::check() {
+    if (config_.privileges.drop && !give_up_privileges()) return 1;
+    if (!enter_fence() || !load_files()) return 1;
     check_words(arguments_, state_, report_);
     check_lists(config_, report_);
-    if (config_.privileges.drop && (!give_up_privileges() || !files_readable())) return 1;
-    if (!fence_.close(config_, lists_)) return 1;
     check_lua();
     show_report();
     return report_.has_errors() ? 1 : 0;
@@ -271,7 +302,10 @@ void Program::show_report() {
 }
 
 int Program::explain_packets() {
-    if (!lists_.test_access() || !lists_.load_all()) return 1;
+    lists_.open_all();
+    if (!lists_.test_access()) return 1;
+    if (config_.privileges.drop && !give_up_privileges()) return 1;
+    if (!fence_.close(config_, lists_) || !lists_.load_all()) return 1;
     const profile::ProfileSet profiles(std::move(config_.profiles), lists_, clock_);
     std::vector<Explanation> explanations;
     for (const ExplainQuery& query : config_.explain)

@@ -20,6 +20,7 @@ Session::Session(Config& config, ProcessClock& clock, profile::ListStore& lists,
     : config_(config), clock_(clock), lists_(lists), workers_(workers), threads_(threads),
       seeded_(config.engine.seeded), profiles_(std::move(config.profiles), lists, clock),
       auto_hosts_(profiles_, lists, clock), memory_(config.memory_limit) {
+    lists.count_in(&memory_);
     if (!config.auto_debug.path.empty() && !auto_hosts_.set_debug_log(config.auto_debug.path))
         log::os_error("cannot open '" + config.auto_debug.path + "'", errno);
     if (workers == 1) return;
@@ -29,6 +30,10 @@ Session::Session(Config& config, ProcessClock& clock, profile::ListStore& lists,
     if (!shared) return;
     lists.share(workers);
     auto_hosts_.share();
+}
+
+Session::~Session() {
+    lists_.count_in(nullptr);
 }
 
 // Limits that bound the memory of the process are divided.

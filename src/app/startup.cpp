@@ -87,8 +87,12 @@ void blame_file(const std::string& path, const ParseState& state) {
         if (config.engine.lua_init[i].is_file && config.engine.lua_init[i].text == path)
             position = config.lua_init_positions[i];
     if (path.empty() || !position) return;
-    log::error("nfqws2: option '--%s' (%s): the file cannot be used",
-               state.option_at[*position].c_str(), state.arguments->where(*position).c_str());
+    blame_option(*position, state, "the file cannot be used");
+}
+
+void blame_option(std::size_t position, const ParseState& state, const char* what) {
+    log::error("nfqws2: option '--%s' (%s): %s", state.option_at[position].c_str(),
+               state.arguments->where(position).c_str(), what);
 }
 
 void set_exe_dir(const char* program) {

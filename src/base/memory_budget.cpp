@@ -15,10 +15,10 @@ std::size_t MemoryBudget::default_limit() {
 
 bool MemoryBudget::room(std::size_t bytes) const {
     if (limit_ == 0) return true;
-    const std::size_t blobs = share(Part::blobs);
-    const std::size_t limit = std::max(limit_ - std::min(blobs, limit_), least_beside_blobs);
-    const std::size_t taken =
-        share(Part::flows) + share(Part::held) + share(Part::messages) + share(Part::lua);
+    const std::size_t granted = share(Part::lists) + share(Part::blobs);
+    const std::size_t limit = std::max(limit_ - std::min(granted, limit_), least_beside_others);
+    const std::size_t taken = share(Part::flows) + share(Part::held) + share(Part::messages) +
+                              share(Part::lua) + share(Part::sends);
     return taken <= limit && bytes <= limit - taken;
 }
 
@@ -26,9 +26,9 @@ std::string MemoryBudget::report() const {
     const auto kb = [&](Part part) { return (share(part) + 1023) / 1024; };
     const std::string bound = limit_ == 0 ? "no limit" : format("of %zu MB", limit_ / megabyte);
     return format("memory %s: flows %zu KB, held packets %zu KB, messages %zu KB, Lua %zu KB, "
-                  "blobs %zu KB",
+                  "send queues %zu KB, lists %zu KB, blobs %zu KB",
                   bound.c_str(), kb(Part::flows), kb(Part::held), kb(Part::messages), kb(Part::lua),
-                  kb(Part::blobs));
+                  kb(Part::sends), kb(Part::lists), kb(Part::blobs));
 }
 
 } // namespace nfqws2

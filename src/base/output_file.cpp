@@ -1,7 +1,7 @@
 // Theory of operation: the path is walked one name after the other with open directories, so that
 // nobody can exchange what was looked at. The owner and the rights of the last directory decide how
-// its file is opened: by root as it is, with the rights of the directory's owner, or by root after a
-// look at the file. Nothing is truncated or given away before the open descriptor was looked at.
+// its file is opened: by root as it is, with the rights of the directory's owner, or by root after
+// a look at the file. Nothing is truncated or given away before the open descriptor was looked at.
 #include "nfqws2/base/output_file.hpp"
 
 #include "nfqws2/base/text.hpp"
@@ -130,7 +130,8 @@ bool Walk::step(LastLink last_link) {
         const bool made_by_root =
             !last && facts_.st_uid == root && st.st_uid == root && st.st_nlink == 1;
         if (geteuid() == root && !is_of_root_alone(facts_) && !made_by_root)
-            return fail(ELOOP, "'" + path() + "' is a link in a directory that others can write to");
+            return fail(ELOOP,
+                        "'" + path() + "' is a link in a directory that others can write to");
         return follow(last);
     }
     if (last) return true;

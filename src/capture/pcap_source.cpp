@@ -25,6 +25,10 @@ void PcapSource::Closer::operator()(pcap* handle) const {
     pcap_close(handle);
 }
 
+void PcapSource::FileCloser::operator()(std::FILE* file) const {
+    if (file != stdin) std::fclose(file);
+}
+
 PcapSource::PcapSource(Options options) : options_(std::move(options)) {
 }
 PcapSource::~PcapSource() = default;
@@ -35,20 +39,22 @@ void PcapSource::fail(const char* reason) {
                             standard_input ? "standard input" : options_.path.c_str(), reason);
 }
 
+bool PcapSource::open_file() {
+    file_.reset(options_.path == "-" ? stdin : std::fopen(options_.path.c_str(), "rbe"));
+    if (!file_) fail(std::strerror(errno));
+    return static_cast<bool>(file_);
+}
+
 bool PcapSource::open() {
-    std::FILE* file = options_.path == "-" ? stdin : std::fopen(options_.path.c_str(), "rbe");
-    if (file == nullptr) {
-        fail(std::strerror(errno));
-        return false;
-    }
+    if (!file_ && !open_file()) return false;
     char reason[PCAP_ERRBUF_SIZE] = "";
     handle_.reset(
-        pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, reason));
+        pcap_fopen_offline_with_tstamp_precision(file_.get(), PCAP_TSTAMP_PRECISION_NANO, reason));
     if (!handle_) {
-        if (file != stdin) std::fclose(file);
         fail(reason);
         return false;
     }
+    [[maybe_unused]] const std::FILE* taken = file_.release();
     const auto type = link_type_from_dlt(pcap_datalink(handle_.get()));
     if (!type) {
         const char* name = pcap_datalink_val_to_name(pcap_datalink(handle_.get()));

@@ -16,7 +16,7 @@ constexpr int loader_nice = 10;
 
 void run_load(LoadJob& job) {
     try {
-        job.result = job.file->load();
+        job.result = job.file->load(std::move(job.opened));
     } catch (const std::bad_alloc&) {
         job.result = LoadedList();
         job.result.opened = true;

@@ -95,19 +95,27 @@ std::optional<Signature> read_signature(const std::string& path) {
     return make_signature(st);
 }
 
-LoadedList HostListFile::load() const {
+std::optional<Signature> read_signature(int fd) {
+    struct stat st {};
+    if (fstat(fd, &st) < 0) return std::nullopt;
+    return make_signature(st);
+}
+
+LoadedList HostListFile::load(FileDescriptor opened) const {
     LoadedList list;
     HostTableBuilder builder;
     Complaints useless;
-    const ListFileResult file =
-        scan_list_file(path(), [&](std::string_view token, const ListLine& line) {
+    const ListFileResult file = scan_list_file(
+        path(),
+        [&](std::string_view token, const ListLine& line) {
             const std::string flaw = add_entry(builder, token, line.rest);
             if (flaw.empty()) return;
             useless.add([&] {
                 return "host list entry never matches : " + std::string(token) +
                        place(path(), line) + ": " + flaw;
             });
-        });
+        },
+        std::move(opened));
     if (file.ok) {
         list.hosts = builder.finish();
         useless.move_to(list.warnings, path(), file.utf16);
@@ -158,12 +166,13 @@ void HostListFile::set_written() {
     unwritten_ = 0;
 }
 
-LoadedList NetListFile::load() const {
+LoadedList NetListFile::load(FileDescriptor opened) const {
     LoadedList list;
     Complaints bad;
     std::size_t accepted = 0;
-    const ListFileResult file =
-        scan_list_file(path(), [&](std::string_view token, std::size_t line) {
+    const ListFileResult file = scan_list_file(
+        path(),
+        [&](std::string_view token, std::size_t line) {
             if (const auto network = parse_network(token)) {
                 list.nets.add(*network);
                 ++accepted;
@@ -172,7 +181,8 @@ LoadedList NetListFile::load() const {
                     return "bad ip or subnet : " + std::string(token) + place(path(), line);
                 });
             }
-        });
+        },
+        std::move(opened));
     list.nets.finish();
     bad.move_to(list.warnings, path(), file.utf16);
     describe_result(list, file, path(), kind(), std::to_string(accepted) + " ip/subnets");

@@ -199,12 +199,14 @@ void ListScanner::scan_line(std::string_view line) {
     ++line_;
 }
 
-ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry) {
-    const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry,
+                              FileDescriptor opened) {
+    const FileDescriptor fd =
+        opened ? std::move(opened) : FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return failed({}, read_error(path, errno));
     TextBuffer text(entry);
-    ListFileResult result = is_gzip_file(fd.get()) ? scan_gzip(fd.get(), path, text)
-                                                     : scan_plain(fd.get(), path, text);
+    ListFileResult result =
+        is_gzip_file(fd.get()) ? scan_gzip(fd.get(), path, text) : scan_plain(fd.get(), path, text);
     result.opened = true;
     result.utf16 = text.utf16();
     return result;

@@ -78,6 +78,16 @@ std::string no_access(const char* kind, const std::string& path) {
            ")\nfailed to register " + kind + " '" + path + "'";
 }
 
+void open_list(ListFile& file) {
+    if (!file.opened) file.opened.reset(open(file.path().c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+// What a pipe gives is there only once, and /dev/fd is closed to who has given up privileges.
+void open_if_special(ListFile& file) {
+    struct stat st {};
+    if (stat(file.path().c_str(), &st) == 0 && !S_ISREG(st.st_mode)) open_list(file);
+}
+
 // Existing file as its real path; else errno tells why not.
 std::optional<std::string> existing_path(const std::string& path) {
     struct stat st {};
@@ -115,6 +125,7 @@ struct ListStore::Impl {
     void reload(const std::shared_ptr<ListFile>& file);
     bool complete(LoadJob& job);
     void complete_finished();
+    void tell_memory();
     void install(ListFile& file, LoadedList& loaded, std::uint64_t generation);
     bool write_additions(HostListFile& list);
     void retry_additions(std::int64_t now);
@@ -128,8 +139,9 @@ struct ListStore::Impl {
     std::mutex duty;
     std::vector<std::shared_ptr<HostListFile>> hosts;
     std::vector<std::shared_ptr<NetListFile>> nets;
+    std::optional<MemoryShare> memory_share;
     std::vector<OutputFile> to_give; // automatic lists, until they are the daemon's
-    std::size_t next_check = 0; // index of the file to check next in this round
+    std::size_t next_check = 0;      // index of the file to check next in this round
     std::int64_t next_round_ns = 0;
     std::atomic<std::int64_t> next_look_ns{0}; // before this poll() has nothing to check
     std::int64_t next_write_ns = 0; // when additions that could not be written are tried again
@@ -149,7 +161,9 @@ std::shared_ptr<HostList> ListStore::host_file(const std::string& path, std::str
         *error = no_access("hostlist", path);
         return nullptr;
     }
-    return impl_->registered(impl_->hosts, *real);
+    auto file = impl_->registered(impl_->hosts, *real);
+    open_if_special(*file);
+    return file;
 }
 
 std::shared_ptr<NetList> ListStore::net_file(const std::string& path, std::string* error) {
@@ -158,7 +172,9 @@ std::shared_ptr<NetList> ListStore::net_file(const std::string& path, std::strin
         *error = no_access("ipset", path);
         return nullptr;
     }
-    return impl_->registered(impl_->nets, *real);
+    auto file = impl_->registered(impl_->nets, *real);
+    open_if_special(*file);
+    return file;
 }
 
 std::shared_ptr<HostList> ListStore::auto_host_file(const std::string& path, std::string* error) {
@@ -202,13 +218,18 @@ bool ListStore::test_access(std::string* culprit) const {
     for (std::size_t i = 0; i < impl_->count(); ++i) {
         const auto file = impl_->file_at(i);
         int errno_value = 0;
-        if (can_read(file->path(), &errno_value)) continue;
+        if (file->opened || can_read(file->path(), &errno_value)) continue;
         log::os_error("file_open_test", errno_value);
         log::error("cannot access %s file '%s'", file->kind(), file->path().c_str());
         if (culprit != nullptr) *culprit = file->path();
         return false;
     }
     return true;
+}
+
+void ListStore::open_all() {
+    for (std::size_t i = 0; i < impl_->count(); ++i)
+        open_list(*impl_->file_at(i));
 }
 
 bool ListStore::load_all(std::string* culprit) {
@@ -230,13 +251,14 @@ template <typename File>
 bool ListStore::Impl::load_now(const std::vector<std::shared_ptr<File>>& files,
                                std::string* culprit) {
     for (const auto& file : files) {
-        const auto signature = read_signature(file->path());
+        const auto signature =
+            file->opened ? read_signature(file->opened.get()) : read_signature(file->path());
         if (!signature) {
             log_missing(*file, errno);
             file->watch.missing = true;
             continue;
         }
-        LoadJob job{file, *signature, file->generation(), true, {}};
+        LoadJob job{file, *signature, file->generation(), true, {}, std::move(file->opened)};
         run_load(job);
         if (complete(job)) continue;
         if (culprit != nullptr) *culprit = file->path();
@@ -306,7 +328,7 @@ void ListStore::Impl::check(const std::shared_ptr<ListFile>& file, std::int64_t 
 
 void ListStore::Impl::start_load(const std::shared_ptr<ListFile>& file, const Signature& signature,
                                  bool forced) {
-    LoadJob job{file, signature, file->generation(), forced, {}};
+    LoadJob job{file, signature, file->generation(), forced, {}, {}};
     if (signature.endless) { // packets are waiting
         job.result.error = file->path() + ": not a regular file";
         complete(job);
@@ -351,8 +373,26 @@ bool ListStore::Impl::complete(LoadJob& job) {
 }
 
 void ListStore::Impl::install(ListFile& file, LoadedList& loaded, std::uint64_t generation) {
-    const auto locks = contents.writing();
-    file.install(loaded, generation);
+    {
+        const auto locks = contents.writing();
+        file.install(loaded, generation);
+    }
+    tell_memory();
+}
+
+void ListStore::Impl::tell_memory() {
+    if (!memory_share) return;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count(); i++)
+        bytes += file_at(i)->memory();
+    memory_share->set(bytes);
+}
+
+void ListStore::count_in(MemoryBudget* budget) {
+    impl_->memory_share.reset();
+    if (budget == nullptr) return;
+    impl_->memory_share.emplace(budget, MemoryBudget::Part::lists);
+    impl_->tell_memory();
 }
 
 void ListStore::Impl::complete_finished() {
@@ -405,6 +445,7 @@ bool ListStore::append_host(HostList& list, std::string_view host) {
         const auto locks = impl_->contents.writing();
         file->add(host);
     }
+    impl_->tell_memory();
     return impl_->write_additions(*file);
 }
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -151,6 +152,43 @@ def test_status_tells(env):
     with env.lab() as lab, env.daemon(lab, "--lua-desync=pass") as daemon:
         daemon.process.send_signal(signal.SIGUSR1)
         daemon.wait_output("sandbox: enforce, seccomp, Landlock ")
+        check(re.search(r"send queues [1-9]\d* KB, lists 0 KB, blobs \d+ KB$", daemon.output(), re.M),
+              "no shares of memory: %s", daemon.output()[-1000:])
+
+
+READ_AT_START = {
+    "hostlist": ("--hostlist=%s", "--intercept=0"), "ipset": ("--ipset=%s", "--intercept=0"),
+    "blob": ("--blob=x:@%s", "--intercept=0"), "capture": ("--pcap-in=%s",),
+    "check": ("--hostlist=%s", "--intercept=0", "--check"),
+    "dry-run": ("--hostlist=%s", "--intercept=0", "--dry-run"),
+    "explain": ("--hostlist=%s", "--explain=tcp:192.0.2.1:443"),
+}
+
+
+@cases({name: options for name, options in READ_AT_START.items()})
+def test_contents_are_read_inside(env, *options):
+    """Files are opened by root; whoever reads what is in them has no rights left."""
+    with env.folder() as folder:
+        pipe = os.path.join(folder, "pipe")
+        os.mkfifo(pipe, 0o600)
+        process = subprocess.Popen([env.program] + [o.replace("%s", pipe) for o in options],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        writer = os.open(pipe, os.O_WRONLY)  # waits until it was opened
+        try:
+            os.write(writer, b"on")
+            status = {}
+            end = time.monotonic() + 10
+            while status.get("State") != "S" or status.get("Seccomp") != "2":
+                check(process.poll() is None and time.monotonic() < end, "it reads as: %s", status)
+                with open("/proc/%d/status" % process.pid) as f:
+                    status = dict(re.findall(r"^(State|Uid|Seccomp):\s*(\w+)", f.read(), re.M))
+                time.sleep(0.05)
+            check_equal("user and filter", (status["Uid"], status["Seccomp"]), ("2147483647", "2"))
+        finally:
+            os.close(writer)
+            process.kill()
+            process.communicate()
 
 
 @without_root

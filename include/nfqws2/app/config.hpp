@@ -55,7 +55,7 @@ struct Config {
     std::vector<std::string> lua_allow; // real paths that scripts may use besides the usual ones
     bool writable = false;
     std::string writable_dir; // "" = default
-    OutputFile auto_debug; // --hostlist-auto-debug
+    OutputFile auto_debug;    // --hostlist-auto-debug
 
     // offline mode
     std::string pcap_in, pcap_out, pcap_ifname = "pcap0";

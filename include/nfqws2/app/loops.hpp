@@ -26,7 +26,7 @@ struct Runtime {
     profile::ListStore& lists;
     profile::AutoHosts& auto_hosts;
     engine::Engine& engine;
-    const MemoryBudget& memory;
+    MemoryBudget& memory;
     Signals& signals;
     Bell& bell;
     unsigned worker = 0;

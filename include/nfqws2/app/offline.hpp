@@ -18,11 +18,14 @@ class OfflineFiles {
     OfflineFiles();
     ~OfflineFiles();
 
-    // Opens the capture and lets the clock stand at its first stamp. False: logged.
-    bool open_input(const Config& config, ProcessClock& clock);
+    // Opens the capture. False: logged.
+    bool open_input(const Config& config);
     // Without --pcap-out packets are only counted. False: logged.
     bool open_output(const Config& config, const DataOutput& standard_output, ProcessClock& clock,
                      Random& random);
+
+    // Begins to read it and lets the clock stand at its first stamp. False: logged.
+    bool begin(ProcessClock& clock);
 
     // Lua init and the whole capture; the exit code.
     int run(Config& config, ProcessClock& clock, profile::ListStore& lists, Random& random,

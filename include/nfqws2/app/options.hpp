@@ -4,6 +4,7 @@
 
 #include "nfqws2/app/config.hpp"
 #include "nfqws2/app/option_parser.hpp"
+#include "nfqws2/app/values.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
 
 #include <optional>
@@ -28,6 +29,11 @@ struct ParseState {
     std::vector<std::string> option_at;
     std::size_t position = 0;
     bool failed = false; // at `position`
+    struct BlobFile {
+        BlobSource source;
+        std::size_t blob, position;
+    };
+    std::vector<BlobFile> blob_files; // open, to be read
 
     // For --check: what was said without ending the program, and words that were no options.
     std::vector<std::pair<std::size_t, std::string>> warnings;

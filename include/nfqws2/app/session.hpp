@@ -35,6 +35,9 @@ class Session {
     // Takes the profiles out of `config`. `threads`: one for each worker or one for all of them.
     Session(Config& config, ProcessClock& clock, profile::ListStore& lists, unsigned workers = 1,
             Threads threads = Threads::one);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
 
     // To be called for each worker. The last one takes the Lua options out of `config`.
     void add_worker(Random& random, Surroundings around);

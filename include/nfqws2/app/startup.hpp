@@ -20,6 +20,7 @@ bool test_files(const Config& config, const profile::ListStore& lists, std::stri
 
 // Says which option has brought a file that cannot be used; nothing for "".
 void blame_file(const std::string& path, const ParseState& state);
+void blame_option(std::size_t position, const ParseState& state, const char* what);
 
 // Environment EXEDIR: the directory of the program, for --chdir and scripts.
 void set_exe_dir(const char* program);

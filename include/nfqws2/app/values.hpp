@@ -29,8 +29,17 @@ flow::TableOptions parse_ctrack_timeouts(const std::string& text, flow::TableOpt
 Privileges parse_uid(const std::string& text, Privileges base);
 Privileges parse_user(const std::string& name, Privileges base);
 std::vector<capture::Network> parse_networks(const std::string& text);
-engine::Blob parse_blob(const std::string& text, const std::vector<engine::Blob>& existing);
 engine::LuaInit parse_lua_init(const std::string& text);
+
+// --blob: a file is opened while the options are read, and read when the privileges are gone.
+struct BlobSource {
+    engine::Blob blob;   // with its data, if they were in the text
+    FileDescriptor file; // else
+    std::string path;
+    std::uint64_t size = 0; // at most
+};
+BlobSource open_blob(const std::string& text, const std::vector<engine::Blob>& existing);
+std::vector<std::uint8_t> read_blob(const BlobSource& source); // BadValue
 
 // realpath of the file or of its directory + name; BadValue "bad file 'P'".
 std::string made_absolute(const std::string& path);

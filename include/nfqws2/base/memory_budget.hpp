@@ -12,10 +12,11 @@ namespace nfqws2 {
 
 class MemoryBudget {
   public:
-    // Blobs are never refused, but what they take is missing for the others, down to a floor.
-    enum class Part : std::uint8_t { flows, held, messages, lua, blobs, count };
+    // Lists and blobs are never refused, but what they take is missing for the others, down to a
+    // floor.
+    enum class Part : std::uint8_t { flows, held, messages, lua, sends, lists, blobs, count };
     static constexpr std::size_t megabyte = 1024 * 1024;
-    static constexpr std::size_t least = 24 * megabyte, least_beside_blobs = 12 * megabyte;
+    static constexpr std::size_t least = 24 * megabyte, least_beside_others = 12 * megabyte;
 
     explicit MemoryBudget(std::size_t limit) : limit_(limit) {}
     // A quarter of the machine's memory, at least `least`.

@@ -1,5 +1,6 @@
 // Files that the program makes or writes to while it may be root: logs, automatic lists, captures,
-// the pid file. Their directories may belong to others, who must not be able to lead root elsewhere.
+// the pid file. Their directories may belong to others, who must not be able to lead root
+// elsewhere.
 #pragma once
 
 #include "nfqws2/base/file.hpp"
@@ -46,10 +47,12 @@ OutputPlace find_output_place(const std::string& path, LastLink last);
 // Who the program is going to be: files of this user are its own.
 void expect_output_files_of(unsigned uid);
 
-// Gives an open file away, group unchanged. Devices and pipes keep their owner. False: errno is set.
+// Gives an open file away, group unchanged. Devices and pipes keep their owner. False: errno is
+// set.
 bool give_output_file(const OutputFile& output, unsigned uid);
 
-// The file that `path` names: absolute, links left as they are. nullopt with errno as absolute_path.
+// The file that `path` names: absolute, links left as they are. nullopt with errno as
+// absolute_path.
 std::optional<std::string> full_path(const std::string& path);
 
 } // namespace nfqws2

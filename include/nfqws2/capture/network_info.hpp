@@ -39,6 +39,8 @@ class OfflineNetworkInfo final : public NetworkInfo {
     OfflineNetworkInfo(std::string interface_name, std::vector<Network> local)
         : interface_name_(std::move(interface_name)), local_(std::move(local)) {}
 
+    void set_local(std::vector<Network> local) { local_ = std::move(local); }
+
     IpAddress source_for(const IpAddress& target) override;
     std::optional<std::vector<Interface>> interfaces() override;
 

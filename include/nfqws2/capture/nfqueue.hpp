@@ -68,6 +68,7 @@ class NfQueue {
     // they passed unprocessed (fail-open). Also reported by itself, at most every ten seconds.
     // nullopt if the kernel does not tell.
     std::optional<std::uint64_t> kernel_drops() const;
+    std::size_t verdict_memory() const { return verdicts_.memory(); } // what waits to be sent
 
   private:
     static constexpr std::size_t batch_size = 32;

@@ -8,6 +8,7 @@
 #include "nfqws2/capture/packet_io.hpp"
 
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,7 +35,10 @@ class PcapSource {
     explicit PcapSource(Options options);
     ~PcapSource();
 
-    // False: error() names the file and the reason.
+    // Opens the file, without a look into it; only if its reading shall come later, with fewer
+    // rights. False: error() names the file and the reason.
+    bool open_file();
+    // Reads its beginning. False: see error().
     bool open();
     // Stamp of the first packet, 0 if there is none. Known after open().
     std::int64_t first_stamp_ns() const { return first_stamp_ns_; }
@@ -51,11 +55,15 @@ class PcapSource {
     struct Closer {
         void operator()(pcap* handle) const;
     };
+    struct FileCloser {
+        void operator()(std::FILE* file) const;
+    };
     void fail(const char* reason);
     Next read_frame();
     bool is_local(Bytes packet) const;
 
     Options options_;
+    std::unique_ptr<std::FILE, FileCloser> file_; // until libpcap has it
     std::unique_ptr<pcap, Closer> handle_;
     LinkType link_type_ = LinkType::raw;
     Bytes packet_; // the packet read ahead, inside libpcap's buffer

@@ -31,6 +31,7 @@ class VerdictBatch {
     bool empty() const { return used_ == 0 && run_length_ == 0; }
     Bytes messages(); // all that was added, complete
     void clear();
+    std::size_t memory() const { return buffer_.size(); }
 
   private:
     bool close_run();

@@ -20,6 +20,7 @@ struct LoadJob {
     std::uint64_t generation = 0; // of the list at that time
     bool forced = false;          // SIGHUP: an emptied file counts at once
     LoadedList result;
+    FileDescriptor opened; // if the file is open already
 };
 void run_load(LoadJob& job); // in the calling thread; running out of memory becomes an error text
 

@@ -3,6 +3,7 @@
 // happen in another thread.
 #pragma once
 
+#include "nfqws2/base/file.hpp"
 #include "nfqws2/profile/host_table.hpp"
 #include "nfqws2/profile/lists.hpp"
 #include "nfqws2/profile/net_table.hpp"
@@ -29,6 +30,7 @@ struct Signature {
 };
 Signature make_signature(const struct stat& st);
 std::optional<Signature> read_signature(const std::string& path); // errno is set on failure
+std::optional<Signature> read_signature(int fd);
 
 // What reading a file gave. Messages are logged by whoever installs it.
 struct LoadedList {
@@ -51,12 +53,14 @@ class ListFile {
     const std::string& path() const { return path_; }
     virtual const char* kind() const = 0; // "hostlist", "ipset"
 
-    virtual LoadedList load() const = 0; // any thread; throws std::bad_alloc only
+    // Any thread; throws std::bad_alloc only. `opened`: the file is open already.
+    virtual LoadedList load(FileDescriptor opened = {}) const = 0;
     // Taken before a load starts and handed to install(), so that additions made meanwhile survive.
     virtual std::uint64_t generation() const { return 0; }
     // Swaps the contents: `loaded` holds the old ones afterwards.
     virtual void install(LoadedList& loaded, std::uint64_t generation) = 0;
     virtual bool has_entries() const = 0;
+    virtual std::size_t memory() const = 0; // bytes, about
 
     // Change detection; the business of ListStore.
     struct Watch {
@@ -70,6 +74,7 @@ class ListFile {
     };
     Watch watch;
     std::vector<std::string> warnings; // of the last load
+    FileDescriptor opened; // for the first load, because the process may not open it later
 
   private:
     std::string path_;
@@ -79,10 +84,13 @@ class HostListFile final : public HostList, public ListFile {
   public:
     using ListFile::ListFile;
     const char* kind() const override { return "hostlist"; }
-    LoadedList load() const override;
+    LoadedList load(FileDescriptor opened = {}) const override;
     std::uint64_t generation() const override { return generation_; }
     void install(LoadedList& loaded, std::uint64_t generation) override;
     bool has_entries() const override { return !table_.empty() || !added_.empty(); }
+    std::size_t memory() const override {
+        return table_.memory() + added_.size() * memory_of_added;
+    }
     std::size_t entries() const { return table_.size() + added_.size(); }
 
     bool empty() const override { return !automatic_ && !has_entries(); }
@@ -105,6 +113,7 @@ class HostListFile final : public HostList, public ListFile {
         std::uint64_t generation; // when it was written
         bool written;
     };
+    static constexpr std::size_t memory_of_added = 128; // a node of the map with its name
     HostMatch find(std::string_view name) const;
 
     HostTable table_;
@@ -118,9 +127,10 @@ class NetListFile final : public NetList, public ListFile {
   public:
     using ListFile::ListFile;
     const char* kind() const override { return "ipset"; }
-    LoadedList load() const override;
+    LoadedList load(FileDescriptor opened = {}) const override;
     void install(LoadedList& loaded, std::uint64_t generation) override;
     bool has_entries() const override { return !table_.empty(); }
+    std::size_t memory() const override { return table_.memory(); }
 
     bool empty() const override { return table_.empty(); }
     bool contains(const IpAddress& address) const override { return table_.contains(address); }

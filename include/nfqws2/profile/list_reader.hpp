@@ -3,6 +3,8 @@
 // depend on their size, and a file that shrinks while it is read does no harm (a mapping would).
 #pragma once
 
+#include "nfqws2/base/file.hpp"
+
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -50,7 +52,9 @@ struct ListFileResult {
     std::size_t bytes = 0; // of text
     std::string error;     // "zlib decompression failed : result -3", "P: Is a directory"
 };
-ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry);
+// `opened`: it is open already.
+ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry,
+                              FileDescriptor opened = {});
 
 bool is_gzip_file(const std::string& path);
 bool is_gzip_file(int fd); // it is open for reading

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nfqws2/base/clock.hpp"
+#include "nfqws2/base/memory_budget.hpp"
 #include "nfqws2/profile/list_lock.hpp"
 #include "nfqws2/profile/lists.hpp"
 
@@ -39,6 +40,8 @@ class ListStore {
     bool load_all(std::string* culprit = nullptr);
     // Somebody else tells them (ListFile::warnings).
     void keep_warnings();
+    // Opens all files for load_all(), when the privileges for that will be gone by then.
+    void open_all();
 
     // From now on several workers look things up; who calls a list itself holds contents().
     void share(unsigned workers);
@@ -58,6 +61,8 @@ class ListStore {
     // How many there are in a list that can be appended to; else 0.
     std::size_t entries(const HostList& list) const;
     std::vector<std::string> auto_files() const;
+    // From now on the budget is told what the files take in memory; nullptr: not any more.
+    void count_in(MemoryBudget* budget);
     // Hands these files over to the user of the daemon, if there is one. Failures are logged.
     void give_auto_files(std::optional<unsigned> uid);
 

@@ -16,6 +16,12 @@ template <typename F> std::string failure(F&& action) {
     return "";
 }
 
+engine::Blob whole_blob(const std::string& text, const std::vector<engine::Blob>& existing) {
+    BlobSource source = open_blob(text, existing);
+    if (source.file) source.blob.data = read_blob(source);
+    return std::move(source.blob);
+}
+
 TEST(Values, Decimal) {
     EXPECT_EQ(decimal("5", 10), 5U);
     EXPECT_EQ(decimal(" +010", 10), 10U);
@@ -103,12 +109,12 @@ TEST(Values, Networks) {
 }
 
 TEST(Values, BlobHex) {
-    const auto blob = parse_blob("a:0x0aFF", {});
+    const auto blob = whole_blob("a:0x0aFF", {});
     EXPECT_EQ(blob.name, "a");
     EXPECT_EQ(blob.data, (std::vector<std::uint8_t>{0x0a, 0xff}));
     for (const char* bad : {"a:0x", "a:0x1", "a:0xzz"})
-        EXPECT_TRUE(contains(failure([&] { parse_blob(bad, {}); }), "invalid hex string: ")) << bad;
-    EXPECT_TRUE(contains(failure([] { parse_blob("a:0X00", {}); }), "cannot access file '0X00'"));
+        EXPECT_TRUE(contains(failure([&] { whole_blob(bad, {}); }), "invalid hex string: ")) << bad;
+    EXPECT_TRUE(contains(failure([] { whole_blob("a:0X00", {}); }), "cannot access file '0X00'"));
 }
 
 TEST(Values, BlobFile) {
@@ -116,40 +122,40 @@ TEST(Values, BlobFile) {
     const std::string file = dir.file("b", "0123456789");
     const std::string empty = dir.file("empty", "");
     const auto text = [](const engine::Blob& b) { return std::string(as_text(b.data)); };
-    EXPECT_EQ(text(parse_blob("a:" + file, {})), "0123456789");
-    EXPECT_EQ(text(parse_blob("a:@" + file, {})), "0123456789");
-    EXPECT_EQ(text(parse_blob("a:+3@" + file, {})), "3456789");
-    EXPECT_EQ(text(parse_blob("a:+9@" + file, {})), "9");
-    EXPECT_EQ(text(parse_blob("a:+3junk@" + file, {})), "3456789");
-    EXPECT_EQ(text(parse_blob("a:" + empty, {})), "");
-    EXPECT_EQ(text(parse_blob("a:+5@" + empty, {})), "");
-    EXPECT_EQ(failure([&] { parse_blob("a:+10@" + file, {}); }),
+    EXPECT_EQ(text(whole_blob("a:" + file, {})), "0123456789");
+    EXPECT_EQ(text(whole_blob("a:@" + file, {})), "0123456789");
+    EXPECT_EQ(text(whole_blob("a:+3@" + file, {})), "3456789");
+    EXPECT_EQ(text(whole_blob("a:+9@" + file, {})), "9");
+    EXPECT_EQ(text(whole_blob("a:+3junk@" + file, {})), "3456789");
+    EXPECT_EQ(text(whole_blob("a:" + empty, {})), "");
+    EXPECT_EQ(text(whole_blob("a:+5@" + empty, {})), "");
+    EXPECT_EQ(failure([&] { whole_blob("a:+10@" + file, {}); }),
               "offset 10 is beyond file size 10");
-    EXPECT_NE(failure([&] { parse_blob("a:+x@" + file, {}); }), "");
-    EXPECT_TRUE(contains(failure([] { parse_blob("a:+3", {}); }), "cannot access file ''"));
-    EXPECT_TRUE(contains(failure([&] { parse_blob("a:@" + (dir / "no"), {}); }),
+    EXPECT_NE(failure([&] { whole_blob("a:+x@" + file, {}); }), "");
+    EXPECT_TRUE(contains(failure([] { whole_blob("a:+3", {}); }), "cannot access file ''"));
+    EXPECT_TRUE(contains(failure([&] { whole_blob("a:@" + (dir / "no"), {}); }),
                          "cannot access file '" + (dir / "no") + "'"));
-    EXPECT_TRUE(contains(failure([&] { parse_blob("a:@" + dir.path(), {}); }), "could not read '"));
+    EXPECT_TRUE(contains(failure([&] { whole_blob("a:@" + dir.path(), {}); }), "could not read '"));
 }
 
 TEST(Values, BlobSizes) {
     const TempDir dir;
-    EXPECT_EQ(parse_blob("a:" + dir.file("big", std::string(100'000, 'x')), {}).data.size(),
+    EXPECT_EQ(whole_blob("a:" + dir.file("big", std::string(100'000, 'x')), {}).data.size(),
               100'000U);
-    EXPECT_EQ(parse_blob("a:/dev/zero", {}).data.size(), 16384U);
-    EXPECT_GT(parse_blob("a:/proc/self/status", {}).data.size(), 10U);
+    EXPECT_EQ(whole_blob("a:/dev/zero", {}).data.size(), 16384U);
+    EXPECT_GT(whole_blob("a:/proc/self/status", {}).data.size(), 10U);
 }
 
 TEST(Values, BlobNames) {
     const std::vector<engine::Blob> existing{{"b", {}}};
-    EXPECT_EQ(failure([&] { parse_blob("b:0x00", existing); }), "duplicate blob name 'b'");
+    EXPECT_EQ(failure([&] { whole_blob("b:0x00", existing); }), "duplicate blob name 'b'");
     for (const std::string name : {"fake_default_tls", "fake_default_http", "fake_default_quic"})
-        EXPECT_EQ(failure([&] { parse_blob(name + ":0x00", {}); }),
+        EXPECT_EQ(failure([&] { whole_blob(name + ":0x00", {}); }),
                   "duplicate blob name '" + name + "'");
-    EXPECT_EQ(failure([] { parse_blob("1a:0x00", {}); }), "bad identifier '1a'");
-    EXPECT_EQ(failure([] { parse_blob(":0x00", {}); }), "bad identifier ''");
-    EXPECT_NE(failure([] { parse_blob("a", {}); }), "");
-    EXPECT_NE(failure([] { parse_blob("a:", {}); }), "");
+    EXPECT_EQ(failure([] { whole_blob("1a:0x00", {}); }), "bad identifier '1a'");
+    EXPECT_EQ(failure([] { whole_blob(":0x00", {}); }), "bad identifier ''");
+    EXPECT_NE(failure([] { whole_blob("a", {}); }), "");
+    EXPECT_NE(failure([] { whole_blob("a:", {}); }), "");
 }
 
 TEST(Values, LuaInitThatForgotItsAtSign) {

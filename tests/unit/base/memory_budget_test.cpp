@@ -18,14 +18,19 @@ TEST(MemoryBudget, RoomIsWhatTheOthersLeave) {
     EXPECT_TRUE(budget.room(4 * mb));
     EXPECT_FALSE(budget.room(4 * mb + 1));
     EXPECT_EQ(budget.report(), "memory of 24 MB: flows 10240 KB, held packets 5120 KB, messages "
-                               "1024 KB, Lua 4096 KB, blobs 0 KB");
+                               "1024 KB, Lua 4096 KB, send queues 0 KB, lists 0 KB, blobs 0 KB");
+    budget.add(Part::sends, mb);
+    EXPECT_FALSE(budget.room(3 * mb + 1));
 }
 
-TEST(MemoryBudget, BlobsLeaveTwelveMegabytes) {
+TEST(MemoryBudget, ListsAndBlobsLeaveTwelveMegabytes) {
     MemoryBudget budget(24 * mb);
     budget.add(Part::blobs, 8 * mb);
     EXPECT_FALSE(budget.room(16 * mb + 1));
     EXPECT_TRUE(budget.room(16 * mb));
+    budget.add(Part::lists, 2 * mb);
+    EXPECT_FALSE(budget.room(14 * mb + 1));
+    EXPECT_TRUE(budget.room(14 * mb));
     budget.add(Part::blobs, 100 * mb);
     EXPECT_TRUE(budget.room(12 * mb));
     EXPECT_FALSE(budget.room(12 * mb + 1));

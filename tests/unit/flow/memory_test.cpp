@@ -55,7 +55,7 @@ class FlowMemoryTest : public ::testing::Test {
 
     static constexpr std::size_t large = 1'000'000;
     VirtualClock clock{1'000'000'000};
-    static constexpr std::size_t limit = MemoryBudget::least_beside_blobs;
+    static constexpr std::size_t limit = MemoryBudget::least_beside_others;
     MemoryBudget budget{limit};
     ConnectionTable table{options(budget), clock};
     Releaser releaser{table};

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 namespace nfqws2::profile {
 namespace {
@@ -392,6 +393,39 @@ TEST_F(Store, ReloadChangesTheSelection) {
     s.advance(1.1);
     EXPECT_EQ(s.select(with_host(q, "c.com")), 1U); // an empty list is no condition
     EXPECT_EQ(s.select(tcp("10.0.0.1", 80)), 1U);
+}
+
+TEST_F(Store, TheBudgetKnowsWhatListsTake) {
+    MemoryBudget budget(MemoryBudget::least);
+    const auto share = [&budget] { return budget.share(MemoryBudget::Part::lists); };
+    const auto automatic = lists.auto_host_file(dir.write("auto", ""), &error);
+    loaded(large("a.com"));
+    lists.count_in(&budget);
+    const std::size_t before = share();
+    EXPECT_GT(before, 10'000U);
+    EXPECT_TRUE(lists.append_host(*automatic, "b.com"));
+    EXPECT_GT(share(), before);
+    dir.write("h", "a.com\n");
+    pass_and_poll();
+    lists.wait_for_loads();
+    EXPECT_LT(share(), before);
+    lists.count_in(nullptr);
+    EXPECT_EQ(share(), 0U);
+}
+
+// What a pipe gives is there only once, and its name may be out of reach when it is read.
+TEST_F(Store, PipesAreOpenedAtOnceAndReadLater) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    const std::string name = "/dev/fd/" + std::to_string(ends[0]);
+    const auto list = lists.host_file(name, &error);
+    ASSERT_TRUE(list) << error;
+    close(ends[0]);
+    ASSERT_EQ(write(ends[1], "a.com\n", 6), 6);
+    close(ends[1]);
+    EXPECT_TRUE(lists.test_access());
+    EXPECT_TRUE(lists.load_all());
+    EXPECT_TRUE(list->contains("a.com", false));
 }
 
 } // namespace
