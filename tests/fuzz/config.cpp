@@ -49,7 +49,7 @@ void read_values(const std::string& text) {
     attempt([&] { app::parse_ctrack_timeouts(text, {}); });
     attempt([&] { app::parse_uid(text, {}); });
     attempt([&] { app::parse_networks(text); });
-    attempt([&] { app::parse_blob("a:0x" + text, {}); });
+    attempt([&] { app::open_blob("a:0x" + text, {}); });
     profile::PortFilter ports;
     profile::IcmpFilter icmp;
     profile::ProtocolFilter protocols;

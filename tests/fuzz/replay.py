@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs a fuzz target over its seeds and over the findings that were kept (tests/data/fuzz).
 
-usage: replay.py TARGET PROGRAM...
+usage: replay.py [--mutate=SECONDS] TARGET PROGRAM...
 
+--mutate: goes on for so long with what the target's mutator makes of them.
 PROGRAM is the target built without libFuzzer (driver.cpp), perhaps behind an emulator.
 Last line: "N passed, N failed, N skipped", counting input files.
 """
@@ -34,14 +35,27 @@ def problem_of(command, files):
     return "exit code %d %s" % (done.returncode, found.group() if found else said[-300:])
 
 
+def mutated(command, files, option):
+    """None, or what went wrong; the input is kept then."""
+    kept = os.path.abspath("mutated-input")
+    problem = problem_of([*command, option, "-keep=" + kept], files)
+    if problem is None:
+        os.remove(kept)
+    return problem and "%s, kept in %s" % (problem, kept)
+
+
 def main():
-    target, command = sys.argv[1], sys.argv[2:]
+    words = sys.argv[1:]
+    mutate = words.pop(0)[1:] if words[0].startswith("--mutate=") else None
+    target, command = words[0], words[1:]
     report = cases.Report()
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, os.path.join(HERE, "seeds.py"), folder, target], check=True)
         inputs = sorted(glob.glob(os.path.join(folder, target, "*")) +
                         glob.glob(os.path.join(HERE, "..", "data", "fuzz", target, "*")))
-        if inputs and problem_of(command, inputs) is None:
+        if mutate:
+            cases.run_all(report, [target], lambda _: mutated(command, inputs, mutate))
+        elif inputs and problem_of(command, inputs) is None:
             report.passed = len(inputs)
         else:  # one by one, to name the culprit
             cases.run_all(report, inputs, lambda file: problem_of(command, [file]))

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes seed inputs for the fuzz targets from the test data.
 
-usage: seeds.py FOLDER [TARGET ...]
+usage: seeds.py [FOLDER [TARGET ...]]
 
-Writes FOLDER/<target>/<name> for every target (see the first lines of each target's source for what
-its inputs mean). The same data give the same files, except that files are never removed.
+Writes FOLDER/<target>/<name> for every target, without FOLDER below build/fuzz/seeds (see the first
+lines of each target's source for what its inputs mean). The same data give the same files, except
+that files are never removed.
 """
 import glob
 import gzip
@@ -17,6 +18,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(HERE, "..", "data")
+DEFAULT_FOLDER = os.path.join(HERE, "..", "..", "build", "fuzz", "seeds")
 MARKERS = ("0", "-1", "host", "endhost-1", "sld+1", "midsld", "endsld", "method+2", "extlen",
            "sniext+1", "1,midsld,-5", "host+32767,host-32768", "")
 RANGES = ("x", "a", "-n3", "n1-d5", "s1<p3000", "b100-", "<s1", "d1<", "a-a", "n4294967295-x")
@@ -172,6 +174,41 @@ def markers():
             yield "%d-%d" % (n, k), text.encode() + b"\n" + payload
 
 
+def record(kind, message=0, begin=0, size=0, flow=0, flags=0x18, chain=0, detail=0, wait=0):
+    return bytes([kind, flow, message, begin, size, flags, chain, detail, 0, wait])
+
+
+HANDSHAKE, SEGMENT, FRAGMENT, ICMP_ERROR, MERGED, DATAGRAM = range(6)
+
+
+def structure():
+    """What tests/fuzz/structure.hpp describes: the relations between packets, for both versions."""
+    for v6 in 0, 1:
+        opening = record(HANDSHAKE, flow=v6, flags=2) + record(HANDSHAKE, flow=v6 | 2, flags=0x12)
+        parts = [record(SEGMENT, 3, begin, 64, v6) for begin in (0, 64, 128)]
+        every = {
+            "in-order": parts, "backwards": parts[::-1], "with-a-gap": parts[::2],
+            "twice": parts * 2, "without-a-beginning": parts[1:],
+            "overlapping": [record(SEGMENT, 3, begin, 64, v6) for begin in (0, 32, 16, 96)],
+            "byte-by-byte": [record(SEGMENT, 0, begin, 1, v6, detail=1) for begin in range(40)],
+            "near-the-wrap": [record(SEGMENT, 0, begin, 20, v6, detail=0xFC) for begin in (0, 20, 40)],
+            "reset-in-between": [parts[0], record(HANDSHAKE, flow=v6, flags=4), *parts[1:]],
+            "late": [parts[0], record(SEGMENT, 3, 64, 64, v6, wait=200), parts[2]],
+            "fragments": [record(FRAGMENT, 3, begin, 64, v6, flags=begin < 128)
+                          for begin in (0, 64, 128)],
+            "fragments-overlap": [record(FRAGMENT, 2, begin, 20, v6, flags=1)
+                                  for begin in (0, 10, 5, 20)],
+            "error-about-it": [parts[0], record(ICMP_ERROR, 3, 0, 64, v6, flags=1), parts[1]],
+            "error-cut-short": [parts[0], record(ICMP_ERROR, 3, 0, 5, v6)],
+            "merged": [record(MERGED, 3, 0, 180, v6), record(SEGMENT, 3, 0, 10, v6 | 2)],
+            "datagrams": [record(DATAGRAM, 2, begin, 200, v6) for begin in (0, 50)],
+        }
+        if v6:
+            every["chains"] = [record(SEGMENT, 3, n, 64, v6, chain=n) for n in range(0, 256, 7)]
+        for name, records in every.items():
+            yield "%s-v%d" % (name, 6 if v6 else 4), bytes([16]) + opening + b"".join(records)
+
+
 def noise(count, longest):
     source = random.Random(1)
     for n in range(count):
@@ -181,14 +218,15 @@ def noise(count, longest):
 TARGETS = {
     "packet": packet, "frames": frames, "scripts": scripts, "engine": engine, "config": config,
     "range": ranges, "lists": lists, "tools": tools, "gzip": gzipped, "wlan": wlan,
-    "marker": markers, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),
+    "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),
     "tls": lambda: protocol("tls"), "quic": lambda: protocol("quic"),
     "http": lambda: protocol("http"), "dns": lambda: protocol("dns"),
 }
 
 
 def main():
-    folder, wanted = sys.argv[1], sys.argv[2:] or sorted(TARGETS)
+    folder = sys.argv[1] if len(sys.argv) > 1 else DEFAULT_FOLDER
+    wanted = sys.argv[2:] or sorted(TARGETS)
     for target in wanted:
         os.makedirs(os.path.join(folder, target), exist_ok=True)
         count = 0
