@@ -63,8 +63,8 @@ local function is_blank(hrec)
 	return true
 end
 
--- Makes room: forgets blank records; if that is not enough, the half with the older failures.
-local function sweep_records(records)
+-- Makes room: forgets blank records; if more than `enough` are left, the half with the older failures.
+local function sweep_records(records, enough)
 	local kept, sum = 0, 0
 	for key, hrec in pairs(records) do
 		if is_blank(hrec) then
@@ -74,7 +74,7 @@ local function sweep_records(records)
 			sum = sum + (hrec.failure_time_last or 0)
 		end
 	end
-	if kept > HOST_RECORDS_MAX / 2 then
+	if kept > enough then
 		local average = sum / kept
 		for key, hrec in pairs(records) do
 			if (hrec.failure_time_last or 0) <= average then
@@ -84,6 +84,38 @@ local function sweep_records(records)
 		end
 	end
 	record_count[records] = kept
+end
+
+-- Fewer records are not worth their memory.
+local HOST_RECORDS_FEW = 500
+
+-- Records that are a failure or two, without a lesson learned from them.
+local function forget_unproven(records)
+	for key, hrec in pairs(records) do
+		if (hrec.nstrategy or 1) == 1 and not hrec.final then
+			records[key] = nil
+		end
+	end
+end
+
+local function size_of(records)
+	local n = 0
+	for _ in pairs(records) do
+		n = n + 1
+	end
+	return n
+end
+
+-- Memory is short: what was learned of a host is worth more than that one of its connections has failed.
+if on_memory_low then
+	on_memory_low(function()
+		for _, records in pairs(autostate or {}) do
+			if record_count[records] and size_of(records) > HOST_RECORDS_FEW then
+				forget_unproven(records)
+				sweep_records(records, HOST_RECORDS_FEW)
+			end
+		end
+	end)
 end
 
 -- automate_host_record: the record of the packet's host, created on demand; nil if the host has no key.
@@ -113,7 +145,7 @@ function automate_host_record(desync)
 	if not hrec then
 		local count = record_count[records] or 0
 		if count >= HOST_RECORDS_MAX then
-			sweep_records(records)
+			sweep_records(records, HOST_RECORDS_MAX / 2)
 			count = record_count[records]
 		end
 		record_count[records] = count + 1

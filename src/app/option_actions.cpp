@@ -270,6 +270,11 @@ void set_lua_call_limit(ParseState& state, const OptionValue& value) {
         static_cast<unsigned>(number(value, max_call_ms, "lua-call-limit must be 0..86400000"));
 }
 
+void set_lua_wait_limit(ParseState& state, const OptionValue& value) {
+    state.config.engine.lua_wait_ms =
+        static_cast<unsigned>(number(value, max_call_ms, "lua-wait-limit must be 0..86400000"));
+}
+
 void set_lua_mem_limit(ParseState& state, const OptionValue& value) {
     state.config.engine.lua_memory_mb =
         static_cast<unsigned>(number(value, max_memory_mb, "lua-mem-limit must be 0..1048576"));

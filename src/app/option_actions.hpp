@@ -41,6 +41,7 @@ void add_blob(ParseState&, const OptionValue&);
 void add_lua_init(ParseState&, const OptionValue&);
 void set_lua_gc(ParseState&, const OptionValue&);
 void set_lua_call_limit(ParseState&, const OptionValue&);
+void set_lua_wait_limit(ParseState&, const OptionValue&);
 void set_lua_mem_limit(ParseState&, const OptionValue&);
 void set_pcap_in(ParseState&, const OptionValue&);
 void set_pcap_out(ParseState&, const OptionValue&);

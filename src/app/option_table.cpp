@@ -142,6 +142,10 @@ const OptionSpec table[] = {
      "processor time of one Lua call; beyond it an error ends the call, or, a second later, exit "
      "code 101 the process. Default 1000, 0 = no limit",
      set_lua_call_limit},
+    {ours("lua-wait-limit", required), Group::lua, "<ms>",
+     "how long one Lua call may wait, three times that for a disk; beyond it an error ends the "
+     "call, or, two seconds later, exit code 101 the process. Default 10000, 0 = no limit",
+     set_lua_wait_limit},
     {ours("lua-mem-limit", required), Group::lua, "<MB>",
      "memory of all Lua data. Default a quarter of the machine's, 16 to 256, 0 = no limit",
      set_lua_mem_limit},

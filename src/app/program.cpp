@@ -21,6 +21,7 @@
 #include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/engine/trace_file.hpp"
+#include "nfqws2/lua/guard.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
 
 #include <cerrno>
@@ -28,6 +29,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <new>
 #include <unistd.h>
 
 namespace nfqws2::app {
@@ -371,8 +373,12 @@ int Program::run_queues(Session& session) {
 } // namespace
 
 int run_program(int argc, const char* const* argv) {
+    std::set_new_handler(lua::Guard::out_of_memory);
     try {
         return Program().run(argc, argv);
+    } catch (const std::bad_alloc&) {
+        log::error("nfqws2: out of memory");
+        return lua::Guard::memory_exit_code;
     } catch (const std::exception& e) {
         log::error("nfqws2: %s", e.what());
         return 1;

@@ -5,6 +5,7 @@
 // that sleeps in a system call ends the process. The queues are closed when all workers have ended,
 // in order.
 #include "nfqws2/app/live_worker.hpp"
+#include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/lua/guard.hpp"
 
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -42,6 +44,7 @@ class Threads {
     };
     static void* body(void* argument);
     bool create(Thread& thread);
+    static bool run_queue(Runtime& run, LiveWorker& worker);
 
     Session& session_;
     const LiveWorkers& workers_;
@@ -93,9 +96,19 @@ bool Threads::run(std::size_t worker) {
     Runtime& run = session_.runtime(worker);
     const log::Label label(run.label);
     run.engine.adopt();
-    const bool kept = run_live(run, workers_[worker]->queue(), workers_[worker]->queue_options());
+    const bool kept = run_queue(run, *workers_[worker]);
     if (!kept) session_.signals().stop();
     return kept;
+}
+
+// Without memory there is nothing that the other workers could wait for.
+bool Threads::run_queue(Runtime& run, LiveWorker& worker) {
+    try {
+        return run_live(run, worker.queue(), worker.queue_options());
+    } catch (const std::bad_alloc&) {
+        emergency::say("nfqws2: out of memory\n");
+        _exit(lua::Guard::memory_exit_code);
+    }
 }
 
 void Threads::join() {

@@ -1,9 +1,11 @@
 #include "nfqws2/engine/engine.hpp"
 
+#include "nfqws2/base/log.hpp"
 #include "pipeline.hpp"
 
 #include <algorithm>
 #include <limits>
+#include <new>
 
 namespace nfqws2::engine {
 
@@ -13,8 +15,20 @@ unsigned default_lua_memory_mb() {
 
 struct Engine::Impl {
     Impl(Options options, Services services) : pipeline(std::move(options), std::move(services)) {}
+    capture::Verdict process(const capture::InputPacket& packet);
     Pipeline pipeline;
 };
+
+// Without memory the packet passes as it came.
+capture::Verdict Engine::Impl::process(const capture::InputPacket& packet) {
+    try {
+        return pipeline.process(packet);
+    } catch (const std::bad_alloc&) {
+        static thread_local log::RateLimit limit(1000);
+        if (limit.allow()) log::error("out of memory: a packet passes untouched");
+        return {};
+    }
+}
 
 Engine::Engine(Options options, Services services)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(services))) {
@@ -44,7 +58,7 @@ void Engine::adopt() {
 }
 
 capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
-    const capture::Verdict verdict = impl_->pipeline.process(packet);
+    const capture::Verdict verdict = impl_->process(packet);
     if (verdict.action == capture::Action::split) return verdict; // the pieces will be counted
     Counters& counters = impl_->pipeline.counters;
     counters.packets++;

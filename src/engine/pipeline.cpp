@@ -63,7 +63,8 @@ bool Pipeline::init_lua(const std::function<bool()>& stop_requested,
     globals.server = options.server;
     globals.ipcache_hostname = options.ipcache_hostname;
     globals.ctrack_disable = options.ctrack_disable;
-    host->guard.set_limits({options.lua_call_ms, options.lua_memory_mb, options.in_thread});
+    host->guard.set_limits(
+        {options.lua_call_ms, options.lua_memory_mb, options.lua_wait_ms, options.in_thread});
     if (!state.open(blobs, globals, options.seeded)) return false;
     std::vector<lua::InitItem> items;
     for (const LuaInit& item : options.lua_init) {

@@ -472,6 +472,18 @@ ConnectionTable::Pin::~Pin() {
     if (--d.pins == 0 && d.flags.ended) table_.impl_->finish(*track_);
 }
 
+void ConnectionTable::for_each_idle(std::int64_t idle_ns,
+                                    const std::function<void(Track&)>& visit) {
+    Impl& t = *impl_;
+    const std::int64_t before = t.clock.boot_ns() - idle_ns;
+    t.table.for_each([&](std::uint32_t index) {
+        Track& track = t.at(index);
+        const TrackData& d = track.d_;
+        const bool over = d.flags.tcp && track.state() == TcpState::fin;
+        if (d.pins == 0 && (over || d.last_ns <= before)) visit(track);
+    });
+}
+
 std::size_t ConnectionTable::size() const {
     return impl_->table.size();
 }

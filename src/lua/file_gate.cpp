@@ -1,15 +1,20 @@
 #include "nfqws2/lua/file_gate.hpp"
 
+#include "entrance.hpp"
+
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace nfqws2::lua {
 
 namespace {
 
-// Upvalues of every function here: the original, the gate.
-const FileGate& gate_of(lua_State* L) {
-    return *static_cast<const FileGate*>(lua_touserdata(L, lua_upvalueindex(2)));
+// Upvalues of every function here: the original, the gate or nullptr.
+bool admits(lua_State* L, const char* path, FileUse use) {
+    const auto* gate = static_cast<const FileGate*>(lua_touserdata(L, lua_upvalueindex(2)));
+    return gate == nullptr || gate->admits(path, use);
 }
 
 int call_original(lua_State* L) {
@@ -19,11 +24,21 @@ int call_original(lua_State* L) {
     return lua_gettop(L);
 }
 
+// The original opens as it likes, and may raise an error.
+int open_original(lua_State* L, const Entrance& entrance) {
+    if (entrance.held < 0) return call_original(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    const bool good = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0) == 0;
+    close(entrance.held);
+    return good ? lua_gettop(L) : lua_error(L);
+}
+
 // As the original answers what the system refuses.
-int refuse(lua_State* L, const char* path) {
+int refuse(lua_State* L, const char* path, int error = EACCES) {
     lua_pushnil(L);
-    lua_pushfstring(L, "%s: %s", path, std::strerror(EACCES));
-    lua_pushinteger(L, EACCES);
+    lua_pushfstring(L, "%s: %s", path, std::strerror(error));
+    lua_pushinteger(L, error);
     return 3;
 }
 
@@ -31,35 +46,46 @@ int open(lua_State* L) {
     const char* path = luaL_checkstring(L, 1);
     const char* mode = luaL_optstring(L, 2, "r");
     const FileUse use = std::strpbrk(mode, "wa+") != nullptr ? FileUse::write : FileUse::read;
-    return gate_of(L).admits(path, use) ? call_original(L) : refuse(L, path);
+    if (!admits(L, path, use)) return refuse(L, path);
+    const int one_way = use == FileUse::write ? O_WRONLY : O_RDONLY;
+    const Entrance entrance = enter(path, std::strchr(mode, '+') != nullptr ? O_RDWR : one_way);
+    return entrance.error != 0 ? refuse(L, path, entrance.error) : open_original(L, entrance);
 }
 
 int remove(lua_State* L) {
     const char* path = luaL_checkstring(L, 1);
-    return gate_of(L).admits(path, FileUse::remove) ? call_original(L) : refuse(L, path);
+    return admits(L, path, FileUse::remove) ? call_original(L) : refuse(L, path);
 }
 
 int rename(lua_State* L) {
     const char* from = luaL_checkstring(L, 1);
     const char* to = luaL_checkstring(L, 2);
-    const FileGate& gate = gate_of(L);
-    if (!gate.admits(from, FileUse::remove)) return refuse(L, from);
-    return gate.admits(to, FileUse::remove) ? call_original(L) : refuse(L, to);
+    if (!admits(L, from, FileUse::remove)) return refuse(L, from);
+    return admits(L, to, FileUse::remove) ? call_original(L) : refuse(L, to);
 }
 
 int loadfile(lua_State* L) {
     const char* path = luaL_optstring(L, 1, nullptr);
-    if (path == nullptr || gate_of(L).admits(path, FileUse::read)) return call_original(L);
+    if (path == nullptr) return call_original(L);
+    Entrance entrance{EACCES};
+    if (admits(L, path, FileUse::read)) entrance = enter(path, O_RDONLY);
+    // Reading is part of it, which no end of ours may hold up.
+    if (entrance.held >= 0) close(entrance.held);
+    if (entrance.fifo) entrance.error = ENXIO;
+    if (entrance.error == 0) return call_original(L);
     lua_pushnil(L);
-    lua_pushfstring(L, "cannot open %s: %s", path, std::strerror(EACCES));
+    lua_pushfstring(L, "cannot open %s: %s", path, std::strerror(entrance.error));
     return 2;
 }
 
 // io.lines, io.input and io.output take a name, a file or nothing, and raise what goes wrong.
 int use_name(lua_State* L, FileUse use) {
-    if (lua_type(L, 1) == LUA_TSTRING && !gate_of(L).admits(lua_tostring(L, 1), use))
-        return luaL_error(L, "%s: %s", lua_tostring(L, 1), std::strerror(EACCES));
-    return call_original(L);
+    if (lua_type(L, 1) != LUA_TSTRING) return call_original(L);
+    const char* path = lua_tostring(L, 1);
+    Entrance entrance{EACCES};
+    if (admits(L, path, use)) entrance = enter(path, use == FileUse::write ? O_WRONLY : O_RDONLY);
+    if (entrance.error == 0) return open_original(L, entrance);
+    return luaL_error(L, "%s: %s", path, std::strerror(entrance.error));
 }
 
 int read_name(lua_State* L) {
@@ -72,7 +98,7 @@ int write_name(lua_State* L) {
 
 } // namespace
 
-void guard_files(lua_State* L, const FileGate& gate) {
+void guard_files(lua_State* L, const FileGate* gate) {
     static constexpr struct {
         const char* table;
         const char* name;
@@ -84,7 +110,7 @@ void guard_files(lua_State* L, const FileGate& gate) {
     for (const auto& g : guarded) {
         lua_getglobal(L, g.table);
         lua_getfield(L, -1, g.name);
-        lua_pushlightuserdata(L, const_cast<FileGate*>(&gate));
+        lua_pushlightuserdata(L, const_cast<FileGate*>(gate));
         lua_pushcclosure(L, g.function, 2);
         lua_setfield(L, -2, g.name);
         lua_pop(L, 1);

@@ -24,6 +24,7 @@ void register_all(Host& host) {
     register_payload_api(host);
     register_control_api(host);
     register_timer_api(host);
+    register_memory_api(host);
 }
 
 } // namespace nfqws2::lua

@@ -4,6 +4,7 @@
 #include "inventory.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/lua/guard.hpp"
 
 #include <cstdlib>
 #include <string_view>
@@ -213,6 +214,27 @@ int safe_attach(lua_State* L) {
     return 0;
 }
 
+// `true` stands for the calling function, which is a level farther away than the original thinks.
+void name_caller(lua_State* L) {
+    lua_Debug caller;
+    if (!lua_isboolean(L, 1) || !lua_toboolean(L, 1) || !lua_getstack(L, 1, &caller)) return;
+    lua_getinfo(L, "f", &caller);
+    lua_replace(L, 1);
+}
+
+// jit.on() and jit.off(). Upvalue: the original.
+template <bool on> int safe_turn(lua_State* L) {
+    Guard* guard = Guard::current();
+    const bool everything = lua_isnoneornil(L, 1);
+    if (everything && guard != nullptr && !guard->compiler().follow_script(on)) return 0;
+    name_caller(L);
+    const int count = lua_gettop(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, count, 0);
+    return 0;
+}
+
 void wrap_field(lua_State* L, const char* name, lua_CFunction wrapper) {
     lua_getfield(L, -1, name);
     lua_pushcclosure(L, wrapper, 1);
@@ -226,6 +248,8 @@ void restrict_jit(lua_State* L) {
         lua_newtable(L);
         lua_pushcclosure(L, safe_attach, 2);
         lua_setfield(L, -2, "attach");
+        wrap_field(L, "on", safe_turn<true>);
+        wrap_field(L, "off", safe_turn<false>);
         lua_getfield(L, -1, "opt"); // not there if the engine was built without the compiler
         if (lua_istable(L, -1)) wrap_field(L, "start", safe_opt_start);
         lua_pop(L, 1);

@@ -7,6 +7,7 @@
 #include "nfqws2/lua/restrict.hpp"
 #include "nfqws2/protocol/blobs.hpp"
 #include "seeded_math.hpp"
+#include "shed.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -21,6 +22,7 @@ namespace {
 // small heap may grow more, for a sixth less work on every packet; a large one keeps the usual
 // value.
 constexpr int small_heap_pause = 400, large_heap_pause = 200, large_heap_kb = 4096;
+constexpr unsigned small_part = 16; // of the memory limit
 
 constexpr int max_traced_depth = 1000;
 
@@ -263,6 +265,11 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
     }
     host_.L = L;
     host_.guard.attach(L);
+    large_heap_kb_ = large_heap_kb;
+    if (const std::size_t limit = host_.guard.ceiling(); limit != 0)
+        large_heap_kb_ =
+            static_cast<int>(std::min<std::size_t>(large_heap_kb, limit / small_part / 1024));
+    host_.guard.on_shortage([this] { shed(host_); });
     lua_atpanic(L, panic);
     lua_gc(L, LUA_GCSETPAUSE, small_heap_pause);
     luaL_openlibs(L);
@@ -274,7 +281,7 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
     lua_newtable(L);
     host_.states_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     load_fast_table(host_);
-    if (host_.file_gate != nullptr) guard_files(L, *host_.file_gate);
+    guard_files(L, host_.file_gate);
     restrict_libraries(L);
 
     lua_pushcfunction(L, add_traceback);
@@ -353,10 +360,10 @@ void State::interrupt() {
 
 // Only a change of the size sets the pause: a script may have set its own.
 void State::adapt_pause() {
-    const bool large = lua_gc(host_.L, LUA_GCCOUNT, 0) > large_heap_kb;
+    const bool large = lua_gc(host_.L, LUA_GCCOUNT, 0) > large_heap_kb_;
     if (large == large_heap_) return;
     large_heap_ = large;
-    lua_gc(host_.L, LUA_GCSETPAUSE, large ? large_heap_pause : small_heap_pause);
+    host_.guard.set_pause(large ? large_heap_pause : small_heap_pause);
 }
 
 void State::collect_garbage(unsigned period_s) {

@@ -1,5 +1,6 @@
 """What the options of connection tracking, Lua, offline mode and diagnosis do."""
 import json
+import os
 import re
 
 from effects import effect
@@ -172,6 +173,21 @@ def _(world):
     script = interpreted + "function long() local t=os.clock() while os.clock()<t+0.3 do end end"
     for limit, code in ("--lua-call-limit=50", 3), ("--lua-call-limit=0", 0):
         world.run(limit, script, "--lua-desync=long", timed=spaced(datagram(b"x" * 9)), code=code)
+
+
+@effect("lua-wait-limit")
+def _(world):
+    # Nobody reads what the pipe cannot hold.
+    with world.env.folder() as folder:
+        path = os.path.join(folder, "fifo")
+        os.mkfifo(path)
+        os.chmod(path, 0o666)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        script = "local f=io.open('%s','w') f:setvbuf('no') f:write(('x'):rep(1000000))" % path
+        run = world.env.run("--sandbox=off", "--intercept=0", "--lua-wait-limit=100",
+                            "--lua-init=" + script)
+        os.close(reader)
+    check(run.returncode == 1 and "--lua-wait-limit" in run.stderr, "it said: %s", run.stderr)
 
 
 @effect("lua-mem-limit")

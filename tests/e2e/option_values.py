@@ -82,6 +82,7 @@ VALUES = {
                   ("@", "empty name")]),
     "lua-gc": (["0", "1", "2147483647"], COUNT),
     "lua-call-limit": (["0", "1000", "86400000"], [("86400001", "86400001")] + COUNT),
+    "lua-wait-limit": (["0", "1000", "86400000"], [("86400001", "86400001")] + COUNT),
     "lua-mem-limit": (["0", "64", "1048576"], [("1048577", "1048577")] + COUNT),
     "pcap-in": (["$F/in.pcap"], [("", "name of a capture")]),
     "pcap-out": ([], [("", "name of a capture")]),

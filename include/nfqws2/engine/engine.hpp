@@ -70,6 +70,7 @@ struct Options {
     std::vector<LuaInit> lua_init;
     unsigned lua_gc_s = 60;
     unsigned lua_call_ms = 1000;                      // processor time of a call, 0 = no limit
+    unsigned lua_wait_ms = 10'000;                    // of waiting in a call, 0 = no limit
     unsigned lua_memory_mb = default_lua_memory_mb(); // of the Lua heap, 0 = no limit
     const lua::FileGate* file_gate = nullptr;         // what scripts may open; nullptr: anything
 };

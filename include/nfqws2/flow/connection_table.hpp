@@ -97,6 +97,9 @@ class ConnectionTable {
         Track* track_;
     };
 
+    // The flows that are over or have had no packet for so long, but pinned ones.
+    void for_each_idle(std::int64_t idle_ns, const std::function<void(Track&)>& visit);
+
     std::size_t size() const;
     std::size_t held_packets() const;
     std::size_t held_bytes() const;

@@ -55,6 +55,7 @@ struct Host {
     // Registry references of the engine's own: the table of all `lua_state` tables, and what the
     // compiled builder of the desync table needs (LUA_NOREF where there is none).
     int states_ref = LUA_NOREF, build_table_ref = LUA_NOREF, profile_texts_ref = LUA_NOREF;
+    int memory_functions_ref = LUA_NOREF; // those of on_memory_low(), in a list
     std::unique_ptr<Facts> facts;
 
     DesyncCall* call = nullptr;
@@ -97,6 +98,7 @@ void register_send_api(Host& host);
 void register_payload_api(Host& host);
 void register_control_api(Host& host); // creates the ctx metatable
 void register_timer_api(Host& host);
+void register_memory_api(Host& host); // on_memory_low
 void register_all(Host& host);
 // The numeric constants (docs/contracts/lua-bridge.md#globals).
 void register_constants(Host& host);

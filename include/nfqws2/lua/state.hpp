@@ -63,6 +63,7 @@ class State {
 
     Host& host_;
     std::int64_t next_gc_ms_ = 0;
+    int large_heap_kb_ = 0; // beyond it
     bool large_heap_ = false;
 };
 

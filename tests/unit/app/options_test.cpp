@@ -101,6 +101,7 @@ TEST(Options, OwnOptions) {
                                           "writeable",
                                           "pcap-in-mark",
                                           "lua-call-limit",
+                                          "lua-wait-limit",
                                           "lua-mem-limit",
                                           "pcap-in",
                                           "pcap-out",
@@ -206,6 +207,7 @@ const Refused refused[] = {
     {"--lua-init=@/no/dir/f.lua", "bad file '/no/dir/f.lua'"},
     {"--lua-gc=-1", "lua-gc must be >=0"},
     {"--lua-call-limit=1s", "lua-call-limit must be 0..86400000 : 1s"},
+    {"--lua-wait-limit=-1", "lua-wait-limit must be 0..86400000 : -1"},
     {"--lua-mem-limit=-1", "lua-mem-limit must be 0..1048576 : -1"},
     {"--hostlist-auto-debug=/no/dir/log", "bad file '/no/dir/log'"},
     {"--pcap-local=1.2.3.4/40", "bad ip or subnet : 1.2.3.4/40"},
@@ -262,6 +264,7 @@ TEST(Options, Defaults) {
     EXPECT_EQ(c.engine.ipcache_lifetime, 7200U);
     EXPECT_EQ(c.engine.lua_gc_s, 60U);
     EXPECT_EQ(c.engine.lua_call_ms, 1000U);
+    EXPECT_EQ(c.engine.lua_wait_ms, 10'000U);
     EXPECT_TRUE(c.engine.lua_memory_mb >= 16 && c.engine.lua_memory_mb <= 256);
     EXPECT_FALSE(c.engine.server || c.engine.ctrack_disable || c.engine.ipcache_hostname ||
                  c.engine.seeded || c.engine.debug || c.engine.daemon);
@@ -297,6 +300,7 @@ TEST(Options, GlobalValues) {
                          "--lua-init=y=2",
                          "--lua-gc=0",
                          "--lua-call-limit=0",
+                         "--lua-wait-limit=7",
                          "--lua-mem-limit=64",
                          "--hostlist-auto-debug=" + (dir / "log")});
     ASSERT_TRUE(parsed.good()) << parsed.err << parsed.finish_error;
@@ -322,6 +326,7 @@ TEST(Options, GlobalValues) {
     EXPECT_EQ(c.engine.lua_init[1].text, "y=2");
     EXPECT_EQ(c.engine.lua_gc_s, 0U);
     EXPECT_EQ(c.engine.lua_call_ms, 0U);
+    EXPECT_EQ(c.engine.lua_wait_ms, 7U);
     EXPECT_EQ(c.engine.lua_memory_mb, 64U);
     EXPECT_EQ(c.auto_debug.path, real + "/log");
     EXPECT_TRUE(std::filesystem::exists(dir / "log")) << "created at once";

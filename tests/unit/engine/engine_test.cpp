@@ -2,6 +2,7 @@
 #include "hellos.hpp"
 #include "machine.hpp"
 
+#include <new>
 #include <thread>
 
 namespace nfqws2::engine::test {
@@ -10,6 +11,41 @@ namespace {
 namespace flag = packet::tcp_flag;
 
 const Lines none{};
+
+// --- want of memory
+
+class ClockWithoutMemory final : public Clock {
+  public:
+    std::int64_t boot_ns() const override {
+        if (lacks) throw std::bad_alloc();
+        return 1'000'000'000;
+    }
+    std::int64_t unix_ns() const override { return boot_ns(); }
+    bool lacks = false;
+};
+
+TEST(EngineMemory, APacketThatCannotBeHandledPasses) {
+    Machine m({{"--lua-desync=f"}, "function f() return VERDICT_DROP end", {}});
+    ClockWithoutMemory clock;
+    Services services{&clock,   m.random.get(),     &m.wire, &m.network, m.profiles.get(),
+                      &m.lists, m.auto_hosts.get(), {},      nullptr};
+    Options options;
+    options.lua_init = {{false, "function f() return VERDICT_DROP end"}};
+    Engine engine(options, services);
+    ASSERT_TRUE(engine.init_lua({}));
+    const auto data = udp(client4, server4, "x");
+    capture::InputPacket packet;
+    packet.data = data;
+    const capture::Action usual = engine.on_packet(packet).action;
+    clock.lacks = true;
+    ErrorText errors;
+    EXPECT_EQ(engine.on_packet(packet).action, capture::Action::accept);
+    EXPECT_NE(errors.text().find("out of memory: a packet passes untouched"), std::string::npos);
+    clock.lacks = false;
+    EXPECT_EQ(engine.on_packet(packet).action, usual);
+    EXPECT_NE(usual, capture::Action::accept);
+    EXPECT_EQ(engine.counters().packets, 3U);
+}
 
 // --- start
 

@@ -176,6 +176,69 @@ TEST_F(MemoryTest, TimersCountAsMemory) {
     EXPECT_LT(host.guard.used(), 8U << 20);
 }
 
+// Half of the states that nobody has used for a while, the longer idle ones first.
+TEST_F(MemoryTest, IdleFlowsLoseTheirStates) {
+    flow::ConnectionTable connections(flow::TableOptions{}, clock);
+    host.connections = &connections;
+    ASSERT_TRUE(init("kept = ('x'):rep(22000000)"));
+    std::vector<flow::Track*> tracks;
+    for (unsigned i = 0; i < 8; i++) {
+        auto syn = *from_hex(
+            "4500002800010000400666CB0A0100010A0100029C4001BB000003E8000000005002FAF000000000");
+        syn[21] = static_cast<std::uint8_t>(i);
+        const packet::Dissect dissected = packet::dissect(syn);
+        tracks.push_back(connections.feed(dissected).track);
+        need_lua_state(host.L, host, *tracks.back());
+        clock.advance_to(clock.unix_ns() + 100'000'000);
+    }
+    const auto states = [&tracks] {
+        std::string text;
+        for (const flow::Track* track : tracks)
+            text += track->lua_ref() != flow::no_lua_ref ? '+' : '-';
+        return text;
+    };
+    clock.advance_to(clock.unix_ns() + 1'000'000'000);
+    EXPECT_EQ(states(), "++++++++");
+    EXPECT_EQ(in_timer("fine = true"), "");
+    EXPECT_EQ(states(), "----++++");
+    tracks.clear();
+    connections.clear();
+    host.connections = nullptr;
+}
+
+TEST_F(MemoryTest, ScriptsAreToldOnceEach) {
+    ASSERT_TRUE(init("told = 0 local function low(used, limit) told = told + 1 "
+                     "fitting = used > 20e6 and limit == 32 * 1024 * 1024 end "
+                     "on_memory_low(low) on_memory_low(low) "
+                     "on_memory_low(function() error('no luck') end) "
+                     "on_memory_low(function() last = true end) "
+                     "kept = ('x'):rep(22000000)"));
+    ::testing::internal::CaptureStderr();
+    EXPECT_TRUE(init("fine = true"));
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    EXPECT_NE(log.find("no luck"), std::string::npos) << log;
+    EXPECT_TRUE(flag("fitting") && flag("last") && flag("fine"));
+    EXPECT_TRUE(init("assert(told == 1)"));
+}
+
+TEST_F(MemoryTest, WithoutWantOfMemoryNothingIsGivenUp) {
+    ASSERT_TRUE(init("on_memory_low(function() told = true end) kept = ('x'):rep(10000000)"));
+    EXPECT_EQ(
+        in_timer("local garbage = {} for i = 1, 8 do garbage[i] = ('x'):rep(2000000) .. i end"),
+        "");
+    EXPECT_EQ(in_timer("fine = true"), "");
+    EXPECT_FALSE(flag("told"));
+    EXPECT_NE(host.guard.compiler().is_shut(), is_luajit)
+        << "the compiler is on where there is one";
+}
+
+// A native function runs when compiled code does not.
+TEST_F(MemoryTest, NativeFunctionsAreRefusedAtAnyTime) {
+    const std::string log = in_timer("brandom(1e9)");
+    EXPECT_NE(log.find("not enough memory"), std::string::npos) << log;
+    EXPECT_NE(log.find("--lua-mem-limit"), std::string::npos) << log;
+}
+
 TEST_F(MemoryTest, TheCeilingHoldsForInit) {
     ::testing::internal::CaptureStderr();
     EXPECT_FALSE(init("local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end"));
@@ -202,6 +265,15 @@ TEST_F(NoLimits, NothingIsLimited) {
 }
 
 using GuardDeathTest = GuardTest;
+using MemoryDeathTest = MemoryTest;
+
+TEST_F(MemoryDeathTest, CompiledCodeIsNotRefused) {
+    if (!is_luajit) return; // compiles nothing
+    ASSERT_TRUE(init("function example() local s = ('x'):rep(100000000) end"));
+    EXPECT_EXIT(packet(), ::testing::ExitedWithCode(Guard::memory_exit_code),
+                "LUA WATCHDOG: profile 1 \\(mine\\), instance example_1_1 takes more memory than "
+                "--lua-mem-limit allows. The process ends with code 102");
+}
 
 TEST_F(GuardDeathTest, WhatCannotBeEndedEndsTheProcess) {
     // An exponential search in a native function: no hook is asked.
@@ -255,7 +327,7 @@ TEST(FinalizerTest, ATickAfterARequestToQuitHarmsNoEnd) {
         Host host;
         VirtualClock clock(1'700'000'000'000'000'000);
         host.clock = &clock;
-        host.guard.set_limits({1000, 32, true});
+        host.guard.set_limits({1000, 32, 0, true});
         State state(host);
         std::vector<NamedBlob> blobs;
         ASSERT_TRUE(state.open(blobs, Globals{}, false));

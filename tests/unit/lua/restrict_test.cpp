@@ -334,7 +334,7 @@ class FileGateTest : public ApiTest {
         gate_.open_directory = folder_ + "/open";
         fresh_ = luaL_newstate();
         luaL_openlibs(fresh_);
-        guard_files(fresh_, gate_);
+        guard_files(fresh_, &gate_);
         restrict_libraries(fresh_);
         std::swap(host.L, fresh_);
         lua_settop(host.L, 0);
@@ -406,6 +406,14 @@ TEST_F(FileGateTest, IsToldWhatTheFileIsFor) {
         EXPECT_EQ(run(c.call), "") << c.call;
         EXPECT_EQ(asked(), c.question) << c.call;
     }
+}
+
+TEST_F(ApiTest, TheCompilerIsTurnedForFunctionsAndForAll) {
+    if (!is_luajit) return; // no compiler
+    EXPECT_EQ(run("local function f() jit.off(true) end f() jit.on(f) jit.off(f, true) jit.on(f)"),
+              "");
+    EXPECT_EQ(run("jit.off() assert(not jit.status()) jit.on() assert(jit.status())"), "");
+    EXPECT_EQ(eval("pcall(jit.off, 5)"), "false");
 }
 
 TEST_F(ApiTest, LoadKeepsItsArguments) {
