@@ -4,6 +4,7 @@
 // within its sets are gone; what is left of the sets in the end can be selected. Filters are
 // compared as they are now: a list that is filled later can only take fewer packets away.
 #include "nfqws2/app/check.hpp"
+#include "nfqws2/profile/filter_table.hpp"
 #include "nfqws2/protocol/detect.hpp"
 #include "nfqws2/protocol/table.hpp"
 
@@ -62,32 +63,6 @@ Reach reach_of(const Profile& p) {
     return r;
 }
 
-bool covers_local_ports(const Profile& a, const Profile& b) {
-    if (a.lport.empty()) return true;
-    if (b.lport.empty()) return false;
-    for (unsigned port = 0; port < port_count; port++) {
-        const auto p = static_cast<std::uint16_t>(port);
-        if (b.lport.matches(p) && !a.lport.matches(p)) return false;
-    }
-    return true;
-}
-
-bool covers_protocols(const Profile& a, const Profile& b) {
-    for (auto i = static_cast<unsigned>(L7::unknown); i < static_cast<unsigned>(L7::count); i++) {
-        const L7 l7 = static_cast<L7>(i);
-        if (l7 != L7::known && b.l7.matches(l7) && !a.l7.matches(l7)) return false;
-    }
-    return true;
-}
-
-bool covers_networks_names(const Profile& a, const Profile& b) {
-    if (a.ssids.empty()) return true;
-    if (a.other_ssids || b.other_ssids) return a.other_ssids == b.other_ssids && a.ssids == b.ssids;
-    return !b.ssids.empty() && std::all_of(b.ssids.begin(), b.ssids.end(), [&a](const auto& ssid) {
-        return std::find(a.ssids.begin(), a.ssids.end(), ssid) != a.ssids.end();
-    });
-}
-
 // Every list of `part` is also in `whole`.
 template <typename Collection> bool includes(const Collection& whole, const Collection& part) {
     return std::all_of(part.lists().begin(), part.lists().end(), [&whole](const auto& list) {
@@ -112,9 +87,17 @@ bool covers_hosts(const Profile& a, const Profile& b) {
 
 // Whatever `b` accepts `a` accepts too, apart from what is in Reach.
 bool covers(const Profile& a, const Profile& b) {
-    return a.mark.covers(b.mark) && (a.ipv4 || !b.ipv4) && (a.ipv6 || !b.ipv6) &&
-           covers_local_ports(a, b) && covers_protocols(a, b) && covers_networks_names(a, b) &&
-           covers_hosts(a, b) && covers_lists(a.nets, a.nets_exclude, b.nets, b.nets_exclude);
+    const auto covered = [&](const profile::FilterRow& row) {
+        return row.covers == nullptr || row.covers(a, b);
+    };
+    return std::ranges::all_of(profile::filter_rows, covered) && covers_hosts(a, b) &&
+           covers_lists(a.nets, a.nets_exclude, b.nets, b.nets_exclude);
+}
+
+const char* impossible(const Profile& p) {
+    for (const profile::FilterRow& row : profile::filter_rows)
+        if (const char* why = row.impossible != nullptr ? row.impossible(p) : nullptr) return why;
+    return nullptr;
 }
 
 // "profile 1 (a) always wins", "profiles 1 (a), 2 (b) always win"
@@ -132,9 +115,8 @@ void check_profiles(const Profiles& profiles, Report& report) {
     for (const auto& p : profiles) {
         if (p->number == 0) break;
         const std::string never = "profile " + p->label() + " can never be selected: ";
-        if (!p->mark.possible()) {
-            report.add(Level::warning, p->position,
-                       never + "its --filter-mark has bits outside of its mask");
+        if (const char* why = impossible(*p)) {
+            report.add(Level::warning, p->position, never + why);
             continue;
         }
         auto reach = std::make_unique<Reach>(reach_of(*p));

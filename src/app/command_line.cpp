@@ -21,10 +21,14 @@ void apply(const OptionSpec& option, const OptionValue& value, ParseState& state
         return;
     }
     std::string text;
-    const auto method = std::get<ProfileOption>(option.action);
+    const std::string argument = value ? *value : option.without_value;
     state.profiles.set_position(state.position);
-    if (!(state.profiles.*method)(value ? *value : option.without_value, &text))
-        throw BadValue(text);
+    const bool good =
+        std::holds_alternative<ProfileOption>(option.action)
+            ? (state.profiles.*std::get<ProfileOption>(option.action))(argument, &text)
+            : state.profiles.filter(*std::get<const profile::FilterRow*>(option.action), argument,
+                                    &text);
+    if (!good) throw BadValue(text);
     if (!text.empty()) state.warnings.emplace_back(state.position, text);
 }
 

@@ -65,19 +65,17 @@ SearchFacts search(const profile::Query& q, const ProfileSet& profiles) {
 
 Explanation explain(const ExplainQuery& query, const ProfileSet& profiles) {
     profile::Query q;
-    q.mark = query.mark;
     q.l4proto = query.l4proto;
     q.address = query.address;
-    q.ssid = query.ssid;
-    if (query.is_icmp()) {
-        if (query.port != 0 || query.icmp_code) {
-            q.icmp_type = static_cast<std::uint8_t>(query.port);
-            q.icmp_code = query.icmp_code.value_or(0);
-        }
-    } else {
+    if (!query.is_icmp()) {
         q.port = query.port;
-        q.lport = query.lport;
+    } else if (query.port != 0 || query.states("filter-icmp")) {
+        q.icmp_type = static_cast<std::uint8_t>(query.port);
+        q.icmp_code = 0;
     }
+    std::string none;
+    for (const auto& [row, value] : query.stated)
+        row->state(q, value, &none); // parse_explain has seen that it can
     Explanation explanation{query, {}};
     explanation.searches.push_back(search(q, profiles));
     if (!query.learns()) return explanation;

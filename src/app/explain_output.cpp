@@ -56,8 +56,9 @@ std::string refusal_text(const ProfileFacts& facts, const SearchFacts& search,
     if (!facts.list.empty()) return text + ": entry '" + facts.entry + "' of " + facts.list;
     const bool by_host = facts.refused_by.starts_with("hostlist");
     if (by_host && !(search.informed && q.host)) return text + ": the host name is not known";
-    if (facts.refused_by == "filter-lport" && q.lport == 0)
-        return text + ": the port of the initiator is not stated (lport=)";
+    for (const profile::FilterRow& row : profile::filter_rows)
+        if (row.unstated != nullptr && facts.refused_by == row.option && !q.states(row.option))
+            return text + ": " + row.unstated + " is not stated (" + row.key + "=)";
     if (!facts.consulted.empty()) text += ": in none of " + joined(facts.consulted);
     return text;
 }

@@ -55,6 +55,11 @@ void parse_endpoint(std::string_view text, ExplainQuery& q) {
     q.port = static_cast<std::uint16_t>(*number);
 }
 
+std::string transports_text(std::uint8_t transports) {
+    namespace transport = profile::transport;
+    return transports == transport::icmp ? "icmp and icmpv6" : "tcp and udp";
+}
+
 // As a packet shows it: an internationalised name in xn-- form.
 std::string name_on_the_wire(std::string_view name) {
     const bool ascii = std::all_of(name.begin(), name.end(),
@@ -64,6 +69,22 @@ std::string name_on_the_wire(std::string_view name) {
     const auto converted = ascii_name(std::string(name), &why);
     if (!converted) refuse("bad host name (" + why + ")", name);
     return *converted;
+}
+
+const profile::FilterRow* row_of_key(std::string_view key) {
+    for (const profile::FilterRow& row : profile::filter_rows)
+        if (row.key != nullptr && key == row.key) return &row;
+    return nullptr;
+}
+
+void state(const profile::FilterRow& row, std::string_view value, std::string_view item,
+           ExplainQuery& q) {
+    if ((row.transports & profile::transport::of(q.l4proto)) == 0)
+        refuse(std::string(row.key) + " is for " + transports_text(row.transports) + " only", item);
+    profile::Query scratch;
+    std::string error;
+    if (!row.state(scratch, value, &error)) throw BadValue(error + example);
+    q.stated.emplace_back(&row, value);
 }
 
 void parse_detail(std::string_view item, ExplainQuery& q) {
@@ -85,30 +106,27 @@ void parse_detail(std::string_view item, ExplainQuery& q) {
         if (!payload || *payload == Payload::all || *payload == Payload::known)
             refuse("unknown payload type", value);
         q.payload = *payload;
-    } else if (key == "ssid") {
-        q.ssid = value;
-    } else if (key == "mark") {
-        q.mark = parse_mark(std::string(value));
     } else if (key == "dir") {
         if (value != "in" && value != "out") refuse("dir should be in or out", value);
         q.outgoing = value == "out";
-    } else if (key == "lport") {
-        const auto port = decimal(value, UINT16_MAX);
-        if (!port || *port == 0) refuse("lport should be 1..65535", value);
-        q.lport = static_cast<std::uint16_t>(*port);
-    } else if (key == "code") {
-        const auto code = decimal(value, UINT8_MAX);
-        if (!code) refuse("bad ICMP code", value);
-        q.icmp_code = static_cast<std::uint8_t>(*code);
+    } else if (const profile::FilterRow* row = row_of_key(key)) {
+        state(*row, value, item, q);
     } else {
-        const std::string_view best =
-            nearest(key, {"host", "l7", "payload", "ssid", "mark", "dir", "lport", "code"});
+        std::vector<std::string_view> known{"host", "l7", "payload", "dir"};
+        for (const profile::FilterRow& row : profile::filter_rows)
+            if (row.key != nullptr) known.emplace_back(row.key);
+        const std::string_view best = nearest(key, known);
         refuse("unknown key" + (best.empty() ? "" : " (did you mean '" + std::string(best) + "'?)"),
                key);
     }
 }
 
 } // namespace
+
+bool ExplainQuery::states(std::string_view option) const {
+    return std::ranges::any_of(stated,
+                               [option](const auto& one) { return option == one.first->option; });
+}
 
 bool ExplainQuery::is_icmp() const {
     return l4proto == packet::proto::icmp || l4proto == packet::proto::icmpv6;
@@ -127,8 +145,6 @@ ExplainQuery parse_explain(const std::string& text) {
     if (q.l7 == L7::unknown && q.payload) q.l7 = protocol::row(*q.payload).l7;
     const bool has_port = q.l4proto == packet::proto::tcp || q.l4proto == packet::proto::udp;
     if (has_port && q.port == 0) refuse("a port is needed", items[0]);
-    if (q.lport != 0 && !has_port) refuse("lport is for tcp and udp only", items[0]);
-    if (q.icmp_code && !q.is_icmp()) refuse("code is for icmp and icmpv6 only", items[0]);
     if (q.is_icmp() && q.port > UINT8_MAX) refuse("bad ICMP type", items[0]);
     return q;
 }

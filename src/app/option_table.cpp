@@ -4,7 +4,7 @@
 #include "option_actions.hpp"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <vector>
 
 namespace nfqws2::app {
@@ -26,20 +26,10 @@ constexpr OptionName common(const char* name, Arg arg) {
     return {name, arg, false};
 }
 
-// A help text that ends with all names of a table.
-template <const auto& rows, std::size_t size>
-consteval auto text_with_names(const char (&text)[size]) {
-    constexpr auto names = protocol::joined_names<rows>();
-    std::array<char, size - 1 + names.size()> whole{};
-    std::copy(text, text + size - 1, whole.begin());
-    std::ranges::copy(names, whole.begin() + size - 1);
-    return whole;
-}
-constexpr auto l7_help = text_with_names<protocol::l7_rows>("flow protocols: ");
-constexpr auto payload_help = text_with_names<protocol::payload_rows>(
+constexpr auto payload_help = protocol::text_with_names<protocol::payload_rows>(
     "payload types for the following --lua-desync. Default all: ");
 
-const OptionSpec table[] = {
+const OptionSpec table_before_filters[] = {
     // --- general
     {common("debug", optional), Group::general, "0|1|syslog|@<file>",
      "debug messages to the console, syslog or a file; without value: console", set_debug},
@@ -186,31 +176,10 @@ const OptionSpec table[] = {
     {common("cookie", required), Group::structure, "<text>", "passed to Lua as desync.cookie",
      &Builder::set_cookie},
 
-    // --- filters
-    {common("filter-mark", required), Group::filter, "mark[/mask]",
-     "mark of the packet, decimal or 0xHEX; (mark of the packet and mask) = mark. Without mask all "
-     "bits count. Default: every packet",
-     &Builder::filter_mark},
-    {common("filter-l3", required), Group::filter, "ipv4|ipv6[,...]", "IP version",
-     &Builder::filter_l3},
-    {common("filter-tcp", required), Group::filter, "[~]port1[-port2]|*[,...]",
-     "TCP ports of the server; ~ = any but these", &Builder::filter_tcp},
-    {common("filter-udp", required), Group::filter, "[~]port1[-port2]|*[,...]",
-     "UDP ports of the server; ~ = any but these", &Builder::filter_udp},
-    {ours("filter-lport", required), Group::filter, "[~]port1[-port2]|*[,...]",
-     "ports of the initiator, TCP and UDP; ~ = any but these", &Builder::filter_lport},
-    {common("filter-icmp", required), Group::filter, "type[:code]|*|-[,...]",
-     "ICMP and ICMPv6 types; * = all, - = none", &Builder::filter_icmp},
-    {common("filter-ipp", required), Group::filter, "proto|*|-[,...]",
-     "other IP protocols; * = all, - = none", &Builder::filter_ipp},
-    {common("filter-l7", required), Group::filter, "<proto[,proto...]>", l7_help.data(),
-     &Builder::filter_l7},
-    {common("filter-ssid", required), Group::filter, "<ssid[,ssid...]>", "Wi-Fi network names",
-     &Builder::filter_ssid},
-    {later("filter-ssid-neg", optional), Group::filter, "0|1",
-     "1: any network but those of --filter-ssid. Default 0, without value 1",
-     &Builder::filter_ssid_neg, "1"},
+};
 
+// Before the lists come the filters of profile/filter_table.hpp.
+const OptionSpec table_behind_filters[] = {
     // --- lists
     {common("ipset", required), Group::lists, "<file>",
      "include the addresses of a list (one ip[/bits] per line, may be gzip)", &Builder::ipset},
@@ -274,16 +243,37 @@ const OptionSpec table[] = {
      &Builder::lua_desync},
 };
 
+OptionSpec option_of(const profile::FilterRow& row) {
+    const Arg argument = row.without_value != nullptr ? optional : required;
+    return {{row.option, argument, !row.of_first_release},
+            Group::filter,
+            row.value,
+            row.help,
+            &row,
+            row.without_value != nullptr ? row.without_value : ""};
+}
+
+const std::vector<OptionSpec>& table() {
+    static const std::vector<OptionSpec> whole = [] {
+        std::vector<OptionSpec> list(std::begin(table_before_filters),
+                                     std::end(table_before_filters));
+        std::ranges::transform(profile::filter_rows, std::back_inserter(list), option_of);
+        list.insert(list.end(), std::begin(table_behind_filters), std::end(table_behind_filters));
+        return list;
+    }();
+    return whole;
+}
+
 } // namespace
 
 std::span<const OptionSpec> option_table() {
-    return table;
+    return table();
 }
 
 std::span<const OptionName> option_names() {
     static const std::vector<OptionName> names = [] {
         std::vector<OptionName> list;
-        for (const OptionSpec& option : table)
+        for (const OptionSpec& option : table())
             list.push_back(option.name);
         return list;
     }();

@@ -9,14 +9,6 @@
 
 namespace nfqws2::app {
 
-std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t max) {
-    const std::size_t start = text.find_first_not_of(" \t\n\v\f\r");
-    if (start == std::string_view::npos) return std::nullopt;
-    text.remove_prefix(start);
-    if (text.front() == '+') text.remove_prefix(1);
-    return parse_uint(text, max);
-}
-
 bool parse_flag(const std::optional<std::string>& value) {
     if (!value) return true;
     if (value->empty()) return false;

@@ -78,6 +78,14 @@ std::optional<std::uint64_t> parse_uint(std::string_view text, std::uint64_t max
     return value;
 }
 
+std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t max) {
+    const std::size_t start = text.find_first_not_of(" \t\n\v\f\r");
+    if (start == std::string_view::npos) return std::nullopt;
+    text.remove_prefix(start);
+    if (text.front() == '+') text.remove_prefix(1);
+    return parse_uint(text, max);
+}
+
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> out;
     for (;;) {

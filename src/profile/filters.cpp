@@ -36,8 +36,9 @@ bool take(std::string_view& text, char c) {
     return true;
 }
 
-// A decimal or hexadecimal number of 32 bits, the whole text.
-std::optional<std::uint32_t> mark_number(std::string_view text) {
+} // namespace
+
+std::optional<std::uint32_t> parse_mark_number(std::string_view text) {
     const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
     std::uint32_t value = 0;
     if (is_hex) text.remove_prefix(2);
@@ -47,13 +48,11 @@ std::optional<std::uint32_t> mark_number(std::string_view text) {
     return value;
 }
 
-} // namespace
-
 bool MarkFilter::set(std::string_view text) {
     const std::size_t slash = text.find('/');
-    const auto mark = mark_number(text.substr(0, slash));
+    const auto mark = parse_mark_number(text.substr(0, slash));
     std::optional<std::uint32_t> mask = UINT32_MAX;
-    if (slash != std::string_view::npos) mask = mark_number(text.substr(slash + 1));
+    if (slash != std::string_view::npos) mask = parse_mark_number(text.substr(slash + 1));
     if (!mark || !mask) return false;
     mark_ = *mark;
     mask_ = *mask;

@@ -11,7 +11,6 @@ namespace nfqws2::profile {
 namespace {
 
 constexpr std::size_t longest_instance_name = 255;
-constexpr const char* port_form = "ports like 80,443,1000-2000 or ~22 for all others";
 constexpr const char* range_hint = " (should be x, a, or a range like -d10, n3-, s1<s5000)";
 
 template <typename Value>
@@ -41,26 +40,6 @@ void import_auto_options(AutoHostOptions& to, AutoGiven& to_given, const AutoHos
 template <typename Collection> void append_lists(Collection& to, const Collection& from) {
     for (const auto& list : from.lists())
         to.add(list);
-}
-
-template <typename T> void append(std::vector<T>& to, const std::vector<T>& from) {
-    to.insert(to.end(), from.begin(), from.end());
-}
-
-// "<what> : <value> (<the item that is wrong>, should be <form>)" as error, unless it is all right.
-template <typename Filter>
-bool add_items(Filter& filter, std::string_view value, const char* what, const char* form,
-               std::string* error) {
-    if (filter.add(value)) return true;
-    std::string wrong;
-    for (const std::string_view item : split(value, ',')) {
-        if (item == value || Filter().add(item)) continue;
-        wrong = item.empty() ? "an item is empty, " : "'" + std::string(item) + "' is wrong, ";
-        break;
-    }
-    *error =
-        std::string(what) + " : " + std::string(value) + " (" + wrong + "should be " + form + ")";
-    return false;
 }
 
 void number_instances(Profile& p) {
@@ -94,25 +73,11 @@ bool ProfileBuilder::Draft::import(const Draft& from, std::string* error) {
     }
     if (source.auto_hosts) to.auto_hosts = source.auto_hosts;
     import_auto_options(to.auto_options, auto_given, source.auto_options, from.auto_given);
-    if (from.l7_given) {
-        to.l7 = source.l7;
-        l7_given = true;
-    }
-    if (from.l3_given) {
-        to.ipv4 = source.ipv4 || (l3_given && to.ipv4);
-        to.ipv6 = source.ipv6 || (l3_given && to.ipv6);
-        l3_given = true;
-    }
-    import_value(to.mark, mark_given, source.mark, from.mark_given);
-    import_value(to.other_ssids, other_ssids_given, source.other_ssids, from.other_ssids_given);
+    for (std::size_t i = 0; i < filter_rows.size(); i++)
+        if (from.given[i]) filter_rows[i].merge(to, given[i], source);
+    given |= from.given;
     if (source.cookie) to.cookie = source.cookie;
-    to.tcp.append(source.tcp);
-    to.udp.append(source.udp);
-    to.lport.append(source.lport);
-    to.icmp.append(source.icmp);
-    to.ipp.append(source.ipp);
-    append(to.ssids, source.ssids);
-    append(to.instances, source.instances);
+    to.instances.insert(to.instances.end(), source.instances.begin(), source.instances.end());
     append_lists(to.hosts, source.hosts);
     append_lists(to.hosts_exclude, source.hosts_exclude);
     append_lists(to.nets, source.nets);
@@ -227,71 +192,11 @@ bool ProfileBuilder::set_cookie(Text value, std::string*) {
     return true;
 }
 
-bool ProfileBuilder::filter_mark(Text value, std::string* error) {
-    if (!open_->profile->mark.set(value))
-        return fail(error, "filter mark or mask format error", value,
-                    " (should be mark[/mask], each a number or 0xHEX of 32 bits)");
-    open_->mark_given = true;
+bool ProfileBuilder::filter(const FilterRow& row, Text value, std::string* error) {
+    const auto index = static_cast<std::size_t>(&row - filter_rows.data());
+    if (!row.parse(*open_->profile, open_->given[index], value, error)) return false;
+    open_->given.set(index);
     return true;
-}
-
-bool ProfileBuilder::filter_l3(Text value, std::string* error) {
-    bool ipv4 = false;
-    bool ipv6 = false;
-    for (std::string_view item : split(value, ',')) {
-        if (item != "ipv4" && item != "ipv6") {
-            *error = "bad value for --filter-l3 : " + std::string(value) +
-                     " (should be ipv4, ipv6 or ipv4,ipv6)";
-            return false;
-        }
-        (item == "ipv4" ? ipv4 : ipv6) = true;
-    }
-    Profile& p = *open_->profile;
-    p.ipv4 = ipv4 || (open_->l3_given && p.ipv4);
-    p.ipv6 = ipv6 || (open_->l3_given && p.ipv6);
-    open_->l3_given = true;
-    return true;
-}
-
-bool ProfileBuilder::filter_tcp(Text value, std::string* error) {
-    return add_items(open_->profile->tcp, value, "Invalid port filter", port_form, error);
-}
-
-bool ProfileBuilder::filter_udp(Text value, std::string* error) {
-    return add_items(open_->profile->udp, value, "Invalid port filter", port_form, error);
-}
-
-bool ProfileBuilder::filter_lport(Text value, std::string* error) {
-    return add_items(open_->profile->lport, value, "Invalid port filter", port_form, error);
-}
-
-bool ProfileBuilder::filter_icmp(Text value, std::string* error) {
-    return add_items(open_->profile->icmp, value, "Invalid icmp filter",
-                     "numbers like 8 or 3:1 (type:code), * or -", error);
-}
-
-bool ProfileBuilder::filter_ipp(Text value, std::string* error) {
-    return add_items(open_->profile->ipp, value, "Invalid ip protocol filter",
-                     "numbers like 47,50, * or -", error);
-}
-
-bool ProfileBuilder::filter_l7(Text value, std::string* error) {
-    std::string bad;
-    const auto set = protocol::parse_l7_set(value, &bad);
-    if (!set) return fail(error, "Invalid l7 filter", value, protocol::l7_name_hint(bad));
-    open_->profile->l7 = *set;
-    open_->l7_given = true;
-    return true;
-}
-
-bool ProfileBuilder::filter_ssid(Text value, std::string*) {
-    for (std::string_view item : split(value, ','))
-        if (!item.empty()) open_->profile->ssids.emplace_back(item);
-    return true;
-}
-
-bool ProfileBuilder::filter_ssid_neg(Text value, std::string* error) {
-    return set_switch(open_->profile->other_ssids, open_->other_ssids_given, value, error);
 }
 
 bool ProfileBuilder::payload(Text value, std::string* error) {

@@ -6,20 +6,11 @@
 #include "nfqws2/profile/net_table.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace nfqws2::profile {
 
-std::optional<std::uint32_t> parse_number(std::string_view text) {
-    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-    if (text.starts_with('+')) text.remove_prefix(1);
-    const auto value = parse_uint(text, std::numeric_limits<std::uint32_t>::max());
-    if (!value) return std::nullopt;
-    return static_cast<std::uint32_t>(*value);
-}
-
 bool set_switch(bool& to, bool& given, std::string_view value, std::string* error) {
-    const auto number = value.empty() ? 0 : parse_number(value);
+    const auto number = value.empty() ? 0 : decimal(value, UINT32_MAX);
     if (!number) {
         *error = "bad value '" + std::string(value) + "', should be 0 or 1";
         return false;
@@ -34,9 +25,9 @@ namespace {
 // A setting without limits of its own.
 bool set_number(std::uint32_t& to, bool& given, std::string_view value, const char* option,
                 std::string* error) {
-    const auto number = parse_number(value);
+    const auto number = decimal(value, UINT32_MAX);
     if (!number) return fail(error, option, value, " (should be a number from 0 on)");
-    to = *number;
+    to = static_cast<std::uint32_t>(*number);
     given = true;
     return true;
 }
@@ -163,29 +154,29 @@ bool ProfileBuilder::hostlist_auto(Text file, std::string* error) {
 }
 
 bool ProfileBuilder::auto_fail_threshold(Text value, std::string* error) {
-    const auto number = parse_number(value);
+    const auto number = decimal(value, UINT32_MAX);
     if (!number || *number < 1 || *number > 20)
         return fail(error, "auto hostlist fail threshold must be within 1..20", value);
-    open_->profile->auto_options.fail_threshold = *number;
+    open_->profile->auto_options.fail_threshold = static_cast<std::uint32_t>(*number);
     open_->auto_given.fail_threshold = true;
     return true;
 }
 
 bool ProfileBuilder::auto_fail_time(Text value, std::string* error) {
-    const auto number = parse_number(value);
+    const auto number = decimal(value, UINT32_MAX);
     if (!number || *number < 1)
         return fail(error, "auto hostlist fail time is not valid", value,
                     " (should be a number of seconds from 1 on)");
-    open_->profile->auto_options.fail_time = *number;
+    open_->profile->auto_options.fail_time = static_cast<std::uint32_t>(*number);
     open_->auto_given.fail_time = true;
     return true;
 }
 
 bool ProfileBuilder::auto_retrans_threshold(Text value, std::string* error) {
-    const auto number = parse_number(value);
+    const auto number = decimal(value, UINT32_MAX);
     if (!number || *number < 2 || *number > 10)
         return fail(error, "auto hostlist fail threshold must be within 2..10", value);
-    open_->profile->auto_options.retrans_threshold = *number;
+    open_->profile->auto_options.retrans_threshold = static_cast<std::uint32_t>(*number);
     open_->auto_given.retrans_threshold = true;
     return true;
 }

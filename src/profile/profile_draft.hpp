@@ -1,7 +1,10 @@
 // What ProfileBuilder knows about a profile or template while its options are read.
 #pragma once
 
+#include "nfqws2/profile/filter_table.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
+
+#include <bitset>
 
 namespace nfqws2::profile {
 
@@ -15,9 +18,9 @@ struct AutoGiven {
 struct ProfileBuilder::Draft {
     std::unique_ptr<Profile> profile = std::make_unique<Profile>();
     bool skipped = false, is_template = false;
-    bool l3_given = false, l7_given = false, mark_given = false, other_ssids_given = false;
-    bool imported = false; // a template somebody used
-    bool begun = false;    // its position is known
+    std::bitset<filter_rows.size()> given; // filters, directly or by an import
+    bool imported = false;                 // a template somebody used
+    bool begun = false;                    // its position is known
     OptionPosition template_position = 0;
     AutoGiven auto_given;
     std::shared_ptr<HostList> domains, domains_exclude; // anonymous lists
@@ -29,8 +32,6 @@ struct ProfileBuilder::Draft {
     bool import(const Draft& from, std::string* error);
 };
 
-// Decimal; leading blanks and one '+' as the reference's conversion takes them.
-std::optional<std::uint32_t> parse_number(std::string_view text);
 // An option that is on for every number but 0 and off for an empty value.
 bool set_switch(bool& to, bool& given, std::string_view value, std::string* error);
 

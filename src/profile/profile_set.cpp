@@ -3,9 +3,8 @@
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/proto_name.hpp"
+#include "nfqws2/profile/filter_table.hpp"
 #include "nfqws2/profile/list_store.hpp"
-
-#include <netinet/in.h>
 
 #include <algorithm>
 
@@ -93,42 +92,10 @@ bool passes_nets(const Profile& p, const Query& q, Refusal& refusal) {
     return false;
 }
 
-// The filter of the packet's protocol group that refuses it, or nullptr.
-const char* refused_by_group(const Profile& p, const Query& q) {
-    switch (q.l4proto) {
-    case IPPROTO_TCP:
-        if (!p.tcp.matches(q.port)) return "filter-tcp";
-        return p.lport.matches(q.lport) ? nullptr : "filter-lport";
-    case IPPROTO_UDP:
-        if (!p.udp.matches(q.port)) return "filter-udp";
-        return p.lport.matches(q.lport) ? nullptr : "filter-lport";
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
-        return p.icmp.matches(q.icmp_type, q.icmp_code) ? nullptr : "filter-icmp";
-    default:
-        return p.ipp.matches(q.l4proto) ? nullptr : "filter-ipp";
-    }
-}
-
-bool wants_ssid(const Profile& p, std::string_view ssid) {
-    if (p.ssids.empty()) return true;
-    const bool listed =
-        !ssid.empty() && std::find(p.ssids.begin(), p.ssids.end(), ssid) != p.ssids.end();
-    return listed != p.other_ssids;
-}
-
-const char* refused_by_filter(const Profile& p, const Query& q) {
-    if (!p.mark.matches(q.mark)) return "filter-mark";
-    if (q.address.version == 4 ? !p.ipv4 : !p.ipv6) return "filter-l3";
-    if (const char* by = refused_by_group(p, q)) return by;
-    if (!p.l7.matches(q.l7)) return "filter-l7";
-    return wants_ssid(p, q.ssid) ? nullptr : "filter-ssid";
-}
-
 // See docs/contracts/profiles.md#matching; cheap filters first. The order cannot be told apart from
 // outside except by the name of the refusing filter.
 bool matches(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refusal& refusal) {
-    refusal.by = refused_by_filter(p, q);
+    refusal.by = refused_by_row(p, q);
     if (refusal.by != nullptr) return false;
     if (!p.auto_hosts && !q.has_hostname && p.has_host_lists()) {
         refusal.by = p.hosts.empty() ? "hostlist-exclude" : "hostlist";

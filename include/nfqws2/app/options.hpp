@@ -66,7 +66,7 @@ struct OptionSpec {
     OptionGroup group;
     const char* value; // how --help shows the argument, "" if there is none
     const char* help;
-    std::variant<GlobalOption, ProfileOption> action;
+    std::variant<GlobalOption, ProfileOption, const profile::FilterRow*> action;
     const char* without_value = ""; // what a profile option gets when its argument is left out
 };
 

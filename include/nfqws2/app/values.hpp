@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/app/config.hpp"
+#include "nfqws2/base/text.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -18,8 +19,6 @@ class BadValue : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Decimal with optional leading blanks and '+'; nothing may follow.
-std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t max);
 // No value = true; else a number that is not zero. An empty value is false.
 bool parse_flag(const std::optional<std::string>& value);
 

@@ -15,6 +15,9 @@ std::optional<std::vector<std::uint8_t>> from_hex(std::string_view hex); // even
 
 // Whole text is a decimal number within [min, max]; nullopt otherwise (no sign, no blanks).
 std::optional<std::uint64_t> parse_uint(std::string_view text, std::uint64_t max = UINT64_MAX);
+// The number of an option: as above, but blanks and one '+' may stand before it, since strtoul
+// takes them.
+std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t max);
 
 std::vector<std::string_view> split(std::string_view text, char separator); // keeps empty items
 char ascii_lower(char c);

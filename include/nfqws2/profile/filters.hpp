@@ -3,10 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 namespace nfqws2::profile {
+
+// A decimal or hexadecimal (0x) number of 32 bits, the whole text.
+std::optional<std::uint32_t> parse_mark_number(std::string_view text);
 
 // Some bits of the packet's mark. The default accepts every packet.
 class MarkFilter {

@@ -15,6 +15,8 @@
 
 namespace nfqws2::profile {
 
+struct FilterRow;
+
 // A template that nobody imported.
 struct UnusedTemplate {
     std::string label; // "N (name)"
@@ -60,17 +62,7 @@ class ProfileBuilder {
     bool import(Text name, std::string* error);
     bool set_cookie(Text value, std::string* error);
 
-    // Filters.
-    bool filter_mark(Text value, std::string* error);
-    bool filter_l3(Text value, std::string* error);
-    bool filter_tcp(Text value, std::string* error);
-    bool filter_udp(Text value, std::string* error);
-    bool filter_lport(Text value, std::string* error);
-    bool filter_icmp(Text value, std::string* error);
-    bool filter_ipp(Text value, std::string* error);
-    bool filter_l7(Text value, std::string* error);
-    bool filter_ssid(Text value, std::string* error);
-    bool filter_ssid_neg(Text value, std::string* error);
+    bool filter(const FilterRow& row, Text value, std::string* error);
 
     // Lists. Not executed in a profile that was skipped before. Bad networks in ipset_ip are logged
     // and skipped.

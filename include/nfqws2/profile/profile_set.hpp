@@ -7,6 +7,7 @@
 #include "nfqws2/flow/track.hpp"
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile.hpp"
+#include "nfqws2/profile/query.hpp"
 
 #include <functional>
 #include <memory>
@@ -15,20 +16,6 @@
 #include <vector>
 
 namespace nfqws2::profile {
-
-struct Query {
-    std::uint32_t mark = 0; // of the packet
-    std::uint8_t l4proto = 0;
-    IpAddress address;                 // family decides --filter-l3
-    const IpAddress* second = nullptr; // ICMP and raw IP
-    std::uint16_t port = 0, lport = 0; // server's port, initiator's port
-    std::uint8_t icmp_type = 255, icmp_code = 255;
-    protocol::L7 l7 = protocol::L7::unknown;
-    bool has_hostname = false;
-    bool hostname_is_ip = false;
-    std::string_view hostname;
-    std::string_view ssid; // "" = unknown
-};
 
 struct Selection {
     const Profile* profile = nullptr; // never null from select()

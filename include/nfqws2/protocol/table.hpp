@@ -18,6 +18,7 @@
 #include "nfqws2/protocol/wireguard.hpp"
 #include "nfqws2/protocol/xmpp.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -268,6 +269,16 @@ template <const auto& rows> consteval auto joined_names() {
             text[at++] = c;
     }
     return text;
+}
+
+// A text that ends with all names of a table.
+template <const auto& rows, std::size_t size>
+consteval auto text_with_names(const char (&text)[size]) {
+    constexpr auto names = joined_names<rows>();
+    std::array<char, size - 1 + names.size()> whole{};
+    std::copy(text, text + size - 1, whole.begin());
+    std::ranges::copy(names, whole.begin() + size - 1);
+    return whole;
 }
 
 constexpr const L7Row& row(L7 v) {

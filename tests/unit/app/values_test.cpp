@@ -22,14 +22,6 @@ engine::Blob whole_blob(const std::string& text, const std::vector<engine::Blob>
     return std::move(source.blob);
 }
 
-TEST(Values, Decimal) {
-    EXPECT_EQ(decimal("5", 10), 5U);
-    EXPECT_EQ(decimal(" +010", 10), 10U);
-    for (const char* bad :
-         {"", " ", "-1", "5x", "x", "0x5", "11", "99999999999999999999999", "+", "5 "})
-        EXPECT_EQ(decimal(bad, 10), std::nullopt) << bad;
-}
-
 TEST(Values, Flag) {
     EXPECT_TRUE(parse_flag(std::nullopt));
     EXPECT_TRUE(parse_flag("1"));

@@ -63,5 +63,14 @@ TEST(Format, AnyLength) {
     EXPECT_EQ(format("%s!", longer.c_str()), longer + "!");
 }
 
+TEST(Decimal, AllowsBlanksAndAPlus) {
+    EXPECT_EQ(decimal("5", 10), 5U);
+    EXPECT_EQ(decimal(" +010", 10), 10U);
+    EXPECT_EQ(decimal("\n5", 10), 5U);
+    for (const char* bad :
+         {"", " ", "-1", "5x", "x", "0x5", "11", "99999999999999999999999", "+", "5 "})
+        EXPECT_EQ(decimal(bad, 10), std::nullopt) << bad;
+}
+
 } // namespace
 } // namespace nfqws2

@@ -95,7 +95,7 @@ TEST(Positions, AreRemembered) {
         ASSERT_TRUE((builder.*method)(value, &error)) << error;
     };
     const std::string file = dir.write("list", "a.com\n"), set = dir.write("set", "10.0.0.0/8\n");
-    option(3, &ProfileBuilder::filter_tcp, "80");
+    option(3, &ProfileBuilder::set_cookie, "80");
     option(4, &ProfileBuilder::lua_desync, "f");
     option(5, &ProfileBuilder::hostlist, file);
     option(6, &ProfileBuilder::new_profile, "");

@@ -1,6 +1,7 @@
 // Helpers of the profile tests: temporary files, profiles from option words, packet queries.
 #pragma once
 
+#include "nfqws2/profile/filter_table.hpp"
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
 #include "nfqws2/profile/profile_set.hpp"
@@ -77,16 +78,6 @@ class Options {
             {"--template", &B::set_template},
             {"--import", &B::import},
             {"--cookie", &B::set_cookie},
-            {"--filter-l3", &B::filter_l3},
-            {"--filter-tcp", &B::filter_tcp},
-            {"--filter-udp", &B::filter_udp},
-            {"--filter-lport", &B::filter_lport},
-            {"--filter-icmp", &B::filter_icmp},
-            {"--filter-ipp", &B::filter_ipp},
-            {"--filter-l7", &B::filter_l7},
-            {"--filter-ssid", &B::filter_ssid},
-            {"--filter-ssid-neg", &B::filter_ssid_neg},
-            {"--filter-mark", &B::filter_mark},
             {"--ipset", &B::ipset},
             {"--ipset-exclude", &B::ipset_exclude},
             {"--ipset-ip", &B::ipset_ip},
@@ -112,8 +103,12 @@ class Options {
         };
         const std::size_t equals = word.find('=');
         const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
+        const std::string option = word.substr(0, equals);
         error.clear();
-        return (builder_.*methods.at(word.substr(0, equals)))(value, &error);
+        for (const FilterRow& row : filter_rows)
+            if (option == std::string("--") + row.option)
+                return builder_.filter(row, value, &error);
+        return (builder_.*methods.at(option))(value, &error);
     }
     bool finish() {
         auto result = builder_.finish(&error);

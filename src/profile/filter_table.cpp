@@ -1,0 +1,155 @@
+#include "nfqws2/profile/filter_table.hpp"
+
+#include "nfqws2/base/text.hpp"
+#include "nfqws2/protocol/name_hint.hpp"
+#include "profile_draft.hpp"
+
+#include <algorithm>
+
+namespace nfqws2::profile::filter {
+
+namespace {
+
+constexpr const char* port_form = "ports like 80,443,1000-2000 or ~22 for all others";
+
+// "<what> : <value> (<the item that is wrong>, should be <form>)" as error, unless it is all right.
+template <typename Filter>
+bool add_items(Filter& filter, std::string_view value, const char* what, const char* form,
+               std::string* error) {
+    if (filter.add(value)) return true;
+    std::string wrong;
+    for (const std::string_view item : split(value, ',')) {
+        if (item == value || Filter().add(item)) continue;
+        wrong = item.empty() ? "an item is empty, " : "'" + std::string(item) + "' is wrong, ";
+        break;
+    }
+    *error =
+        std::string(what) + " : " + std::string(value) + " (" + wrong + "should be " + form + ")";
+    return false;
+}
+
+bool add_ports(PortFilter& ports, std::string_view value, std::string* error) {
+    return add_items(ports, value, "Invalid port filter", port_form, error);
+}
+
+} // namespace
+
+bool parse_mark(Profile& p, bool, std::string_view value, std::string* error) {
+    return p.mark.set(value) || fail(error, "filter mark or mask format error", value,
+                                     " (should be mark[/mask], each a number or 0xHEX of 32 bits)");
+}
+
+bool parse_l3(Profile& p, bool again, std::string_view value, std::string* error) {
+    bool ipv4 = false;
+    bool ipv6 = false;
+    for (std::string_view item : split(value, ',')) {
+        if (item != "ipv4" && item != "ipv6")
+            return fail(error, "bad value for --filter-l3", value,
+                        " (should be ipv4, ipv6 or ipv4,ipv6)");
+        (item == "ipv4" ? ipv4 : ipv6) = true;
+    }
+    p.ipv4 = ipv4 || (again && p.ipv4);
+    p.ipv6 = ipv6 || (again && p.ipv6);
+    return true;
+}
+
+bool parse_tcp(Profile& p, bool, std::string_view value, std::string* error) {
+    return add_ports(p.tcp, value, error);
+}
+
+bool parse_udp(Profile& p, bool, std::string_view value, std::string* error) {
+    return add_ports(p.udp, value, error);
+}
+
+bool parse_lport(Profile& p, bool, std::string_view value, std::string* error) {
+    return add_ports(p.lport, value, error);
+}
+
+bool parse_icmp(Profile& p, bool, std::string_view value, std::string* error) {
+    return add_items(p.icmp, value, "Invalid icmp filter",
+                     "numbers like 8 or 3:1 (type:code), * or -", error);
+}
+
+bool parse_ipp(Profile& p, bool, std::string_view value, std::string* error) {
+    return add_items(p.ipp, value, "Invalid ip protocol filter", "numbers like 47,50, * or -",
+                     error);
+}
+
+bool parse_l7(Profile& p, bool, std::string_view value, std::string* error) {
+    std::string bad;
+    const auto set = protocol::parse_l7_set(value, &bad);
+    if (!set) return fail(error, "Invalid l7 filter", value, protocol::l7_name_hint(bad));
+    p.l7 = *set;
+    return true;
+}
+
+bool parse_ssid(Profile& p, bool, std::string_view value, std::string*) {
+    for (std::string_view item : split(value, ','))
+        if (!item.empty()) p.ssids.emplace_back(item);
+    return true;
+}
+
+bool parse_ssid_neg(Profile& p, bool, std::string_view value, std::string* error) {
+    bool given = false;
+    return set_switch(p.other_ssids, given, value, error);
+}
+
+bool covers_lport(const Profile& a, const Profile& b) {
+    if (a.lport.empty()) return true;
+    if (b.lport.empty()) return false;
+    for (unsigned port = 0; port <= UINT16_MAX; port++) {
+        const auto p = static_cast<std::uint16_t>(port);
+        if (b.lport.matches(p) && !a.lport.matches(p)) return false;
+    }
+    return true;
+}
+
+bool covers_l7(const Profile& a, const Profile& b) {
+    return std::ranges::all_of(protocol::l7_rows, [&](const protocol::L7Row& row) {
+        const bool seen = row.l7 != protocol::L7::all && row.l7 != protocol::L7::known;
+        return !seen || !b.l7.matches(row.l7) || a.l7.matches(row.l7);
+    });
+}
+
+bool covers_ssid(const Profile& a, const Profile& b) {
+    if (a.ssids.empty()) return true;
+    if (a.other_ssids || b.other_ssids) return a.other_ssids == b.other_ssids && a.ssids == b.ssids;
+    return !b.ssids.empty() && std::all_of(b.ssids.begin(), b.ssids.end(), [&a](const auto& ssid) {
+        return std::find(a.ssids.begin(), a.ssids.end(), ssid) != a.ssids.end();
+    });
+}
+
+bool wants_ssid(const Profile& p, std::string_view ssid) {
+    if (p.ssids.empty()) return true;
+    const bool listed =
+        !ssid.empty() && std::find(p.ssids.begin(), p.ssids.end(), ssid) != p.ssids.end();
+    return listed != p.other_ssids;
+}
+
+bool state_mark(Query& q, std::string_view value, std::string* error) {
+    const auto mark = parse_mark_number(value);
+    if (!mark) return fail(error, "mark should be decimal or 0xHEX", value);
+    q.mark = *mark;
+    return true;
+}
+
+bool state_lport(Query& q, std::string_view value, std::string* error) {
+    const auto port = decimal(value, UINT16_MAX);
+    if (!port || *port == 0) return fail(error, "lport should be 1..65535", value);
+    q.lport = static_cast<std::uint16_t>(*port);
+    return true;
+}
+
+bool state_icmp_code(Query& q, std::string_view value, std::string* error) {
+    const auto code = decimal(value, UINT8_MAX);
+    if (!code) return fail(error, "bad ICMP code", value);
+    q.icmp_code = static_cast<std::uint8_t>(*code);
+    return true;
+}
+
+bool state_ssid(Query& q, std::string_view value, std::string*) {
+    q.ssid = value;
+    return true;
+}
+
+} // namespace nfqws2::profile::filter
