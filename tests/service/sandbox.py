@@ -159,7 +159,7 @@ class World:
 
     # --- running
 
-    def run(self, *argv, check_code=None, timeout=60, env=None, stdin=None, merge=True):
+    def run(self, *argv, check_code=None, timeout=240, env=None, stdin=None, merge=True):
         """Runs a command; its output (both streams) and code. Output goes through a file, so a daemon
         that keeps it open is no reason to wait."""
         with open("/dev/shm/output", "w+b") as out, open("/dev/shm/errors", "w+b") as err:
