@@ -329,7 +329,7 @@ FileDescriptor reopen_output_file(const std::string& path, int flags) {
     if (geteuid() != root)
         return FileDescriptor(open(path.c_str(), flags | always | O_NOFOLLOW, new_file_mode));
     Walk walk;
-    if (!walk.to(path, LastLink::follow)) return {};
+    if (!walk.to(path, LastLink::keep)) return {};
     return Opening(walk, flags).with_own_rights((flags & O_CREAT) != 0).file;
 }
 
