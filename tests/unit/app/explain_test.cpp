@@ -34,7 +34,9 @@ TEST(ExplainQuery, Details) {
     EXPECT_FALSE(q.host_is_ip);
     EXPECT_EQ(q.l7, L7::tls);
     EXPECT_EQ(q.payload, Payload::http_req);
-    EXPECT_EQ(q.ssid, "My Net");
+    ASSERT_EQ(q.stated.size(), 1U);
+    EXPECT_EQ(q.stated[0].second, "My Net");
+    EXPECT_TRUE(q.states("filter-ssid"));
     EXPECT_FALSE(q.outgoing);
     EXPECT_TRUE(parse_explain("tcp:1.2.3.4:443,host=5.6.7.8").host_is_ip);
 }
