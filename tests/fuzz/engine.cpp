@@ -5,6 +5,7 @@
 #include "doors.hpp"
 
 #include "nfqws2/engine/engine.hpp"
+#include "nfqws2/profile/filter_table.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
 #include "nfqws2/protocol/blobs.hpp"
 
@@ -116,7 +117,7 @@ class World {
         profile::ProfileBuilder builder(lists);
         std::string error;
         require(builder.in_range("a", &error) && builder.lua_desync("look", &error) &&
-                builder.filter_l7("known", &error) &&
+                builder.filter(profile::filter_row("filter-l7"), "known", &error) &&
                 builder.hostlist_exclude_domains("example.com", &error) &&
                 builder.payload("known", &error) &&
                 builder.lua_desync("act:a=%target:b=#dis", &error) &&

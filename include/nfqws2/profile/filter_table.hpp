@@ -217,6 +217,14 @@ inline constexpr std::array filter_rows = std::to_array<FilterRow>({
      .without_value = "1"},
 });
 
+// The row of an option that exists.
+constexpr const FilterRow& filter_row(std::string_view option) {
+    std::size_t i = 0;
+    while (option != filter_rows[i].option)
+        ++i;
+    return filter_rows[i];
+}
+
 // The option of the first row that refuses, or nullptr. Unrolled: this is asked for every profile
 // of every new flow.
 inline const char* refused_by_row(const Profile& p, const Query& q) {
