@@ -36,7 +36,7 @@ TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md"
 FOREIGN = set("""
     queue-num queue-bypass dport sport dports sports mark connbytes connbytes-dir connbytes-mode
     ctstate tcp-flags notrack prefix-length v4-threshold family local-port connect-to resolve http3
-    pcap-limit preset install build target now reload global gtest help verbose output-on-failure
+    pcap-limit filter-ttl preset install build target now reload global gtest help verbose output-on-failure
     or-mark set-xmark long list shell compiler prefix
 """.split())
 # Globals of Lua itself; everything else that scripts see as a function is native.
