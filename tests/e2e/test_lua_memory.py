@@ -6,7 +6,7 @@ import resource
 import struct
 
 from harness import cases, check, check_equal, without_root
-from offline_world import Flow, packets
+from offline_world import Flow
 from packets import ACK, RST
 
 PLENTY = 256
@@ -38,24 +38,29 @@ def run(env, capture, limit, *options):
     return result, taken
 
 
-def check_all_handled(result):
-    check_equal("exit code (%s)" % result.stderr[-500:], result.returncode, 0)
+def check_handled(result, errors_allowed):
+    """A call that fails lets its packet pass; code 3 says that there was one."""
     told = re.search(r"accepted (\d+), modified 0, dropped (\d+), .* Lua errors (\d+)", result.stderr)
-    check_equal("accepted, dropped, errors", told and told.groups(),
-                (str(4 * FLOWS), str(FLOWS), "0"))
+    check(told, "it said: %s", result.stderr[-500:])
+    accepted, dropped, errors = map(int, told.groups())
+    check_equal("exit code (%s)" % result.stderr[-500:], result.returncode, 3 if errors else 0)
+    check(errors <= errors_allowed, "%d calls failed", errors)
+    check_equal("packets", accepted + dropped, 5 * FLOWS)
+    check(FLOWS - errors <= dropped <= FLOWS, "%d packets dropped", dropped)
 
 
 @without_root
-@cases({"half_a_limit": (6,), "most_of_it": (10,), "at_the_least_default": (16,)})
-def test_a_flood_of_hosts(env, limit):
+@cases({"far_below_the_default": (6, FLOWS // 1000), "below_it": (10, 0),
+        "at_the_least_default": (16, 0)})
+def test_a_flood_of_hosts(env, limit, errors_allowed):
     with env.folder() as folder:
         capture = os.path.join(folder, "flood.pcap")
         flood(capture, FLOWS)
         os.chmod(capture, 0o644)
         plenty, usual = run(env, capture, PLENTY)
-        check_all_handled(plenty)
+        check_handled(plenty, 0)
         little, taken = run(env, capture, limit)
-        check_all_handled(little)
+        check_handled(little, errors_allowed)
         print("%.2f s with plenty of memory, %.2f s with %d MB" % (usual, taken, limit))
         check(taken < 3 * usual, "%.2f s instead of %.2f", taken, usual)
 
@@ -114,14 +119,14 @@ on_memory_low(function(used, limit) low = used / limit end)
 timer_set('turn', function()
     turn = turn + 1
     if turn <= 11 then for i = 1, 10 do kept[#kept + 1] = ('x'):rep(100000) .. turn .. i end end
-    if turn == 150 then
+    if turn == 300 then -- a full collection a second, and the compiler is the last to go
         print('FULL', state(), low and low > 0.6 and low < 1)
         if jit then jit.on() print('ASKED', state()) end
         kept = {}
     end
-    if turn > 150 and turn % 20 == 0 then collectgarbage() end
+    if turn > 300 and turn % 20 == 0 then collectgarbage() end
     for i = 1, 5 do timer_set('busy' .. i, function() end, 10, true) end
-    if turn == 220 then print('EMPTY', state()) os.exit(0) end
+    if turn == 450 then print('EMPTY', state()) os.exit(0) end
 end, 10)
 """
 
