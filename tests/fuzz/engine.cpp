@@ -2,12 +2,10 @@
 // and payloads from the input, time, housekeeping. The script touches every field it is given,
 // changes some, feeds packets, and returns every verdict there is. The engine's promises are
 // checked after each step. Run with -close_fd_mask=3: Lua errors are many.
-#include "doors.hpp"
+#include "payloads.hpp"
+#include "world.hpp"
 
-#include "nfqws2/engine/engine.hpp"
 #include "nfqws2/profile/filter_table.hpp"
-#include "nfqws2/profile/profile_builder.hpp"
-#include "nfqws2/protocol/blobs.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,8 +14,9 @@
 namespace {
 
 using namespace nfqws2;
-using fuzz::NoDoor;
+using fuzz::known_payload;
 using fuzz::require;
+using fuzz::World;
 
 constexpr const char* script = R"lua(
 local function touch(t, depth)
@@ -110,58 +109,19 @@ engine::Options options(std::uint8_t how) {
     return o;
 }
 
-// One engine for all inputs of a kind would be faster but not reproducible.
-class World {
-  public:
-    explicit World(std::uint8_t how) {
-        profile::ProfileBuilder builder(lists);
-        std::string error;
-        require(builder.in_range("a", &error) && builder.lua_desync("look", &error) &&
-                builder.filter(profile::filter_row("filter-l7"), "known", &error) &&
-                builder.hostlist_exclude_domains("example.com", &error) &&
-                builder.payload("known", &error) &&
-                builder.lua_desync("act:a=%target:b=#dis", &error) &&
-                builder.new_profile("other", &error) && builder.in_range("a", &error) &&
-                builder.lua_desync("look", &error) && builder.out_range("n1-d9", &error) &&
-                builder.lua_desync("act", &error) && builder.out_range("s1<p3000", &error) &&
-                builder.lua_desync("act:x=%reasm_data", &error));
-        auto built = builder.finish(&error);
-        require(built.has_value());
-        profiles = std::make_unique<profile::ProfileSet>(std::move(built->profiles), lists, clock);
-        auto_hosts = std::make_unique<profile::AutoHosts>(*profiles, lists, clock);
-        engine::Services services;
-        services.clock = &clock;
-        services.random = random.get();
-        services.sender = &door;
-        services.network = &door;
-        services.profiles = profiles.get();
-        services.lists = &lists;
-        services.auto_hosts = auto_hosts.get();
-        engine = std::make_unique<engine::Engine>(options(how), services);
-        require(engine->init_lua({}));
-    }
-
-    VirtualClock clock{1'700'000'000'000'000'000};
-    std::unique_ptr<Random> random = make_seeded_random(1);
-    NoDoor door;
-    profile::ListStore lists{clock};
-    std::unique_ptr<profile::ProfileSet> profiles;
-    std::unique_ptr<profile::AutoHosts> auto_hosts;
-    std::unique_ptr<engine::Engine> engine;
-};
-
-// A known hello or request, which the input can cut into segments and spoil.
-Bytes known_payload(std::uint8_t which) {
-    switch (which % 4) {
-    case 0:
-        return protocol::fake_default_tls();
-    case 1:
-        return protocol::fake_default_http();
-    case 2:
-        return protocol::fake_default_quic();
-    default:
-        return {};
-    }
+void open(World& world, std::uint8_t how) {
+    profile::ProfileBuilder builder(world.lists);
+    std::string error;
+    require(builder.in_range("a", &error) && builder.lua_desync("look", &error) &&
+            builder.filter(profile::filter_row("filter-l7"), "known", &error) &&
+            builder.hostlist_exclude_domains("example.com", &error) &&
+            builder.payload("known", &error) &&
+            builder.lua_desync("act:a=%target:b=#dis", &error) &&
+            builder.new_profile("other", &error) && builder.in_range("a", &error) &&
+            builder.lua_desync("look", &error) && builder.out_range("n1-d9", &error) &&
+            builder.lua_desync("act", &error) && builder.out_range("s1<p3000", &error) &&
+            builder.lua_desync("act:x=%reasm_data", &error));
+    require(world.open(builder, options(how)));
 }
 
 struct Packet {
@@ -244,7 +204,8 @@ struct Packet {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Reader in{{data, size}};
-    World world(in.u8());
+    World world;
+    open(world, in.u8());
     engine::Engine& engine = *world.engine;
     while (!in.rest.empty()) {
         const std::uint8_t step = in.u8();

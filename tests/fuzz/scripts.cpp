@@ -2,11 +2,9 @@
 // up to an empty line, one instance each; then packets, each behind its length (two bytes) and a
 // byte of flags. Numbers in arguments are cut to three digits: more repeats only cost time. Run
 // with -close_fd_mask=3: Lua errors are many.
-#include "doors.hpp"
+#include "world.hpp"
 
 #include "nfqws2/base/text.hpp"
-#include "nfqws2/engine/engine.hpp"
-#include "nfqws2/profile/profile_builder.hpp"
 
 #include <algorithm>
 #include <string>
@@ -15,8 +13,8 @@
 namespace {
 
 using namespace nfqws2;
-using fuzz::NoDoor;
 using fuzz::require;
+using fuzz::World;
 
 constexpr std::size_t max_instances = 6;
 
@@ -45,41 +43,17 @@ engine::Options options() {
     return o;
 }
 
-class World {
-  public:
-    // False: no engine, since the instances name no function that exists.
-    bool open(std::string_view instances) {
-        profile::ProfileBuilder builder(lists);
-        std::string error;
-        require(builder.in_range("a", &error));
-        std::size_t count = 0;
-        for (const std::string_view line : split(instances, '\n'))
-            if (count < max_instances && wanted(line))
-                count += builder.lua_desync(with_short_numbers(line), &error);
-        auto built = builder.finish(&error);
-        if (count == 0 || !built) return false;
-        profiles = std::make_unique<profile::ProfileSet>(std::move(built->profiles), lists, clock);
-        auto_hosts = std::make_unique<profile::AutoHosts>(*profiles, lists, clock);
-        engine::Services services;
-        services.clock = &clock;
-        services.random = random.get();
-        services.sender = &door;
-        services.network = &door;
-        services.profiles = profiles.get();
-        services.lists = &lists;
-        services.auto_hosts = auto_hosts.get();
-        engine = std::make_unique<engine::Engine>(options(), services);
-        return engine->init_lua({});
-    }
-
-    VirtualClock clock{1'700'000'000'000'000'000};
-    std::unique_ptr<Random> random = make_seeded_random(1);
-    NoDoor door;
-    profile::ListStore lists{clock};
-    std::unique_ptr<profile::ProfileSet> profiles;
-    std::unique_ptr<profile::AutoHosts> auto_hosts;
-    std::unique_ptr<engine::Engine> engine;
-};
+// False: no engine, since the instances name no function that exists.
+bool open(World& world, std::string_view instances) {
+    profile::ProfileBuilder builder(world.lists);
+    std::string error;
+    require(builder.in_range("a", &error));
+    std::size_t count = 0;
+    for (const std::string_view line : split(instances, '\n'))
+        if (count < max_instances && wanted(line))
+            count += builder.lua_desync(with_short_numbers(line), &error);
+    return count != 0 && world.open(builder, options());
+}
 
 void push_packets(World& world, Bytes input) {
     while (input.size() >= 3) {
@@ -107,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::size_t end = text.find("\n\n");
     if (end == std::string_view::npos) return 0;
     World world;
-    if (!world.open(text.substr(0, end))) return 0;
+    if (!open(world, text.substr(0, end))) return 0;
     push_packets(world, input.subspan(end + 2));
     world.engine->release_held();
     require(world.engine->held() == 0);

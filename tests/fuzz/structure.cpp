@@ -5,18 +5,14 @@
 // fields, so that what it makes is still about the relations between packets. Run with
 // -close_fd_mask=3.
 #include "structure.hpp"
-#include "doors.hpp"
-
-#include "nfqws2/base/memory_budget.hpp"
-#include "nfqws2/engine/engine.hpp"
-#include "nfqws2/profile/profile_builder.hpp"
+#include "world.hpp"
 
 namespace {
 
 using namespace nfqws2;
-using fuzz::NoDoor;
 using fuzz::Record;
 using fuzz::require;
+using fuzz::World;
 
 // Takes the packet to pieces and sends it again in the ways that strategies do.
 constexpr const char* script = R"lua(
@@ -53,41 +49,14 @@ engine::Options options(std::uint8_t how) {
     return o;
 }
 
-class World {
-  public:
-    explicit World(std::uint8_t how) {
-        profile::ProfileBuilder builder(lists);
-        std::string error;
-        require(builder.in_range("a", &error));
-        require(
-            builder.payload(how & 16 ? "all" : "tls_client_hello,quic_initial,http_req", &error));
-        require(builder.lua_desync("rebuild", &error));
-        auto built = builder.finish(&error);
-        require(built.has_value());
-        profiles = std::make_unique<profile::ProfileSet>(std::move(built->profiles), lists, clock);
-        auto_hosts = std::make_unique<profile::AutoHosts>(*profiles, lists, clock);
-        engine::Services services;
-        services.clock = &clock;
-        services.random = random.get();
-        services.sender = &door;
-        services.network = &door;
-        services.profiles = profiles.get();
-        services.lists = &lists;
-        services.auto_hosts = auto_hosts.get();
-        services.memory = &memory;
-        engine = std::make_unique<engine::Engine>(options(how), services);
-        require(engine->init_lua({}));
-    }
-
-    VirtualClock clock{1'700'000'000'000'000'000};
-    std::unique_ptr<Random> random = make_seeded_random(1);
-    NoDoor door;
-    MemoryBudget memory{MemoryBudget::least};
-    profile::ListStore lists{clock};
-    std::unique_ptr<profile::ProfileSet> profiles;
-    std::unique_ptr<profile::AutoHosts> auto_hosts;
-    std::unique_ptr<engine::Engine> engine;
-};
+void open(World& world, std::uint8_t how) {
+    profile::ProfileBuilder builder(world.lists);
+    std::string error;
+    require(builder.in_range("a", &error));
+    require(builder.payload(how & 16 ? "all" : "tls_client_hello,quic_initial,http_req", &error));
+    require(builder.lua_desync("rebuild", &error));
+    require(world.open(builder, options(how)));
+}
 
 // Packets that are to be split come again as the pieces they stand for.
 void handle(engine::Engine& engine, const fuzz::BuiltPacket& built, bool out) {
@@ -109,7 +78,8 @@ void handle(engine::Engine& engine, const fuzz::BuiltPacket& built, bool out) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     constexpr std::size_t most_packets = 400;
     if (size == 0) return 0;
-    World world(data[0]);
+    World world;
+    open(world, data[0]);
     const auto records = fuzz::records_in({data + 1, size - 1});
     for (std::size_t i = 0; i < records.size() && i < most_packets; i++) {
         const Record& record = records[i];

@@ -1,9 +1,10 @@
 // Records of the structure target: what they mean, the packets they become, how they are mutated.
 #pragma once
 
+#include "payloads.hpp"
+
 #include "nfqws2/base/bytes.hpp"
 #include "nfqws2/packet/checksum.hpp"
-#include "nfqws2/protocol/blobs.hpp"
 
 #include <algorithm>
 #include <array>
@@ -54,23 +55,16 @@ inline std::vector<Record> records_in(Bytes data) {
 }
 
 inline Bytes message_of(const Record& r) {
-    switch (r.message % 4) {
-    case 0:
-        return protocol::fake_default_tls();
-    case 1:
-        return protocol::fake_default_http();
-    case 2:
-        return protocol::fake_default_quic();
-    default: // a hello that says it is larger than it is
-        static const std::vector<std::uint8_t> large = [] {
-            const Bytes hello = protocol::fake_default_tls();
-            std::vector<std::uint8_t> data(hello.begin(), hello.end());
-            if (data.size() > 8) data[3] = data[7] = 0x0F;
-            data.resize(6000, 0x5A);
-            return data;
-        }();
-        return large;
-    }
+    // A hello that says it is larger than it is.
+    static const std::vector<std::uint8_t> large = [] {
+        const Bytes hello = protocol::fake_default_tls();
+        std::vector<std::uint8_t> data(hello.begin(), hello.end());
+        if (data.size() > 8) data[3] = data[7] = 0x0F;
+        data.resize(6000, 0x5A);
+        return data;
+    }();
+    const Bytes known = known_payload(r.message);
+    return known.empty() ? Bytes(large) : known;
 }
 
 inline Bytes part_of(const Record& r) {
