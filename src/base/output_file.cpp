@@ -159,8 +159,7 @@ bool Walk::follow(bool last) {
 // While it lives files are opened with the rights of the owner of a directory.
 class RightsOf {
   public:
-    RightsOf(uid_t uid, gid_t gid) {
-        group_ = static_cast<gid_t>(setfsgid(gid));
+    RightsOf(uid_t uid, gid_t gid) : group_(static_cast<gid_t>(setfsgid(gid))) {
         setfsuid(uid);
         taken_ = static_cast<uid_t>(setfsuid(static_cast<uid_t>(-1))) == uid;
     }

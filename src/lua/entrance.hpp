@@ -9,8 +9,8 @@ struct Entrance {
     bool fifo = false;
 };
 
-// `access` is O_RDONLY, O_WRONLY or O_RDWR. What does not exist or is an ordinary file is left to who
-// opens it.
+// `access` is O_RDONLY, O_WRONLY or O_RDWR. What does not exist or is an ordinary file is left to
+// who opens it.
 Entrance enter(const char* path, int access);
 
 } // namespace nfqws2::lua

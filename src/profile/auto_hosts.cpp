@@ -9,8 +9,8 @@
 // stays, since the file may hold a user's own lines.
 #include "nfqws2/profile/auto_hosts.hpp"
 
-#include "nfqws2/base/output_file.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/output_file.hpp"
 #include "nfqws2/base/siphash.hpp"
 #include "nfqws2/base/text.hpp"
 

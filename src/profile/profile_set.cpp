@@ -95,7 +95,7 @@ bool passes_nets(const Profile& p, const Query& q, Refusal& refusal) {
 // See docs/contracts/profiles.md#matching; cheap filters first. The order cannot be told apart from
 // outside except by the name of the refusing filter.
 bool matches(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refusal& refusal) {
-    refusal.by = refused_by_row(p, q);
+    refusal.by = refused_by_row(p, q, transport::of(q.l4proto));
     if (refusal.by != nullptr) return false;
     if (!p.auto_hosts && !q.has_hostname && p.has_host_lists()) {
         refusal.by = p.hosts.empty() ? "hostlist-exclude" : "hostlist";

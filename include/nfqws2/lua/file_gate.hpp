@@ -16,9 +16,9 @@ class FileGate {
     virtual bool admits(const char* path, FileUse use) const = 0;
 };
 
-// Puts the gate, which may be nullptr, in front of io.open, io.lines, io.input, io.output, os.remove,
-// os.rename and loadfile, and so of what restrict_libraries() makes of the last one. It lives as long
-// as the state. What would make the script wait when it is opened is refused too.
+// Puts the gate, which may be nullptr, in front of io.open, io.lines, io.input, io.output,
+// os.remove, os.rename and loadfile, and so of what restrict_libraries() makes of the last one. It
+// lives as long as the state. What would make the script wait when it is opened is refused too.
 void guard_files(lua_State* L, const FileGate* gate);
 
 } // namespace nfqws2::lua

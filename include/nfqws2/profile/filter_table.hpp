@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace nfqws2::profile {
 
@@ -225,24 +224,18 @@ constexpr const FilterRow& filter_row(std::string_view option) {
     return filter_rows[i];
 }
 
-// The option of the first row that refuses, or nullptr. Unrolled: this is asked for every profile
-// of every new flow.
-inline const char* refused_by_row(const Profile& p, const Query& q) {
-    const std::uint8_t transport = transport::of(q.l4proto);
-    const char* by = nullptr;
-    const auto ask = [&]<std::size_t i>() {
+// The option of the first row from `i` on that refuses, or nullptr. A step for each row is
+// unrolled, since this is asked for every profile of every new flow.
+template <std::size_t i = 0>
+inline const char* refused_by_row(const Profile& p, const Query& q, std::uint8_t carried) {
+    if constexpr (i < filter_rows.size()) {
         constexpr const FilterRow& row = filter_rows[i];
-        if constexpr (row.transports != transport::all)
-            if ((row.transports & transport) == 0) return false;
-        if (row.matches(p, q)) return false;
-        by = row.option;
-        return true;
-    };
-    [&]<std::size_t... i>(std::index_sequence<i...>) {
-        static_cast<void>((ask.template operator()<i>() || ...));
+        const bool asked = row.transports == transport::all || (row.transports & carried) != 0;
+        if (asked && !row.matches(p, q)) return row.option;
+        return refused_by_row<i + 1>(p, q, carried);
+    } else {
+        return nullptr;
     }
-    (std::make_index_sequence<filter_rows.size()>());
-    return by;
 }
 
 } // namespace nfqws2::profile
