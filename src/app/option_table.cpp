@@ -18,10 +18,6 @@ constexpr Arg none = Arg::none, required = Arg::required, optional = Arg::option
 constexpr OptionName ours(const char* name, Arg arg) {
     return {name, arg, true};
 }
-// Of newer releases of the reference: does not make an abbreviation of an older one ambiguous.
-constexpr OptionName later(const char* name, Arg arg) {
-    return {name, arg, true};
-}
 constexpr OptionName common(const char* name, Arg arg) {
     return {name, arg, false};
 }

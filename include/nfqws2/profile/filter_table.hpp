@@ -32,9 +32,9 @@ constexpr std::uint8_t of(std::uint8_t l4proto) {
 enum class Subject : std::uint8_t { endpoints, protocol, packet, machine };
 
 struct FilterRow {
-    const char* option; // without dashes; names the refusal
-    bool of_first_release;
-    const char* value; // how --help shows the argument
+    const char* option;    // without dashes; names the refusal
+    bool of_first_release; // a later option makes no abbreviation of these ambiguous
+    const char* value;     // how --help shows the argument
     const char* help;
     std::uint8_t transports;
     Subject subject;

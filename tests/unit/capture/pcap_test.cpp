@@ -111,7 +111,7 @@ class PcapTest : public testing::Test {
     void TearDown() override { std::filesystem::remove_all(dir_); }
 
     std::string put(const Buffer& data) const {
-        const std::string path = dir_ + "/in.pcap";
+        std::string path = dir_ + "/in.pcap";
         std::ofstream(path, std::ios::binary) << as_text(data);
         return path;
     }

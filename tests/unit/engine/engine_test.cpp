@@ -8,8 +8,6 @@
 namespace nfqws2::engine::test {
 namespace {
 
-namespace flag = packet::tcp_flag;
-
 const Lines none{};
 
 // --- want of memory

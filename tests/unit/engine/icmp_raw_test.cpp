@@ -5,8 +5,6 @@
 namespace nfqws2::engine::test {
 namespace {
 
-namespace flag = packet::tcp_flag;
-
 const Lines none{};
 
 constexpr const char* show = R"lua(
@@ -62,7 +60,7 @@ TEST(Icmp, ClassicEightByteQuotesFindTheFlow) {
     const Buffer datagram = udp(client4, server4, "x");
     m.out(datagram);
     for (const Buffer& quoted : {flow.from_client(text("x"), 0), datagram})
-        EXPECT_NE(m.in(icmp(router, client4, 11, 0, Bytes(quoted).first(28))).line().find("/"),
+        EXPECT_NE(m.in(icmp(router, client4, 11, 0, Bytes(quoted).first(28))).line().find('/'),
                   std::string::npos);
 }
 

@@ -4,8 +4,6 @@
 namespace nfqws2::engine::test {
 namespace {
 
-namespace flag = packet::tcp_flag;
-
 constexpr const char* named = R"lua(
 function a(ctx, d) tell("a") end
 function b(ctx, d) tell("b") end
@@ -13,7 +11,7 @@ function c(ctx, d) tell("c") end
 function flags(ctx, d) tell(d.track.lua_in_cutoff, d.track.lua_out_cutoff) end
 )lua";
 
-Config with(std::vector<std::string> words, std::string lua = {}) {
+Config with(std::vector<std::string> words, const std::string& lua = {}) {
     return {std::move(words), named + lua, {}};
 }
 

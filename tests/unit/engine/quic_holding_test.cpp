@@ -45,6 +45,7 @@ class QuicHolding : public ::testing::Test {
 
     static std::vector<Sent> sent(const std::vector<Buffer>& packets) {
         std::vector<Sent> list;
+        list.reserve(packets.size());
         for (const Buffer& packet : packets)
             list.push_back({packet, Machine::mark, "eth0"});
         return list;

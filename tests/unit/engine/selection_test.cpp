@@ -6,8 +6,6 @@
 namespace nfqws2::engine::test {
 namespace {
 
-namespace flag = packet::tcp_flag;
-
 const Lines none{};
 
 constexpr const char* names = R"lua(

@@ -373,7 +373,7 @@ TEST(Trace, HeldAndReplayed) {
     EXPECT_EQ(lines[4]["held"], true);
     EXPECT_EQ(lines[4]["out"], Json::array());
     for (const int piece : {1, 2}) {
-        line = lines[static_cast<std::size_t>(4 + piece)];
+        line = lines[4U + static_cast<std::size_t>(piece)];
         EXPECT_EQ(line["n"], 3 + piece) << "that of the packet";
         EXPECT_EQ(line["replay"], (Json{{"piece", piece}, {"of", 2}}));
         EXPECT_EQ(line["held"], false);

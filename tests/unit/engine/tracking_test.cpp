@@ -36,7 +36,7 @@ Config with(std::vector<std::string> words, std::string lua = show_track) {
     return {std::move(words), std::move(lua), {}};
 }
 
-Lines rows(std::string client, std::string server, std::string mss) {
+Lines rows(const std::string& client, const std::string& server, const std::string& mss) {
     return {"c " + client, "s " + server, "mss " + mss};
 }
 

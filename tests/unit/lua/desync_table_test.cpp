@@ -83,7 +83,7 @@ class DesyncTableTest : public ApiTest {
         lua_setglobal(host.L, "b");
         EXPECT_EQ(run(compare), "");
         lua_getglobal(host.L, "difference");
-        const std::string text = lua_isnil(host.L, -1) ? "" : lua_tostring(host.L, -1);
+        std::string text = lua_isnil(host.L, -1) ? "" : lua_tostring(host.L, -1);
         lua_pop(host.L, 1);
         return text;
     }

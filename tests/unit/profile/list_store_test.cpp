@@ -32,12 +32,12 @@ struct Store : ::testing::Test {
     }
     // Text on standard error since the last call.
     static std::string errors() {
-        const std::string text = ::testing::internal::GetCapturedStderr();
+        std::string text = ::testing::internal::GetCapturedStderr();
         ::testing::internal::CaptureStderr();
         return text;
     }
     static std::string status() {
-        const std::string text = ::testing::internal::GetCapturedStdout();
+        std::string text = ::testing::internal::GetCapturedStdout();
         ::testing::internal::CaptureStdout();
         return text;
     }
@@ -292,6 +292,7 @@ TEST_F(Store, HupDuringALoadLoadsOnceMore) {
 
 TEST_F(Store, ManyFilesAreCheckedInTurns) {
     std::vector<std::shared_ptr<HostList>> many;
+    many.reserve(150);
     for (int i = 0; i < 150; ++i)
         many.push_back(lists.host_file(dir.write("f" + std::to_string(i), "a.com\n"), &error));
     ASSERT_TRUE(lists.load_all());

@@ -77,6 +77,7 @@ TEST(NetGrouping, Ipv4IsTheSpecifiedAlgorithm) {
         const std::uint32_t div = 2 + below(random, 9);
         const std::uint32_t mul = 1 + below(random, div - 1);
         std::vector<Ipv4Key> keys;
+        keys.reserve(addresses.size());
         for (const std::uint64_t a : addresses)
             keys.push_back({static_cast<std::uint32_t>(a)});
         std::vector<Net> got;
@@ -97,6 +98,7 @@ TEST(NetGrouping, Ipv6IsTheSpecifiedAlgorithm) {
         const std::uint32_t count = 1 + below(random, 40);
         for (const bool in_high_word : {false, true}) {
             std::vector<Ipv6Key> keys;
+            keys.reserve(addresses.size());
             for (const std::uint64_t a : addresses)
                 keys.push_back(in_high_word ? Ipv6Key{a, 0} : Ipv6Key{7, a});
             const PrefixRange range = in_high_word ? PrefixRange{low_min, low_max}
