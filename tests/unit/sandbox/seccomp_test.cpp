@@ -129,15 +129,10 @@ struct Conditional {
     bool allowed;
 };
 
-// The leak checker of AddressSanitizer makes a process at the end.
-bool is_sanitized() {
-    return __asan_init != nullptr;
-}
-
 // The pointers are bad on purpose: an allowed call gets as far as to say so.
 const Conditional conditional[] = {
     {"clone into namespaces", SYS_clone, {CLONE_NEWUSER, 0, 0}, false},
-    {"clone of a process", SYS_clone, {SIGCHLD, 0, 0}, is_sanitized()},
+    {"clone of a process", SYS_clone, {SIGCHLD, 0, 0}, false},
     {"clone as vfork does", SYS_clone, {CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0}, false},
     {"mmap, executable", SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC}, false},
     {"mmap, both", SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC}, false},
@@ -177,8 +172,14 @@ const Conditional conditional[] = {
     {"unlinkat", SYS_unlinkat, {-1, 0, 0}, true},
 };
 
+// The leak checker of AddressSanitizer makes a process at the end, so this is not refused there.
+bool is_for_leak_checker(const Conditional& c) {
+    return __asan_init != nullptr && c.number == SYS_clone && (c.arguments[0] & SIGCHLD) == SIGCHLD;
+}
+
 TEST(Seccomp, ArgumentsDecide) {
     for (const Conditional& c : conditional) {
+        if (is_for_leak_checker(c)) continue;
         const ChildResult r = call(c.number, c.arguments[0], c.arguments[1], c.arguments[2]);
         EXPECT_EQ(r.signal, c.allowed ? 0 : SIGSYS) << c.name;
         EXPECT_EQ(r.status, c.allowed ? 0 : -1) << c.name;
