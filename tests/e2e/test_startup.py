@@ -267,3 +267,20 @@ def test_unused_queue_is_bypassed(env):
                 check(exchange(lab, laboratory.SERVER4, 80, b"GET / HTTP/1.0\r\n\r\n"),
                       "no service with the program")
         check(exchange(lab, laboratory.SERVER4, 80, b"GET / HTTP/1.0\r\n\r\n"), "no service after")
+
+
+def test_writable_directory_of_another_user(env):
+    """The message says what to do."""
+    with env.folder() as folder:
+        path = os.path.join(folder, "w")
+        os.mkdir(path)
+        os.chown(path, 1234, 1234)
+        result = subprocess.run([env.program, "--intercept=0", "--writable=" + path],
+                                user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True,
+                                text=True, timeout=60, check=False)
+        check_equal("exit code", result.returncode, 1)
+        real = os.path.realpath(path)
+        check("it belongs to uid 1234; give it to the user of the daemon (chown %d %s), remove it, "
+              "or name another one (--writable=<dir>)" % (NOBODY, real) in result.stderr,
+              "it said: %s", result.stderr)
+        check_equal("owner", os.stat(path).st_uid, 1234)
