@@ -50,9 +50,9 @@ def check_handled(result, errors_allowed):
 
 
 @without_root
-@cases({"far_below_the_default": (6, FLOWS // 1000), "below_it": (10, 0),
-        "at_the_least_default": (16, 0)})
-def test_a_flood_of_hosts(env, limit, errors_allowed):
+@cases({"far_below_the_default": (6,), "below_it": (10,), "at_the_least_default": (16,)})
+def test_a_flood_of_hosts(env, limit):
+    """When a collection is due depends on the machine's speed, so a call in a thousand may be refused."""
     with env.folder() as folder:
         capture = os.path.join(folder, "flood.pcap")
         flood(capture, FLOWS)
@@ -60,7 +60,7 @@ def test_a_flood_of_hosts(env, limit, errors_allowed):
         plenty, usual = run(env, capture, PLENTY)
         check_handled(plenty, 0)
         little, taken = run(env, capture, limit)
-        check_handled(little, errors_allowed)
+        check_handled(little, FLOWS // 1000)
         print("%.2f s with plenty of memory, %.2f s with %d MB" % (usual, taken, limit))
         check(taken < 3 * usual, "%.2f s instead of %.2f", taken, usual)
 

@@ -28,6 +28,7 @@ CORES = os.cpu_count() or 1
 # Most tests wait for the network or a clock more than they compute.
 JOBS = 2 * CORES
 EVERY = 20  # seconds between lines where there is no terminal
+FAULTS_SHOWN, FAULT_SHOWN = 20, 2000  # entries and characters that are told again at the end
 COUNT = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 
 # What a stage runs: a test preset of CMakePresets.json (built with the build preset of the same
@@ -99,6 +100,7 @@ class Totals:
     def __init__(self, progress):
         self.progress = progress
         self.passed = self.failed = self.skipped = 0
+        self.faults = []  # what failed, with the reasons
 
     def add(self, title, output, good=True):
         """Counts what an entry said; an entry that ran nothing has failed. (passed, failed)"""
@@ -114,12 +116,21 @@ class Totals:
         failed += problem is not None
         if failed:
             what = problem or "%d of %d cases" % (failed, passed + failed)
-            self.progress.say("FAILED %s: %s\n%s" % (title, what, failures_of(output)))
+            self.fault("FAILED %s: %s\n%s" % (title, what, failures_of(output)))
         for line in re.findall(r"^SKIPPED .*", output, re.M):
             self.progress.say("%s: %s" % (title, line))
         self.passed, self.failed = self.passed + passed, self.failed + failed
         self.skipped += skipped
         return passed, failed
+
+    def fault(self, text):
+        self.faults.append(text[:FAULT_SHOWN])
+        self.progress.say(text)
+
+    def repeat_faults(self):
+        """Again at the end, which is what is kept of a long log."""
+        if self.faults:
+            self.progress.say("==> what failed:\n" + "\n".join(self.faults[:FAULTS_SHOWN]))
 
     def __str__(self):
         return "%d passed, %d failed, %d skipped" % (self.passed, self.failed, self.skipped)
@@ -140,7 +151,7 @@ def build(stage, totals):
                           stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         totals.failed += 1
-        totals.progress.say("FAILED build/{0}, see build/logs/{0}.build.log".format(stage.configure))
+        totals.fault("FAILED build/{0}, see build/logs/{0}.build.log".format(stage.configure))
         return False
     totals.passed += 1
     return True
@@ -246,6 +257,7 @@ def main():
         spent.append("%s %.1f" % (stage.name, (time.monotonic() - begin) / 60))
         progress.say("    so far: %s" % totals)
     progress.say("==> minutes: " + ", ".join(spent))
+    totals.repeat_faults()
     print(totals)
     return 1 if totals.failed else 0
 
