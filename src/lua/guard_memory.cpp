@@ -83,8 +83,9 @@ void Guard::detach_memory() {
     counting_ = near_ceiling_ = false;
 }
 
-// Hundreds of blocks per packet come this way.
+// Hundreds of blocks per packet come this way, and go: giving back cannot fail.
 void* Guard::allocate(void* data, void* block, std::size_t old_size, std::size_t size) {
+    if (size == 0) return engine_allocator(data, block, old_size, size);
     if (size >= large_block) [[unlikely]]
         return allocate_watched(data, block, old_size, size);
     return allocate_any(data, block, old_size, size);
@@ -98,6 +99,7 @@ void* Guard::allocate_any(void* data, void* block, std::size_t old_size, std::si
 }
 
 void* Guard::allocate_watched(void* data, void* block, std::size_t old_size, std::size_t size) {
+    if (size == 0) return engine_allocator(data, block, old_size, size);
     const std::size_t before = block != nullptr ? old_size : 0; // else PUC Lua gives a type
     if (active_ != nullptr && size > before && !active_->grant(size - before)) return nullptr;
     return allocate_any(data, block, old_size, size);
