@@ -118,11 +118,18 @@ std::optional<std::size_t> output_hint(lua_State* L, int index, std::int64_t low
     return static_cast<std::size_t>(std::max<std::int64_t>(hint, 0));
 }
 
+// Whether the output may have so many bytes: beside them there is a copy while it grows, and the
+// text that it becomes.
+bool has_room(const Stream& stream, std::size_t size) {
+    return size <= first_output || static_cast<Guard*>(stream.z.opaque)->has_room(2 * size);
+}
+
 // Runs the stream over the whole input. The output stands in `out`; false if the data is bad, the
 // output too large or memory lacks.
 bool run(Stream& stream, Bytes in, int flush, std::size_t hint, std::vector<std::uint8_t>& out) {
     try {
-        out.resize(std::clamp(hint, first_output, max_output));
+        const std::size_t wanted = std::clamp(hint, first_output, max_output);
+        out.resize(has_room(stream, wanted) ? wanted : first_output);
         std::size_t written = 0;
         z_stream& z = stream.z;
         while (true) {
@@ -146,8 +153,9 @@ bool run(Stream& stream, Bytes in, int flush, std::size_t hint, std::vector<std:
             if (status != Z_OK && status != Z_BUF_ERROR) return false;
             if (z.avail_out != 0 && in.empty()) break; // nothing more to say
             if (z.avail_out == 0 && out.size() == written) {
-                if (out.size() >= max_output) return false;
-                out.resize(std::min(out.size() * 2, max_output));
+                const std::size_t more = std::min(out.size() * 2, max_output);
+                if (more == out.size() || !has_room(stream, more)) return false;
+                out.resize(more);
             } else if (status == Z_BUF_ERROR) {
                 return false; // no progress although there are input and room
             }

@@ -6,7 +6,9 @@
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/lua/guard.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <string_view>
 
 namespace nfqws2::lua {
@@ -154,19 +156,36 @@ constexpr struct {
 } jit_parameters[] = {{"maxrecord", 12000}, {"maxirconst", 12000}, {"maxsnap", 2000},
                       {"maxtrace", 60000},  {"maxmcode", 65536},   {"sizemcode", 65536}};
 
+// Machine code, in kilobytes, is not counted in the state's memory: an eighth beside it, and what
+// the engine takes by itself.
+long most_machine_code() {
+    constexpr long usual = 2048;
+    const Guard* guard = Guard::current();
+    if (guard == nullptr || guard->ceiling() == 0) return std::numeric_limits<long>::max();
+    return std::max(usual, static_cast<long>(guard->ceiling() / 8 / 1024));
+}
+
+// Refuses an option of jit.opt.start(), or puts a lesser one in its place.
+void limit_option(lua_State* L, int index) {
+    const std::string_view option = luaL_checkstring(L, index);
+    const std::size_t equal = option.find('=');
+    if (equal == std::string_view::npos) return;
+    const std::string_view name = option.substr(0, equal);
+    const long value = std::strtol(option.data() + equal + 1, nullptr, 10);
+    for (const auto& parameter : jit_parameters)
+        if (parameter.name == name && value > parameter.most)
+            luaL_error(L, "jit.opt.start: '%s' is above the limit of %d", option.data(),
+                       static_cast<int>(parameter.most));
+    if (name != "maxmcode" || value <= most_machine_code()) return;
+    lua_pushfstring(L, "maxmcode=%d", static_cast<int>(most_machine_code()));
+    lua_replace(L, index);
+}
+
 // jit.opt.start(). Upvalue: the original.
 int safe_opt_start(lua_State* L) {
     const int count = lua_gettop(L);
-    for (int i = 1; i <= count; i++) {
-        const std::string_view option = luaL_checkstring(L, i);
-        const std::size_t equal = option.find('=');
-        if (equal == std::string_view::npos) continue;
-        const long value = std::strtol(option.data() + equal + 1, nullptr, 10);
-        for (const auto& parameter : jit_parameters)
-            if (parameter.name == option.substr(0, equal) && value > parameter.most)
-                return luaL_error(L, "jit.opt.start: '%s' is above the limit of %d", option.data(),
-                                  static_cast<int>(parameter.most));
-    }
+    for (int i = 1; i <= count; i++)
+        limit_option(L, i);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, count, 0);

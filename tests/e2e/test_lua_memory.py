@@ -165,3 +165,52 @@ def test_beyond_all_grants(env):
     check_equal("exit code", result.returncode, 102)
     check("--lua-init takes more memory than --lua-mem-limit allows. The process ends with code 102."
           in result.stderr, "it said: %s", result.stderr)
+
+
+BOMB = """
+local z = gzip_init()
+local zeros, megabyte = {}, ('\\0'):rep(1024 * 1024)
+for i = 1, 60 do zeros[i] = gzip_deflate(z, megabyte) end
+zeros = table.concat(zeros) .. gzip_deflate(z)
+print('BOMB', gunzip_inflate(gunzip_init(), zeros, 1000), gunzip_inflate(gunzip_init(), zeros, 1e9))
+local small = gunzip_inflate(gunzip_init(), gzip_deflate(gzip_init(), 'a') .. '', 1e9)
+print('SMALL', small)
+"""
+
+
+@without_root
+def test_unpacked_text_counts_before_it_is_text(env):
+    result = env.run("--intercept=0", "--lua-mem-limit=16", "--lua-init=" + BOMB)
+    check_equal("exit code (%s)" % result.stderr[-500:], result.returncode, 0)
+    check("BOMB\tnil\tnil\tnil" in result.stdout, "it said: %s", result.stdout[-500:])
+    check("SMALL\t" in result.stdout, "a hint beyond the limit is an error: %s", result.stdout[-500:])
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    print("%d MB of the machine's memory" % most)
+    check(most < 50, "it took %d MB", most)
+
+
+@without_root
+def test_machine_code_is_bounded_by_the_limit(env):
+    """A script's wish beyond is cut down, not refused: what ran on a large machine starts on a small one."""
+    start = "--lua-init=if jit then require('jit.opt').start('maxmcode=65536', 'sizemcode=64') end"
+    result = env.run("--intercept=0", "--lua-mem-limit=16", start, "--lua-init=" + MACHINE_CODE)
+    check_equal("exit code (%s)" % result.stderr[-500:], result.returncode, 0)
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    print("%d MB of the machine's memory" % most)
+    check(most < 45, "it took %d MB", most)
+
+
+# Functions of their own, each with a large trace of its own, and forgotten: the code stays.
+MACHINE_CODE = """
+if jit then require('jit.opt').start('maxtrace=60000', 'hotloop=2') end
+local body = ('n = n % 77.5 + i * 1.25 '):rep(200)
+local function turn(i)
+    load('local n = 0 for i = 1, 20 do n = n + ' .. i .. ' ' .. body .. ' end return n')()
+end
+local i = 0
+timer_set('turn', function()
+    for _ = 1, 100 do i = i + 1 turn(i) end
+    collectgarbage()
+    if i == 4000 then os.exit(0) end
+end, 10)
+"""
