@@ -3,7 +3,7 @@
 #pragma once
 
 #include "nfqws2/capture/packet_io.hpp"
-#include "pipeline.hpp"
+#include "passage.hpp"
 
 namespace nfqws2::engine::debug_text {
 

@@ -1,34 +1,23 @@
-// Which way does the packet go, whom is it about (docs/contracts/flows.md#direction-and-target)?
-#include "pipeline.hpp"
+#include "direction.hpp"
 
 namespace nfqws2::engine {
 
-void Pipeline::set_flow_direction(Passage& p, bool reverse) const {
+void set_flow_direction(Passage& p, bool reverse, bool server_mode) {
     p.reverse = reverse;
-    p.incoming = reverse != options.server;
+    p.incoming = reverse != server_mode;
 }
 
-// Without a track the interfaces are all there is: PREROUTING and INPUT have no output interface.
-// --server does not invert this guess.
-void Pipeline::guess_direction(Passage& p) const {
+void guess_direction(Passage& p) {
     p.incoming = !p.ifin.empty() && p.ifout.empty();
     p.reverse = p.incoming;
 }
 
-void Pipeline::set_target(Passage& p) const {
+void set_target(Passage& p, bool server_mode) {
     p.target = p.incoming ? p.dis.source() : p.dis.destination();
     if (p.dis.l4 != packet::L4::tcp && p.dis.l4 != packet::L4::udp) return;
-    const bool server_sent = p.incoming != options.server;
+    const bool server_sent = p.incoming != server_mode;
     p.target_port = server_sent ? p.dis.source_port() : p.dis.destination_port();
     p.near_port = server_sent ? p.dis.destination_port() : p.dis.source_port();
-}
-
-std::string_view Pipeline::ssid(const Passage& p) const {
-    if (!services.ssid_of) return {};
-    const bool flow_packet = p.dis.l4 == packet::L4::tcp || p.dis.l4 == packet::L4::udp;
-    if (flow_packet) return services.ssid_of(p.incoming ? p.ifin : p.ifout);
-    const std::string_view by_input = services.ssid_of(p.ifin);
-    return by_input.empty() ? services.ssid_of(p.ifout) : by_input;
 }
 
 } // namespace nfqws2::engine

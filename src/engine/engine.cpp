@@ -1,6 +1,8 @@
 #include "nfqws2/engine/engine.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/engine/trace.hpp"
+#include "nfqws2/lua/state.hpp"
 #include "pipeline.hpp"
 
 #include <algorithm>
@@ -13,11 +15,110 @@ unsigned default_lua_memory_mb() {
     return lua::default_memory_limit();
 }
 
+// Everything that lives as long as the engine; the way of a packet through it is the pipeline.
 struct Engine::Impl {
-    Impl(Options options, Services services) : pipeline(std::move(options), std::move(services)) {}
+    Impl(Options options, Services services);
+    ~Impl();
+    bool init_lua(const std::function<bool()>& stop_requested, std::optional<std::size_t>* failed);
     capture::Verdict process(const capture::InputPacket& packet);
+
+    Options options;
+    Services services;
+    PacketClock now; // of connections and ip_cache
+    std::unique_ptr<flow::ConnectionTable> connections;
+    std::unique_ptr<flow::IpCache> own_ip_cache; // unless the workers share one
+    flow::IpCache& ip_cache;
+    std::unique_ptr<lua::Host> host;
+    lua::State state;
+    lua::Desync desync;
+    Upkeep upkeep;
+    Counters counters;
+    std::uint64_t timer_errors = 0;
     Pipeline pipeline;
+
+  private:
+    std::unique_ptr<flow::ConnectionTable> make_connections();
+    // Where packets go that the trace is to show.
+    capture::PacketSender& traced_sender() const;
+    void fill_host();
 };
+
+std::unique_ptr<flow::ConnectionTable> Engine::Impl::make_connections() {
+    if (options.ctrack_disable) return nullptr;
+    flow::TableOptions table = options.ctrack;
+    table.memory = services.memory;
+    return std::make_unique<flow::ConnectionTable>(table, now);
+}
+
+capture::PacketSender& Engine::Impl::traced_sender() const {
+    if (services.trace == nullptr) return *services.sender;
+    return *services.trace;
+}
+
+Engine::Impl::Impl(Options opts, Services svc)
+    : options(std::move(opts)), services(std::move(svc)), now(*services.clock),
+      connections(make_connections()),
+      own_ip_cache(services.ip_cache != nullptr
+                       ? nullptr
+                       : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
+      ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache),
+      host(std::make_unique<lua::Host>()), state(*host), desync(*host),
+      upkeep(now, *services.lists, host->guard, services.memory),
+      pipeline({options, services, traced_sender(), now, connections.get(), ip_cache, *host, desync,
+                upkeep, counters}) {
+    if (connections) connections->set_observer(&pipeline);
+    if (services.trace != nullptr) {
+        services.trace->send_through(*services.sender);
+        desync.set_observer(services.trace);
+    }
+    fill_host();
+}
+
+// Tracks hold references into the Lua state, so they end first.
+Engine::Impl::~Impl() {
+    if (connections) connections->clear();
+}
+
+void Engine::Impl::fill_host() {
+    host->clock = services.clock;
+    host->random = services.random;
+    host->sender = &traced_sender();
+    host->network = services.network;
+    host->connections = connections.get();
+    host->desync_fwmark = options.desync_fwmark;
+    host->server_mode = options.server;
+    host->file_gate = options.file_gate;
+}
+
+bool Engine::Impl::init_lua(const std::function<bool()>& stop_requested,
+                            std::optional<std::size_t>* failed) {
+    std::vector<lua::NamedBlob> blobs;
+    std::size_t blob_bytes = 0;
+    for (Blob& blob : options.blobs) {
+        blob_bytes += blob.data.size();
+        blobs.push_back({std::move(blob.name), std::move(blob.data)});
+    }
+    options.blobs.clear();
+    upkeep.count_blobs(blob_bytes);
+    lua::Globals globals;
+    globals.version = options.version;
+    globals.writable = options.writable;
+    globals.qnum = options.qnum;
+    globals.worker = options.worker;
+    globals.debug = options.debug;
+    globals.daemon = options.daemon;
+    globals.server = options.server;
+    globals.ipcache_hostname = options.ipcache_hostname;
+    globals.ctrack_disable = options.ctrack_disable;
+    host->guard.set_limits(
+        {options.lua_call_ms, options.lua_memory_mb, options.lua_wait_ms, options.in_thread});
+    if (!state.open(blobs, globals, options.seeded)) return false;
+    std::vector<lua::InitItem> items;
+    for (const LuaInit& item : options.lua_init) {
+        items.push_back({item.is_file, item.text});
+    }
+    return state.run_init(items, stop_requested, failed);
+}
 
 // Without memory the packet passes as it came.
 capture::Verdict Engine::Impl::process(const capture::InputPacket& packet) {
@@ -36,31 +137,31 @@ Engine::Engine(Options options, Services services)
 Engine::~Engine() = default;
 
 bool Engine::init_lua(const std::function<bool()>& stop_requested) {
-    return impl_->pipeline.init_lua(stop_requested, nullptr) &&
-           impl_->pipeline.desync.prepare(*impl_->pipeline.services.profiles);
+    return impl_->init_lua(stop_requested, nullptr) &&
+           impl_->desync.prepare(*impl_->services.profiles);
 }
 
 bool Engine::run_lua_init(const std::function<bool()>& stop_requested,
                           std::optional<std::size_t>* failed) {
-    return impl_->pipeline.init_lua(stop_requested, failed);
+    return impl_->init_lua(stop_requested, failed);
 }
 
 std::vector<std::pair<std::string, std::string>> Engine::lua_globals() const {
-    return impl_->pipeline.state.globals();
+    return impl_->state.globals();
 }
 
 void Engine::interrupt() {
-    impl_->pipeline.state.interrupt();
+    impl_->state.interrupt();
 }
 
 void Engine::adopt() {
-    impl_->pipeline.host->guard.adopt();
+    impl_->host->guard.adopt();
 }
 
 capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
     const capture::Verdict verdict = impl_->process(packet);
     if (verdict.action == capture::Action::split) return verdict; // the pieces will be counted
-    Counters& counters = impl_->pipeline.counters;
+    Counters& counters = impl_->counters;
     counters.packets++;
     switch (verdict.action) {
     case capture::Action::accept:
@@ -79,81 +180,79 @@ capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
 }
 
 bool Engine::has_timers() const {
-    return !impl_->pipeline.host->timers.empty();
+    return !impl_->host->timers.empty();
 }
 
 std::int64_t Engine::next_timer_ms() const {
-    return impl_->pipeline.host->timers.next_due_ms();
+    return impl_->host->timers.next_due_ms();
 }
 
 std::int64_t Engine::next_oneshot_ms() const {
     std::int64_t next = std::numeric_limits<std::int64_t>::max();
-    impl_->pipeline.host->timers.for_each([&next](const lua::Timer& timer) {
+    impl_->host->timers.for_each([&next](const lua::Timer& timer) {
         if (timer.oneshot) next = std::min(next, timer.next_ms);
     });
     return next;
 }
 
 int Engine::next_wakeup_ms() const {
-    Pipeline& pipeline = impl_->pipeline;
-    pipeline.now.update();
+    impl_->now.update();
     std::int64_t wait = std::numeric_limits<int>::max();
-    if (has_timers()) wait = std::max<std::int64_t>(0, next_timer_ms() - pipeline.now.boot_ms());
-    if (pipeline.connections != nullptr) {
-        const int purge = pipeline.connections->next_purge_ms();
+    if (has_timers()) wait = std::max<std::int64_t>(0, next_timer_ms() - impl_->now.boot_ms());
+    if (impl_->connections != nullptr) {
+        const int purge = impl_->connections->next_purge_ms();
         if (purge >= 0) wait = std::min<std::int64_t>(wait, purge);
-        const int release = pipeline.connections->next_release_ms();
+        const int release = impl_->connections->next_release_ms();
         if (release >= 0) wait = std::min<std::int64_t>(wait, release);
     }
     return wait == std::numeric_limits<int>::max() ? -1 : static_cast<int>(wait);
 }
 
 void Engine::run_timers() {
-    Pipeline& pipeline = impl_->pipeline;
-    lua::Host& host = *pipeline.host;
-    pipeline.now.update();
+    lua::Host& host = *impl_->host;
+    impl_->now.update();
     if (!host.timers.empty())
-        pipeline.timer_errors += host.timers.run_due(host.L, host.clock->boot_ms());
-    if (pipeline.connections != nullptr) {
-        pipeline.connections->purge();
-        pipeline.connections->release_overdue();
+        impl_->timer_errors += host.timers.run_due(host.L, host.clock->boot_ms());
+    if (impl_->connections != nullptr) {
+        impl_->connections->purge();
+        impl_->connections->release_overdue();
     }
-    if (Trace* trace = pipeline.services.trace) {
+    if (Trace* trace = impl_->services.trace) {
         trace->end_timers();
         trace->flush();
     }
 }
 
 void Engine::collect_garbage() {
-    impl_->pipeline.state.collect_garbage(impl_->pipeline.options.lua_gc_s);
+    impl_->state.collect_garbage(impl_->options.lua_gc_s);
 }
 
 void Engine::release_held() {
-    impl_->pipeline.release_all();
+    if (impl_->connections) impl_->connections->clear();
 }
 
 const Counters& Engine::counters() const {
-    Counters& counters = impl_->pipeline.counters;
-    counters.lua_errors = impl_->pipeline.desync.errors() + impl_->pipeline.timer_errors;
+    Counters& counters = impl_->counters;
+    counters.lua_errors = impl_->desync.errors() + impl_->timer_errors;
     return counters;
 }
 
 std::size_t Engine::flows() const {
-    return impl_->pipeline.connections != nullptr ? impl_->pipeline.connections->size() : 0;
+    return impl_->connections != nullptr ? impl_->connections->size() : 0;
 }
 
 std::size_t Engine::held() const {
-    return impl_->pipeline.connections != nullptr ? impl_->pipeline.connections->held_packets() : 0;
+    return impl_->connections != nullptr ? impl_->connections->held_packets() : 0;
 }
 
 void Engine::dump_conntrack(const std::function<void(const std::string&)>& line) const {
-    impl_->pipeline.now.update();
-    if (impl_->pipeline.connections != nullptr) impl_->pipeline.connections->dump(line);
+    impl_->now.update();
+    if (impl_->connections != nullptr) impl_->connections->dump(line);
 }
 
 void Engine::dump_ip_cache(const std::function<void(const std::string&)>& line) const {
-    impl_->pipeline.now.update();
-    impl_->pipeline.ip_cache.dump(line);
+    impl_->now.update();
+    impl_->ip_cache.dump(line);
 }
 
 } // namespace nfqws2::engine

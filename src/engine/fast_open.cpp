@@ -4,20 +4,21 @@
 // acknowledges the SYN alone, and the client sends the data again behind the handshake, where the
 // hello is joined and shown to scripts as any other. The flow has never seen the data: counters and
 // positions are those of a connection without Fast Open.
+#include "fast_open.hpp"
+
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/packet/checksum.hpp"
 #include "nfqws2/protocol/tls.hpp"
-#include "pipeline.hpp"
 
 namespace nfqws2::engine {
 
-void Pipeline::withhold_fast_open(Passage& p) {
+void FastOpen::withhold(Passage& p) {
     using namespace packet::tcp_flag;
-    if (options.server || connections == nullptr ||
-        (p.dis.tcp_flags() & (syn | ack | fin | rst | urg)) != syn)
+    if ((p.dis.tcp_flags() & (syn | ack | fin | rst | urg)) != syn || p.dis.payload.empty() ||
+        options_.server || options_.ctrack_disable)
         return;
-    if (options.payload_disable.contains(protocol::Payload::tls_client_hello) ||
-        options.reasm_disable.contains(protocol::Payload::tls_client_hello) ||
+    if (options_.payload_disable.contains(protocol::Payload::tls_client_hello) ||
+        options_.reasm_disable.contains(protocol::Payload::tls_client_hello) ||
         protocol::tls_hello_extent(p.dis.payload).is == protocol::TlsHelloExtent::Is::foreign)
         return;
     if (log::debug_enabled())

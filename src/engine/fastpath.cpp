@@ -3,9 +3,10 @@
 // With --fastpath-workaround the first held segment leaves as an ACK without data instead of being
 // dropped; its data comes with the replay. "auto" begins with that for a server when two
 // retransmissions were seen while messages to it were unfinished, which is how the loss shows.
+#include "fastpath.hpp"
+
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/packet/checksum.hpp"
-#include "pipeline.hpp"
 
 namespace nfqws2::engine {
 
@@ -15,10 +16,9 @@ constexpr std::uint8_t enough_retransmissions = 2;
 
 } // namespace
 
-// For TCP packets that were put aside.
-capture::Verdict Pipeline::instead_of_held(Passage& p) {
+capture::Verdict Fastpath::instead_of_held(Passage& p) {
     const capture::Verdict drop{capture::Action::drop, {}};
-    if (options.fastpath_workaround == FastpathWorkaround::off) return drop;
+    if (use_ == FastpathWorkaround::off) return drop;
     flow::TrackExtension* extension = p.track->extension();
     if (extension == nullptr || extension->reassembly == nullptr) return drop; // it is complete
     if (!wants_acknowledgement(p) || extension->start_acknowledged ||
@@ -29,16 +29,16 @@ capture::Verdict Pipeline::instead_of_held(Passage& p) {
     return bare_acknowledgement(p.dis);
 }
 
-bool Pipeline::wants_acknowledgement(const Passage& p) {
-    if (options.fastpath_workaround == FastpathWorkaround::on) return true;
+bool Fastpath::wants_acknowledgement(const Passage& p) {
+    if (use_ == FastpathWorkaround::on) return true;
     if (p.track->is_retransmission())
-        return ip_cache.count_held_retransmission(p.target) >= enough_retransmissions;
-    return ip_cache.find(p.target, {}, cached_) &&
+        return ip_cache_.count_held_retransmission(p.target) >= enough_retransmissions;
+    return ip_cache_.find(p.target, {}, cached_) &&
            cached_.held_retransmissions >= enough_retransmissions;
 }
 
 // The headers of the packet, with no flag but ACK.
-capture::Verdict Pipeline::bare_acknowledgement(const packet::Dissect& d) {
+capture::Verdict Fastpath::bare_acknowledgement(const packet::Dissect& d) {
     const std::size_t size = std::size_t{d.l3_len} + d.l4_len;
     const Bytes headers = d.packet.first(size);
     substitute_.assign(headers.begin(), headers.end());

@@ -7,8 +7,9 @@
 
 #include "nfqws2/base/json.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/protocol/hostname.hpp"
 #include "packet_text.hpp"
-#include "pipeline.hpp"
+#include "passage.hpp"
 
 #include <chrono>
 

@@ -57,7 +57,7 @@ struct HoldLink {
 };
 
 // A hello whose packets have left, kept for a while because some of them may come again, or the
-// rest of them late; see engine/past_hello.cpp.
+// rest of them late; see engine/past_hellos.cpp.
 struct PastHello {
     Reassembly message;
     HeldPackets pieces;       // as they came; empty if the hello left before it was whole

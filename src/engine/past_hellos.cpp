@@ -9,10 +9,11 @@
 // - It left unmodified because the rest did not come in time. The rest is then still part of a
 //   hello, with the host name of the joined message, and scripts may act on it; but it stands
 //   alone, what has left is not sent again. If some of it has left already it is nothing special.
+#include "past_hellos.hpp"
+
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/quic.hpp"
 #include "nfqws2/protocol/tls.hpp"
-#include "pipeline.hpp"
 
 #include <algorithm>
 
@@ -44,7 +45,7 @@ bool is_beyond(std::uint32_t seq, std::uint32_t limit) {
 
 // The server has the hello if it acknowledges all of it, says something, or the client
 // acknowledges that it has said something.
-void Pipeline::forget_answered_hello(Passage& p) {
+void PastHellos::forget_answered(Passage& p) {
     namespace flag = packet::tcp_flag;
     const flow::PastHello* past = past_of(p);
     if (past == nullptr) return;
@@ -58,10 +59,10 @@ void Pipeline::forget_answered_hello(Passage& p) {
             ? !p.dis.payload.empty() || (p.dis.tcp_flags() & (flag::fin | flag::rst)) != 0 ||
                   (whole && acknowledges && !is_beyond(end, p.dis.tcp_ack()))
             : acknowledges && server.seq0_known && is_beyond(p.dis.tcp_ack(), server.seq0 + 1);
-    if (answered) connections->take_past(*p.track);
+    if (answered) connections_->take_past(*p.track);
 }
 
-std::optional<Detected> Pipeline::past_hello(Passage& p) {
+std::optional<Detected> PastHellos::look(Passage& p) {
     flow::PastHello* past = past_of(p);
     if (past == nullptr) return std::nullopt;
     if (past->pieces.empty()) return rest_of_hello(p, *past);
@@ -71,33 +72,32 @@ std::optional<Detected> Pipeline::past_hello(Passage& p) {
                           });
     if (!repeated) return std::nullopt;
     set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
-    if (now.boot_ns() - past->last_ns >= burst_ns)
-        repeat_hello(p);
+    if (now_.boot_ns() - past->last_ns >= burst_ns)
+        repeat(p);
     else if (log::debug_enabled())
         log::debug("another copy of the hello that was sent just now, dropped");
     return Detected::held;
 }
 
-std::optional<Detected> Pipeline::rest_of_hello(Passage& p, flow::PastHello& past) {
+std::optional<Detected> PastHellos::rest_of_hello(Passage& p, flow::PastHello& past) {
     using Is = protocol::TlsHelloExtent::Is;
     const auto news = past.message.feed(p.dis.tcp_seq(), p.dis.payload);
     if (news && news->copy)
         return std::nullopt; // its sender waits for an answer, the rest may come
     const protocol::TlsHelloExtent extent = protocol::tls_hello_extent(past.message.data());
     if (!news || news->fresh != p.dis.payload.size() || extent.is == Is::foreign) {
-        connections->take_past(*p.track);
+        connections_->take_past(*p.track);
         return std::nullopt;
     }
     if (extent.is == Is::undecided) return std::nullopt;
     if (log::debug_enabled()) log::debug("the rest of a TLS hello, its beginning has left");
     set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
     p.raw_host = protocol::tls_client_hello_host(past.message.data());
-    if (extent.complete) connections->take_past(*p.track);
+    if (extent.complete) connections_->take_past(*p.track);
     return Detected::go_on;
 }
 
-// nullopt: nothing of this connection has left.
-std::optional<Detected> Pipeline::rest_of_quic(Passage& p, Bytes frames) {
+std::optional<Detected> PastHellos::rest_of_quic(Passage& p, Bytes frames) {
     flow::PastHello* past = past_of(p);
     if (past == nullptr || past->message.kind() != flow::Reassembly::Kind::quic_initial)
         return std::nullopt;
@@ -107,13 +107,13 @@ std::optional<Detected> Pipeline::rest_of_quic(Passage& p, Bytes frames) {
     if (header && std::ranges::equal(header->dcid, message.connection) && message.append(frames))
         stream = protocol::quic_collect_crypto(message.data());
     if (!stream) {
-        connections->take_past(*p.track);
+        connections_->take_past(*p.track);
         return std::nullopt;
     }
     if (!stream->complete || !protocol::client_hello_handshake_full(stream->data))
         return Detected::go_on;
     if (log::debug_enabled()) log::debug("the rest of a QUIC hello, its beginning has left");
-    connections->take_past(*p.track);
+    connections_->take_past(*p.track);
     p.raw_host = protocol::client_hello_handshake_host(stream->data);
     p.decrypted = std::move(stream->data);
     p.decrypt_data = p.decrypted;
@@ -121,9 +121,9 @@ std::optional<Detected> Pipeline::rest_of_quic(Passage& p, Bytes frames) {
 }
 
 // The first piece stands for the packet that came, so that what counts retransmissions counts one.
-void Pipeline::repeat_hello(Passage& p) {
+void PastHellos::repeat(Passage& p) {
     if (log::debug_enabled()) log::debug("the hello is repeated by its sender");
-    std::unique_ptr<flow::PastHello> past = connections->take_past(*p.track);
+    std::unique_ptr<flow::PastHello> past = connections_->take_past(*p.track);
     flow::HeldPacket& first = past->pieces.front();
     const std::uint32_t seq = first.positions.client.seq;
     first.positions = positions_of(p);
@@ -131,8 +131,9 @@ void Pipeline::repeat_hello(Passage& p) {
     first.positions.client.pos = seq + first.payload_len;
     first.number = p.number;
     past->repeats++;
-    if (replay_pieces(*p.track, past->message, past->pieces) && past->repeats < max_repeats)
-        connections->keep_past(*p.track, std::move(past));
+    if (replayer_.replay_pieces(*p.track, past->message, past->pieces) &&
+        past->repeats < max_repeats)
+        connections_->keep_past(*p.track, std::move(past));
 }
 
 } // namespace nfqws2::engine

@@ -9,9 +9,11 @@
 //   its packets any more (bench: the same with --cases offload).
 //
 // The answer is "yes" only if the pipeline would pass every such packet and nobody could tell.
+#include "finished_rule.hpp"
+
+#include "direction.hpp"
 #include "nfqws2/profile/outlook.hpp"
 #include "nfqws2/protocol/table.hpp"
-#include "pipeline.hpp"
 
 #include <algorithm>
 
@@ -55,7 +57,7 @@ std::uint32_t piece_size(const Passage& p) {
 
 } // namespace
 
-bool Pipeline::nothing_left(const Passage& p, Ways ways) const {
+bool FinishedRule::nothing_left(const Passage& p, Ways ways) const {
     const flow::Track& track = *p.track;
     const bool both_done = scripts_done(p, true) && scripts_done(p, false);
     if (!detectors_done(track) ||
@@ -67,24 +69,24 @@ bool Pipeline::nothing_left(const Passage& p, Ways ways) const {
     const bool more_hosts = by_client && (!host_known || protocol::row(track.l7()).many_hosts);
     const bool l7_known = track.l7_announced();
     if (more_hosts && hosts_matter(p)) return false;
-    if (options.ipcache_hostname && ((by_client && !host_known) || !p.is_tcp())) return false;
+    if (options_.ipcache_hostname && ((by_client && !host_known) || !p.is_tcp())) return false;
     if (l7_known && (host_known || !by_client)) return true;
     // Scripts of the other direction are shown what is found in this one.
     if (!both_done) return false;
-    return !profile::may_change_profile(*services.profiles, query(p), *p.profile,
+    return !profile::may_change_profile(profiles_, selector_.query(p), *p.profile,
                                         {l7_known, host_known || !by_client});
 }
 
-bool Pipeline::passes_whole(Passage& p) {
-    if (connections == nullptr) return false;
-    const flow::ConnectionTable::Found found = connections->find(p.dis);
+bool FinishedRule::passes_whole(Passage& p) {
+    if (connections_ == nullptr) return false;
+    const flow::ConnectionTable::Found found = connections_->find(p.dis);
     if (!found || !found.track->profile_searched()) return false;
     p.track = found.track;
-    p.pin.emplace(*connections, p.track); // it shall be there when the packet is counted
+    p.pin.emplace(*connections_, p.track); // it shall be there when the packet is counted
     p.l7 = p.track->l7();
-    p.profile = &services.profiles->by_number(p.track->profile());
-    set_flow_direction(p, found.reverse);
-    set_target(p);
+    p.profile = &profiles_.by_number(p.track->profile());
+    set_flow_direction(p, found.reverse, options_.server);
+    set_target(p, options_.server);
     if (!nothing_left(p, Ways::this_one)) return false;
     if (p.is_tcp()) p.piece_size = piece_size(p);
     return true;

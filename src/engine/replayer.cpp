@@ -1,17 +1,14 @@
-// The second way of held packets: piece by piece through the pipeline, with the joined message at
-// hand (docs/contracts/reassembly.md#replay).
+#include "replayer.hpp"
+
 #include "debug_text.hpp"
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/protocol/detect.hpp"
+#include "nfqws2/engine/trace.hpp"
 #include "nfqws2/protocol/quic.hpp"
 #include "nfqws2/protocol/tls.hpp"
-#include "pipeline.hpp"
 
 #include <algorithm>
 
 namespace nfqws2::engine {
-
-using protocol::Payload;
 
 namespace {
 
@@ -29,12 +26,12 @@ void begin_with_the_head(flow::HeldPackets& pieces, std::uint32_t first_seq) {
 } // namespace
 
 // The message and its pieces leave the flow first: nothing a script does can reach them.
-void Pipeline::replay(flow::Track& track) {
+void Replayer::replay(flow::Track& track) {
     flow::TrackExtension& extension = track.need_extension();
     const std::unique_ptr<flow::Reassembly> message = std::move(extension.reassembly);
     flow::HeldPackets pieces = std::move(extension.held);
     extension.held.clear();
-    connections->held_changed(track);
+    connections_->held_changed(track);
     if (log::debug_enabled()) log::debug("reassemble session finished");
     if (track.is_tcp()) {
         message->cut(protocol::tls_hello_extent(message->data()).size);
@@ -42,12 +39,11 @@ void Pipeline::replay(flow::Track& track) {
     }
     // What could not be sent will be repeated by its sender, and then pass by itself.
     if (replay_pieces(track, *message, pieces) && track.is_tcp())
-        connections->keep_past(track, std::make_unique<flow::PastHello>(
-                                          flow::PastHello{std::move(*message), std::move(pieces)}));
+        connections_->keep_past(track, std::make_unique<flow::PastHello>(flow::PastHello{
+                                           std::move(*message), std::move(pieces)}));
 }
 
-// False: a piece could not be sent.
-bool Pipeline::replay_pieces(flow::Track& track, const flow::Reassembly& message,
+bool Replayer::replay_pieces(flow::Track& track, const flow::Reassembly& message,
                              const flow::HeldPackets& pieces) {
     // What scripts see of it: the records as they are, or the joined CRYPTO stream of a QUIC hello.
     std::vector<std::uint8_t> stream;
@@ -72,63 +68,21 @@ bool Pipeline::replay_pieces(flow::Track& track, const flow::Reassembly& message
     return ok;
 }
 
-// The packet as it was when it was put aside.
-void Pipeline::resume(Passage& p, const flow::HeldPacket& piece) const {
-    p.raw = piece.data;
-    p.number = piece.number;
-    p.dis = packet::dissect(piece.data);
-    p.positions = piece.positions;
-    p.mark = piece.mark;
-    p.ifin = piece.ifin;
-    p.ifout = piece.ifout;
-    set_flow_direction(p, false);
-    set_target(p);
-}
-
-bool Pipeline::replay_piece(const flow::HeldPacket& piece, Bytes message,
+bool Replayer::replay_piece(const flow::HeldPacket& piece, Bytes message,
                             const lua::Replay& position) {
     Passage p;
-    resume(p, piece);
+    holder_.resume(p, piece);
     p.replay = position;
     if (log::debug_enabled()) {
         log::debug("REPLAYING delayed packet #%u offset %u", position.piece, position.offset);
         debug_text::headers(p.dis, true);
     }
-    if (services.trace != nullptr) services.trace->begin(p);
-    const capture::Verdict verdict = judge_piece(p, message);
-    if (services.trace != nullptr) services.trace->end(p, verdict);
-    if (verdict.action == capture::Action::accept) return send_held(piece, piece.data);
-    if (verdict.action == capture::Action::modify) return send_held(piece, verdict.data);
+    if (trace_ != nullptr) trace_->begin(p);
+    const capture::Verdict verdict = judge_.judge_piece(p, message);
+    if (trace_ != nullptr) trace_->end(p, verdict);
+    if (verdict.action == capture::Action::accept) return holder_.send(piece, piece.data);
+    if (verdict.action == capture::Action::modify) return holder_.send(piece, verdict.data);
     return true;
-}
-
-capture::Verdict Pipeline::judge_piece(Passage& p, Bytes message) {
-    const flow::ConnectionTable::Found found = connections->find(p.dis);
-    if (!found || found.reverse) return {};
-    p.track = found.track;
-    p.pin.emplace(*connections, p.track); // may be another one than when the replay began
-    p.l7 = p.track->l7();
-    select_profile(p);
-    if (p.is_tcp()) {
-        p.payload = Payload::tls_client_hello;
-        p.reasm_data = message;
-        p.raw_host = protocol::tls_client_hello_host(message);
-    } else {
-        const protocol::Detection d =
-            protocol::detect_udp(p.dis.payload, p.l7, options.payload_disable);
-        note_payload(p, d.payload, d.l7);
-        if (protocol::is_client_hello_handshake(message)) {
-            p.raw_host = protocol::client_hello_handshake_host(message);
-            p.decrypt_data = message;
-        }
-    }
-    if (!rediscover(p)) return {};
-    if (log::debug_enabled()) debug_text::desync(p);
-    return lua_stage(p);
-}
-
-bool Pipeline::send_held(const flow::HeldPacket& piece, Bytes data) {
-    return services.sender->send({data, piece.mark | options.desync_fwmark, piece.ifout, 1});
 }
 
 } // namespace nfqws2::engine

@@ -2,11 +2,12 @@
 // a foreign redirect at the start of the answer, or silence on UDP count as a failure, an answer
 // longer than that as a success. Each flow reports once (`finalised`). What follows from a report
 // is decided by profile::AutoHosts. See docs/contracts/lists.md#detectors.
+#include "auto_host_watch.hpp"
+
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/reconstruct.hpp"
 #include "nfqws2/protocol/table.hpp"
-#include "pipeline.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,7 +28,7 @@ flow::AutoHostState* watched(const Passage& p) {
 
 } // namespace
 
-void Pipeline::watch_retransmission(Passage& p) {
+void AutoHostWatch::retransmission(Passage& p) {
     flow::AutoHostState* state = watched(p);
     if (state == nullptr || state->retrans_stopped) return;
     const profile::AutoHostOptions& limits = p.profile->auto_options;
@@ -47,7 +48,7 @@ void Pipeline::watch_retransmission(Passage& p) {
     report(p, *state, true, "retrans threshold reached");
 }
 
-void Pipeline::watch_reply(Passage& p) {
+void AutoHostWatch::reply(Passage& p) {
     flow::AutoHostState* state = watched(p);
     if (state == nullptr) return;
     const std::uint32_t max_seq = p.profile->auto_options.incoming_maxseq;
@@ -61,7 +62,7 @@ void Pipeline::watch_reply(Passage& p) {
         report(p, *state, true, format("rseq %u : redirect to another domain", rseq));
 }
 
-void Pipeline::watch_udp(Passage& p) {
+void AutoHostWatch::udp(Passage& p) {
     flow::AutoHostState* state = watched(p);
     if (state == nullptr) return;
     const profile::AutoHostOptions& limits = p.profile->auto_options;
@@ -75,21 +76,21 @@ void Pipeline::watch_udp(Passage& p) {
                       static_cast<unsigned long long>(positions.client.pcounter), limits.udp_out));
 }
 
-void Pipeline::report(const Passage& p, flow::AutoHostState& state, bool failed,
-                      std::string reason) {
+void AutoHostWatch::report(const Passage& p, flow::AutoHostState& state, bool failed,
+                           std::string reason) {
     state.finalised = true;
     const profile::AutoHosts::Event event{
         p.profile,         p.track->hostname(),  p.track->hostname_is_ip(),
         p.track->client(), protocol::name(p.l7), std::move(reason)};
     if (failed)
-        services.auto_hosts->failure(event);
+        hosts_.failure(event);
     else
-        services.auto_hosts->success(event);
+        hosts_.success(event);
 }
 
 // Ends the client's waiting: a reset that seems to come from the server
 // (docs/contracts/lists.md#the-reset). It carries the desync mark so that it is not queued again.
-void Pipeline::send_reset(const Passage& p) {
+void AutoHostWatch::send_reset(const Passage& p) {
     const flow::SidePositions server = p.track->positions().server;
     const std::uint8_t* ip = p.dis.ip();
     packet::Blueprint reset;
@@ -118,10 +119,10 @@ void Pipeline::send_reset(const Passage& p) {
     reset.tcp.window = server.winsize;
     reset.tcp.urgent = load_be16(tcp + 18);
     std::array<std::uint8_t, 128> buffer;
-    const packet::Reconstructed built = packet::reconstruct(reset, {}, *services.random, buffer);
+    const packet::Reconstructed built = packet::reconstruct(reset, {}, random_, buffer);
     if (!built.ok()) return;
     if (log::debug_enabled()) log::debug("sending RST to retransmitter");
-    host->sender->send({Bytes(buffer.data(), built.size), options.desync_fwmark, p.ifin, 1});
+    sender_.send({Bytes(buffer.data(), built.size), desync_fwmark_, p.ifin, 1});
 }
 
 } // namespace nfqws2::engine

@@ -1,7 +1,7 @@
 // Theory of operation. A ClientHello that does not fit one packet is joined before scripts see it:
 // its packets are put aside (their originals are dropped), the message grows in the flow's
 // Reassembly, and when it is complete the packets walk through the pipeline again as pieces
-// (replay.cpp). Whatever goes wrong - a gap too large, no room, no more data for a while, the end
+// (replayer.cpp). Whatever goes wrong - a gap too large, no room, no more data for a while, the end
 // of the flow - releases the packets in order and unmodified; none is ever lost.
 //
 // A hold begins with the first packet of a hello, with a first packet that is too short to tell
@@ -10,11 +10,12 @@
 // Few new bytes are no news: a client that sends byte by byte cannot prolong it. An exact copy of
 // what is held is what a sender repeats because it hears nothing; it is dropped.
 //
-// What has left is not forgotten at once, see past_hello.cpp.
+// What has left is not forgotten at once, see past_hellos.cpp.
+#include "hello_joiner.hpp"
+
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/quic.hpp"
 #include "nfqws2/protocol/tls.hpp"
-#include "pipeline.hpp"
 
 #include <algorithm>
 
@@ -46,108 +47,14 @@ bool is_held_datagram(const flow::HeldPackets& held, Bytes datagram) {
     });
 }
 
-} // namespace
-
 // Nothing is kept for a sender that cannot have seen an answer. Where only outgoing packets are
 // queued its own acknowledgement has to do.
-bool Pipeline::handshake_seen(Passage& p) const {
+bool handshake_seen(Passage& p) {
     return positions_of(p).server.pcounter != 0 || (p.dis.tcp_flags() & packet::tcp_flag::ack) != 0;
 }
 
-bool Pipeline::may_join_tls(const Passage& p) const {
-    return p.track != nullptr && !options.reasm_disable.contains(Payload::tls_client_hello) &&
-           !options.payload_disable.contains(Payload::tls_client_hello);
-}
-
-// nullopt: it does not fit what is there, which was released.
-std::optional<flow::Reassembly::News> Pipeline::feed_hello(Passage& p) {
-    const auto news = p.track->extension()->reassembly->feed(p.dis.tcp_seq(), p.dis.payload);
-    if (!news) {
-        if (log::debug_enabled()) log::debug("reassemble session failed");
-        release(*p.track);
-    }
-    return news;
-}
-
-// The message has grown. nullopt: it is no hello after all; this packet goes on as any other.
-std::optional<Detected> Pipeline::join_tls(Passage& p, flow::Reassembly::News news) {
-    using Is = protocol::TlsHelloExtent::Is;
-    const flow::Reassembly& message = *p.track->extension()->reassembly;
-    const protocol::TlsHelloExtent extent = protocol::tls_hello_extent(message.data());
-    if (extent.is == Is::foreign || (extent.is == Is::hello && !fits_tls(p, extent.size))) {
-        release(*p.track);
-        return std::nullopt;
-    }
-    if (extent.is == Is::hello) set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
-    if (news.copy && !extent.complete && is_plain_data(p.dis)) {
-        if (log::debug_enabled()) log::debug("an exact copy of what is held, dropped");
-        return Detected::held;
-    }
-    if (!hold(p, news.fresh >= news_size)) {
-        release(*p.track);
-        p.payload = Payload::unknown;
-        return Detected::go_on;
-    }
-    if (extent.complete) replay(*p.track);
-    return Detected::held;
-}
-
-Detected Pipeline::tls_client_hello(Passage& p) {
-    if (may_join_tls(p) && !p.track->is_retransmission()) {
-        const protocol::TlsHelloExtent extent = protocol::tls_hello_extent(p.dis.payload);
-        if (!extent.complete && handshake_seen(p) && fits_tls(p, extent.size)) {
-            if (log::debug_enabled())
-                log::debug("starting reassemble. now we have %zu/%zu", p.dis.payload.size(),
-                           extent.size);
-            return start_tls(p, p.dis.tcp_seq());
-        }
-    }
-    p.raw_host = protocol::tls_client_hello_host(p.dis.payload);
-    return Detected::go_on;
-}
-
-// The first data of a flow, unknown as it stands: the start of a hello that is too short, or a
-// later part that has overtaken it?
-Detected Pipeline::undecided_start(Passage& p) {
-    using Is = protocol::TlsHelloExtent::Is;
-    const flow::SidePositions& client = positions_of(p).client;
-    if (client.pdcounter != 1 || !client.seq0_known || p.l7 != protocol::L7::unknown ||
-        !may_join_tls(p) || !is_plain_data(p.dis) || !handshake_seen(p))
-        return Detected::go_on;
-    const std::size_t offset = client.rseq() - 1, size = p.dis.payload.size();
-    if (offset >= flow::max_message || size > flow::max_message - offset) return Detected::go_on;
-    const std::uint32_t first_seq = client.seq0 + 1;
-    if (offset == 0) {
-        if (protocol::tls_hello_extent(p.dis.payload).is != Is::undecided) return Detected::go_on;
-        if (size >= telling_size && size < signature_size) {
-            auto past = std::make_unique<flow::PastHello>(flow::PastHello{
-                {flow::Reassembly::Kind::tls_client_hello, flow::max_message, first_seq}, {}});
-            past->message.feed(first_seq, p.dis.payload);
-            p.track->need_extension();
-            connections->keep_past(*p.track, std::move(past));
-            return Detected::go_on;
-        }
-    }
-    if (log::debug_enabled())
-        log::debug("this may be part of a TLS hello: %zu bytes at offset %zu", size, offset);
-    return start_tls(p, first_seq);
-}
-
-Detected Pipeline::start_tls(Passage& p, std::uint32_t first_seq) {
-    auto message = std::make_unique<flow::Reassembly>(flow::Reassembly::Kind::tls_client_hello,
-                                                      flow::max_message, first_seq);
-    if (!message->feed(p.dis.tcp_seq(), p.dis.payload)) return Detected::go_on;
-    flow::TrackExtension& extension = p.track->need_extension();
-    extension.reassembly = std::move(message);
-    extension.start_acknowledged = false;
-    if (hold(p)) return Detected::held;
-    release(*p.track);
-    p.payload = Payload::unknown;
-    return Detected::go_on;
-}
-
 // The server must be able to take all of it: it acknowledges nothing meanwhile.
-bool Pipeline::fits_tls(Passage& p, std::size_t size) const {
+bool fits_tls(Passage& p, std::size_t size) {
     const flow::SidePositions& server = positions_of(p).server;
     if (server.pcounter != 0 && server.winsize_calc < size) {
         if (log::debug_enabled())
@@ -163,33 +70,128 @@ bool Pipeline::fits_tls(Passage& p, std::size_t size) const {
     return true;
 }
 
-Detected Pipeline::quic_initial(Passage& p) {
+} // namespace
+
+bool HelloJoiner::is_joining(const Passage& p) {
+    return p.track != nullptr && p.track->extension() != nullptr &&
+           p.track->extension()->reassembly != nullptr;
+}
+
+bool HelloJoiner::may_join_tls(const Passage& p) const {
+    return p.track != nullptr && !options_.reasm_disable.contains(Payload::tls_client_hello) &&
+           !options_.payload_disable.contains(Payload::tls_client_hello);
+}
+
+std::optional<flow::Reassembly::News> HelloJoiner::feed(Passage& p) {
+    const auto news = p.track->extension()->reassembly->feed(p.dis.tcp_seq(), p.dis.payload);
+    if (!news) {
+        if (log::debug_enabled()) log::debug("reassemble session failed");
+        holder_.release(*p.track);
+    }
+    return news;
+}
+
+std::optional<Detected> HelloJoiner::join_tls(Passage& p, flow::Reassembly::News news) {
+    using Is = protocol::TlsHelloExtent::Is;
+    const flow::Reassembly& message = *p.track->extension()->reassembly;
+    const protocol::TlsHelloExtent extent = protocol::tls_hello_extent(message.data());
+    if (extent.is == Is::foreign || (extent.is == Is::hello && !fits_tls(p, extent.size))) {
+        holder_.release(*p.track);
+        return std::nullopt;
+    }
+    if (extent.is == Is::hello) set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
+    if (news.copy && !extent.complete && is_plain_data(p.dis)) {
+        if (log::debug_enabled()) log::debug("an exact copy of what is held, dropped");
+        return Detected::held;
+    }
+    if (!holder_.hold(p, news.fresh >= news_size)) {
+        holder_.release(*p.track);
+        p.payload = Payload::unknown;
+        return Detected::go_on;
+    }
+    if (extent.complete) replayer_.replay(*p.track);
+    return Detected::held;
+}
+
+Detected HelloJoiner::tls_client_hello(Passage& p) {
+    if (may_join_tls(p) && !p.track->is_retransmission()) {
+        const protocol::TlsHelloExtent extent = protocol::tls_hello_extent(p.dis.payload);
+        if (!extent.complete && handshake_seen(p) && fits_tls(p, extent.size)) {
+            if (log::debug_enabled())
+                log::debug("starting reassemble. now we have %zu/%zu", p.dis.payload.size(),
+                           extent.size);
+            return start_tls(p, p.dis.tcp_seq());
+        }
+    }
+    p.raw_host = protocol::tls_client_hello_host(p.dis.payload);
+    return Detected::go_on;
+}
+
+Detected HelloJoiner::undecided_start(Passage& p) {
+    using Is = protocol::TlsHelloExtent::Is;
+    const flow::SidePositions& client = positions_of(p).client;
+    if (client.pdcounter != 1 || !client.seq0_known || p.l7 != protocol::L7::unknown ||
+        !may_join_tls(p) || !is_plain_data(p.dis) || !handshake_seen(p))
+        return Detected::go_on;
+    const std::size_t offset = client.rseq() - 1, size = p.dis.payload.size();
+    if (offset >= flow::max_message || size > flow::max_message - offset) return Detected::go_on;
+    const std::uint32_t first_seq = client.seq0 + 1;
+    if (offset == 0) {
+        if (protocol::tls_hello_extent(p.dis.payload).is != Is::undecided) return Detected::go_on;
+        if (size >= telling_size && size < signature_size) {
+            auto past = std::make_unique<flow::PastHello>(flow::PastHello{
+                {flow::Reassembly::Kind::tls_client_hello, flow::max_message, first_seq}, {}});
+            past->message.feed(first_seq, p.dis.payload);
+            p.track->need_extension();
+            connections_->keep_past(*p.track, std::move(past));
+            return Detected::go_on;
+        }
+    }
+    if (log::debug_enabled())
+        log::debug("this may be part of a TLS hello: %zu bytes at offset %zu", size, offset);
+    return start_tls(p, first_seq);
+}
+
+Detected HelloJoiner::start_tls(Passage& p, std::uint32_t first_seq) {
+    auto message = std::make_unique<flow::Reassembly>(flow::Reassembly::Kind::tls_client_hello,
+                                                      flow::max_message, first_seq);
+    if (!message->feed(p.dis.tcp_seq(), p.dis.payload)) return Detected::go_on;
+    flow::TrackExtension& extension = p.track->need_extension();
+    extension.reassembly = std::move(message);
+    extension.start_acknowledged = false;
+    if (holder_.hold(p)) return Detected::held;
+    holder_.release(*p.track);
+    p.payload = Payload::unknown;
+    return Detected::go_on;
+}
+
+Detected HelloJoiner::quic_initial(Passage& p) {
     const std::optional<std::vector<std::uint8_t>> plaintext =
         protocol::quic_decrypt_initial(p.dis.payload);
     const std::optional<std::vector<std::uint8_t>> frames =
         plaintext ? protocol::quic_crypto_only(*plaintext) : std::nullopt;
     if (!frames) {
-        if (p.track != nullptr && p.track->holding()) release(*p.track);
+        if (p.holding()) holder_.release(*p.track);
         return Detected::go_on;
     }
     // Another connection id is another hello: what was held belongs to a message that will not be
     // completed.
-    if (p.track != nullptr && p.track->holding() &&
-        !std::ranges::equal(p.track->extension()->reassembly->connection,
-                            quic_connection(p.dis.payload)))
-        release(*p.track);
-    if (const std::optional<Detected> late = rest_of_quic(p, *frames)) return *late;
+    if (p.holding() && !std::ranges::equal(p.track->extension()->reassembly->connection,
+                                           quic_connection(p.dis.payload)))
+        holder_.release(*p.track);
+    if (const std::optional<Detected> late = past_.rest_of_quic(p, *frames)) return *late;
     return join_quic(p, *frames);
 }
 
-Detected Pipeline::join_quic(Passage& p, Bytes frames) {
+Detected HelloJoiner::join_quic(Passage& p, Bytes frames) {
     const bool may_join =
-        p.track != nullptr && !options.reasm_disable.contains(Payload::quic_initial);
+        p.track != nullptr && !options_.reasm_disable.contains(Payload::quic_initial);
     flow::Reassembly* message = nullptr;
     if (may_join && p.track->extension() != nullptr)
         message = p.track->extension()->reassembly.get();
     const auto give_up = [&] {
-        if (message != nullptr) release(*p.track); // there may be a message without held packets
+        if (message != nullptr)
+            holder_.release(*p.track); // there may be a message without held packets
         return Detected::go_on;
     };
     if (message != nullptr && is_held_datagram(p.track->extension()->held, p.dis.payload)) {
@@ -216,8 +218,8 @@ Detected Pipeline::join_quic(Passage& p, Bytes frames) {
         if (message != nullptr) {
             const std::size_t news = stream->covered - message->covered;
             message->covered = stream->covered;
-            if (!hold(p, news >= news_size)) return give_up();
-            if (full) replay(*p.track);
+            if (!holder_.hold(p, news >= news_size)) return give_up();
+            if (full) replayer_.replay(*p.track);
             return Detected::held;
         }
     }
@@ -227,74 +229,6 @@ Detected Pipeline::join_quic(Passage& p, Bytes frames) {
         p.decrypt_data = p.decrypted;
     }
     return Detected::go_on;
-}
-
-// Puts a copy of the packet aside; false if there is no room.
-bool Pipeline::hold(Passage& p, bool news) {
-    flow::TrackExtension& extension = p.track->need_extension();
-    if (extension.held.size() >= flow::max_held_packets ||
-        !connections->make_room(*p.track, p.dis.packet.size())) {
-        if (log::debug_enabled()) log::debug("rawpacket_queue failed !");
-        return false;
-    }
-    flow::HeldPacket piece;
-    piece.data.assign(p.dis.packet.begin(), p.dis.packet.end());
-    piece.number = p.number;
-    piece.mark = p.mark;
-    piece.payload_len = static_cast<std::uint32_t>(p.dis.payload.size());
-    piece.ifin = p.ifin;
-    piece.ifout = p.ifout;
-    piece.positions = positions_of(p);
-    extension.held.push_back(std::move(piece));
-    connections->held_changed(*p.track, news);
-    if (log::debug_enabled())
-        log::debug("DELAY desync until reasm is complete (#%zu)", extension.held.size());
-    return true;
-}
-
-void Pipeline::release(flow::Track& track) {
-    flow::TrackExtension* extension = track.extension();
-    if (extension == nullptr) return;
-    if (extension->reassembly != nullptr && log::debug_enabled())
-        log::debug("reassemble session cancelled");
-    const std::unique_ptr<flow::Reassembly> ended = std::move(extension->reassembly);
-    const flow::HeldPackets pieces = std::move(extension->held);
-    extension->held.clear();
-    connections->held_changed(track);
-    for (const flow::HeldPacket& piece : pieces) {
-        if (services.trace != nullptr) trace_release(track, piece);
-        send_held(piece, piece.data);
-    }
-}
-
-void Pipeline::trace_release(flow::Track& track, const flow::HeldPacket& piece) {
-    Passage p;
-    resume(p, piece);
-    p.track = &track;
-    p.l7 = track.l7();
-    p.profile = &services.profiles->by_number(track.profile());
-    services.trace->begin(p);
-    services.trace->note("released");
-    services.trace->end(p, {});
-}
-
-void Pipeline::release_all() {
-    if (connections) connections->clear();
-}
-
-void Pipeline::on_track_end(flow::Track& track) {
-    if (track.holding()) release(track);
-    lua::drop_lua_state(*host, track);
-}
-
-void Pipeline::on_held_timeout(flow::Track& track) {
-    if (log::debug_enabled()) log::debug("held packets waited too long, sending them unmodified");
-    std::unique_ptr<flow::PastHello> past;
-    if (track.extension()->reassembly)
-        past =
-            std::make_unique<flow::PastHello>(flow::PastHello{*track.extension()->reassembly, {}});
-    release(track);
-    if (past) connections->keep_past(track, std::move(past));
 }
 
 } // namespace nfqws2::engine

@@ -1,0 +1,52 @@
+#include "lua_stage.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/engine/trace.hpp"
+
+namespace nfqws2::engine {
+
+namespace {
+
+lua::PacketView view_of(Passage& p) {
+    lua::PacketView view;
+    view.dis = &p.dis;
+    view.track = p.track;
+    if (p.track != nullptr) {
+        view.positions = &positions_of(p);
+        if (p.is_tcp()) view.tcp_mss = p.track->common_mss();
+    }
+    view.from_client = !p.reverse;
+    view.profile = p.profile;
+    view.outgoing = p.outgoing();
+    view.ifin = p.ifin;
+    view.ifout = p.ifout;
+    view.fwmark = p.mark;
+    view.target = p.target;
+    view.target_port = p.target_port;
+    view.payload = p.payload;
+    view.l7 = p.l7;
+    view.replay = p.replay;
+    if (p.reasm_data)
+        view.reasm_data = p.reasm_data;
+    else if (p.is_tcp())
+        view.reasm_data = p.dis.payload;
+    view.decrypt_data = p.decrypt_data;
+    return view;
+}
+
+} // namespace
+
+capture::Verdict LuaStage::run(Passage& p) {
+    if (p.profile->instances.empty()) {
+        if (log::debug_enabled()) log::debug("no lua functions in this profile");
+        return {};
+    }
+    if (p.track != nullptr && p.track->cutoff(p.outgoing())) {
+        if (log::debug_enabled()) log::debug("lua %s cutoff", p.outgoing() ? "out" : "in");
+        if (trace_ != nullptr) trace_->all_cut_off(*p.profile);
+        return {};
+    }
+    return desync_.run(view_of(p));
+}
+
+} // namespace nfqws2::engine

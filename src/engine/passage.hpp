@@ -1,0 +1,77 @@
+// What the parts of the pipeline hand to each other; not visible outside of engine/.
+#pragma once
+
+#include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/lua/desync.hpp"
+#include "nfqws2/packet/dissect.hpp"
+#include "nfqws2/profile/profile.hpp"
+#include "nfqws2/protocol/names.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::engine {
+
+// One packet on its way through the pipeline: what is known about it so far.
+struct Passage {
+    // From the start
+    Bytes raw;                // as it came in
+    std::uint64_t number = 0; // since start, from 1; a replayed piece keeps that of its packet
+    packet::Dissect dis;
+    std::uint32_t mark = 0;
+    std::string_view ifin, ifout;
+    bool merged = false;          // the kernel has joined several packets to this one
+    std::uint32_t piece_size = 0; // TCP payload in each of those, if this one passes whole
+    bool bare_syn = false;        // its data was taken off
+
+    // Once its flow was looked for
+    flow::Track* track = nullptr;
+    // Scripts may feed packets themselves, which may expire tracks: not this one.
+    std::optional<flow::ConnectionTable::Pin> pin;
+    std::optional<flow::Positions> positions; // see positions_of()
+    bool reverse = false;                     // from the server to the client of the flow
+    bool incoming = false;                    // what Lua calls "in": reverse, inverted by --server
+    IpAddress target;
+    std::uint16_t target_port = 0, near_port = 0;
+
+    // Once a profile was searched, which payload and host may change
+    const profile::Profile* profile = nullptr;
+
+    // Once the payload was looked at
+    protocol::Payload payload = protocol::Payload::unknown;
+    protocol::L7 l7 = protocol::L7::unknown;
+    std::optional<std::string> raw_host; // found in this packet, not yet normalised
+
+    // Of messages in several packets
+    std::optional<lua::Replay> replay;
+    std::optional<Bytes> reasm_data;     // joined message, replay only
+    std::optional<Bytes> decrypt_data;   // CRYPTO stream of a QUIC hello
+    std::vector<std::uint8_t> decrypted; // what it points to when the hello came in one datagram
+
+    bool outgoing() const { return !incoming; }
+    bool is_tcp() const { return dis.l4 == packet::L4::tcp; }
+    bool is_replay() const { return replay.has_value(); }
+    bool holding() const { return track != nullptr && track->holding(); }
+};
+
+// What payload detection decided about a packet.
+enum class Detected : std::uint8_t {
+    go_on,
+    held, // a copy was put aside; this packet must not go on its way now
+};
+
+// The counters of the flow for this packet: a snapshot for replayed pieces, else made on demand.
+inline const flow::Positions& positions_of(Passage& p) {
+    if (!p.positions) p.positions = p.track->positions();
+    return *p.positions;
+}
+
+// The first known payload decides the protocol of the flow.
+void set_payload(Passage& p, protocol::Payload payload, protocol::L7 l7);
+// The same, unless it is unknown, and said in the debug text.
+void note_payload(Passage& p, protocol::Payload payload, protocol::L7 l7);
+
+} // namespace nfqws2::engine

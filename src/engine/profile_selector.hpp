@@ -1,0 +1,43 @@
+// Choosing the profile, choosing it again when protocol or host become known, and what the host
+// lists say (docs/contracts/profiles.md#when-a-profile-is-searched).
+#pragma once
+
+#include "auto_host_watch.hpp"
+#include "nfqws2/engine/engine.hpp"
+#include "nfqws2/protocol/hostname.hpp"
+
+namespace nfqws2::engine {
+
+class ProfileSelector {
+  public:
+    ProfileSelector(const Options& options, const Services& services, flow::IpCache& ip_cache,
+                    AutoHostWatch& watch)
+        : options_(options), profiles_(*services.profiles), ssid_of_(services.ssid_of),
+          trace_(services.trace), ip_cache_(ip_cache), watch_(watch) {}
+
+    // Of a TCP or UDP packet, by what is known before its payload is looked at.
+    void select(Passage& p);
+    // ICMP (with or without a related flow) and raw IP.
+    void select_for_related(Passage& p);
+    // Behind payload detection. False: the host is known and the lists are against it, the packet
+    // passes without Lua.
+    bool rediscover(Passage& p);
+    // What filters ask about, but for the host.
+    profile::Query query(const Passage& p) const;
+
+  private:
+    std::string_view ssid(const Passage& p) const;
+    bool lists_allow(Passage& p, const profile::Selection& search, const protocol::HostName* found);
+    // Where a search lists whom it refused; nullptr when nobody asks.
+    std::vector<profile::Rejection>* rejections() const;
+
+    const Options& options_;
+    profile::ProfileSet& profiles_;
+    const std::function<std::string_view(std::string_view)>& ssid_of_;
+    Trace* trace_;
+    flow::IpCache& ip_cache_;
+    AutoHostWatch& watch_;
+    flow::IpCacheRecord cached_; // what the ip cache knew last
+};
+
+} // namespace nfqws2::engine
