@@ -39,8 +39,7 @@ void AutoHostWatch::retransmission(Passage& p) {
     if (!p.track->is_retransmission()) return;
     state->retrans++;
     if (state->retrans < limits.retrans_threshold) {
-        if (log::debug_enabled())
-            log::debug("retrans counter : %u/%u", state->retrans, limits.retrans_threshold);
+        log::debug("retrans counter : %u/%u", state->retrans, limits.retrans_threshold);
         return;
     }
     state->retrans_stopped = true;
@@ -121,7 +120,7 @@ void AutoHostWatch::send_reset(const Passage& p) {
     std::array<std::uint8_t, 128> buffer;
     const packet::Reconstructed built = packet::reconstruct(reset, {}, random_, buffer);
     if (!built.ok()) return;
-    if (log::debug_enabled()) log::debug("sending RST to retransmitter");
+    log::debug("sending RST to retransmitter");
     sender_.send({Bytes(buffer.data(), built.size), desync_fwmark_, p.ifin, 1});
 }
 

@@ -9,19 +9,17 @@ void DistanceMemory::learn(Passage& p) {
     if (p.incoming) {
         const bool real = track->incoming_ttl() != 0 && !track->incoming_ttl_from_cache();
         if (!real) {
-            if (log::debug_enabled() && track->incoming_ttl() != p.dis.ttl())
-                log::debug("incoming TTL %u", p.dis.ttl());
+            if (track->incoming_ttl() != p.dis.ttl()) log::debug("incoming TTL %u", p.dis.ttl());
             track->set_incoming_ttl(p.dis.ttl(), false);
         }
-        if (!server_mode_ && ip_cache_.set_ttl(p.target, p.ifin, track->incoming_ttl()) &&
-            log::debug_enabled())
+        if (!server_mode_ && ip_cache_.set_ttl(p.target, p.ifin, track->incoming_ttl()))
             log::debug("updated ttl cache");
         return;
     }
     if (server_mode_ || track->incoming_ttl() != 0) return;
     if (!ip_cache_.find(p.target, p.ifout, cached_) || cached_.ttl == 0) return;
     track->set_incoming_ttl(cached_.ttl, true);
-    if (log::debug_enabled()) log::debug("got cached ttl %u", cached_.ttl);
+    log::debug("got cached ttl %u", cached_.ttl);
 }
 
 } // namespace nfqws2::engine

@@ -21,9 +21,8 @@ void FastOpen::withhold(Passage& p) {
         options_.reasm_disable.contains(protocol::Payload::tls_client_hello) ||
         protocol::tls_hello_extent(p.dis.payload).is == protocol::TlsHelloExtent::Is::foreign)
         return;
-    if (log::debug_enabled())
-        log::debug("TCP Fast Open: %zu bytes of a TLS hello are taken off the SYN",
-                   p.dis.payload.size());
+    log::debug("TCP Fast Open: %zu bytes of a TLS hello are taken off the SYN",
+               p.dis.payload.size());
     const std::size_t size = p.dis.packet.size() - p.dis.payload.size();
     bare_syn_.assign(p.dis.packet.begin(),
                      p.dis.packet.begin() + static_cast<std::ptrdiff_t>(size));

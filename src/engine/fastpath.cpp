@@ -25,7 +25,7 @@ capture::Verdict Fastpath::instead_of_held(Passage& p) {
         extension->held.front().positions.client.seq != p.dis.tcp_seq())
         return drop;
     extension->start_acknowledged = true;
-    if (log::debug_enabled()) log::debug("fastpath workaround: an empty ACK goes on");
+    log::debug("fastpath workaround: an empty ACK goes on");
     return bare_acknowledgement(p.dis);
 }
 

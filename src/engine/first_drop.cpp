@@ -18,7 +18,7 @@ bool FirstDrop::concerns(Passage& p) const {
 capture::Verdict FirstDrop::substitute(Passage& p, capture::Verdict verdict, bool held) {
     if (verdict.action != capture::Action::drop || (p.incoming && !held) || !concerns(p))
         return verdict;
-    if (log::debug_enabled()) log::debug("applying linux postnat conntrack workaround");
+    log::debug("applying linux postnat conntrack workaround");
     substitute_.assign(p.dis.packet.begin(), p.dis.packet.end());
     if (p.dis.l3 == packet::L3::ipv4) {
         substitute_[9] = 255;

@@ -57,14 +57,12 @@ bool handshake_seen(Passage& p) {
 bool fits_tls(Passage& p, std::size_t size) {
     const flow::SidePositions& server = positions_of(p).server;
     if (server.pcounter != 0 && server.winsize_calc < size) {
-        if (log::debug_enabled())
-            log::debug("reasm cancelled because server window size %u is smaller than %zu",
-                       server.winsize_calc, size);
+        log::debug("reasm cancelled because server window size %u is smaller than %zu",
+                   server.winsize_calc, size);
         return false;
     }
     if (size > flow::max_message) {
-        if (log::debug_enabled())
-            log::debug("unexpected large payload for reassemble: size=%zu", size);
+        log::debug("unexpected large payload for reassemble: size=%zu", size);
         return false;
     }
     return true;
@@ -85,7 +83,7 @@ bool HelloJoiner::may_join_tls(const Passage& p) const {
 std::optional<flow::Reassembly::News> HelloJoiner::feed(Passage& p) {
     const auto news = p.track->extension()->reassembly->feed(p.dis.tcp_seq(), p.dis.payload);
     if (!news) {
-        if (log::debug_enabled()) log::debug("reassemble session failed");
+        log::debug("reassemble session failed");
         holder_.release(*p.track);
     }
     return news;
@@ -101,7 +99,7 @@ std::optional<Detected> HelloJoiner::join_tls(Passage& p, flow::Reassembly::News
     }
     if (extent.is == Is::hello) set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
     if (news.copy && !extent.complete && is_plain_data(p.dis)) {
-        if (log::debug_enabled()) log::debug("an exact copy of what is held, dropped");
+        log::debug("an exact copy of what is held, dropped");
         return Detected::held;
     }
     if (!holder_.hold(p, news.fresh >= news_size)) {
@@ -117,9 +115,8 @@ Detected HelloJoiner::tls_client_hello(Passage& p) {
     if (may_join_tls(p) && !p.track->is_retransmission()) {
         const protocol::TlsHelloExtent extent = protocol::tls_hello_extent(p.dis.payload);
         if (!extent.complete && handshake_seen(p) && fits_tls(p, extent.size)) {
-            if (log::debug_enabled())
-                log::debug("starting reassemble. now we have %zu/%zu", p.dis.payload.size(),
-                           extent.size);
+            log::debug("starting reassemble. now we have %zu/%zu", p.dis.payload.size(),
+                       extent.size);
             return start_tls(p, p.dis.tcp_seq());
         }
     }
@@ -147,8 +144,7 @@ Detected HelloJoiner::undecided_start(Passage& p) {
             return Detected::go_on;
         }
     }
-    if (log::debug_enabled())
-        log::debug("this may be part of a TLS hello: %zu bytes at offset %zu", size, offset);
+    log::debug("this may be part of a TLS hello: %zu bytes at offset %zu", size, offset);
     return start_tls(p, first_seq);
 }
 
@@ -195,7 +191,7 @@ Detected HelloJoiner::join_quic(Passage& p, Bytes frames) {
         return Detected::go_on;
     };
     if (message != nullptr && is_held_datagram(p.track->extension()->held, p.dis.payload)) {
-        if (log::debug_enabled()) log::debug("an exact copy of what is held, dropped");
+        log::debug("an exact copy of what is held, dropped");
         return Detected::held;
     }
     if (message != nullptr && !message->append(frames)) return give_up();

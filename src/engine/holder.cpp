@@ -2,7 +2,6 @@
 
 #include "direction.hpp"
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/engine/trace.hpp"
 
 namespace nfqws2::engine {
 
@@ -10,7 +9,7 @@ bool Holder::hold(Passage& p, bool news) {
     flow::TrackExtension& extension = p.track->need_extension();
     if (extension.held.size() >= flow::max_held_packets ||
         !around_.connections->make_room(*p.track, p.dis.packet.size())) {
-        if (log::debug_enabled()) log::debug("rawpacket_queue failed !");
+        log::debug("rawpacket_queue failed !");
         return false;
     }
     flow::HeldPacket piece;
@@ -23,35 +22,31 @@ bool Holder::hold(Passage& p, bool news) {
     piece.positions = positions_of(p);
     extension.held.push_back(std::move(piece));
     around_.connections->held_changed(*p.track, news);
-    if (log::debug_enabled())
-        log::debug("DELAY desync until reasm is complete (#%zu)", extension.held.size());
+    log::debug("DELAY desync until reasm is complete (#%zu)", extension.held.size());
     return true;
 }
 
 void Holder::release(flow::Track& track) {
     flow::TrackExtension* extension = track.extension();
     if (extension == nullptr) return;
-    if (extension->reassembly != nullptr && log::debug_enabled())
-        log::debug("reassemble session cancelled");
+    if (extension->reassembly != nullptr) log::debug("reassemble session cancelled");
     const std::unique_ptr<flow::Reassembly> ended = std::move(extension->reassembly);
     const flow::HeldPackets pieces = std::move(extension->held);
     extension->held.clear();
     around_.connections->held_changed(track);
     for (const flow::HeldPacket& piece : pieces) {
-        if (around_.trace != nullptr) trace_release(track, piece);
+        if (around_.story.wants_releases()) tell_release(track, piece);
         send(piece, piece.data);
     }
 }
 
-void Holder::trace_release(flow::Track& track, const flow::HeldPacket& piece) {
+void Holder::tell_release(flow::Track& track, const flow::HeldPacket& piece) {
     Passage p;
     resume(p, piece);
     p.track = &track;
     p.l7 = track.l7();
     p.profile = &around_.profiles.by_number(track.profile());
-    around_.trace->begin(p);
-    around_.trace->note("released");
-    around_.trace->end(p, {});
+    around_.story.released(p);
 }
 
 void Holder::resume(Passage& p, const flow::HeldPacket& piece) const {

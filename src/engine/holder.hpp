@@ -4,11 +4,9 @@
 
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/profile/profile_set.hpp"
-#include "passage.hpp"
+#include "story.hpp"
 
 namespace nfqws2::engine {
-
-class Trace;
 
 class Holder {
   public:
@@ -16,7 +14,7 @@ class Holder {
         flow::ConnectionTable* connections; // nullptr with --ctrack-disable: nothing is held
         capture::PacketSender& sender;
         const profile::ProfileSet& profiles;
-        Trace* trace;
+        Story story;
         std::uint32_t desync_fwmark;
         bool server_mode;
     };
@@ -32,7 +30,7 @@ class Holder {
     bool send(const flow::HeldPacket& piece, Bytes data);
 
   private:
-    void trace_release(flow::Track& track, const flow::HeldPacket& piece);
+    void tell_release(flow::Track& track, const flow::HeldPacket& piece);
 
     Surroundings around_;
 };

@@ -1,8 +1,5 @@
 #include "lua_stage.hpp"
 
-#include "nfqws2/base/log.hpp"
-#include "nfqws2/engine/trace.hpp"
-
 namespace nfqws2::engine {
 
 namespace {
@@ -38,12 +35,11 @@ lua::PacketView view_of(Passage& p) {
 
 capture::Verdict LuaStage::run(Passage& p) {
     if (p.profile->instances.empty()) {
-        if (log::debug_enabled()) log::debug("no lua functions in this profile");
+        story_.has_no_instances();
         return {};
     }
     if (p.track != nullptr && p.track->cutoff(p.outgoing())) {
-        if (log::debug_enabled()) log::debug("lua %s cutoff", p.outgoing() ? "out" : "in");
-        if (trace_ != nullptr) trace_->all_cut_off(*p.profile);
+        story_.is_cut_off(p);
         return {};
     }
     return desync_.run(view_of(p));

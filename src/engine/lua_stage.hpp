@@ -3,21 +3,19 @@
 
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/lua/desync.hpp"
-#include "passage.hpp"
+#include "story.hpp"
 
 namespace nfqws2::engine {
 
-class Trace;
-
 class LuaStage {
   public:
-    LuaStage(lua::Desync& desync, Trace* trace) : desync_(desync), trace_(trace) {}
+    LuaStage(lua::Desync& desync, Story story) : desync_(desync), story_(story) {}
 
     capture::Verdict run(Passage& p);
 
   private:
     lua::Desync& desync_;
-    Trace* trace_;
+    Story story_;
 };
 
 } // namespace nfqws2::engine

@@ -74,7 +74,7 @@ std::optional<Detected> PastHellos::look(Passage& p) {
     set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
     if (now_.boot_ns() - past->last_ns >= burst_ns)
         repeat(p);
-    else if (log::debug_enabled())
+    else
         log::debug("another copy of the hello that was sent just now, dropped");
     return Detected::held;
 }
@@ -90,7 +90,7 @@ std::optional<Detected> PastHellos::rest_of_hello(Passage& p, flow::PastHello& p
         return std::nullopt;
     }
     if (extent.is == Is::undecided) return std::nullopt;
-    if (log::debug_enabled()) log::debug("the rest of a TLS hello, its beginning has left");
+    log::debug("the rest of a TLS hello, its beginning has left");
     set_payload(p, Payload::tls_client_hello, protocol::L7::tls);
     p.raw_host = protocol::tls_client_hello_host(past.message.data());
     if (extent.complete) connections_->take_past(*p.track);
@@ -112,7 +112,7 @@ std::optional<Detected> PastHellos::rest_of_quic(Passage& p, Bytes frames) {
     }
     if (!stream->complete || !protocol::client_hello_handshake_full(stream->data))
         return Detected::go_on;
-    if (log::debug_enabled()) log::debug("the rest of a QUIC hello, its beginning has left");
+    log::debug("the rest of a QUIC hello, its beginning has left");
     connections_->take_past(*p.track);
     p.raw_host = protocol::client_hello_handshake_host(stream->data);
     p.decrypted = std::move(stream->data);
@@ -122,7 +122,7 @@ std::optional<Detected> PastHellos::rest_of_quic(Passage& p, Bytes frames) {
 
 // The first piece stands for the packet that came, so that what counts retransmissions counts one.
 void PastHellos::repeat(Passage& p) {
-    if (log::debug_enabled()) log::debug("the hello is repeated by its sender");
+    log::debug("the hello is repeated by its sender");
     std::unique_ptr<flow::PastHello> past = connections_->take_past(*p.track);
     flow::HeldPacket& first = past->pieces.front();
     const std::uint32_t seq = first.positions.client.seq;

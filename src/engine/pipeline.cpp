@@ -1,27 +1,24 @@
 #include "pipeline.hpp"
 
-#include "debug_text.hpp"
 #include "direction.hpp"
-#include "nfqws2/base/log.hpp"
-#include "nfqws2/engine/trace.hpp"
 #include "nfqws2/protocol/detect.hpp"
 
 namespace nfqws2::engine {
 
 Pipeline::Pipeline(const Surroundings& around)
-    : around_(around), connections_(around.connections), trace_(around.services.trace),
-      holder_({connections_, *around.services.sender, *around.services.profiles, trace_,
+    : around_(around), connections_(around.connections), story_(around.services.trace),
+      holder_({connections_, *around.services.sender, *around.services.profiles, story_,
                around.options.desync_fwmark, around.options.server}),
-      replayer_(holder_, connections_, *this, trace_), past_(connections_, replayer_, around.now),
+      replayer_(holder_, connections_, *this, story_), past_(connections_, replayer_, around.now),
       joiner_(around.options, connections_, holder_, replayer_, past_),
       watch_(*around.services.auto_hosts, around.traced_sender, *around.services.random,
              around.options.desync_fwmark),
       detector_(around.options, around.ip_cache, joiner_, past_, holder_, watch_),
-      selector_(around.options, around.services, around.ip_cache, watch_),
+      selector_(around.options, around.services, around.ip_cache, watch_, story_),
       finished_(around.options, *around.services.profiles, connections_, selector_),
       distances_(around.ip_cache, around.options.server), fast_open_(around.options),
       fastpath_(around.options.fastpath_workaround, around.ip_cache),
-      first_drop_(around.options.server), lua_(around.desync, trace_) {
+      first_drop_(around.options.server), lua_(around.desync, story_) {
 }
 
 capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
@@ -32,14 +29,13 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
         verdict = {capture::Action::modify, fast_open_.bare_syn()};
     if (around_.options.offload && p.track != nullptr && verdict.action == capture::Action::accept)
         verdict.finished = finished_.nothing_left(p, Ways::both) && p.track->offer_end();
-    if (log::debug_enabled() && verdict.finished) log::debug("this flow is finished");
-    if (log::debug_enabled()) debug_text::judged(packet, verdict);
-    if (trace_ != nullptr) trace_->end(p, verdict);
+    story_.leaves(packet, verdict);
+    story_.ends(p, verdict);
     return verdict;
 }
 
 void Pipeline::enter(Passage& p, const capture::InputPacket& packet) {
-    if (log::debug_enabled()) debug_text::arrived(packet);
+    story_.arrives(packet);
     p.raw = packet.data;
     p.number = around_.counters.packets + 1;
     p.dis = packet::dissect(packet.data);
@@ -47,27 +43,23 @@ void Pipeline::enter(Passage& p, const capture::InputPacket& packet) {
     p.ifin = packet.ifin;
     p.ifout = packet.ifout;
     p.merged = packet.merged;
-    if (log::debug_enabled()) debug_text::headers(p.dis, false);
-    if (trace_ != nullptr) trace_->begin(p);
-}
-
-// Before its profile was looked for.
-capture::Verdict Pipeline::pass(const char* debug, const char* trace) {
-    if (log::debug_enabled()) log::debug("%s", debug);
-    if (trace_ != nullptr) trace_->note(trace);
-    return {};
+    story_.begins(p);
 }
 
 capture::Verdict Pipeline::route(Passage& p) {
     if ((p.mark & around_.options.desync_fwmark) != 0) {
         around_.counters.ignored++;
-        return pass("ignoring generated packet", "own mark");
+        story_.passes("ignoring generated packet", "own mark");
+        return {};
     }
     around_.now.update();
     around_.ip_cache.purge();
     around_.upkeep.look();
     if (p.merged && !finished_.passes_whole(p)) return {capture::Action::split, {}};
-    if (!p.dis.is_ip()) return pass("invalid packet - neither ipv4 or ipv6", "not IP");
+    if (!p.dis.is_ip()) {
+        story_.passes("invalid packet - neither ipv4 or ipv6", "not IP");
+        return {};
+    }
     switch (p.dis.l4) {
     case packet::L4::tcp:
         fast_open_.withhold(p);
@@ -91,7 +83,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     const Detected detected = detector_.detect(p);
     if (connections_) connections_->release_overdue(); // what this packet has not completed
     if (detected == Detected::held) {
-        if (trace_ != nullptr) trace_->held();
+        story_.held();
         return p.is_tcp() ? fastpath_.instead_of_held(p)
                           : first_drop_.substitute(p, {capture::Action::drop, {}}, true);
     }
@@ -99,7 +91,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
         if (p.holding()) holder_.release(*p.track);
         return {};
     }
-    if (log::debug_enabled()) debug_text::desync(p);
+    story_.goes_to_lua(p);
     return first_drop_.substitute(p, lua_.run(p), false);
 }
 
@@ -128,7 +120,7 @@ capture::Verdict Pipeline::judge_piece(Passage& p, Bytes message) {
     selector_.select(p);
     detector_.recognise_piece(p, message);
     if (!selector_.rediscover(p)) return {};
-    if (log::debug_enabled()) debug_text::desync(p);
+    story_.goes_to_lua(p);
     return lua_.run(p);
 }
 
@@ -158,7 +150,7 @@ void Pipeline::find_quoted_flow(Passage& p) {
                 p.track = found.track;
                 reverse = !found.reverse;
             }
-        } else if (log::debug_enabled()) {
+        } else {
             log::debug("attached packet is invalid");
         }
     }
@@ -181,7 +173,7 @@ void Pipeline::on_track_end(flow::Track& track) {
 }
 
 void Pipeline::on_held_timeout(flow::Track& track) {
-    if (log::debug_enabled()) log::debug("held packets waited too long, sending them unmodified");
+    log::debug("held packets waited too long, sending them unmodified");
     std::unique_ptr<flow::PastHello> past;
     if (track.extension()->reassembly)
         past =

@@ -48,11 +48,10 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
     void find_flow(Passage& p);
     void find_quoted_flow(Passage& p);
     void set_direction(Passage& p, bool reverse);
-    capture::Verdict pass(const char* debug, const char* trace);
 
     Surroundings around_;
     flow::ConnectionTable* connections_;
-    Trace* trace_;
+    Story story_;
 
     Holder holder_;
     Replayer replayer_;

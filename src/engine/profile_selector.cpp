@@ -1,14 +1,6 @@
 #include "profile_selector.hpp"
 
-#include "debug_text.hpp"
-#include "nfqws2/base/log.hpp"
-#include "nfqws2/engine/trace.hpp"
-
 namespace nfqws2::engine {
-
-std::vector<profile::Rejection>* ProfileSelector::rejections() const {
-    return trace_ != nullptr ? &trace_->rejections() : nullptr;
-}
 
 std::string_view ProfileSelector::ssid(const Passage& p) const {
     if (!ssid_of_) return {};
@@ -31,12 +23,11 @@ profile::Query ProfileSelector::query(const Passage& p) const {
 }
 
 void ProfileSelector::select(Passage& p) {
-    if (log::debug_enabled()) debug_text::target(p, options_.server);
+    story_.searches(p, options_.server);
     flow::Track* track = p.track;
     if (track != nullptr && track->profile_searched()) {
         p.profile = &profiles_.by_number(track->profile());
-        if (log::debug_enabled())
-            log::debug("using cached desync profile %s", p.profile->label().c_str());
+        story_.has_profile(*p.profile);
         return;
     }
     profile::Query q = query(p);
@@ -49,7 +40,7 @@ void ProfileSelector::select(Passage& p) {
         q.hostname = track->hostname();
         q.hostname_is_ip = track->hostname_is_ip();
     }
-    p.profile = profiles_.select(q, rejections()).profile;
+    p.profile = profiles_.select(q, story_.rejections()).profile;
     if (track != nullptr) track->set_profile(p.profile->number);
 }
 
@@ -84,14 +75,14 @@ void ProfileSelector::select_for_related(Passage& p) {
             q.hostname_is_ip = cached_.hostname_is_ip;
         }
     }
-    p.profile = profiles_.select(q, rejections()).profile;
+    p.profile = profiles_.select(q, story_.rejections()).profile;
 }
 
 bool ProfileSelector::rediscover(Passage& p) {
     flow::Track* track = p.track;
     std::optional<protocol::HostName> found;
     if (p.raw_host) found = protocol::normalise_host(*p.raw_host);
-    if (found && log::debug_enabled()) log::debug("hostname: %s", found->name.c_str());
+    if (found) log::debug("hostname: %s", found->name.c_str());
 
     const bool new_l7 =
         p.l7 != protocol::L7::unknown && (track == nullptr || !track->l7_announced());
@@ -115,11 +106,10 @@ bool ProfileSelector::rediscover(Passage& p) {
             q.hostname = found->name;
             q.hostname_is_ip = found->is_ip;
         }
-        search = profiles_.select(q, rejections());
+        search = profiles_.select(q, story_.rejections());
         const bool changed = search.profile != p.profile;
         p.profile = search.profile;
-        if (changed && log::debug_enabled())
-            log::debug("desync profile changed by revealed l7 protocol or hostname !");
+        if (changed) log::debug("desync profile changed by revealed l7 protocol or hostname !");
         if (track != nullptr) {
             track->set_profile(p.profile->number);
             if (changed) track->clear_cutoffs();
@@ -152,9 +142,8 @@ bool ProfileSelector::lists_allow(Passage& p, const profile::Selection& search,
     }
     if (!p.is_tcp()) watch_.udp(p);
     if (verdict.done && !verdict.positive) {
-        if (log::debug_enabled())
-            log::debug("not applying tampering because of previous negative hostlist check");
-        if (trace_ != nullptr) trace_->note("host list");
+        story_.passes("not applying tampering because of previous negative hostlist check",
+                      "host list");
         return false;
     }
     return true;

@@ -5,15 +5,16 @@
 #include "auto_host_watch.hpp"
 #include "nfqws2/engine/engine.hpp"
 #include "nfqws2/protocol/hostname.hpp"
+#include "story.hpp"
 
 namespace nfqws2::engine {
 
 class ProfileSelector {
   public:
     ProfileSelector(const Options& options, const Services& services, flow::IpCache& ip_cache,
-                    AutoHostWatch& watch)
+                    AutoHostWatch& watch, Story story)
         : options_(options), profiles_(*services.profiles), ssid_of_(services.ssid_of),
-          trace_(services.trace), ip_cache_(ip_cache), watch_(watch) {}
+          ip_cache_(ip_cache), watch_(watch), story_(story) {}
 
     // Of a TCP or UDP packet, by what is known before its payload is looked at.
     void select(Passage& p);
@@ -28,15 +29,13 @@ class ProfileSelector {
   private:
     std::string_view ssid(const Passage& p) const;
     bool lists_allow(Passage& p, const profile::Selection& search, const protocol::HostName* found);
-    // Where a search lists whom it refused; nullptr when nobody asks.
-    std::vector<profile::Rejection>* rejections() const;
 
     const Options& options_;
     profile::ProfileSet& profiles_;
     const std::function<std::string_view(std::string_view)>& ssid_of_;
-    Trace* trace_;
     flow::IpCache& ip_cache_;
     AutoHostWatch& watch_;
+    Story story_;
     flow::IpCacheRecord cached_; // what the ip cache knew last
 };
 

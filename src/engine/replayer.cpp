@@ -1,8 +1,6 @@
 #include "replayer.hpp"
 
-#include "debug_text.hpp"
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/engine/trace.hpp"
 #include "nfqws2/protocol/quic.hpp"
 #include "nfqws2/protocol/tls.hpp"
 
@@ -32,7 +30,7 @@ void Replayer::replay(flow::Track& track) {
     flow::HeldPackets pieces = std::move(extension.held);
     extension.held.clear();
     connections_->held_changed(track);
-    if (log::debug_enabled()) log::debug("reassemble session finished");
+    log::debug("reassemble session finished");
     if (track.is_tcp()) {
         message->cut(protocol::tls_hello_extent(message->data()).size);
         begin_with_the_head(pieces, message->first_seq());
@@ -73,13 +71,10 @@ bool Replayer::replay_piece(const flow::HeldPacket& piece, Bytes message,
     Passage p;
     holder_.resume(p, piece);
     p.replay = position;
-    if (log::debug_enabled()) {
-        log::debug("REPLAYING delayed packet #%u offset %u", position.piece, position.offset);
-        debug_text::headers(p.dis, true);
-    }
-    if (trace_ != nullptr) trace_->begin(p);
+    log::debug("REPLAYING delayed packet #%u offset %u", position.piece, position.offset);
+    story_.begins(p);
     const capture::Verdict verdict = judge_.judge_piece(p, message);
-    if (trace_ != nullptr) trace_->end(p, verdict);
+    story_.ends(p, verdict);
     if (verdict.action == capture::Action::accept) return holder_.send(piece, piece.data);
     if (verdict.action == capture::Action::modify) return holder_.send(piece, verdict.data);
     return true;

@@ -18,8 +18,8 @@ class PieceJudge {
 
 class Replayer {
   public:
-    Replayer(Holder& holder, flow::ConnectionTable* connections, PieceJudge& judge, Trace* trace)
-        : holder_(holder), connections_(connections), judge_(judge), trace_(trace) {}
+    Replayer(Holder& holder, flow::ConnectionTable* connections, PieceJudge& judge, Story story)
+        : holder_(holder), connections_(connections), judge_(judge), story_(story) {}
 
     // The message of the flow is whole.
     void replay(flow::Track& track);
@@ -33,7 +33,7 @@ class Replayer {
     Holder& holder_;
     flow::ConnectionTable* connections_;
     PieceJudge& judge_;
-    Trace* trace_;
+    Story story_;
 };
 
 } // namespace nfqws2::engine

@@ -24,7 +24,7 @@ class HolderTest : public testing::Test {
     TcpFlow flow;
     Parts parts;
     flow::Track* track = nullptr;
-    Holder holder{{&parts.connections, parts.wire, *parts.profiles, nullptr, own_mark, false}};
+    Holder holder{{&parts.connections, parts.wire, *parts.profiles, Story(nullptr), own_mark, false}};
 };
 
 TEST_F(HolderTest, ReleasesInOrderWithMarkAndInterface) {
@@ -104,7 +104,7 @@ TEST_F(HolderTest, ReplayShowsEachPieceAndObeysTheJudge) {
     judge.verdicts = {{capture::Action::accept, {}},
                       {capture::Action::drop, {}},
                       {capture::Action::modify, other}};
-    Replayer replayer(holder, &parts.connections, judge, nullptr);
+    Replayer replayer(holder, &parts.connections, judge, Story(nullptr));
     const Buffer first = flow.from_client(text("one"), 0);
     ASSERT_TRUE(hold(first));
     ASSERT_TRUE(hold(flow.from_client(text("two"), 3)));
