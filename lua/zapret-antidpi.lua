@@ -17,26 +17,20 @@
 -- the current packet with another payload, fooled, cut to the MSS, numbered by the ip id policy.
 -- Positions are 1-based: position p means "the second part begins with byte p".
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- Local helpers
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- Log text is formatted only when somebody reads it.
 local function trace(fmt, ...)
-	if b_debug then
-		DLOG(string.format(fmt, ...))
-	end
+	if b_debug then DLOG(string.format(fmt, ...)) end
 end
 
 -- The foreign protocol rule: true if the packet carries `l4` ("tcp" or "udp"). Any other packet switches the instance
 -- off for the connection, except ICMP: it is only related to the flow.
 local function of_protocol(ctx, desync, l4)
-	if desync.dis[l4] then
-		return true
-	end
-	if not desync.dis.icmp then
-		instance_cutoff_shim(ctx, desync)
-	end
+	if desync.dis[l4] then return true end
+	if not desync.dis.icmp then instance_cutoff_shim(ctx, desync) end
 	return false
 end
 
@@ -77,13 +71,9 @@ end
 -- Argument seqovl as a number of bytes, 0 if absent.
 local function overlap_size(desync)
 	local seqovl = desync.arg.seqovl
-	if not seqovl then
-		return 0
-	end
+	if not seqovl then return 0 end
 	local size = tonumber(seqovl)
-	if not size then
-		error(desync.func .. ": seqovl must be a number, got '" .. seqovl .. "'")
-	end
+	if not size then error(desync.func .. ": seqovl must be a number, got '" .. seqovl .. "'") end
 	return math.max(size, 0)
 end
 
@@ -97,9 +87,9 @@ local function overlap_marker(desync, data)
 	return pos
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- Elementary functions
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- drop: drop matching packets of any protocol.
 -- Arguments: direction (any), payload (all).
@@ -118,9 +108,7 @@ end
 -- Sends the fooled copy by plain send. There is no payload filter: use --payload. Verdict: PASS.
 function send(ctx, desync)
 	direction_cutoff_opposite(ctx, desync, "any")
-	if not direction_check(desync, "any") then
-		return
-	end
+	if not direction_check(desync, "any") then return end
 	local arg = desync.arg
 	if arg.payload then
 		DLOG("send: argument 'payload' is ignored. use --payload")
@@ -130,11 +118,9 @@ function send(ctx, desync)
 	apply_ip_id(desync, dis, nil, "none")
 	if arg.delay then
 		local delay = tonumber(arg.delay)
-		if not delay then
-			error("send: delay must be a number, got '" .. arg.delay .. "'")
-		end
+		if not delay then error("send: delay must be a number, got '" .. arg.delay .. "'") end
 		trace("send: delayed by %s ms", delay)
-		timer_set(desync_timer_name(desync), "send_timer_delayed", delay, true, {dis = dis, opts = desync_opts(desync)})
+		timer_set(desync_timer_name(desync), "send_timer_delayed", delay, true, { dis = dis, opts = desync_opts(desync) })
 	else
 		DLOG("send")
 		rawsend_dissect_ipfrag(dis, desync_opts(desync))
@@ -166,9 +152,7 @@ end
 -- opposite to `out`. So incoming packets are served only before the first call.
 -- Sends the packet without payload by plain send. Only the first piece of a replay counts. Verdict: PASS.
 function rst(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	direction_cutoff_opposite(ctx, desync)
 	if direction_check(desync, "any") and payload_check(desync) and replay_first(desync) then
 		local dis = deepcopy(desync.dis)
@@ -190,19 +174,13 @@ end
 function fake(ctx, desync)
 	direction_cutoff_opposite(ctx, desync)
 	local dis, arg = desync.dis, desync.arg
-	if not (dis.tcp or dis.udp) then
-		return
-	end
-	if not (direction_check(desync) and payload_check(desync)) then
-		return
-	end
+	if not (dis.tcp or dis.udp) then return end
+	if not (direction_check(desync) and payload_check(desync)) then return end
 	if not replay_first(desync) then
 		DLOG("fake: not acting on further replay pieces")
 		return
 	end
-	if not arg.blob then
-		error("fake: 'blob' argument is required")
-	end
+	if not arg.blob then error("fake: 'blob' argument is required") end
 	if arg.optional and not blob_exist(desync, arg.blob) then
 		trace("fake: blob '%s' is missing, skipped", arg.blob)
 		return
@@ -215,14 +193,12 @@ function fake(ctx, desync)
 	rawsend_payload_segmented(desync, decoy)
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- HTTP requests: rewriting what servers tolerate and a DPI may not
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 local function is_outgoing_http_req(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return false
-	end
+	if not of_protocol(ctx, desync, "tcp") then return false end
 	direction_cutoff_opposite(ctx, desync)
 	return direction_check(desync) and desync.l7payload == "http_req"
 end
@@ -230,9 +206,7 @@ end
 -- The first header called `name` (lower case) of a dissected request, or nil.
 local function find_header(request, name)
 	for _, header in ipairs(request.headers) do
-		if header.header_low == name then
-			return header
-		end
+		if header.header_low == name then return header end
 	end
 end
 
@@ -240,9 +214,7 @@ end
 -- Arguments: direction (out).
 -- Verdict: MODIFY if the packet's own payload holds the whole host name.
 function http_domcase(ctx, desync)
-	if not is_outgoing_http_req(ctx, desync) then
-		return
-	end
+	if not is_outgoing_http_req(ctx, desync) then return end
 	local payload = desync.dis.payload
 	local range = resolve_range(payload, desync.l7payload, "host,endhost", true)
 	if not range then
@@ -262,13 +234,9 @@ end
 -- Arguments: direction (out), spell=<4 characters> (host).
 -- Verdict: MODIFY if there is such a header.
 function http_hostcase(ctx, desync)
-	if not is_outgoing_http_req(ctx, desync) then
-		return
-	end
+	if not is_outgoing_http_req(ctx, desync) then return end
 	local spell = desync.arg.spell or "host"
-	if #spell ~= 4 then
-		error("http_hostcase: invalid host spelling '" .. spell .. "'")
-	end
+	if #spell ~= 4 then error("http_hostcase: invalid host spelling '" .. spell .. "'") end
 	local payload = desync.dis.payload
 	local request = http_dissect_req(payload)
 	local header = request and find_header(request, "host")
@@ -286,9 +254,7 @@ end
 -- Positions move by 2, so let it be the last of the HTTP functions.
 -- Verdict: MODIFY if there is a User-Agent value of at least 3 bytes.
 function http_methodeol(ctx, desync)
-	if not is_outgoing_http_req(ctx, desync) then
-		return
-	end
+	if not is_outgoing_http_req(ctx, desync) then return end
 	local payload = desync.dis.payload
 	local request = http_dissect_req(payload)
 	local agent = request and find_header(request, "user-agent")
@@ -305,9 +271,7 @@ end
 -- Arguments: direction (out).
 -- Verdict: MODIFY if there is a User-Agent header and the length could be kept.
 function http_unixeol(ctx, desync)
-	if not is_outgoing_http_req(ctx, desync) then
-		return
-	end
+	if not is_outgoing_http_req(ctx, desync) then return end
 	local payload = desync.dis.payload
 	local request = http_dissect_req(payload)
 	local agent = request and find_header(request, "user-agent")
@@ -326,18 +290,16 @@ function http_unixeol(ctx, desync)
 	return VERDICT_MODIFY
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- TCP handshake and window
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- synack_split: answer a SYN with separate SYN and ACK packets (server side).
 -- Arguments: rawsend, reconstruct, ipfrag,
 --            mode=synack|syn|acksyn (synack) : SYN then ACK, SYN only, ACK then SYN.
 -- Sends copies of the SYN,ACK by plain send. Verdict: DROP if all were sent. Any other packet cuts off.
 function synack_split(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	if not is_syn_ack(desync.dis.tcp) then
 		instance_cutoff_shim(ctx, desync)
 		return
@@ -367,9 +329,7 @@ end
 -- Arguments: rawsend, reconstruct, ipfrag.
 -- Sends a copy of the SYN with ACK added by plain send. Verdict: PASS. Any other packet cuts off.
 function synack(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	if not is_syn(desync.dis.tcp) then
 		instance_cutoff_shim(ctx, desync)
 		return
@@ -384,16 +344,12 @@ end
 -- Arguments: wsize=<window>, scale=<factor, applied only if smaller>.
 -- Verdict: MODIFY if something changed. Any other packet cuts off: at a client exclude its SYN with --out-range=x.
 function wsize(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	if not is_syn_ack(desync.dis.tcp) then
 		instance_cutoff_shim(ctx, desync)
 		return
 	end
-	if wsize_rewrite(desync.dis, desync.arg) then
-		return VERDICT_MODIFY
-	end
+	if wsize_rewrite(desync.dis, desync.arg) then return VERDICT_MODIFY end
 end
 
 -- wssize: the same rewrite in every packet until data flows.
@@ -401,13 +357,9 @@ end
 --            forced_cutoff=<payload types> : data of other types does not end the work.
 -- Verdict: MODIFY if something changed. The first data packet (of these types) is the last one handled.
 function wssize(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	direction_cutoff_opposite(ctx, desync)
-	if not direction_check(desync) then
-		return
-	end
+	if not direction_check(desync) then return end
 	local changed = wsize_rewrite(desync.dis, desync.arg)
 	local forced = desync.arg.forced_cutoff
 	if #desync.dis.payload > 0 and (not forced or in_list(forced, desync.l7payload)) then
@@ -421,9 +373,7 @@ end
 -- Arguments: fooling, reconstruct, rawsend, ipfrag, blob=<blob> (16 zero bytes), tls_mod=<list>.
 -- Sends the SYN with the data by plain send, under its own ip id. Verdict: DROP if sent. Any other packet cuts off.
 function syndata(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	if not is_syn(desync.dis.tcp) then
 		instance_cutoff_shim(ctx, desync)
 		return
@@ -436,14 +386,12 @@ function syndata(ctx, desync)
 		dis.payload = tls_mod_shim(desync, dis.payload, arg.tls_mod, nil) or dis.payload
 	end
 	DLOG("syndata")
-	if rawsend_dissect_ipfrag(dis, desync_opts(desync)) then
-		return VERDICT_DROP
-	end
+	if rawsend_dissect_ipfrag(dis, desync_opts(desync)) then return VERDICT_DROP end
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- TLS
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- tls_client_hello_clone: prepare a modified copy of the client's own hello as a blob for later instances.
 -- Arguments: direction (out),
@@ -453,17 +401,11 @@ end
 --            tls_client_hello_mod.
 -- Sends nothing. Verdict: PASS.
 function tls_client_hello_clone(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	direction_cutoff_opposite(ctx, desync)
-	if not direction_check(desync) then
-		return
-	end
+	if not direction_check(desync) then return end
 	local arg = desync.arg
-	if not arg.blob then
-		error("tls_client_hello_clone: 'blob' argument is required")
-	end
+	if not arg.blob then error("tls_client_hello_clone: 'blob' argument is required") end
 	if desync.l7payload == "tls_client_hello" then
 		local clone = tls_client_hello_mod(message(desync), arg)
 		if clone then
@@ -477,9 +419,9 @@ function tls_client_hello_clone(ctx, desync)
 	end
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- The common frame of the segmenting functions
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- The data to segment: blob, whole message or payload; nil if the packet is not for this instance.
 local function data_to_split(desync)
@@ -489,9 +431,7 @@ local function data_to_split(desync)
 		return nil
 	end
 	local data = arg.blob and blob(desync, arg.blob) or message(desync)
-	if #data > 0 and direction_check(desync) and payload_check(desync) then
-		return data
-	end
+	if #data > 0 and direction_check(desync) and payload_check(desync) then return data end
 end
 
 local function drop_unless_nodrop(desync)
@@ -502,14 +442,10 @@ end
 -- It returns true (all parts are out), false (a send failed), or nil (the positions do not exist in the data).
 -- Once the message is out, the remaining pieces of the replay are dropped. Returns nothing if there was nothing to do.
 local function split_message(ctx, desync, send_parts)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	direction_cutoff_opposite(ctx, desync)
 	local data = data_to_split(desync)
-	if not data then
-		return
-	end
+	if not data then return end
 	if replay_first(desync) then
 		local sent = send_parts(desync, data)
 		if sent then
@@ -520,9 +456,7 @@ local function split_message(ctx, desync, send_parts)
 		end
 		trace("%s: positions cannot be resolved", desync.func)
 	end
-	if replay_drop(desync) then
-		return drop_unless_nodrop(desync)
-	end
+	if replay_drop(desync) then return drop_unless_nodrop(desync) end
 end
 
 -- Sends bytes first..last of data where they belong in the stream.
@@ -541,30 +475,26 @@ local function decoy_and_genuine_opts(desync)
 	}
 	local genuine = {
 		rawsend = rawsend_opts_base(desync), reconstruct = {}, ipfrag = {}, ipid = arg,
-		fooling = {tcp_ts_up = arg.tcp_ts_up}
+		fooling = { tcp_ts_up = arg.tcp_ts_up }
 	}
 	return decoy, genuine
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- Splitting
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 local function multisplit_parts(desync, data)
 	local arg = desync.arg
 	local pos = delete_pos_1(resolve_multi_pos(data, desync.l7payload, arg.pos or "2"))
-	if #pos == 0 then
-		return nil
-	end
+	if #pos == 0 then return nil end
 	local seqovl = overlap_size(desync)
 	local opts = desync_opts(desync)
 	if b_debug then
 		DLOG("multisplit: positions " .. table.concat(pos, ",") .. " seqovl " .. seqovl)
 	end
 	local first_part = overlap_bytes(desync, seqovl) .. data:sub(1, pos[1] - 1)
-	if not rawsend_payload_segmented(desync, first_part, -seqovl, opts) then
-		return false
-	end
+	if not rawsend_payload_segmented(desync, first_part, -seqovl, opts) then return false end
 	for i = 1, #pos do
 		if not send_range(desync, data, pos[i], (pos[i + 1] or #data + 1) - 1, opts) then
 			return false
@@ -585,9 +515,7 @@ end
 
 -- pos_normalize: translate position `pos` of a whole into its range low <= pos < high; nil outside.
 function pos_normalize(pos, low, high)
-	if pos >= low and pos < high then
-		return pos - low + 1
-	end
+	if pos >= low and pos < high then return pos - low + 1 end
 	return nil
 end
 
@@ -609,19 +537,13 @@ end
 -- last, has `size` bytes. A stack keeps what came first, except what one segment in sequence covers; so if the first part
 -- takes more than one segment, only its last one overwrites anything.
 local function overlap_limited(desync, overlap, size, options)
-	if overlap < 1 then
-		return 0
-	end
+	if overlap < 1 then return 0 end
 	local segment = deepcopy(desync.dis)
 	apply_fooling(desync, segment, options.fooling)
 	local room = desync.tcp_mss - l3l4_extra_len(segment)
-	if room < 1 or size <= room then
-		return overlap
-	end
+	if room < 1 or size <= room then return overlap end
 	local most = (size - 1) % room
-	if overlap <= most then
-		return overlap
-	end
+	if overlap <= most then return overlap end
 	DLOG(("%s: seqovl reduced from %d to %d: the %d bytes in front take more than one segment of %d"):format(
 		desync.func, overlap, most, size, room))
 	return most
@@ -651,18 +573,14 @@ function multidisorder_send(desync, data, positions, seqovl)
 			part = overlap_bytes(desync, overlap) .. part
 			seq = seq - overlap
 		end
-		if not rawsend_payload_segmented(desync, part, seq, opts) then
-			return false
-		end
+		if not rawsend_payload_segmented(desync, part, seq, opts) then return false end
 	end
 	return send_range(desync, data, 1, positions[1] - 1, opts)
 end
 
 local function multidisorder_parts(desync, data)
 	local pos = delete_pos_1(resolve_multi_pos(data, desync.l7payload, desync.arg.pos or "2"))
-	if #pos == 0 then
-		return nil
-	end
+	if #pos == 0 then return nil end
 	return multidisorder_send(desync, data, pos, overlap_marker(desync, data))
 end
 
@@ -680,14 +598,10 @@ end
 -- Sends the parts of the piece in reverse order by segmented send. A piece without positions is sent again as a whole:
 -- beware of fooling that would kill it. Verdict: DROP if sent.
 function multidisorder_legacy(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	direction_cutoff_opposite(ctx, desync)
 	local data = desync.dis.payload
-	if not (#data > 0 and direction_check(desync) and payload_check(desync)) then
-		return
-	end
+	if not (#data > 0 and direction_check(desync) and payload_check(desync)) then return end
 	local whole = message(desync)
 	local low = desync.reasm_offset + 1
 	local high = low + #data
@@ -711,18 +625,12 @@ end
 --            optional : skip if blob is missing, zeros if seqovl_pattern is.
 -- Sends the range by segmented send, in a replay once, with the first piece. Verdict: PASS.
 function tcpseg(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	direction_cutoff_opposite(ctx, desync)
 	local arg = desync.arg
-	if not arg.pos then
-		error("tcpseg: 'pos' argument is required")
-	end
+	if not arg.pos then error("tcpseg: 'pos' argument is required") end
 	local data = data_to_split(desync)
-	if not data or not replay_first(desync) then
-		return
-	end
+	if not data or not replay_first(desync) then return end
 	local range = resolve_range(data, desync.l7payload, arg.pos)
 	if not range then
 		trace("tcpseg: range %s cannot be resolved", arg.pos)
@@ -733,9 +641,9 @@ function tcpseg(ctx, desync)
 	rawsend_payload_segmented(desync, overlap_bytes(desync, seqovl) .. data:sub(range[1], range[2]), range[1] - 1 - seqovl)
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- Splitting among decoys
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- Sends genuine bytes between two decoys, each of which can be left out.
 local function send_among_decoys(desync, part, decoy_opts, genuine_opts, skip_before, skip_after)
@@ -749,9 +657,7 @@ end
 local function decoyed_halves(desync, data)
 	local marker = desync.arg.pos or "2"
 	local pos = resolve_pos(data, desync.l7payload, marker)
-	if not pos or pos == 1 then
-		return nil
-	end
+	if not pos or pos == 1 then return nil end
 	trace("%s: position %s of %s", desync.func, pos, #data)
 	local pat = pattern_blob(desync, "pattern")
 	local head = {
@@ -773,9 +679,7 @@ end
 
 local function fakedsplit_parts(desync, data)
 	local head, tail = decoyed_halves(desync, data)
-	if not head then
-		return nil
-	end
+	if not head then return nil end
 	add_overlap(desync, head, overlap_size(desync))
 	local arg = desync.arg
 	local decoy_opts, genuine_opts = decoy_and_genuine_opts(desync)
@@ -796,9 +700,7 @@ end
 
 local function fakeddisorder_parts(desync, data)
 	local head, tail = decoyed_halves(desync, data)
-	if not head then
-		return nil
-	end
+	if not head then return nil end
 	local arg = desync.arg
 	local decoy_opts, genuine_opts = decoy_and_genuine_opts(desync)
 	local seqovl = overlap_marker(desync, data)
@@ -835,21 +737,15 @@ end
 -- Resolves a marker that must lie behind byte `low` and not behind byte `high`.
 local function resolve_between(desync, data, marker, low, high)
 	local pos = marker and resolve_pos(data, desync.l7payload, marker)
-	if pos and pos > low and pos <= high then
-		return pos
-	end
-	if marker then
-		trace("%s: marker '%s' is not usable, ignored", desync.func, marker)
-	end
+	if pos and pos > low and pos <= high then return pos end
+	if marker then trace("%s: marker '%s' is not usable, ignored", desync.func, marker) end
 	return nil
 end
 
 local function hostfakesplit_parts(desync, data)
 	local arg = desync.arg
 	local range = resolve_range(data, desync.l7payload, "host,endhost-1", true)
-	if not range then
-		return nil
-	end
+	if not range then return nil end
 	local first, last = range[1], range[2]
 	local midhost = resolve_between(desync, data, arg.midhost, first, last)
 	local disorder_after = arg.disorder_after == "" and "-1" or arg.disorder_after
@@ -880,9 +776,9 @@ function hostfakesplit(ctx, desync)
 	return split_message(ctx, desync, hostfakesplit_parts)
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- TCP urgent data
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- The byte that is sent out of band.
 local function oob_byte(arg)
@@ -894,9 +790,7 @@ local function oob_byte(arg)
 		end
 		byte = bu8(code)
 	end
-	if #byte ~= 1 then
-		error("oob: 'char' must be one byte, got '" .. byte .. "'")
-	end
+	if #byte ~= 1 then error("oob: 'char' must be one byte, got '" .. byte .. "'") end
 	return byte
 end
 
@@ -909,9 +803,7 @@ local function oob_place(desync, data)
 		return #data, #data + 1
 	end
 	local before = resolve_pos(data, desync.l7payload, urp, true)
-	if before then
-		return before, before + 1
-	end
+	if before then return before, before + 1 end
 	return nil
 end
 
@@ -932,9 +824,7 @@ local function oob_send_message(ctx, desync)
 	dis.payload = data:sub(1, before) .. byte .. data:sub(before + 1)
 	trace("oob: byte after %s bytes of data, urgent pointer %s", before, pointer)
 	local sent = rawsend_dissect_segmented(desync, dis, desync.tcp_mss, desync_opts(desync))
-	if not sent or not desync.replay then
-		instance_cutoff_shim(ctx, desync)
-	end
+	if not sent or not desync.replay then instance_cutoff_shim(ctx, desync) end
 	return sent and VERDICT_DROP or VERDICT_PASS
 end
 
@@ -942,14 +832,10 @@ local function oob_outgoing(ctx, desync)
 	local seq = pos_get(desync, "s")
 	if seq > 1 then
 		-- pieces of a message that is already out
-		if not desync.replay or desync.replay_piece_last then
-			instance_cutoff_shim(ctx, desync)
-		end
+		if not desync.replay or desync.replay_piece_last then instance_cutoff_shim(ctx, desync) end
 		return desync.replay and VERDICT_DROP or VERDICT_PASS
 	end
-	if seq == 1 and #desync.dis.payload > 0 then
-		return oob_send_message(ctx, desync)
-	end
+	if seq == 1 and #desync.dis.payload > 0 then return oob_send_message(ctx, desync) end
 	local tcp = desync.dis.tcp
 	tcp.th_seq = u32add(tcp.th_seq, -1)
 	return VERDICT_MODIFY
@@ -964,9 +850,7 @@ end
 -- Sends the message with the byte by segmented send.
 -- Verdict: MODIFY in the handshake, DROP for the message if sent. Then the instance cuts off.
 function oob(ctx, desync)
-	if not of_protocol(ctx, desync, "tcp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "tcp") then return end
 	if not desync.track then
 		DLOG("oob: conntrack is required")
 		return
@@ -981,9 +865,7 @@ function oob(ctx, desync)
 		end
 		state[key] = true
 	end
-	if desync.outgoing then
-		return oob_outgoing(ctx, desync)
-	end
+	if desync.outgoing then return oob_outgoing(ctx, desync) end
 	if pos_get(desync, "s", true) > 1 then
 		instance_cutoff_shim(ctx, desync)
 		return
@@ -992,16 +874,14 @@ function oob(ctx, desync)
 	return VERDICT_MODIFY
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- UDP
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- The numeric argument `name`, or `default` if it is absent.
 local function number_arg(desync, name, default)
 	local text = desync.arg[name]
-	if not text then
-		return default
-	end
+	if not text then return default end
 	local value = tonumber(text)
 	if not value then
 		error(desync.func .. ": " .. name .. " must be a number, got '" .. text .. "'")
@@ -1015,13 +895,9 @@ end
 --            pattern=<blob> (zeros) and pattern_offset=<0-based> (0) : content of the appended bytes.
 -- Sends nothing. Verdict: MODIFY if the length changed.
 function udplen(ctx, desync)
-	if not of_protocol(ctx, desync, "udp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "udp") then return end
 	direction_cutoff_opposite(ctx, desync)
-	if not (direction_check(desync) and payload_check(desync)) then
-		return
-	end
+	if not (direction_check(desync) and payload_check(desync)) then return end
 	local arg, dis = desync.arg, desync.dis
 	local size = #dis.payload
 	if size < number_arg(desync, "min", 0) or size > number_arg(desync, "max", size) then
@@ -1046,9 +922,7 @@ end
 -- Arguments: direction (out), dn=<length of its all-zero key> (3).
 -- Sends nothing. Verdict: MODIFY for payload dht.
 function dht_dn(ctx, desync)
-	if not of_protocol(ctx, desync, "udp") then
-		return
-	end
+	if not of_protocol(ctx, desync, "udp") then return end
 	direction_cutoff_opposite(ctx, desync)
 	if direction_check(desync) and desync.l7payload == "dht" then
 		local len = math.floor(tonumber(desync.arg.dn) or 3)

@@ -12,14 +12,12 @@
 
 -- Log text is built only when somebody reads it.
 local function log(format, ...)
-	if b_debug then
-		DLOG(format:format(...))
-	end
+	if b_debug then DLOG(format:format(...)) end
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- Records
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- The global function called `name`, or nil.
 local function global_function(name)
@@ -46,19 +44,15 @@ end
 local HOST_RECORDS_MAX = 10000
 
 -- Number of host records by table. Weak: user scripts may replace autostate.
-local record_count = setmetatable({}, {__mode = "k"})
+local record_count = setmetatable({}, { __mode = "k" })
 
-local WITHOUT_KNOWLEDGE = {nstrategy = true, ctstrategy = true, final = true}
+local WITHOUT_KNOWLEDGE = { nstrategy = true, ctstrategy = true, final = true }
 
 -- True if the record holds nothing that a new one would not: first strategy, no failures, no fields of user scripts.
 local function is_blank(hrec)
-	if (hrec.nstrategy or 1) ~= 1 then
-		return false
-	end
+	if (hrec.nstrategy or 1) ~= 1 then return false end
 	for field in pairs(hrec) do
-		if not WITHOUT_KNOWLEDGE[field] then
-			return false
-		end
+		if not WITHOUT_KNOWLEDGE[field] then return false end
 	end
 	return true
 end
@@ -92,9 +86,7 @@ local HOST_RECORDS_FEW = 500
 -- Records that are a failure or two, without a lesson learned from them.
 local function forget_unproven(records)
 	for key, hrec in pairs(records) do
-		if (hrec.nstrategy or 1) == 1 and not hrec.final then
-			records[key] = nil
-		end
+		if (hrec.nstrategy or 1) == 1 and not hrec.final then records[key] = nil end
 	end
 end
 
@@ -171,9 +163,9 @@ function automate_conn_record(desync)
 	return crec
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- Failure counting
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- automate_failure_counter: count a failure of the host, one per connection at most (crec may be nil: always).
 -- fails   : how many make it final,
@@ -215,9 +207,7 @@ end
 
 local function detector(desync, kind, default)
 	local name = desync.arg[kind .. "_detector"]
-	if not name then
-		return default
-	end
+	if not name then return default end
 	return global_function(name) or error("automate: invalid " .. kind .. " detector function '" .. name .. "'")
 end
 
@@ -226,9 +216,7 @@ end
 --            fails=N (3) and time=<seconds> (60) for automate_failure_counter.
 -- Returns true if the failures of the host reached the limit with this packet.
 function automate_failure_check(desync, hrec, crec)
-	if crec.nocheck then
-		return false
-	end
+	if crec.nocheck then return false end
 	local success_detector = detector(desync, "success", standard_success_detector)
 	local failure_detector = detector(desync, "failure", standard_failure_detector)
 	if success_detector(desync, crec) then
@@ -246,9 +234,9 @@ function automate_failure_check(desync, hrec, crec)
 	return false
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- Standard detectors
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- is_dpi_redirect: true if an HTTP redirect leads to another second level domain than that of `hostname`.
 -- Relative locations are never a DPI's.
@@ -288,11 +276,9 @@ local function reset_sender(desync)
 	dis.tcp.options = {}
 	dis.tcp.th_flags = TH_RST
 	dis.tcp.th_win = peer.tcp and peer.tcp.winsize or 64
-	if dis.ip6 then
-		dis.ip6.ip6_flow = peer.ip6_flow or 0x60000000
-	end
+	if dis.ip6 then dis.ip6.ip6_flow = peer.ip6_flow or 0x60000000 end
 	DLOG("standard_failure_detector: sending RST to retransmitter")
-	rawsend_dissect(dis, {ifout = desync.ifin})
+	rawsend_dissect(dis, { ifout = desync.ifin })
 end
 
 -- standard_failure_detector: retransmissions, an early RST, a redirect to a foreign domain, UDP without answer.
@@ -310,9 +296,7 @@ function standard_failure_detector(desync, crec)
 				crec.retrans = count + 1
 				log("standard_failure_detector: retransmission %s/%s", crec.retrans, limits.retrans)
 				if crec.retrans >= limits.retrans then
-					if limits.reset then
-						reset_sender(desync)
-					end
+					if limits.reset then reset_sender(desync) end
 					return true
 				end
 			end
@@ -368,9 +352,9 @@ function standard_success_detector(desync, crec)
 	return false
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- circular
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- Looks through the plan for `strategy` numbers and the final one; stores them in the host record.
 local function count_strategies(desync, hrec)
@@ -386,9 +370,7 @@ local function count_strategies(desync, hrec)
 				seen[n] = true
 				count = count + 1
 			end
-			if arg.final then
-				final = n
-			end
+			if arg.final then final = n end
 		end
 	end
 	if count == 0 then
@@ -419,9 +401,7 @@ function circular(ctx, desync)
 		DLOG("circular: passing with no tampering")
 		return VERDICT_PASS
 	end
-	if not hrec.ctstrategy then
-		count_strategies(desync, hrec)
-	end
+	if not hrec.ctstrategy then count_strategies(desync, hrec) end
 	if not hrec.nstrategy then
 		DLOG("circular: start from strategy 1")
 		hrec.nstrategy = 1
@@ -446,9 +426,9 @@ function circular(ctx, desync)
 	return verdict
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- Conditions: f(desync) -> bool, used as `iff` of orchestrators and `cond` of instances
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- cond_true, cond_false: constants.
 function cond_true(desync)
@@ -467,9 +447,7 @@ end
 -- cond_payload_str: true if the packet's own payload contains a text. Arguments: pattern=<text>, required.
 function cond_payload_str(desync)
 	local text = desync.arg.pattern
-	if not text then
-		error("cond_payload_str: missing 'pattern'")
-	end
+	if not text then error("cond_payload_str: missing 'pattern'") end
 	return desync.dis.payload:find(text, 1, true) ~= nil
 end
 
@@ -483,30 +461,24 @@ end
 -- Arguments: cond_code=<Lua source>, required; compiled once per instance.
 function cond_lua(desync)
 	local code = desync.arg.cond_code
-	if not code then
-		error("cond_lua: missing 'cond_code'")
-	end
+	if not code then error("cond_lua: missing 'cond_code'") end
 	local name = desync.func_instance .. "_cond_cond_code"
 	if not _G[name] then
 		local compiled, syntax_error = load(code, name, "t")
-		if not compiled then
-			error(syntax_error, 0)
-		end
+		if not compiled then error(syntax_error, 0) end
 		_G[name] = compiled
 	end
 	local outer = _G.desync
 	_G.desync = desync
 	local ok, result = pcall(_G[name])
 	_G.desync = outer
-	if not ok then
-		error(result, 0)
-	end
+	if not ok then error(result, 0) end
 	return result
 end
 
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 -- Orchestrators with conditions
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- require_iff: raise an error in the name of orchestrator `name` unless argument iff is a global function.
 function require_iff(desync, name)
@@ -586,17 +558,13 @@ end
 function repeater(ctx, desync)
 	local arg = desync.arg
 	local repeats = tonumber(arg.repeats)
-	if not repeats then
-		error("repeater: missing 'repeats'")
-	end
+	if not repeats then error("repeater: missing 'repeats'") end
 	local iff = arg.iff or "cond_true"
 	if not global_function(iff) then
 		error("repeater: invalid 'iff' function '" .. iff .. "'")
 	end
 	orchestrate(ctx, desync)
-	if #desync.plan == 0 then
-		return VERDICT_PASS
-	end
+	if #desync.plan == 0 then return VERDICT_PASS end
 	local instances = math.min(tonumber(arg.instances) or 1, #desync.plan)
 	local original = deepcopy(desync.plan)
 	local verdict = VERDICT_PASS
@@ -605,9 +573,7 @@ function repeater(ctx, desync)
 			DLOG("repeater: condition ends the rounds")
 			break
 		end
-		if b_debug then
-			DLOG("repeater: round " .. round .. "/" .. repeats)
-		end
+		if b_debug then DLOG("repeater: round " .. round .. "/" .. repeats) end
 		local rest = #desync.plan - instances
 		-- a nested orchestrator may take more than one
 		while #desync.plan > rest do
@@ -616,11 +582,7 @@ function repeater(ctx, desync)
 		desync.plan = deepcopy(original)
 	end
 	plan_clear(desync, instances)
-	if arg.clear then
-		plan_clear(desync)
-	end
-	if arg.clear or arg.stop then
-		return verdict
-	end
+	if arg.clear then plan_clear(desync) end
+	if arg.clear or arg.stop then return verdict end
 	return verdict_aggregate(verdict, replay_execution_plan(desync))
 end

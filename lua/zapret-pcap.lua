@@ -21,9 +21,7 @@ end
 
 -- pcap_write: the same, after the header if the file is empty.
 function pcap_write(file, raw)
-	if file:seek("end") == 0 then
-		pcap_write_header(file)
-	end
+	if file:seek("end") == 0 then pcap_write_header(file) end
 	pcap_write_packet(file, raw)
 end
 
@@ -35,9 +33,7 @@ local function capture_file_name(desync)
 	if not name then
 		name = writable_file_name(arg.file)
 		_G[name_key] = name
-		if not arg.keep then
-			os.remove(name)
-		end
+		if not arg.keep then os.remove(name) end
 	end
 	return name
 end
@@ -48,16 +44,12 @@ end
 -- Verdict: PASS.
 function pcap(ctx, desync)
 	local arg = desync.arg
-	if not arg.file or #arg.file == 0 then
-		error("pcap requires 'file' parameter")
-	end
+	if not arg.file or #arg.file == 0 then error("pcap requires 'file' parameter") end
 	local name = capture_file_name(desync)
 	local file, reason = io.open(name, "ab")
-	if not file then
-		error("pcap: could not write to '" .. name .. "': " .. tostring(reason))
-	end
+	if not file then error("pcap: could not write to '" .. name .. "': " .. tostring(reason)) end
 	-- an IPv6 packet without a known transport keeps its protocol number
-	local raw = ctx and raw_packet(ctx) or reconstruct_dissect(desync.dis, {ip6_last_proto = ip_proto(desync.dis)})
+	local raw = ctx and raw_packet(ctx) or reconstruct_dissect(desync.dis, { ip6_last_proto = ip_proto(desync.dis) })
 	pcap_write(file, raw)
 	file:close()
 end
