@@ -32,7 +32,7 @@ local tests = {
 	allow_defined = true,
 	ignore = { "131" }, -- functions that command lines name
 	-- Replaced to see what is sent, or said on the command line.
-	globals = { "rawsend_dissect", "tls_mod", "LUALIB_QUIRKS", "INSIDE", "OUTSIDE", "LINK" },
+	globals = { "DLOG", "rawsend_dissect", "tls_mod", "LUALIB_QUIRKS", "INSIDE", "OUTSIDE", "LINK" },
 }
 files["tests"] = tests
 files["tests/e2e/hostile.lua"] = { std = "+lua54", globals = { "package" } } -- tries to change all

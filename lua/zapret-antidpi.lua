@@ -21,11 +21,6 @@
 -- Local helpers
 -------------------------------------------------------------------------------------------------------------
 
--- Log text is formatted only when somebody reads it.
-local function trace(fmt, ...)
-	if b_debug then DLOG(string.format(fmt, ...)) end
-end
-
 -- The foreign protocol rule: true if the packet carries `l4` ("tcp" or "udp"). Any other packet switches the instance
 -- off for the connection, except ICMP: it is only related to the flow.
 local function of_protocol(ctx, desync, l4)
@@ -57,7 +52,7 @@ end
 local function pattern_blob(desync, name)
 	local arg = desync.arg
 	if arg.optional and arg[name] and not blob_exist(desync, arg[name]) then
-		trace("%s: %s blob '%s' is missing, using zeros", desync.func, name, arg[name])
+		dlog_format("%s: %s blob '%s' is missing, using zeros", desync.func, name, arg[name])
 		return "\0"
 	end
 	return blob(desync, arg[name], "\0")
@@ -82,7 +77,7 @@ local function overlap_marker(desync, data)
 	local seqovl = desync.arg.seqovl
 	local pos = seqovl and resolve_pos(data, desync.l7payload, seqovl)
 	if seqovl and not pos then
-		trace("%s: seqovl cancelled because marker '%s' cannot be resolved", desync.func, seqovl)
+		dlog_format("%s: seqovl cancelled because marker '%s' cannot be resolved", desync.func, seqovl)
 	end
 	return pos
 end
@@ -119,7 +114,7 @@ function send(ctx, desync)
 	if arg.delay then
 		local delay = tonumber(arg.delay)
 		if not delay then error("send: delay must be a number, got '" .. arg.delay .. "'") end
-		trace("send: delayed by %s ms", delay)
+		dlog_format("send: delayed by %s ms", delay)
 		timer_set(desync_timer_name(desync), "send_timer_delayed", delay, true, { dis = dis, opts = desync_opts(desync) })
 	else
 		DLOG("send")
@@ -129,7 +124,7 @@ end
 
 -- send_timer_delayed: timer callback of send:delay. data.dis is the packet, data.opts its send options.
 function send_timer_delayed(name, data)
-	trace("send_timer_delayed: %s", name)
+	dlog_format("send_timer_delayed: %s", name)
 	rawsend_dissect_ipfrag(data.dis, data.opts)
 end
 
@@ -182,7 +177,7 @@ function fake(ctx, desync)
 	end
 	if not arg.blob then error("fake: 'blob' argument is required") end
 	if arg.optional and not blob_exist(desync, arg.blob) then
-		trace("fake: blob '%s' is missing, skipped", arg.blob)
+		dlog_format("fake: blob '%s' is missing, skipped", arg.blob)
 		return
 	end
 	local decoy = blob(desync, arg.blob)
@@ -226,7 +221,7 @@ function http_domcase(ctx, desync)
 		return odd:upper() .. even:lower()
 	end)
 	desync.dis.payload = payload:sub(1, range[1] - 1) .. host .. payload:sub(range[2])
-	trace("http_domcase: %s", host)
+	dlog_format("http_domcase: %s", host)
 	return VERDICT_MODIFY
 end
 
@@ -245,7 +240,7 @@ function http_hostcase(ctx, desync)
 		return
 	end
 	desync.dis.payload = payload:sub(1, header.pos_start - 1) .. spell .. payload:sub(header.pos_header_end + 1)
-	trace("http_hostcase: %s", spell)
+	dlog_format("http_hostcase: %s", spell)
 	return VERDICT_MODIFY
 end
 
@@ -311,7 +306,7 @@ function synack_split(ctx, desync)
 		return rawsend_dissect_ipfrag(dis, opts)
 	end
 	local mode = desync.arg.mode or "synack"
-	trace("synack_split: mode %s", mode)
+	dlog_format("synack_split: mode %s", mode)
 	local sent
 	if mode == "synack" then
 		sent = send_without(TH_ACK) and send_without(TH_SYN)
@@ -363,7 +358,7 @@ function wssize(ctx, desync)
 	local changed = wsize_rewrite(desync.dis, desync.arg)
 	local forced = desync.arg.forced_cutoff
 	if #desync.dis.payload > 0 and (not forced or in_list(forced, desync.l7payload)) then
-		trace("wssize: cutoff by payload %s", desync.l7payload)
+		dlog_format("wssize: cutoff by payload %s", desync.l7payload)
 		instance_cutoff_shim(ctx, desync)
 	end
 	return changed and VERDICT_MODIFY or VERDICT_PASS
@@ -409,12 +404,12 @@ function tls_client_hello_clone(ctx, desync)
 	if desync.l7payload == "tls_client_hello" then
 		local clone = tls_client_hello_mod(message(desync), arg)
 		if clone then
-			trace("tls_client_hello_clone: stored '%s', %s bytes", arg.blob, #clone)
+			dlog_format("tls_client_hello_clone: stored '%s', %s bytes", arg.blob, #clone)
 			desync[arg.blob] = clone
 		end
 	end
 	if arg.fallback and not desync[arg.blob] then
-		trace("tls_client_hello_clone: stored fallback '%s' as '%s'", arg.fallback, arg.blob)
+		dlog_format("tls_client_hello_clone: stored fallback '%s' as '%s'", arg.fallback, arg.blob)
 		desync[arg.blob] = blob(desync, arg.fallback)
 	end
 end
@@ -427,7 +422,7 @@ end
 local function data_to_split(desync)
 	local arg = desync.arg
 	if arg.optional and arg.blob and not blob_exist(desync, arg.blob) then
-		trace("%s: blob '%s' is missing, skipped", desync.func, arg.blob)
+		dlog_format("%s: blob '%s' is missing, skipped", desync.func, arg.blob)
 		return nil
 	end
 	local data = arg.blob and blob(desync, arg.blob) or message(desync)
@@ -454,14 +449,14 @@ local function split_message(ctx, desync, send_parts)
 		elseif sent == false then
 			return VERDICT_PASS
 		end
-		trace("%s: positions cannot be resolved", desync.func)
+		dlog_format("%s: positions cannot be resolved", desync.func)
 	end
 	if replay_drop(desync) then return drop_unless_nodrop(desync) end
 end
 
 -- Sends bytes first..last of data where they belong in the stream.
 local function send_range(desync, data, first, last, opts)
-	trace("%s: sending bytes %s-%s", desync.func, first, last)
+	dlog_format("%s: sending bytes %s-%s", desync.func, first, last)
 	return rawsend_payload_segmented(desync, data:sub(first, last), first - 1, opts)
 end
 
@@ -490,7 +485,7 @@ local function multisplit_parts(desync, data)
 	if #pos == 0 then return nil end
 	local seqovl = overlap_size(desync)
 	local opts = desync_opts(desync)
-	if b_debug then
+	if is_dlog_heard() then
 		DLOG("multisplit: positions " .. table.concat(pos, ",") .. " seqovl " .. seqovl)
 	end
 	local first_part = overlap_bytes(desync, seqovl) .. data:sub(1, pos[1] - 1)
@@ -544,8 +539,8 @@ local function overlap_limited(desync, overlap, size, options)
 	if room < 1 or size <= room then return overlap end
 	local most = (size - 1) % room
 	if overlap <= most then return overlap end
-	DLOG(("%s: seqovl reduced from %d to %d: the %d bytes in front take more than one segment of %d"):format(
-		desync.func, overlap, most, size, room))
+	dlog_format("%s: seqovl reduced from %d to %d: the %d bytes in front take more than one segment of %d",
+		desync.func, overlap, most, size, room)
 	return most
 end
 
@@ -557,12 +552,12 @@ end
 function multidisorder_send(desync, data, positions, seqovl)
 	local overlap = seqovl and seqovl - 1 or 0
 	if seqovl and seqovl >= positions[1] then
-		trace("multidisorder: seqovl cancelled because it is not less than the first position %s", positions[1] - 1)
+		dlog_format("multidisorder: seqovl cancelled because it is not less than the first position %s", positions[1] - 1)
 		overlap = 0
 	end
 	local opts = desync_opts(desync)
 	overlap = overlap_limited(desync, overlap, positions[1] - 1, opts)
-	if b_debug then
+	if is_dlog_heard() then
 		DLOG("multidisorder: positions " .. table.concat(positions, ",") .. " seqovl " .. overlap)
 	end
 	for i = #positions, 1, -1 do
@@ -633,11 +628,11 @@ function tcpseg(ctx, desync)
 	if not data or not replay_first(desync) then return end
 	local range = resolve_range(data, desync.l7payload, arg.pos)
 	if not range then
-		trace("tcpseg: range %s cannot be resolved", arg.pos)
+		dlog_format("tcpseg: range %s cannot be resolved", arg.pos)
 		return
 	end
 	local seqovl = overlap_size(desync)
-	trace("tcpseg: range %s-%s seqovl %s", range[1], range[2], seqovl)
+	dlog_format("tcpseg: range %s-%s seqovl %s", range[1], range[2], seqovl)
 	rawsend_payload_segmented(desync, overlap_bytes(desync, seqovl) .. data:sub(range[1], range[2]), range[1] - 1 - seqovl)
 end
 
@@ -658,7 +653,7 @@ local function decoyed_halves(desync, data)
 	local marker = desync.arg.pos or "2"
 	local pos = resolve_pos(data, desync.l7payload, marker)
 	if not pos or pos == 1 then return nil end
-	trace("%s: position %s of %s", desync.func, pos, #data)
+	dlog_format("%s: position %s of %s", desync.func, pos, #data)
 	local pat = pattern_blob(desync, "pattern")
 	local head = {
 		genuine = data:sub(1, pos - 1), genuine_seq = 0,
@@ -738,7 +733,7 @@ end
 local function resolve_between(desync, data, marker, low, high)
 	local pos = marker and resolve_pos(data, desync.l7payload, marker)
 	if pos and pos > low and pos <= high then return pos end
-	if marker then trace("%s: marker '%s' is not usable, ignored", desync.func, marker) end
+	if marker then dlog_format("%s: marker '%s' is not usable, ignored", desync.func, marker) end
 	return nil
 end
 
@@ -752,7 +747,7 @@ local function hostfakesplit_parts(desync, data)
 	local rest_cut = resolve_between(desync, data, disorder_after, last + 1, #data)
 	local decoy = genhost(last - first + 1, arg.host)
 	local decoy_opts, genuine_opts = decoy_and_genuine_opts(desync)
-	trace("hostfakesplit: host at %s-%s, decoy '%s'", first, last, decoy)
+	dlog_format("hostfakesplit: host at %s-%s, decoy '%s'", first, last, decoy)
 	local function send_decoy(skip)
 		return skip or rawsend_payload_segmented(desync, decoy, first - 1, decoy_opts)
 	end
@@ -813,7 +808,7 @@ local function oob_send_message(ctx, desync)
 	local byte = oob_byte(desync.arg)
 	local before, pointer = oob_place(desync, data)
 	if not before then
-		trace("oob: marker '%s' cannot be resolved", desync.arg.urp)
+		dlog_format("oob: marker '%s' cannot be resolved", desync.arg.urp)
 		instance_cutoff_shim(ctx, desync)
 		return VERDICT_PASS
 	end
@@ -822,7 +817,7 @@ local function oob_send_message(ctx, desync)
 	dis.tcp.th_urp = pointer
 	change_flags(dis.tcp, 0, TH_URG)
 	dis.payload = data:sub(1, before) .. byte .. data:sub(before + 1)
-	trace("oob: byte after %s bytes of data, urgent pointer %s", before, pointer)
+	dlog_format("oob: byte after %s bytes of data, urgent pointer %s", before, pointer)
 	local sent = rawsend_dissect_segmented(desync, dis, desync.tcp_mss, desync_opts(desync))
 	if not sent or not desync.replay then instance_cutoff_shim(ctx, desync) end
 	return sent and VERDICT_DROP or VERDICT_PASS
@@ -901,7 +896,7 @@ function udplen(ctx, desync)
 	local arg, dis = desync.arg, desync.dis
 	local size = #dis.payload
 	if size < number_arg(desync, "min", 0) or size > number_arg(desync, "max", size) then
-		trace("udplen: %s bytes are out of range", size)
+		dlog_format("udplen: %s bytes are out of range", size)
 		return
 	end
 	local increment = tonumber(arg.increment) or 2
@@ -914,7 +909,7 @@ function udplen(ctx, desync)
 		DLOG("udplen: nothing to change")
 		return
 	end
-	trace("udplen: %s => %s", size, #dis.payload)
+	dlog_format("udplen: %s => %s", size, #dis.payload)
 	return VERDICT_MODIFY
 end
 

@@ -10,11 +10,6 @@
 
 -- Programs read some of the texts that this file logs: docs/contracts/debug-text.md.
 
--- Log text is built only when somebody reads it.
-local function log(format, ...)
-	if b_debug then DLOG(format:format(...)) end
-end
-
 -------------------------------------------------------------------------------------------------------------
 -- Records
 -------------------------------------------------------------------------------------------------------------
@@ -144,7 +139,7 @@ function automate_host_record(desync)
 		hrec = {}
 		records[hostkey] = hrec
 	end
-	log("automate: host record key 'autostate.%s.%s'", askey, hostkey)
+	dlog_format("automate: host record key 'autostate.%s.%s'", askey, hostkey)
 	return hrec
 end
 
@@ -183,13 +178,13 @@ function automate_failure_counter(hrec, crec, fails, maxtime)
 	local last = hrec.failure_time_last or now
 	local count = hrec.failure_counter or 0
 	if count > 0 and now > last + maxtime then
-		log("automate: failure counter reset because last failure was %d seconds ago", now - last)
+		dlog_format("automate: failure counter reset because last failure was %d seconds ago", now - last)
 		count = 0
 	end
 	count = count + 1
 	hrec.failure_time_last = now
 	hrec.failure_counter = count
-	log("automate: failure counter %s/%s", count, fails)
+	dlog_format("automate: failure counter %s/%s", count, fails)
 	if fails and count >= fails then
 		hrec.failure_counter = nil
 		return true
@@ -294,7 +289,7 @@ function standard_failure_detector(desync, crec)
 				and is_retransmission(desync)
 			then
 				crec.retrans = count + 1
-				log("standard_failure_detector: retransmission %s/%s", crec.retrans, limits.retrans)
+				dlog_format("standard_failure_detector: retransmission %s/%s", crec.retrans, limits.retrans)
 				if crec.retrans >= limits.retrans then
 					if limits.reset then reset_sender(desync) end
 					return true
@@ -302,7 +297,7 @@ function standard_failure_detector(desync, crec)
 			end
 		elseif not limits.no_rst and limits.inseq > 0 and seq >= 1 and bitand(dis.tcp.th_flags, TH_RST) ~= 0 then
 			local early = seq <= limits.inseq
-			log("standard_failure_detector: incoming RST s%s %s s%s", seq, early and "in range" or "not in range",
+			dlog_format("standard_failure_detector: incoming RST s%s %s s%s", seq, early and "in range" or "not in range",
 				limits.inseq)
 			return early
 		elseif not limits.no_http_redirect and desync.l7payload == "http_reply" and track and track.hostname then
@@ -312,7 +307,7 @@ function standard_failure_detector(desync, crec)
 				local location = idx and reply.headers[idx].value
 				if location then
 					local foreign = is_dpi_redirect(track.hostname, location)
-					log("standard_failure_detector: http redirect %s to '%s'. %s DPI redirect.", reply.code, location,
+					dlog_format("standard_failure_detector: http redirect %s to '%s'. %s DPI redirect.", reply.code, location,
 						foreign and "looks like" or "NOT a")
 					return foreign
 				end
@@ -321,7 +316,7 @@ function standard_failure_detector(desync, crec)
 	elseif dis.udp and desync.outgoing and limits.udp_out > 0 then
 		local sent, received = pos_get(desync, "n"), pos_get(desync, "n", true)
 		if sent >= limits.udp_out and received <= limits.udp_in then
-			log("standard_failure_detector: arg.udp_out %s>=%s arg.udp_in %s<=%s", sent, limits.udp_out, received,
+			dlog_format("standard_failure_detector: arg.udp_out %s>=%s arg.udp_in %s<=%s", sent, limits.udp_out, received,
 				limits.udp_in)
 			return true
 		end
@@ -337,14 +332,14 @@ function standard_success_detector(desync, crec)
 		local limit = desync.outgoing and limits.maxseq or limits.inseq
 		local seq = pos_get(desync, "s")
 		if limit > 0 and seq > limit then
-			log("standard_success_detector: %s s%s is beyond s%s. treating connection as successful",
+			dlog_format("standard_success_detector: %s s%s is beyond s%s. treating connection as successful",
 				desync.outgoing and "outgoing" or "incoming", seq, limit)
 			return true
 		end
 	elseif desync.dis.udp and not desync.outgoing then
 		local received = pos_get(desync, "n")
 		if limits.udp_out > 0 and received > limits.udp_in then
-			log("standard_success_detector: arg.udp_in %s>%s. treating connection as successful", received,
+			dlog_format("standard_success_detector: arg.udp_in %s>%s. treating connection as successful", received,
 				limits.udp_in)
 			return true
 		end
@@ -408,13 +403,13 @@ function circular(ctx, desync)
 	end
 	if hrec.final ~= hrec.nstrategy and automate_failure_check(desync, hrec, automate_conn_record(desync)) then
 		hrec.nstrategy = hrec.nstrategy % hrec.ctstrategy + 1
-		log("circular: rotate strategy to %s", hrec.nstrategy)
+		dlog_format("circular: rotate strategy to %s", hrec.nstrategy)
 		if hrec.final == hrec.nstrategy then
-			log("circular: final strategy %s reached. will rotate no more.", hrec.final)
+			dlog_format("circular: final strategy %s reached. will rotate no more.", hrec.final)
 		end
 	end
 	local current = hrec.nstrategy
-	log("circular: current strategy %s", current)
+	dlog_format("circular: current strategy %s", current)
 	local verdict = VERDICT_PASS
 	local instance = plan_instance_pop(desync)
 	while instance do
@@ -527,11 +522,11 @@ function per_instance_condition(ctx, desync)
 			apply_execution_plan(desync, instance)
 			if logical_xor(holds(desync), instance.arg.cond_neg) then
 				verdict = plan_instance_execute_preapplied(desync, verdict, instance)
-			elseif b_debug then
-				DLOG("per_instance_condition: '" .. instance.func_instance .. "' condition is false")
+			else
+				dlog_format("per_instance_condition: '%s' condition is false", instance.func_instance)
 			end
-		elseif b_debug then
-			DLOG("per_instance_condition: '" .. instance.func_instance .. "' has no 'cond', not run")
+		else
+			dlog_format("per_instance_condition: '%s' has no 'cond', not run", instance.func_instance)
 		end
 	end
 	return verdict_aggregate(verdict, replay_execution_plan(desync))
@@ -573,7 +568,7 @@ function repeater(ctx, desync)
 			DLOG("repeater: condition ends the rounds")
 			break
 		end
-		if b_debug then DLOG("repeater: round " .. round .. "/" .. repeats) end
+		dlog_format("repeater: round %s/%s", round, repeats)
 		local rest = #desync.plan - instances
 		-- a nested orchestrator may take more than one
 		while #desync.plan > rest do

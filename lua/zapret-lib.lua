@@ -43,14 +43,16 @@ do
 	math.randomseed(bitxor(getpid(), gettid(), seconds, nanoseconds))
 end
 
--- Log text is built only if someone will see it: debugging is on, or a script has replaced DLOG.
 local native_dlog = DLOG
-local function is_logging()
+
+-- Does somebody hear what is logged? Debugging is on, or a script has replaced DLOG: it hears all libraries.
+function is_dlog_heard()
 	return b_debug or DLOG ~= native_dlog
 end
 
-local function log(format, ...)
-	if is_logging() then DLOG(format:format(...)) end
+-- Logs format:format(...). The text is built only if somebody hears it.
+function dlog_format(format, ...)
+	if is_dlog_heard() then DLOG(format:format(...)) end
 end
 
 
@@ -146,7 +148,7 @@ function detect_payload_str(ctx, desync)
 
 	local data = desync.reasm_data or desync.dis.payload
 	local found = data:find(arg.pattern, 1, true) ~= nil
-	log("detect_payload_str: %s '%s'", found and "detected" or "not detected", arg.payload or "?")
+	dlog_format("detect_payload_str: %s '%s'", found and "detected" or "not detected", arg.payload or "?")
 	desync.l7payload = (found and arg.payload or not found and arg.undetected) or desync.l7payload
 end
 
@@ -181,7 +183,7 @@ function instance_cutoff_shim(ctx, desync, dir)
 		return
 	end
 	if not desync.track then
-		log("instance_cutoff_shim: cannot cutoff '%s' because conntrack is absent", instance)
+		dlog_format("instance_cutoff_shim: cannot cutoff '%s' because conntrack is absent", instance)
 		return
 	end
 	local cutoff = subtable(subtable(desync.track.lua_state, "cutoff_shim"), instance)
@@ -190,10 +192,7 @@ function instance_cutoff_shim(ctx, desync, dir)
 	else
 		cutoff[dir] = true
 	end
-	if b_debug then
-		DLOG(("instance_cutoff_shim: cutoff '%s' in=%s out=%s"):format(
-			instance, tostring(not dir), tostring(dir ~= false)))
-	end
+	dlog_format("instance_cutoff_shim: cutoff '%s' in=%s out=%s", instance, not dir, dir ~= false)
 end
 
 -- True if the instance was cut off by instance_cutoff_shim for the direction of the packet;
@@ -201,14 +200,12 @@ end
 function cutoff_shim_check(desync)
 	local instance = desync.func_instance
 	if not desync.track then
-		log("cutoff_shim_check: cannot check '%s' cutoff because conntrack is absent", instance)
+		dlog_format("cutoff_shim_check: cannot check '%s' cutoff because conntrack is absent", instance)
 		return false
 	end
 	local shim = desync.track.lua_state.cutoff_shim
 	local cutoff = shim and shim[instance] and shim[instance][desync.outgoing]
-	if cutoff and b_debug then
-		DLOG(("cutoff_shim_check: '%s' %s cutoff"):format(instance, desync.outgoing and "out" or "in"))
-	end
+	if cutoff then dlog_format("cutoff_shim_check: '%s' %s cutoff", instance, desync.outgoing and "out" or "in") end
 	return cutoff
 end
 
@@ -265,25 +262,25 @@ end
 function plan_instance_execute_preapplied(desync, verdict, instance)
 	local name = desync.func_instance
 	if cutoff_shim_check(desync) then
-		log("plan_instance_execute: not calling '%s' because of voluntary cutoff", name)
+		dlog_format("plan_instance_execute: not calling '%s' because of voluntary cutoff", name)
 		return verdict
 	end
 	if not payload_match_filter(desync.l7payload, instance.payload_filter) then
-		log("plan_instance_execute: not calling '%s' because payload '%s' does not match filter '%s'",
+		dlog_format("plan_instance_execute: not calling '%s' because payload '%s' does not match filter '%s'",
 			name, desync.l7payload, instance.payload_filter)
 		return verdict
 	end
 	local range = instance.range
 	if not pos_check_range(desync, range) then
-		if is_logging() then
-			log("plan_instance_execute: not calling '%s' because pos %s %s is out of range '%s'",
+		if is_dlog_heard() then
+			dlog_format("plan_instance_execute: not calling '%s' because pos %s %s is out of range '%s'",
 				name, pos_str(desync, range.from), pos_str(desync, range.to), pos_range_str(range))
 		end
 		return verdict
 	end
 	apply_arg_prefix(desync)
 	desync.arg.__prefix_applied = nil
-	log("plan_instance_execute: calling '%s'", name)
+	dlog_format("plan_instance_execute: calling '%s'", name)
 	local result = _G[instance.func](nil, desync)
 	return verdict_aggregate(verdict, result)
 end
@@ -330,7 +327,7 @@ function replay_execution_plan(desync, max)
 		verdict = plan_instance_execute(desync, verdict, instance)
 		popped = popped + 1
 	end
-	log("replay_execution_plan: reached max instances limit %s", max)
+	dlog_format("replay_execution_plan: reached max instances limit %s", max)
 	return verdict
 end
 
@@ -540,7 +537,7 @@ end
 
 -- Logs a value with all its fields.
 function var_debug(v)
-	if is_logging() then dump_value(v, 0, {}) end
+	if is_dlog_heard() then dump_value(v, 0, {}) end
 end
 
 -- Hex and readable dump of the first `max` bytes. nil for nil.
@@ -945,7 +942,7 @@ function wsize_rewrite(dis, arg)
 	local changed = false
 	if arg.wsize then
 		local wsize = wsize_number(arg, "wsize")
-		log("wsize_rewrite: window size %s => %s", tcp.th_win, wsize)
+		dlog_format("wsize_rewrite: window size %s => %s", tcp.th_win, wsize)
 		tcp.th_win = wsize
 		changed = true
 	end
@@ -955,11 +952,11 @@ function wsize_rewrite(dis, arg)
 		local option = tcp.options[index]
 		local current = option.data and option.data:byte()
 		if not current then
-			log("wsize_rewrite: scale option without data")
+			dlog_format("wsize_rewrite: scale option without data")
 		elseif scale > current then
-			log("wsize_rewrite: not increasing scale factor")
+			dlog_format("wsize_rewrite: not increasing scale factor")
 		elseif scale < current then
-			log("wsize_rewrite: scale factor %s => %s", current, scale)
+			dlog_format("wsize_rewrite: scale factor %s => %s", current, scale)
 			option.data = bu8(scale)
 			changed = true
 		end
@@ -1086,21 +1083,21 @@ local function discover_ttl(desync, option)
 	local incoming_ttl = track and track.incoming_ttl
 	local cache = incoming_ttl and subtable(subtable(track.lua_state, "autottl_cache"), desync.func_instance)
 	if cache and cache.autottl_found then
-		log("apply_fooling: using cached autottl %s", cache.autottl)
+		dlog_format("apply_fooling: using cached autottl %s", cache.autottl)
 		return cache.autottl
 	end
 
 	local attl = parse_autottl(option) -- a bad option is an error even if there is nothing to apply it to
 	if not cache then
-		if track then log("apply_fooling: cannot apply autottl because incoming ttl unknown") end
+		if track then dlog_format("apply_fooling: cannot apply autottl because incoming ttl unknown") end
 		return nil
 	end
 	cache.autottl = autottl(incoming_ttl, attl)
 	if cache.autottl then
 		cache.autottl_found = true
-		log("apply_fooling: discovered autottl %s", cache.autottl)
+		dlog_format("apply_fooling: discovered autottl %s", cache.autottl)
 	else
-		log("apply_fooling: could not discover autottl")
+		dlog_format("apply_fooling: could not discover autottl")
 	end
 	return cache.autottl
 end
@@ -1147,13 +1144,13 @@ local function add_to_timestamp(tcp_options, increment)
 		changed.data = bu32(u32add(u32(option.data), increment)) .. option.data:sub(5)
 		tcp_options[index] = changed
 	else
-		log("apply_fooling: timestamp tcp option not present or invalid")
+		dlog_format("apply_fooling: timestamp tcp option not present or invalid")
 	end
 end
 
 local function add_md5(tcp_options, value)
 	if find_tcp_option(tcp_options, TCP_KIND_MD5) then
-		log("apply_fooling: md5 option already present")
+		dlog_format("apply_fooling: md5 option already present")
 		return
 	end
 	local data = value == "" and brandom(16) or fooling_hex(value)
@@ -1229,7 +1226,7 @@ function apply_fooling(desync, dis, fooling_options)
 		if type(_G[fool]) ~= "function" then
 			error("apply_fooling: fool function '" .. tostring(fool) .. "' does not exist")
 		end
-		log("apply_fooling: calling '%s'", fool)
+		dlog_format("apply_fooling: calling '%s'", fool)
 		_G[fool](dis, options)
 	end
 end
@@ -1296,9 +1293,8 @@ end
 function payload_check(desync, def)
 	local filter = desync.arg.payload
 	local match = payload_match_filter(desync.l7payload, filter, def)
-	if not match and b_debug then
-		DLOG(("payload_check: payload '%s' does not pass '%s' filter"):format(
-			tostring(desync.l7payload), filter or def or "known"))
+	if not match then
+		dlog_format("payload_check: payload '%s' does not pass '%s' filter", desync.l7payload, filter or def or "known")
 	end
 	return match
 end
@@ -1531,7 +1527,7 @@ function rawsend_dissect_ipfrag(dis, options)
 	local first, last, step = 1, #fragments, 1
 	if ipfrag.ipfrag_disorder then first, last, step = last, first, -1 end
 	for i = first, last, step do
-		log("sending ip fragment %d", i)
+		dlog_format("sending ip fragment %d", i)
 		if not rawsend_dissect(fragments[i], options.rawsend, reconstruct) then return false end
 	end
 	return true
@@ -1557,7 +1553,7 @@ local function ipfrag_position(dis, options, repeated_len)
 	if pos % 8 ~= 0 then error("ipfrag2: frag position must be multiple of 8") end
 	if pos + l3_len(dis) > 65535 then error("ipfrag2: too high frag offset") end
 	if pos + repeated_len >= packet_len(dis) then
-		log("ipfrag2: ip frag pos %d exceeds packet length. ipfrag cancelled.", pos)
+		dlog_format("ipfrag2: ip frag pos %d exceeds packet length. ipfrag cancelled.", pos)
 		return nil
 	end
 	return pos
@@ -1691,7 +1687,7 @@ function rawsend_dissect_segmented(desync, dis, mss, options)
 		local extra_len = l3l4_extra_len(segment)
 		max_len, added = mss - extra_len, extra_len - l3l4_extra_len(dis)
 		if max_len <= 0 then
-			log("rawsend_dissect_segmented: headers leave no room for payload, mss %s", mss)
+			dlog_format("rawsend_dissect_segmented: headers leave no room for payload, mss %s", mss)
 			return false
 		end
 	end

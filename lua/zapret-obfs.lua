@@ -149,7 +149,7 @@ function ippxor(ctx, desync)
 		desync.dis = dis
 	end
 	if not xored then xor_transport_payload(dis) end
-	if b_debug then DLOG("ippxor: " .. from .. " => " .. to) end
+	dlog_format("ippxor: %s => %s", from, to)
 	return VERDICT_MODIFY + VERDICT_PRESERVE_NEXT
 end
 
