@@ -1,20 +1,13 @@
 -- Desync functions: the techniques that confuse a DPI on the path. Load after zapret-lib.lua.
 --
 -- Every public function is called as f(ctx, desync) and returns a verdict; returning nothing means VERDICT_PASS.
--- The comment above each one lists its own arguments with defaults. These groups are named only; chapters 11,
--- 12 and 14 of zapret-lib.lua explain them, docs/contracts/libraries.md#argument-groups has their rules:
---   direction   : dir=in|out|any
---   payload     : payload=[~]type,type,...   default "known"
---   fooling     : ip_ttl, ip6_ttl, ip_autottl, ip6_autottl, ip6_hopbyhop[2], ip6_destopt[2], ip6_routing, ip6_ah,
---                 tcp_seq, tcp_ack, tcp_ts, tcp_md5, tcp_flags_set, tcp_flags_unset, tcp_ts_up, tcp_nop_del, fool
---   ipid        : ip_id=seq|rnd|zero|none, ip_id_conn
---   reconstruct : badsum
---   rawsend     : repeats, ifout, fwmark
---   ipfrag      : ipfrag[=func], ipfrag_disorder, ipfrag_pos_tcp, ipfrag_pos_udp, ipfrag_pos_icmp, ipfrag_pos, ipfrag_next
--- A flag argument is on when it is written, whatever its value.
+-- The comment above each one names the groups of arguments it takes and lists its own. A group is described above the
+-- function of zapret-lib.lua that reads it ("Group fooling:"). Tables in the documents and what --check knows are made
+-- from these comments: docs/contracts/libraries.md#descriptions. A flag argument is on when it is written, whatever its
+-- value.
 --
--- "Plain send" is rawsend_dissect_ipfrag: one packet, as it is. "Segmented send" is rawsend_payload_segmented: a copy of
--- the current packet with another payload, fooled, cut to the MSS, numbered by the ip id policy.
+-- "Plain send" is rawsend_dissect_ipfrag: one packet, as it is. "Segmented send" is rawsend_payload_segmented: a copy
+-- of the current packet with another payload, fooled, cut to the MSS, numbered by the ip id policy.
 -- Positions are 1-based: position p means "the second part begins with byte p".
 
 -------------------------------------------------------------------------------------------------------------
@@ -86,8 +79,8 @@ end
 -- Elementary functions
 -------------------------------------------------------------------------------------------------------------
 
--- drop: drop matching packets of any protocol.
--- Arguments: direction (any), payload (all).
+-- Drops matching packets of any protocol.
+-- Arguments: direction (any), payload (all)
 -- Sends nothing. Verdict: DROP if the filters match.
 function drop(ctx, desync)
 	direction_cutoff_opposite(ctx, desync, "any")
@@ -97,9 +90,9 @@ function drop(ctx, desync)
 	end
 end
 
--- send: send a copy of the current packet of any protocol.
--- Arguments: direction (any), fooling, ipid (none), ipfrag, reconstruct, rawsend,
---            delay=<ms, at least 10> : send it that much later.
+-- Sends a copy of the current packet of any protocol.
+-- Arguments: direction (any), fooling, ipid (none), ipfrag, rawsend, reconstruct, not payload
+--   delay=<milliseconds>: send it that much later, at least 10
 -- Sends the fooled copy by plain send. There is no payload filter: use --payload. Verdict: PASS.
 function send(ctx, desync)
 	direction_cutoff_opposite(ctx, desync, "any")
@@ -122,14 +115,14 @@ function send(ctx, desync)
 	end
 end
 
--- send_timer_delayed: timer callback of send:delay. data.dis is the packet, data.opts its send options.
+-- Timer callback of send:delay. data.dis is the packet, data.opts its send options.
 function send_timer_delayed(name, data)
 	dlog_format("send_timer_delayed: %s", name)
 	rawsend_dissect_ipfrag(data.dis, data.opts)
 end
 
--- pktmod: change the current packet of any protocol.
--- Arguments: direction (any), fooling, ipid (none).
+-- Changes the current packet of any protocol.
+-- Arguments: direction (any), fooling, ipid (none)
 -- Sends nothing. Verdict: MODIFY for every packet of the direction. Later instances see the changes.
 function pktmod(ctx, desync)
 	direction_cutoff_opposite(ctx, desync, "any")
@@ -141,8 +134,9 @@ function pktmod(ctx, desync)
 	end
 end
 
--- rst: send a RST in the name of the sender.
--- Arguments: direction, payload, fooling, ipid (none), rawsend, reconstruct, ipfrag, rstack : RST,ACK instead of RST.
+-- Sends a RST in the name of the sender.
+-- Arguments: direction, payload, fooling, ipid (none), rawsend, reconstruct, ipfrag
+--   rstack: RST,ACK instead of RST
 -- The default direction is contradictory and kept so: the check accepts any, but every call cuts off the direction
 -- opposite to `out`. So incoming packets are served only before the first call.
 -- Sends the packet without payload by plain send. Only the first piece of a replay counts. Verdict: PASS.
@@ -160,11 +154,11 @@ function rst(ctx, desync)
 	end
 end
 
--- fake: send a decoy payload in front of the original TCP or UDP packet.
--- Arguments: direction (out), payload, fooling, ipid, rawsend, reconstruct, ipfrag,
---            blob=<blob> : the decoy, required,
---            optional : do nothing if the blob is missing,
---            tls_mod=<list> : modifications of a TLS decoy (TCP only). A decoy that cannot be modified is sent as it is.
+-- Sends a decoy payload in front of the original TCP or UDP packet.
+-- Arguments: direction, payload, fooling, ipid, rawsend, reconstruct, ipfrag
+--   blob=<blob> (required): the decoy
+--   optional: do nothing if the blob is missing
+--   tls_mod=<list>: modifications of a TLS decoy (TCP only). A decoy that cannot be modified is sent as it is
 -- Sends the decoy by segmented send. Only the first piece of a replay counts. Verdict: PASS.
 function fake(ctx, desync)
 	direction_cutoff_opposite(ctx, desync)
@@ -205,8 +199,8 @@ local function find_header(request, name)
 	end
 end
 
--- http_domcase: alternate the case of the host name: "example.com" -> "ExAmPlE.CoM".
--- Arguments: direction (out).
+-- Alternates the case of the host name: "example.com" -> "ExAmPlE.CoM".
+-- Arguments: direction
 -- Verdict: MODIFY if the packet's own payload holds the whole host name.
 function http_domcase(ctx, desync)
 	if not is_outgoing_http_req(ctx, desync) then return end
@@ -225,8 +219,9 @@ function http_domcase(ctx, desync)
 	return VERDICT_MODIFY
 end
 
--- http_hostcase: respell the name of the Host header.
--- Arguments: direction (out), spell=<4 characters> (host).
+-- Respells the name of the Host header.
+-- Arguments: direction
+--   spell=<text> (host): 4 characters
 -- Verdict: MODIFY if there is such a header.
 function http_hostcase(ctx, desync)
 	if not is_outgoing_http_req(ctx, desync) then return end
@@ -244,8 +239,8 @@ function http_hostcase(ctx, desync)
 	return VERDICT_MODIFY
 end
 
--- http_methodeol: put an empty line before the request; the User-Agent value pays for it with its last two bytes.
--- Arguments: direction (out).
+-- Puts an empty line before the request; the User-Agent value pays for it with its last two bytes.
+-- Arguments: direction
 -- Positions move by 2, so let it be the last of the HTTP functions.
 -- Verdict: MODIFY if there is a User-Agent value of at least 3 bytes.
 function http_methodeol(ctx, desync)
@@ -262,8 +257,8 @@ function http_methodeol(ctx, desync)
 	return VERDICT_MODIFY
 end
 
--- http_unixeol: end lines with LF instead of CRLF; blanks after the User-Agent value keep the length.
--- Arguments: direction (out).
+-- Ends lines with LF instead of CRLF; blanks after the User-Agent value keep the length.
+-- Arguments: direction
 -- Verdict: MODIFY if there is a User-Agent header and the length could be kept.
 function http_unixeol(ctx, desync)
 	if not is_outgoing_http_req(ctx, desync) then return end
@@ -289,9 +284,9 @@ end
 -- TCP handshake and window
 -------------------------------------------------------------------------------------------------------------
 
--- synack_split: answer a SYN with separate SYN and ACK packets (server side).
--- Arguments: rawsend, reconstruct, ipfrag,
---            mode=synack|syn|acksyn (synack) : SYN then ACK, SYN only, ACK then SYN.
+-- Answers a SYN with separate SYN and ACK packets (server side).
+-- Arguments: rawsend, reconstruct, ipfrag
+--   mode=synack|syn|acksyn (synack): SYN then ACK, SYN only, ACK then SYN
 -- Sends copies of the SYN,ACK by plain send. Verdict: DROP if all were sent. Any other packet cuts off.
 function synack_split(ctx, desync)
 	if not of_protocol(ctx, desync, "tcp") then return end
@@ -320,8 +315,8 @@ function synack_split(ctx, desync)
 	return sent and VERDICT_DROP or VERDICT_PASS
 end
 
--- synack: send a SYN,ACK before the client's SYN, so that a DPI mistakes the roles.
--- Arguments: rawsend, reconstruct, ipfrag.
+-- Sends a SYN,ACK before the client's SYN, so that a DPI mistakes the roles.
+-- Arguments: rawsend, reconstruct, ipfrag
 -- Sends a copy of the SYN with ACK added by plain send. Verdict: PASS. Any other packet cuts off.
 function synack(ctx, desync)
 	if not of_protocol(ctx, desync, "tcp") then return end
@@ -335,8 +330,8 @@ function synack(ctx, desync)
 	rawsend_dissect_ipfrag(dis, desync_opts(desync))
 end
 
--- wsize: shrink the window and scale factor of the SYN,ACK, so that the peer sends its first data in small segments.
--- Arguments: wsize=<window>, scale=<factor, applied only if smaller>.
+-- Shrinks the window and scale factor of the SYN,ACK, so that the peer sends its first data in small segments.
+-- Arguments: window
 -- Verdict: MODIFY if something changed. Any other packet cuts off: at a client exclude its SYN with --out-range=x.
 function wsize(ctx, desync)
 	if not of_protocol(ctx, desync, "tcp") then return end
@@ -347,9 +342,9 @@ function wsize(ctx, desync)
 	if wsize_rewrite(desync.dis, desync.arg) then return VERDICT_MODIFY end
 end
 
--- wssize: the same rewrite in every packet until data flows.
--- Arguments: direction (out), wsize=<window>, scale=<factor, applied only if smaller>,
---            forced_cutoff=<payload types> : data of other types does not end the work.
+-- The same rewrite in every packet until data flows.
+-- Arguments: direction, window
+--   forced_cutoff=<payload types>: data of other types does not end the work
 -- Verdict: MODIFY if something changed. The first data packet (of these types) is the last one handled.
 function wssize(ctx, desync)
 	if not of_protocol(ctx, desync, "tcp") then return end
@@ -364,8 +359,10 @@ function wssize(ctx, desync)
 	return changed and VERDICT_MODIFY or VERDICT_PASS
 end
 
--- syndata: put data into the SYN.
--- Arguments: fooling, reconstruct, rawsend, ipfrag, blob=<blob> (16 zero bytes), tls_mod=<list>.
+-- Puts data into the SYN.
+-- Arguments: fooling, rawsend, reconstruct, ipfrag
+--   blob=<blob> (16 zero bytes): the data
+--   tls_mod=<list>: modifications of TLS data
 -- Sends the SYN with the data by plain send, under its own ip id. Verdict: DROP if sent. Any other packet cuts off.
 function syndata(ctx, desync)
 	if not of_protocol(ctx, desync, "tcp") then return end
@@ -388,12 +385,10 @@ end
 -- TLS
 -------------------------------------------------------------------------------------------------------------
 
--- tls_client_hello_clone: prepare a modified copy of the client's own hello as a blob for later instances.
--- Arguments: direction (out),
---            blob=<name> : where to store it (lives as long as the packet), required,
---            fallback=<blob> : stored instead if there is no usable hello,
---            sni_del_ext, sni_del, sni_snt=<type>, sni_snt_new=<type>, sni_first=<name>, sni_last=<name> : see
---            tls_client_hello_mod.
+-- Prepares a modified copy of the client's own hello as a blob for later instances.
+-- Arguments: direction, sni
+--   blob=<new blob> (required): where to store it; it lives as long as the packet
+--   fallback=<blob>: stored instead if there is no usable hello
 -- Sends nothing. Verdict: PASS.
 function tls_client_hello_clone(ctx, desync)
 	if not of_protocol(ctx, desync, "tcp") then return end
@@ -498,23 +493,26 @@ local function multisplit_parts(desync, data)
 	return true
 end
 
--- multisplit: send the message in several segments.
--- Arguments: direction (out), payload, fooling, ipid, rawsend, reconstruct, ipfrag,
---            pos=<markers> (2), seqovl=<bytes before the first part, at sequence numbers already passed>,
---            seqovl_pattern=<blob> (zeros), blob=<blob to send instead of the message>,
---            optional : skip if blob is missing, zeros if seqovl_pattern is, nodrop : keep the original.
+-- Sends the message in several segments.
+-- Arguments: direction, payload, fooling, ipid, rawsend, reconstruct, ipfrag
+--   pos=<markers> (2): where the parts begin
+--   seqovl=<bytes> (0): bytes before the first part, at sequence numbers already passed
+--   seqovl_pattern=<blob> (zeros): content of these bytes
+--   blob=<blob>: sent instead of the message
+--   optional: skip if blob is missing, zeros if seqovl_pattern is
+--   nodrop: keep the original
 -- Sends the parts in order by segmented send. Verdict: DROP if all were sent.
 function multisplit(ctx, desync)
 	return split_message(ctx, desync, multisplit_parts)
 end
 
--- pos_normalize: translate position `pos` of a whole into its range low <= pos < high; nil outside.
+-- Translates position `pos` of a whole into its range low <= pos < high; nil outside.
 function pos_normalize(pos, low, high)
 	if pos >= low and pos < high then return pos - low + 1 end
 	return nil
 end
 
--- pos_array_normalize: the same for an array, in place; positions outside of the range are removed.
+-- The same for an array, in place; positions outside of the range are removed.
 function pos_array_normalize(positions, low, high)
 	local kept = 0
 	for i = 1, #positions do
@@ -528,9 +526,9 @@ function pos_array_normalize(positions, low, high)
 	return positions
 end
 
--- overlap_limited: how many of `overlap` bytes in front of the second part may be pattern, if the first part, which is sent
--- last, has `size` bytes. A stack keeps what came first, except what one segment in sequence covers; so if the first part
--- takes more than one segment, only its last one overwrites anything.
+-- How many of `overlap` bytes in front of the second part may be pattern, if the first part, which is sent last, has
+-- `size` bytes. A stack keeps what came first, except what one segment in sequence covers; so if the first part takes
+-- more than one segment, only its last one overwrites anything.
 local function overlap_limited(desync, overlap, size, options)
 	if overlap < 1 then return 0 end
 	local segment = deepcopy(desync.dis)
@@ -544,10 +542,10 @@ local function overlap_limited(desync, overlap, size, options)
 	return most
 end
 
--- multidisorder_send: send `data` cut at `positions` (at least one), last part first, with the desync arguments.
+-- Sends `data` cut at `positions` (at least one), last part first, with the desync arguments.
 -- seqovl : 1-based position or nil. The bytes before it overlap in front of the second part, which is sent last but one;
--- the first part then overwrites them. This works only while they lie inside of the first part, and inside of its last
--- segment if it takes several: what is more is left out.
+--          the first part then overwrites them. This works only while they lie inside of the first part, and inside of
+--          its last segment if it takes several: what is more is left out.
 -- Returns true if all parts were sent.
 function multidisorder_send(desync, data, positions, seqovl)
 	local overlap = seqovl and seqovl - 1 or 0
@@ -579,17 +577,25 @@ local function multidisorder_parts(desync, data)
 	return multidisorder_send(desync, data, pos, overlap_marker(desync, data))
 end
 
--- multidisorder: send the message in several segments, the last one first.
--- Arguments: as multisplit, but seqovl=<marker> : bytes before it overlap in front of the second part.
+-- Sends the message in several segments, the last one first.
+-- Arguments: direction, payload, fooling, ipid, rawsend, reconstruct, ipfrag
+--   pos=<markers> (2): where the parts begin
+--   seqovl=<marker>: bytes before it overlap in front of the second part
+--   seqovl_pattern=<blob> (zeros): content of these bytes
+--   blob=<blob>: sent instead of the message
+--   optional: skip if blob is missing, zeros if seqovl_pattern is
+--   nodrop: keep the original
 -- Sends the parts in reverse order by segmented send. Verdict: DROP if all were sent.
 function multidisorder(ctx, desync)
 	return split_message(ctx, desync, multidisorder_parts)
 end
 
--- multidisorder_legacy: the same, but each piece of a message is reordered within itself.
--- Arguments: direction (out), payload, fooling, ipid, rawsend, reconstruct, ipfrag,
---            pos=<markers> (2) and seqovl=<marker> in the whole message, seqovl_pattern=<blob> (zeros),
---            optional : zeros if seqovl_pattern is missing.
+-- The same, but each piece of a message is reordered within itself.
+-- Arguments: direction, payload, fooling, ipid, rawsend, reconstruct, ipfrag
+--   pos=<markers> (2): where the parts begin, in the whole message
+--   seqovl=<marker>: bytes before it overlap in front of the second part; in the whole message
+--   seqovl_pattern=<blob> (zeros): content of these bytes
+--   optional: zeros if seqovl_pattern is missing
 -- Sends the parts of the piece in reverse order by segmented send. A piece without positions is sent again as a whole:
 -- beware of fooling that would kill it. Verdict: DROP if sent.
 function multidisorder_legacy(ctx, desync)
@@ -613,11 +619,13 @@ function multidisorder_legacy(ctx, desync)
 	return sent and VERDICT_DROP or VERDICT_PASS
 end
 
--- tcpseg: send one segment of the message.
--- Arguments: direction (out), payload, fooling, ipid, rawsend, reconstruct, ipfrag,
---            pos=<first>,<last> : two markers, both bytes included, required,
---            seqovl=<bytes before it>, seqovl_pattern=<blob> (zeros), blob=<blob to cut instead of the message>,
---            optional : skip if blob is missing, zeros if seqovl_pattern is.
+-- Sends one segment of the message.
+-- Arguments: direction, payload, fooling, ipid, rawsend, reconstruct, ipfrag
+--   pos=<markers> (required): first and last byte, both included
+--   seqovl=<bytes> (0): bytes before it
+--   seqovl_pattern=<blob> (zeros): content of these bytes
+--   blob=<blob>: cut instead of the message
+--   optional: skip if blob is missing, zeros if seqovl_pattern is
 -- Sends the range by segmented send, in a replay once, with the first piece. Verdict: PASS.
 function tcpseg(ctx, desync)
 	if not of_protocol(ctx, desync, "tcp") then return end
@@ -682,12 +690,17 @@ local function fakedsplit_parts(desync, data)
 		and send_among_decoys(desync, tail, decoy_opts, genuine_opts, arg.nofake3, arg.nofake4)
 end
 
--- fakedsplit: send the message in two segments, each between decoys of the same size and place.
--- Arguments: direction (out), payload, fooling (decoys only, except tcp_ts_up), ipid, rawsend (repeats: decoys only),
---            reconstruct (decoys only),
---            pos=<marker> (2), pattern=<blob> (zeros) : content of the decoys, aligned to the start of the message,
---            seqovl=<bytes before genuine part 1>, seqovl_pattern=<blob> (zeros), nofake1..nofake4 : leave a decoy out,
---            blob=<blob to send instead of the message>, optional : skip if blob is missing, zeros if a pattern is, nodrop.
+-- Sends the message in two segments, each between decoys of the same size and place.
+-- Arguments: direction, payload, fooling (decoys only, except tcp_ts_up), ipid, rawsend (repeats: decoys only),
+--            reconstruct (decoys only), not ipfrag
+--   nofake1, nofake2, nofake3, nofake4: leave a decoy out
+--   pos=<marker> (2): where the second part begins
+--   pattern=<blob> (zeros): content of the decoys, aligned to the start of the message
+--   seqovl=<bytes> (0): bytes before genuine part 1
+--   seqovl_pattern=<blob> (zeros): content of these bytes
+--   blob=<blob>: sent instead of the message
+--   optional: skip if blob is missing, zeros if a pattern is
+--   nodrop: keep the original
 -- Sends decoy1, part 1, decoy1, decoy2, part 2, decoy2 by segmented send. Verdict: DROP if all were sent.
 function fakedsplit(ctx, desync)
 	return split_message(ctx, desync, fakedsplit_parts)
@@ -711,8 +724,17 @@ local function fakeddisorder_parts(desync, data)
 		and send_among_decoys(desync, head, decoy_opts, genuine_opts, arg.nofake3, arg.nofake4)
 end
 
--- fakeddisorder: the same, second part first.
--- Arguments: as fakedsplit, but seqovl=<marker> : bytes before it overlap in front of genuine part 2.
+-- The same, second part first.
+-- Arguments: direction, payload, fooling (decoys only, except tcp_ts_up), ipid, rawsend (repeats: decoys only),
+--            reconstruct (decoys only), not ipfrag
+--   nofake1, nofake2, nofake3, nofake4: leave a decoy out
+--   pos=<marker> (2): where the second part begins
+--   pattern=<blob> (zeros): content of the decoys, aligned to the start of the message
+--   seqovl=<marker>: bytes before it overlap in front of genuine part 2
+--   seqovl_pattern=<blob> (zeros): content of these bytes
+--   blob=<blob>: sent instead of the message
+--   optional: skip if blob is missing, zeros if a pattern is
+--   nodrop: keep the original
 -- Sends decoy2, part 2, decoy2, decoy1, part 1, decoy1 (nofake1..nofake4 in this order) by segmented send.
 -- Verdict: DROP if all were sent.
 function fakeddisorder(ctx, desync)
@@ -759,13 +781,16 @@ local function hostfakesplit_parts(desync, data)
 		and true or false
 end
 
--- hostfakesplit: send the host name in a segment of its own between two decoys.
--- Arguments: direction (out), payload, fooling (decoys only, except tcp_ts_up), ipid, rawsend (repeats: decoys only),
---            reconstruct (decoys only),
---            host=<name the decoy is made of> (random), midhost=<marker to cut the name at>,
---            disorder_after=<marker, empty is -1> : from there on the rest is sent before the bytes in front of it,
---            nofake1, nofake2 : leave a decoy out,
---            blob=<blob to send instead of the message>, optional : skip if blob is missing, nodrop.
+-- Sends the host name in a segment of its own between two decoys.
+-- Arguments: direction, payload, fooling (decoys only, except tcp_ts_up), ipid, rawsend (repeats: decoys only),
+--            reconstruct (decoys only), not ipfrag
+--   host=<name> (random): what the decoy is made of
+--   midhost=<marker>: cut the name there
+--   disorder_after=<marker> (if empty -1): from there on the rest is sent before the bytes in front of it
+--   nofake1, nofake2: leave a decoy out
+--   blob=<blob>: sent instead of the message
+--   optional: skip if blob is missing
+--   nodrop: keep the original
 -- Sends bytes before the host, decoy, host, decoy, the rest by segmented send. Verdict: DROP if all were sent.
 function hostfakesplit(ctx, desync)
 	return split_message(ctx, desync, hostfakesplit_parts)
@@ -836,13 +861,14 @@ local function oob_outgoing(ctx, desync)
 	return VERDICT_MODIFY
 end
 
--- oob: smuggle one urgent byte into the message. The server's application does not see it, a DPI may take it for data.
--- Arguments: fooling, ipid, rawsend, reconstruct, ipfrag (for the packet with the byte),
---            char=<one byte> or byte=<0..255> (0),
---            urp=b|e|<marker> (b) : insert at the begin, at the end, before the marker.
+-- Smuggles one urgent byte into the message. The server's application does not see it, a DPI may take it for data.
+-- Arguments: fooling, ipid, rawsend, reconstruct, ipfrag
+--   char=<character>: the byte
+--   byte=<0..255> (0): the byte as a number
+--   urp=b|e|<marker> (b): insert at the begin, at the end, before the marker
 -- The byte needs a sequence number, so the handshake is shifted: outgoing SYN and ACK by -1, acknowledgments of incoming
 -- packets by +1 (let them in with --in-range=-s1). Needs conntrack and the connection's SYN.
--- Sends the message with the byte by segmented send.
+-- Sends the message with the byte by segmented send; the argument groups are for this packet.
 -- Verdict: MODIFY in the handshake, DROP for the message if sent. Then the instance cuts off.
 function oob(ctx, desync)
 	if not of_protocol(ctx, desync, "tcp") then return end
@@ -884,10 +910,13 @@ local function number_arg(desync, name, default)
 	return value
 end
 
--- udplen: change the length of UDP payloads.
--- Arguments: direction (out), payload, min=<bytes>, max=<bytes> : length limits of packets to change,
---            increment=<bytes to append, negative: to cut> (2),
---            pattern=<blob> (zeros) and pattern_offset=<0-based> (0) : content of the appended bytes.
+-- Changes the length of UDP payloads.
+-- Arguments: direction, payload
+--   min=<bytes>: shorter packets stay as they are
+--   max=<bytes>: longer packets stay as they are
+--   increment=<number> (2): bytes to append, negative: to cut
+--   pattern=<blob> (zeros): content of the appended bytes
+--   pattern_offset=<number> (0): where in the pattern they begin, counted from 0
 -- Sends nothing. Verdict: MODIFY if the length changed.
 function udplen(ctx, desync)
 	if not of_protocol(ctx, desync, "udp") then return end
@@ -913,8 +942,9 @@ function udplen(ctx, desync)
 	return VERDICT_MODIFY
 end
 
--- dht_dn: hide the signature "d1:" of DHT messages behind a new first dictionary entry.
--- Arguments: direction (out), dn=<length of its all-zero key> (3).
+-- Hides the signature "d1:" of DHT messages behind a new first dictionary entry.
+-- Arguments: direction
+--   dn=<number> (3): length of its all-zero key
 -- Sends nothing. Verdict: MODIFY for payload dht.
 function dht_dn(ctx, desync)
 	if not of_protocol(ctx, desync, "udp") then return end

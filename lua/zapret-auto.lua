@@ -20,8 +20,10 @@ local function global_function(name)
 	return type(f) == "function" and f or nil
 end
 
--- standard_hostkey: the key of the host record: host name, else target IP.
--- Arguments: nld=N : last N labels of the name, reqhost : no IP fallback (nil).
+-- Returns the key of the host record: host name, else target IP.
+-- Group host key:
+--   nld=<number>: last labels of the name that count
+--   reqhost: no IP instead of a missing name: then nil
 function standard_hostkey(desync)
 	local track, arg = desync.track, desync.arg
 	local name = track and track.hostname
@@ -105,8 +107,10 @@ if on_memory_low then
 	end)
 end
 
--- automate_host_record: the record of the packet's host, created on demand; nil if the host has no key.
--- Arguments: key=<name shared by several orchestrators> (instance name), hostkey=<function> (standard_hostkey).
+-- Returns the record of the packet's host, created on demand; nil if the host has no key.
+-- Group host record:
+--   key=<name> (instance name): name of the table of records, shared by several orchestrators
+--   hostkey=<function> (standard_hostkey): makes the key of the record
 function automate_host_record(desync)
 	local arg = desync.arg
 	local make_key = standard_hostkey
@@ -143,7 +147,7 @@ function automate_host_record(desync)
 	return hrec
 end
 
--- automate_conn_record: the record of the connection, created on demand; nil without conntrack.
+-- Returns the record of the connection, created on demand; nil without conntrack.
 function automate_conn_record(desync)
 	local track = desync.track
 	if not track then
@@ -162,10 +166,10 @@ end
 -- Failure counting
 -------------------------------------------------------------------------------------------------------------
 
--- automate_failure_counter: count a failure of the host, one per connection at most (crec may be nil: always).
--- fails   : how many make it final,
--- maxtime : seconds after which older failures are forgotten.
+-- Counts a failure of the host, one per connection at most (crec may be nil: always).
 -- Returns true, and starts anew, if this failure is the last one allowed.
+-- fails   : how many make it final
+-- maxtime : seconds after which older failures are forgotten
 function automate_failure_counter(hrec, crec, fails, maxtime)
 	if crec then
 		if crec.failure then
@@ -192,7 +196,7 @@ function automate_failure_counter(hrec, crec, fails, maxtime)
 	return false
 end
 
--- automate_failure_counter_reset: forget the failures of the host.
+-- Forgets the failures of the host.
 function automate_failure_counter_reset(hrec)
 	if hrec.failure_counter then
 		DLOG("automate: failure counter reset")
@@ -200,20 +204,24 @@ function automate_failure_counter_reset(hrec)
 	end
 end
 
-local function detector(desync, kind, default)
-	local name = desync.arg[kind .. "_detector"]
+local function detector(desync, argument, default)
+	local name = desync.arg[argument]
 	if not name then return default end
-	return global_function(name) or error("automate: invalid " .. kind .. " detector function '" .. name .. "'")
+	return global_function(name)
+		or error("automate: invalid " .. argument:gsub("_", " ") .. " function '" .. name .. "'")
 end
 
--- automate_failure_check: let the detectors look at the packet. A connection gives one result, success has priority.
--- Arguments: success_detector=<function> and failure_detector=<function> : f(desync, crec) -> bool (standard ones),
---            fails=N (3) and time=<seconds> (60) for automate_failure_counter.
+-- Lets the detectors look at the packet. A connection gives one result, success has priority.
+-- Group failure check:
+--   success_detector=<function> (standard_success_detector): f(desync, crec), true on success
+--   failure_detector=<function> (standard_failure_detector): f(desync, crec), true on failure
+--   fails=<number> (3): how many failures of a host make it final
+--   time=<seconds> (60): older failures are forgotten
 -- Returns true if the failures of the host reached the limit with this packet.
 function automate_failure_check(desync, hrec, crec)
 	if crec.nocheck then return false end
-	local success_detector = detector(desync, "success", standard_success_detector)
-	local failure_detector = detector(desync, "failure", standard_failure_detector)
+	local success_detector = detector(desync, "success_detector", standard_success_detector)
+	local failure_detector = detector(desync, "failure_detector", standard_failure_detector)
 	if success_detector(desync, crec) then
 		DLOG("automate: success detected")
 		crec.nocheck = true
@@ -233,7 +241,7 @@ end
 -- Standard detectors
 -------------------------------------------------------------------------------------------------------------
 
--- is_dpi_redirect: true if an HTTP redirect leads to another second level domain than that of `hostname`.
+-- True if an HTTP redirect leads to another second level domain than that of `hostname`.
 -- Relative locations are never a DPI's.
 function is_dpi_redirect(hostname, location)
 	local url = dissect_url(location)
@@ -241,14 +249,16 @@ function is_dpi_redirect(hostname, location)
 	return target ~= nil and target ~= dissect_nld(hostname, 2)
 end
 
--- standard_detector_defaults: the arguments of the standard detectors with defaults filled in.
---   inseq=<rseq> (4096)    : incoming: success beyond, a RST up to there is a failure
---   maxseq=<rseq> (32768)  : outgoing: success beyond, retransmissions up to there are counted
---   retrans=N (3)          : that many retransmissions are a failure
---   udp_in=N (1), udp_out=N (4) : more incoming packets than udp_in are a success,
---                                 udp_out outgoing ones without that success are a failure
---   no_rst, no_http_redirect    : do not take a RST, a redirect for a failure
---   reset                       : answer the failing retransmission with a RST, so that the client gives up at once
+-- Returns the arguments of the standard detectors with defaults filled in.
+-- Group detectors:
+--   inseq=<rseq> (4096): incoming: success beyond, a RST up to there is a failure
+--   maxseq=<rseq> (32768): outgoing: success beyond, retransmissions up to there are counted
+--   retrans=<number> (3): that many retransmissions are a failure
+--   udp_in=<number> (1): more incoming packets are a success
+--   udp_out=<number> (4): that many outgoing packets without that success are a failure
+--   no_rst: do not take a RST for a failure
+--   no_http_redirect: do not take a redirect for a failure
+--   reset: answer the failing retransmission with a RST, so that the client gives up at once
 function standard_detector_defaults(arg)
 	return {
 		inseq = tonumber(arg.inseq) or 4096,
@@ -276,8 +286,7 @@ local function reset_sender(desync)
 	rawsend_dissect(dis, { ifout = desync.ifin })
 end
 
--- standard_failure_detector: retransmissions, an early RST, a redirect to a foreign domain, UDP without answer.
--- Arguments: standard_detector_defaults. Returns true on failure.
+-- True on failure: retransmissions, an early RST, a redirect to a foreign domain, UDP without answer.
 function standard_failure_detector(desync, crec)
 	local limits = standard_detector_defaults(desync.arg)
 	local dis, track = desync.dis, desync.track
@@ -324,8 +333,7 @@ function standard_failure_detector(desync, crec)
 	return false
 end
 
--- standard_success_detector: enough data went through.
--- Arguments: standard_detector_defaults. Returns true on success.
+-- True on success: enough data went through.
 function standard_success_detector(desync, crec)
 	local limits = standard_detector_defaults(desync.arg)
 	if desync.dis.tcp then
@@ -380,10 +388,12 @@ local function count_strategies(desync, hrec)
 	hrec.final = final or hrec.final
 end
 
--- circular: change over to the next strategy when the present one fails for a host.
--- Arguments: those of automate_host_record, standard_hostkey, automate_failure_check and the detectors.
--- Following instances carry strategy=N (1..n without gaps) and optionally `final`: no change from there on. Instances
--- without `strategy` never run. Needs conntrack: without it, or without a host record, nothing runs.
+-- Changes over to the next strategy when the present one fails for a host.
+-- Arguments: host record, host key, failure check, detectors
+-- Instances carry:
+--   strategy=<number>: number of the strategy the instance belongs to, from 1 without gaps. Without it it never runs
+--   final: no change from this strategy on
+-- Needs conntrack: without it, or without a host record, nothing runs.
 -- Verdict: that of the instances of the present strategy.
 function circular(ctx, desync)
 	orchestrate(ctx, desync)
@@ -425,35 +435,41 @@ end
 -- Conditions: f(desync) -> bool, used as `iff` of orchestrators and `cond` of instances
 -------------------------------------------------------------------------------------------------------------
 
--- cond_true, cond_false: constants.
+-- Always true.
 function cond_true(desync)
 	return true
 end
 
+-- Always false.
 function cond_false(desync)
 	return false
 end
 
--- cond_random: true with a probability. Arguments: percent=N (50).
+-- True with a probability.
+-- Arguments:
+--   percent=<number> (50): the probability
 function cond_random(desync)
 	return math.random(0, 99) < (tonumber(desync.arg.percent) or 50)
 end
 
--- cond_payload_str: true if the packet's own payload contains a text. Arguments: pattern=<text>, required.
+-- True if the packet's own payload contains a text.
+-- Arguments:
+--   pattern=<text> (required): the text
 function cond_payload_str(desync)
 	local text = desync.arg.pattern
 	if not text then error("cond_payload_str: missing 'pattern'") end
 	return desync.dis.payload:find(text, 1, true) ~= nil
 end
 
--- cond_tcp_has_ts: true for TCP with a timestamp option.
+-- True for TCP with a timestamp option.
 function cond_tcp_has_ts(desync)
 	local tcp = desync.dis.tcp
 	return tcp ~= nil and find_tcp_option(tcp.options, TCP_KIND_TS) ~= nil
 end
 
--- cond_lua: the result of a piece of Lua, which finds the desync table in the global `desync`.
--- Arguments: cond_code=<Lua source>, required; compiled once per instance.
+-- The result of a piece of Lua, which finds the desync table in the global `desync`.
+-- Arguments:
+--   cond_code=<Lua source> (required): compiled once per instance
 function cond_lua(desync)
 	local code = desync.arg.cond_code
 	if not code then error("cond_lua: missing 'cond_code'") end
@@ -475,7 +491,7 @@ end
 -- Orchestrators with conditions
 -------------------------------------------------------------------------------------------------------------
 
--- require_iff: raise an error in the name of orchestrator `name` unless argument iff is a global function.
+-- Raises an error in the name of orchestrator `name` unless argument iff is a global function.
 function require_iff(desync, name)
 	local iff = desync.arg.iff
 	if not iff then
@@ -486,8 +502,11 @@ function require_iff(desync, name)
 	end
 end
 
--- condition: run the following instances if a condition holds.
--- Arguments: iff=<condition>, neg : invert it, instances=N : without it only the first N are left out (all).
+-- Runs the following instances if a condition holds.
+-- Arguments:
+--   iff=<condition> (required): the condition
+--   neg: invert it
+--   instances=<number> (all): if it does not hold, only that many of them are left out
 -- Verdict: that of the instances run.
 function condition(ctx, desync)
 	require_iff(desync, "condition")
@@ -502,9 +521,12 @@ function condition(ctx, desync)
 	return replay_execution_plan(desync)
 end
 
--- per_instance_condition: ask each following instance for its own condition.
--- Arguments: instances=N : ask only the first N, run the rest anyway (all).
--- Asked instances carry cond=<condition> and optionally cond_neg; those without cond do not run.
+-- Asks each following instance for its own condition.
+-- Arguments:
+--   instances=<number> (all): ask only the first ones, run the rest anyway
+-- Instances carry:
+--   cond=<condition>: the condition. Without it an instance that is asked does not run
+--   cond_neg: invert it
 -- Verdict: that of the instances run.
 function per_instance_condition(ctx, desync)
 	orchestrate(ctx, desync)
@@ -532,8 +554,10 @@ function per_instance_condition(ctx, desync)
 	return verdict_aggregate(verdict, replay_execution_plan(desync))
 end
 
--- stopif: stop if a condition holds. It runs nothing itself, so it is of use only below another orchestrator.
--- Arguments: iff=<condition>, neg : invert it.
+-- Stops if a condition holds. It runs nothing itself, so it is of use only below another orchestrator.
+-- Arguments:
+--   iff=<condition> (required): the condition
+--   neg: invert it
 -- Verdict: PASS.
 function stopif(ctx, desync)
 	require_iff(desync, "stopif")
@@ -545,10 +569,14 @@ function stopif(ctx, desync)
 	end
 end
 
--- repeater: run the first following instances several times.
--- Arguments: repeats=N, required, instances=N : how many to repeat (1),
---            iff=<condition asked before each round> (cond_true), neg : invert it,
---            stop : leave the instances after them to the caller, clear : discard those.
+-- Runs the first following instances several times.
+-- Arguments:
+--   repeats=<number> (required): how many times
+--   instances=<number> (1): how many instances to repeat
+--   iff=<condition> (cond_true): asked before each round; if it does not hold, no more rounds
+--   neg: invert it
+--   stop: leave the instances after them to the caller
+--   clear: discard the instances after them
 -- Verdict: that of all runs.
 function repeater(ctx, desync)
 	local arg = desync.arg

@@ -72,7 +72,8 @@ local function leave_luaexec(outer, ok, ...)
 end
 
 -- Runs Lua code, which sees the current table as the global `desync`. Returns what the code returns: its verdict.
--- code : Lua source, mandatory. Compiled once and kept in the global "<func_instance>_code".
+-- Arguments:
+--   code=<Lua source> (required): compiled once and kept in the global "<func_instance>_code"
 function luaexec(ctx, desync)
 	local code = desync.arg.code
 	if not code then error("luaexec: no 'code' parameter") end
@@ -139,9 +140,10 @@ end
 
 -- Sets desync.l7payload for the following Lua functions, depending on whether a literal text is in the data
 -- (the reassembled message if there is one, else the packet payload).
--- pattern    : text to search, mandatory
--- payload    : new payload type if found
--- undetected : new payload type if not found
+-- Arguments:
+--   pattern=<text> (required): text to search
+--   payload=<payload type>: new type if it is found
+--   undetected=<payload type>: new type if it is not found
 function detect_payload_str(ctx, desync)
 	local arg = desync.arg
 	if not arg.pattern then error("detect_payload_str: missing 'pattern'") end
@@ -455,7 +457,11 @@ end
 -- 6. Option tables of the sending functions, made from desync.arg
 -------------------------------------------------------------------------------------------------------------
 
--- Options of rawsend: repeats, ifout (default: of the packet), fwmark (default: of the packet).
+-- Options of rawsend.
+-- Group rawsend:
+--   repeats=<number> (1): send each packet that many times
+--   ifout=<interface> (of the packet): interface to send to
+--   fwmark=<number> (of the packet): mark of what is sent, added to the desync mark
 function rawsend_opts(desync)
 	local opts = rawsend_opts_base(desync)
 	opts.repeats = desync.arg.repeats
@@ -471,7 +477,9 @@ function rawsend_opts_base(desync)
 	}
 end
 
--- Options of packet reconstruction: badsum.
+-- Options of packet reconstruction.
+-- Group reconstruct:
+--   badsum: a wrong checksum of the transport header
 function reconstruct_opts(desync)
 	return { badsum = desync.arg.badsum }
 end
@@ -935,8 +943,9 @@ local function wsize_number(arg, name)
 end
 
 -- Rewrites TCP window size and scale factor in place. Returns true if something was changed.
--- arg.wsize : new window size
--- arg.scale : new scale factor; only ever decreased, and only if the packet has the option
+-- Group window:
+--   wsize=<number>: new window size
+--   scale=<number>: new scale factor; only ever decreased, and only if the packet has the option
 function wsize_rewrite(dis, arg)
 	local tcp = dis.tcp
 	local changed = false
@@ -1183,34 +1192,48 @@ local function random_ah() return "\0\0" .. brandom(4) end
 
 -- In order of insertion; no index = at the end.
 local IP6_FOOLING = {
-	{ option = "ip6_hopbyhop", type = IPPROTO_HOPOPTS, index = 1, default = zeros6 },
-	{ option = "ip6_hopbyhop2", type = IPPROTO_HOPOPTS, index = 1, default = zeros6 },
-	{ option = "ip6_destopt", type = IPPROTO_DSTOPTS, default = zeros6 },
-	{ option = "ip6_routing", type = IPPROTO_ROUTING, default = zeros6 },
-	{ option = "ip6_destopt2", type = IPPROTO_DSTOPTS, default = zeros6 },
-	{ option = "ip6_ah", type = IPPROTO_AH, default = random_ah },
+	{ argument = "ip6_hopbyhop", type = IPPROTO_HOPOPTS, index = 1, default = zeros6 },
+	{ argument = "ip6_hopbyhop2", type = IPPROTO_HOPOPTS, index = 1, default = zeros6 },
+	{ argument = "ip6_destopt", type = IPPROTO_DSTOPTS, default = zeros6 },
+	{ argument = "ip6_routing", type = IPPROTO_ROUTING, default = zeros6 },
+	{ argument = "ip6_destopt2", type = IPPROTO_DSTOPTS, default = zeros6 },
+	{ argument = "ip6_ah", type = IPPROTO_AH, default = random_ah },
 }
 
 local function fool_ip6(ip6, options)
 	for i = 1, #IP6_FOOLING do
-		local fooling = IP6_FOOLING[i]
-		local value = options[fooling.option]
+		local header = IP6_FOOLING[i]
+		local value = options[header.argument]
 		if value then
-			local data = value == "" and fooling.default() or fooling_hex(value)
-			insert_ip6_exthdr(ip6, fooling.index, fooling.type, data)
+			local data = value == "" and header.default() or fooling_hex(value)
+			insert_ip6_exthdr(ip6, header.index, header.type, data)
 		end
 	end
 end
 
--- Applies the fooling options to a dissect, in place and in this order.
+-- Applies the fooling options to a dissect, in place and in this order: TCP, IPv6, TTL, fool.
 -- dis             : default desync.dis
 -- fooling_options : default desync.arg
---   TCP:  tcp_seq=N, tcp_ack=N (added), tcp_flags_unset=LIST, tcp_flags_set=LIST, tcp_nop_del,
---         tcp_ts=N (added), tcp_md5[=HEX] (default 16 random bytes), tcp_ts_up (timestamp becomes first option)
---   IPv6: ip6_hopbyhop, ip6_hopbyhop2, ip6_destopt, ip6_routing, ip6_destopt2, ip6_ah; each [=HEX],
---         default 6 zero bytes (ip6_ah: the last 4 of them random)
---   TTL:  ip_autottl, ip6_autottl = DELTA,MIN-MAX; ip_ttl, ip6_ttl = N if there is no result from autottl
---   any:  fool=FUNC, global function f(dis, fooling_options)
+-- Group fooling:
+--   ip_ttl=<0..255>: TTL, if there is no result from ip_autottl
+--   ip6_ttl=<0..255>: hop limit, if there is no result from ip6_autottl
+--   ip_autottl=<delta>,<min>-<max>: TTL by the distance of the peer, e.g. -1,3-20
+--   ip6_autottl=<delta>,<min>-<max>: the same for IPv6
+--   ip6_hopbyhop[=<hex>] (6 zero bytes): a hop-by-hop header in front
+--   ip6_hopbyhop2[=<hex>] (6 zero bytes): one more in front of it
+--   ip6_destopt[=<hex>] (6 zero bytes): a destination options header at the end
+--   ip6_destopt2[=<hex>] (6 zero bytes): one more, behind the routing header
+--   ip6_routing[=<hex>] (6 zero bytes): a routing header at the end
+--   ip6_ah[=<hex>] (2 zero and 4 random bytes): an authentication header at the end
+--   tcp_seq=<number>: added to the sequence number
+--   tcp_ack=<number>: added to the acknowledgment number
+--   tcp_ts=<number>: added to the timestamp
+--   tcp_md5[=<hex>] (16 random bytes): an MD5 option, unless there is one
+--   tcp_flags_set=<flags>: flags to set, by name with commas
+--   tcp_flags_unset=<flags>: flags to clear
+--   tcp_ts_up: the timestamp becomes the first option
+--   tcp_nop_del: without NOP options
+--   fool=<function>: global function f(dis, fooling_options), called last
 function apply_fooling(desync, dis, fooling_options)
 	dis = dis or desync.dis
 	local options = fooling_options or desync.arg
@@ -1239,9 +1262,10 @@ end
 -- Sets the IPv4 id of a dissect, in place.
 -- dis          : default desync.dis
 -- ipid_options : default desync.arg
---   ip_id      : seq = next of a counter that starts with the packet's own id, rnd, zero; others = leave
---   ip_id_conn : keep the counter of seq per connection instead of per packet
 -- def          : default mode, itself "seq" by default
+-- Group ipid:
+--   ip_id=seq|rnd|zero|none (seq): next of a counter that starts with the packet's own id, random, 0, as it is
+--   ip_id_conn: keep the counter of seq per connection instead of per packet
 function apply_ip_id(desync, dis, ipid_options, def)
 	dis = dis or desync.dis
 	local ip = dis.ip
@@ -1260,7 +1284,9 @@ function apply_ip_id(desync, dis, ipid_options, def)
 	end
 end
 
--- Does the direction of the packet match the argument dir=in|out|any (default def, then "out")?
+-- Does the direction of the packet match the argument dir (default def, then "out")?
+-- Group direction:
+--   dir=in|out|any (out): direction of the packets to work on
 function direction_check(desync, def)
 	local dir = desync.arg.dir or def or "out"
 	if desync.outgoing then return dir ~= "in" end
@@ -1289,7 +1315,10 @@ function payload_match_filter(l7payload, filter, def)
 	return match ~= negate
 end
 
--- Does the payload of the packet match the argument payload=FILTER (default def, then "known")?
+-- Does the payload of the packet match the argument payload (default def, then "known")?
+-- Group payload:
+--   payload=<payload types> (known): types to work on, with commas; "all", "known" (neither unknown nor empty);
+--       a leading "~" negates the list
 function payload_check(desync, def)
 	local filter = desync.arg.payload
 	local match = payload_match_filter(desync.l7payload, filter, def)
@@ -1505,8 +1534,15 @@ end
 -- Sends a dissect, as IP fragments if wanted. Returns true if all was sent; stops at the first failure.
 -- options.rawsend     : options of rawsend (repeats count for each fragment)
 -- options.reconstruct : options of reconstruction
--- options.ipfrag      : ipfrag[=FUNC] = fragment by global function f(dis, options.ipfrag), default ipfrag2;
---                       ipfrag_disorder = last fragment first; other options as the function needs
+-- options.ipfrag      : ipfrag and ipfrag_disorder; other options as the function needs
+-- Group ipfrag:
+--   ipfrag[=<function>] (ipfrag2): send IP fragments, made by global function f(dis, options.ipfrag)
+--   ipfrag_disorder: last fragment first
+--   ipfrag_pos_tcp=<bytes> (32): where ipfrag2 cuts the fragmentable part of TCP, a multiple of 8
+--   ipfrag_pos_udp=<bytes> (8): the same for UDP
+--   ipfrag_pos_icmp=<bytes> (8): the same for ICMP
+--   ipfrag_pos=<bytes> (32): the same for others
+--   ipfrag_next=<number>: IPv6: next header value in the second fragment
 function rawsend_dissect_ipfrag(dis, options)
 	options = options or {}
 	local ipfrag = options.ipfrag
@@ -1616,9 +1652,7 @@ local function ipfrag2_ip6(dis, options)
 end
 
 -- Cuts a packet into two IP fragments. Returns their dissects, or nil if the packet is too short.
--- ipfrag_pos_tcp, ipfrag_pos_udp, ipfrag_pos_icmp, ipfrag_pos (others):
---               position in the fragmentable part, multiple of 8; default 32, 8, 8, 32
--- ipfrag_next : IPv6: next header value in the second fragment
+-- ipfrag_options : ipfrag_pos_tcp, ipfrag_pos_udp, ipfrag_pos_icmp, ipfrag_pos and ipfrag_next
 function ipfrag2(dis, ipfrag_options)
 	DLOG("ipfrag2")
 	if dis.ip then return ipfrag2_ip4(dis, ipfrag_options) end
@@ -2657,12 +2691,14 @@ local function modify_sni(dis, options)
 end
 
 -- Modified copy of a ClientHello (records or bare message); nothing if it cannot be dissected or rebuilt.
--- sni_del_ext : remove the SNI extension, the rest is ignored
--- sni_del     : remove all names
--- sni_snt=N   : set the type of the names that are there
--- sni_first=S : add a name in front; sni_last=S : add a name at the end
--- sni_snt_new=N : type of the added names, default 0
--- If any of these but the last is given and there is no SNI extension, it is added as the first one.
+-- Group sni:
+--   sni_del_ext: remove the SNI extension, the rest is ignored
+--   sni_del: remove all names
+--   sni_snt=<number>: set the type of the names that are there
+--   sni_snt_new=<number> (0): type of the added names
+--   sni_first=<name>: add a name in front
+--   sni_last=<name>: add a name at the end
+-- If any of these but sni_snt_new is given and there is no SNI extension, it is added as the first one.
 function tls_client_hello_mod(tls, options)
 	local tdis = tls_dissect(tls)
 	if not tdis then

@@ -69,8 +69,11 @@ local function wg_length_fits(len, padmin, padmax)
 	return false
 end
 
--- wgobfs: encrypt WireGuard handshakes, decrypt those of the peer. Data packets stay as they are.
--- Arguments: secret=<text>, required, padmin=N (0), padmax=N (16) : limits of the random padding.
+-- Encrypts WireGuard handshakes, decrypts those of the peer. Data packets stay as they are.
+-- Arguments:
+--   secret=<text> (required): what the key is made of
+--   padmin=<number> (0): least random padding in bytes
+--   padmax=<number> (16): most random padding in bytes
 -- The key is kept in the global <instance>_key.
 -- Sends nothing. Verdict: MODIFY if encrypted or decrypted. Cuts off other protocols.
 function wgobfs(ctx, desync)
@@ -120,9 +123,11 @@ local function lacks_layer(dis, proto)
 		or proto == IPPROTO_ICMPV6 and not (dis.ip6 and dis.icmp)
 end
 
--- ippxor: xor the IP protocol number, in any packet of both directions. Doing it twice restores it.
--- Arguments: ippxor=<0..255>, required, dataxor=<blob> : xor the payload behind the transport header too,
---            rebuild : dissect the packet anew if the new number promises a transport header (dataxor implies it).
+-- Xors the IP protocol number, in any packet of both directions. Doing it twice restores it.
+-- Arguments:
+--   ippxor=<0..255> (required): the mask
+--   dataxor=<blob>: xor the payload behind the transport header too
+--   rebuild: dissect the packet anew if the new number promises a transport header (dataxor implies it)
 -- Sends nothing. Verdict: MODIFY, keeping the protocol number as it was set.
 function ippxor(ctx, desync)
 	if not desync.arg.ippxor then error("ippxor: 'ippxor' argument is required") end
@@ -157,19 +162,22 @@ end
 -- udp2icmp
 -------------------------------------------------------------------------------------------------------------
 
--- The value of one argument ("type" or "code") for the client and for the server: both sides say it, or neither does.
-local function icmp_pair(desync, what, client_default, server_default)
-	local client, server = "c" .. what, "s" .. what
+-- The values of an argument of the client and of its counterpart for the server: both are given, or neither is.
+local function icmp_pair(desync, client, server, client_default, server_default)
 	if (desync.arg[client] == nil) ~= (desync.arg[server] == nil) then
 		error("udp2icmp: " .. client .. " and " .. server .. " must be both set")
 	end
 	return int_arg(desync, client, client_default, 0, 255), int_arg(desync, server, server_default, 0, 255)
 end
 
--- udp2icmp: disguise UDP as ICMP, restore the UDP of the peer.
--- Arguments: ctype=N and stype=N : type the client sends (8, IPv6: 128) and type the server sends (0, IPv6: 129),
---            ccode=N and scode=N : code the client sends (0) and code the server sends (0),
---            dataxor=<blob> : xor the payload, server=0|1 : our role (--server).
+-- Disguises UDP as ICMP, restores the UDP of the peer.
+-- Arguments:
+--   ctype=<0..255> (8, IPv6: 128; with stype): type the client sends
+--   stype=<0..255> (0, IPv6: 129; with ctype): type the server sends
+--   ccode=<0..255> (0; with scode): code the client sends
+--   scode=<0..255> (0; with ccode): code the server sends
+--   dataxor=<blob>: xor the payload
+--   server=0|1 (as with --server): our role
 -- The ICMP data word holds the ports: both xored | the server's.
 -- Sends nothing. Verdict: MODIFY for UDP and for ICMP with the peer's type and code.
 function udp2icmp(ctx, desync)
@@ -178,9 +186,9 @@ function udp2icmp(ctx, desync)
 	if not (udp or icmp) then return end
 	local server = b_server
 	if desync.arg.server then server = desync.arg.server ~= "0" end
-	local own_type, peer_type = icmp_pair(desync, "type", dis.ip and ICMP_ECHO or ICMP6_ECHO_REQUEST,
-		dis.ip and ICMP_ECHOREPLY or ICMP6_ECHO_REPLY)
-	local own_code, peer_code = icmp_pair(desync, "code", 0, 0)
+	local own_type, peer_type = icmp_pair(desync, "ctype", "stype",
+		dis.ip and ICMP_ECHO or ICMP6_ECHO_REQUEST, dis.ip and ICMP_ECHOREPLY or ICMP6_ECHO_REPLY)
+	local own_code, peer_code = icmp_pair(desync, "ccode", "scode", 0, 0)
 	if server then
 		own_type, own_code, peer_type, peer_code = peer_type, peer_code, own_type, own_code
 	end
@@ -347,13 +355,18 @@ end
 
 local HANDSHAKE_FLAGS = TH_SYN + TH_ACK + TH_FIN + TH_RST + TH_URG
 
--- synhide: hide the TCP handshake from conntracks on the way: the SYN travels as ACK, the SYN,ACK as RST,ACK.
--- Arguments: synack : disguise the SYN,ACK as well, ghost=<ttl>, ghost6=<hop limit> : send the genuine SYN in front,
---            magic=x2|urp|opt|tsecr (x2) : the mark of disguised packets,
---            x2=<1..15> (1) : bits of the reserved nibble,
---            kind=<2..255> (172) and opt=<hex> (empty) : the TCP option,
---            xorseq=<8 hex digits> : mask of sequence and acknowledgment number,
---            ifout, fwmark : for the ghost.
+-- Hides the TCP handshake from conntracks on the way: the SYN travels as ACK, the SYN,ACK as RST,ACK.
+-- Arguments:
+--   synack: disguise the SYN,ACK as well
+--   ghost=<ttl>: send the genuine IPv4 SYN in front, with this TTL
+--   ghost6=<hop limit>: send the genuine IPv6 SYN in front, with this hop limit
+--   magic=x2|urp|opt|tsecr (x2): the mark of disguised packets
+--   x2=<1..15> (1): bits of the reserved nibble
+--   kind=<2..255> (172): kind of the TCP option
+--   opt=<hex> (empty): content of the TCP option
+--   xorseq=<8 hex digits> (zeros): mask of sequence and acknowledgment number
+--   ifout=<interface> (of the packet): for the ghost
+--   fwmark=<number> (of the packet): for the ghost
 -- Verdict: MODIFY for disguised and restored packets. All others, and all that follows the handshake, cut off.
 function synhide(ctx, desync)
 	local tcp = desync.dis.tcp

@@ -2,7 +2,7 @@
 --
 -- The file is a classic pcap: big endian, nanoseconds, link type 101 (raw IP).
 
--- pcap_write_header: write the global header to an open file.
+-- Writes the global header to an open file.
 function pcap_write_header(file)
 	file:write(
 		bu32(0xA1B23C4D), -- magic: nanoseconds
@@ -13,13 +13,13 @@ function pcap_write_header(file)
 	)
 end
 
--- pcap_write_packet: append an IP packet with the present time to an open file.
+-- Appends an IP packet with the present time to an open file.
 function pcap_write_packet(file, raw)
 	local sec, nsec = clock_gettime()
 	file:write(bu32(sec), bu32(nsec), bu32(#raw), bu32(#raw), raw)
 end
 
--- pcap_write: the same, after the header if the file is empty.
+-- The same, after the header if the file is empty.
 function pcap_write(file, raw)
 	if file:seek("end") == 0 then pcap_write_header(file) end
 	pcap_write_packet(file, raw)
@@ -38,8 +38,10 @@ local function capture_file_name(desync)
 	return name
 end
 
--- pcap: append the packet, of any protocol and direction, to a capture file.
--- Arguments: file=<name, a relative one is below the directory of --writable>, required, keep : append to an old file.
+-- Appends the packet, of any protocol and direction, to a capture file.
+-- Arguments:
+--   file=<name> (required): a relative one is below the directory of --writable
+--   keep: append to an old file
 -- The name is kept in the global <instance>_fn. The packet is written as received, below an orchestrator as it is now.
 -- Verdict: PASS.
 function pcap(ctx, desync)
