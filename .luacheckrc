@@ -27,6 +27,8 @@ for _, name in ipairs({
 end
 globals._G = { read_only = false, other_fields = true } -- names from the command line
 
+exclude_files = { "build", "lua/lib" } -- chapters share local functions; zapret-lib.lua is all of them
+
 local tests = {
 	std = "+lua54",    -- looked for before it is used
 	allow_defined = true,

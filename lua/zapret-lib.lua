@@ -1,6 +1,9 @@
 NFQWS2_COMPAT_VER_REQUIRED=6
 -- zapret-lib.lua: the base library of nfqws2 scripts. Installers look for the number above at the top of the file.
 --
+-- The file is its chapters in lua/lib, one behind the other: change those, then run src/tools/lua-library/make.py update.
+-- They share their local functions, so none is loaded alone.
+--
 -- Load it first: --lua-init=@zapret-lib.lua. It needs only the native functions of the program and runs on
 -- LuaJIT 2.1 and PUC Lua 5.3+. Every public function is a plain global and is looked up when it is called,
 -- so a script may wrap or replace any of them (for example rawsend_dissect to capture what would be sent).
@@ -2085,6 +2088,7 @@ TLS_HANDSHAKE_QUIC_TP_NAMES = define_constants {
 	{ "TLS_HANDSHAKE_QUIC_TP_MIN_ACK_DELAY", 0xFF04DE1B, "min_ack_delay" },
 }
 
+
 -- 16.2 Predicates -----------------------------------------------------------------------------------------
 -- Offsets are 1-based and 1 by default. Reading beyond the string is an error ("out of range").
 -- partialOK: accept data that ends before the declared length.
@@ -2164,6 +2168,7 @@ function is_tls_hello(tls, offset, partialOK)
 		or is_tls_handshake(tls, offset, TLS_HANDSHAKE_TYPE_SERVER, partialOK)
 end
 
+
 -- 16.3 QUIC variable-length integers ----------------------------------------------------------------------
 
 local TWO48 = 0x1000000000000
@@ -2188,6 +2193,7 @@ function bquic_tvb(v)
 	if v < 0x40000000 then return bu32(v + 0x80000000) end
 	if v < 0x4000 * TWO48 then return bu16(divint(v, TWO48) + 0xC000) .. bu48(v % TWO48) end
 end
+
 
 -- 16.4 Formats of the extensions that are taken apart -----------------------------------------------------
 -- A format describes a list of items:
@@ -2325,6 +2331,7 @@ local function write_list(format, list)
 	if format.len_size == 2 then return bu16(#body) .. body end
 	return body
 end
+
 
 -- 16.5 Dissecting -----------------------------------------------------------------------------------------
 
@@ -2512,6 +2519,7 @@ function tls_dissect(tls, offset, partialOK)
 	return { rec = rec, handshake = handshakes }
 end
 
+
 -- 16.6 Reconstructing -------------------------------------------------------------------------------------
 -- What was not changed since it was dissected keeps its bytes, even where another encoding is possible.
 
@@ -2650,6 +2658,7 @@ function tls_reconstruct(tdis)
 	end
 	return table.concat(parts)
 end
+
 
 -- 16.7 Modifying a ClientHello ----------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import tempfile
 
 import argument_reads
 import descriptions
+import join
 import pages
 
 # (what is changed in a library, into what, what must be found)
@@ -42,12 +43,22 @@ def check_reads(tally, lua, folder):
         tally.check(wanted in found, "planted: %s => %s" % (old, new), "\n".join(found))
 
 
+def check_joined(tally, root):
+    """What users load is the chapters; installers look for the version near its beginning."""
+    with open(os.path.join(root, join.LIBRARY), encoding="utf-8") as file:
+        text = file.read()
+    tally.check(text == join.joined(root), "%s is its chapters in %s" % (join.LIBRARY, join.CHAPTERS),
+                "run src/tools/lua-library/make.py update")
+    tally.check(re.search(r"^NFQWS2_COMPAT_VER_REQUIRED=\d+$", text[:200], re.M),
+                join.LIBRARY + " begins with its version")
+
+
 def check_documents(tally, root, described):
     for name in pages.FILES:
         with open(os.path.join(root, name), encoding="utf-8") as file:
             text = file.read()
         tally.check(pages.text_of(text, described) == text, name + " says what the libraries say",
-                    "run src/tools/lua-library/make.py documents")
+                    "run src/tools/lua-library/make.py update")
     with open(os.path.join(root, pages.STRATEGIES), encoding="utf-8") as file:
         tally.problems(pages.STRATEGIES + " has the arguments of every function",
                        pages.missing_from(file.read(), described))
@@ -80,5 +91,6 @@ def check(tally, program, lua):
     tally.check(len(described.named()) > 40 and len(described.functions) > 150, "the libraries have functions")
     with tempfile.TemporaryDirectory(prefix="nfqws2-docs-") as folder:
         check_reads(tally, lua, folder)
+    check_joined(tally, os.path.dirname(lua))
     check_documents(tally, os.path.dirname(lua), described)
     check_program(tally, program, described)

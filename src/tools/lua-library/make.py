@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What is made from the comments above the functions of lua/*.lua.
+"""What is made from the script libraries.
 
-usage: make.py table FILE            the arguments, for the program; the build does it
-       make.py documents [--check]   argument tables and lists of functions in docs/
+usage: make.py update [--check]   lua/zapret-lib.lua from its chapters; argument tables and lists of functions in docs/
+       make.py table FILE         the arguments, for the program; the build does it
 
 With --check nothing is written: the exit code tells whether the files are as they should be, and the difference is
 shown. Needs nothing but Python, since it runs on the build machine, also of a cross build."""
@@ -12,6 +12,7 @@ import os
 import sys
 
 import descriptions
+import join
 import pages
 import table
 
@@ -42,34 +43,48 @@ def compare(path, text):
     return not lines
 
 
-def wanted(what, described):
-    """(path, text) of the files."""
+def files():
+    """(path, text) of what is made here. The documents follow the library, so it has to be written before them."""
+    yield os.path.join(ROOT, join.LIBRARY), join.joined(ROOT)
+    described = descriptions.Descriptions(os.path.join(ROOT, "lua"))
     for name in pages.FILES:
         path = os.path.join(ROOT, name)
         yield path, pages.text_of(read(path), described)
 
 
+def update(check):
+    good = True
+    for path, text in files():
+        if check:
+            good = compare(path, text) and good
+        else:
+            write(path, text)
+    if not good:
+        print("run src/tools/lua-library/make.py update")
+    return good
+
+
+def make_table(path):
+    if read(os.path.join(ROOT, join.LIBRARY)) != join.joined(ROOT):
+        print("make.py: %s is not its chapters in %s: run make.py update" % (join.LIBRARY, join.CHAPTERS),
+              file=sys.stderr)
+    write(path, table.text_of(descriptions.Descriptions(os.path.join(ROOT, "lua"))))
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n\n")[0])
-    parser.add_argument("what", choices=("table", "documents"))
+    parser.add_argument("what", choices=("update", "table"))
     parser.add_argument("file", nargs="?")
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
+    if (args.what == "table") != (args.file is not None):
+        parser.error("a file is named for the table, and for it only")
     try:
-        described = descriptions.Descriptions(os.path.join(ROOT, "lua"))
-        if args.what == "table":
-            write(args.file, table.text_of(described))
-            return 0
-        files = list(wanted(args.what, described))
+        if args.what == "update":
+            return 0 if update(args.check) else 1
+        make_table(args.file)
     except descriptions.BadDescription as error:
         sys.exit("make.py: %s" % error)
-    if args.check:
-        good = [compare(path, text) for path, text in files]
-        if not all(good):
-            print("run src/tools/lua-library/make.py " + args.what)
-        return 0 if all(good) else 1
-    for path, text in files:
-        write(path, text)
     return 0
 
 
