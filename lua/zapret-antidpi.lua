@@ -10,6 +10,12 @@
 -- of the current packet with another payload, fooled, cut to the MSS, numbered by the ip id policy.
 -- Positions are 1-based: position p means "the second part begins with byte p".
 
+-- Defined by zapret-lib.lua; this is for one of another origin, which lacks it.
+dlog_format = dlog_format or function(format, ...)
+	if b_debug then DLOG(format:format(...)) end
+end
+
+
 -------------------------------------------------------------------------------------------------------------
 -- Local helpers
 -------------------------------------------------------------------------------------------------------------
@@ -74,6 +80,7 @@ local function overlap_marker(desync, data)
 	end
 	return pos
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- Elementary functions
@@ -182,6 +189,7 @@ function fake(ctx, desync)
 	rawsend_payload_segmented(desync, decoy)
 end
 
+
 -------------------------------------------------------------------------------------------------------------
 -- HTTP requests: rewriting what servers tolerate and a DPI may not
 -------------------------------------------------------------------------------------------------------------
@@ -279,6 +287,7 @@ function http_unixeol(ctx, desync)
 	DLOG("http_unixeol")
 	return VERDICT_MODIFY
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- TCP handshake and window
@@ -381,6 +390,7 @@ function syndata(ctx, desync)
 	if rawsend_dissect_ipfrag(dis, desync_opts(desync)) then return VERDICT_DROP end
 end
 
+
 -------------------------------------------------------------------------------------------------------------
 -- TLS
 -------------------------------------------------------------------------------------------------------------
@@ -408,6 +418,7 @@ function tls_client_hello_clone(ctx, desync)
 		desync[arg.blob] = blob(desync, arg.fallback)
 	end
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- The common frame of the segmenting functions
@@ -470,6 +481,7 @@ local function decoy_and_genuine_opts(desync)
 	return decoy, genuine
 end
 
+
 -------------------------------------------------------------------------------------------------------------
 -- Splitting
 -------------------------------------------------------------------------------------------------------------
@@ -480,9 +492,7 @@ local function multisplit_parts(desync, data)
 	if #pos == 0 then return nil end
 	local seqovl = overlap_size(desync)
 	local opts = desync_opts(desync)
-	if is_dlog_heard() then
-		DLOG("multisplit: positions " .. table.concat(pos, ",") .. " seqovl " .. seqovl)
-	end
+	dlog_format("multisplit: positions %s seqovl %s", table.concat(pos, ","), seqovl)
 	local first_part = overlap_bytes(desync, seqovl) .. data:sub(1, pos[1] - 1)
 	if not rawsend_payload_segmented(desync, first_part, -seqovl, opts) then return false end
 	for i = 1, #pos do
@@ -555,9 +565,7 @@ function multidisorder_send(desync, data, positions, seqovl)
 	end
 	local opts = desync_opts(desync)
 	overlap = overlap_limited(desync, overlap, positions[1] - 1, opts)
-	if is_dlog_heard() then
-		DLOG("multidisorder: positions " .. table.concat(positions, ",") .. " seqovl " .. overlap)
-	end
+	dlog_format("multidisorder: positions %s seqovl %s", table.concat(positions, ","), overlap)
 	for i = #positions, 1, -1 do
 		local first = positions[i]
 		local part = data:sub(first, (positions[i + 1] or #data + 1) - 1)
@@ -643,6 +651,7 @@ function tcpseg(ctx, desync)
 	dlog_format("tcpseg: range %s-%s seqovl %s", range[1], range[2], seqovl)
 	rawsend_payload_segmented(desync, overlap_bytes(desync, seqovl) .. data:sub(range[1], range[2]), range[1] - 1 - seqovl)
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- Splitting among decoys
@@ -796,6 +805,7 @@ function hostfakesplit(ctx, desync)
 	return split_message(ctx, desync, hostfakesplit_parts)
 end
 
+
 -------------------------------------------------------------------------------------------------------------
 -- TCP urgent data
 -------------------------------------------------------------------------------------------------------------
@@ -894,6 +904,7 @@ function oob(ctx, desync)
 	tcp.th_ack = u32add(tcp.th_ack, 1)
 	return VERDICT_MODIFY
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- UDP

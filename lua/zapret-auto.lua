@@ -10,6 +10,12 @@
 
 -- Programs read some of the texts that this file logs: docs/contracts/debug-text.md.
 
+-- Defined by zapret-lib.lua; this is for one of another origin, which lacks it.
+dlog_format = dlog_format or function(format, ...)
+	if b_debug then DLOG(format:format(...)) end
+end
+
+
 -------------------------------------------------------------------------------------------------------------
 -- Records
 -------------------------------------------------------------------------------------------------------------
@@ -162,6 +168,7 @@ function automate_conn_record(desync)
 	return crec
 end
 
+
 -------------------------------------------------------------------------------------------------------------
 -- Failure counting
 -------------------------------------------------------------------------------------------------------------
@@ -236,6 +243,7 @@ function automate_failure_check(desync, hrec, crec)
 	end
 	return false
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- Standard detectors
@@ -355,6 +363,7 @@ function standard_success_detector(desync, crec)
 	return false
 end
 
+
 -------------------------------------------------------------------------------------------------------------
 -- circular
 -------------------------------------------------------------------------------------------------------------
@@ -431,6 +440,7 @@ function circular(ctx, desync)
 	return verdict
 end
 
+
 -------------------------------------------------------------------------------------------------------------
 -- Conditions: f(desync) -> bool, used as `iff` of orchestrators and `cond` of instances
 -------------------------------------------------------------------------------------------------------------
@@ -486,6 +496,7 @@ function cond_lua(desync)
 	if not ok then error(result, 0) end
 	return result
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- Orchestrators with conditions

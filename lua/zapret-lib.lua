@@ -48,14 +48,15 @@ end
 
 local native_dlog = DLOG
 
--- Does somebody hear what is logged? Debugging is on, or a script has replaced DLOG: it hears all libraries.
-function is_dlog_heard()
+-- Does somebody hear what is logged? Debugging is on, or a script has replaced DLOG.
+local function is_logging()
 	return b_debug or DLOG ~= native_dlog
 end
 
--- Logs format:format(...). The text is built only if somebody hears it.
+-- Logs format:format(...). The text is built only if somebody hears it: debugging is on, or a script has replaced DLOG.
+-- All libraries log by this.
 function dlog_format(format, ...)
-	if is_dlog_heard() then DLOG(format:format(...)) end
+	if is_logging() then DLOG(format:format(...)) end
 end
 
 
@@ -277,7 +278,7 @@ function plan_instance_execute_preapplied(desync, verdict, instance)
 	end
 	local range = instance.range
 	if not pos_check_range(desync, range) then
-		if is_dlog_heard() then
+		if is_logging() then
 			dlog_format("plan_instance_execute: not calling '%s' because pos %s %s is out of range '%s'",
 				name, pos_str(desync, range.from), pos_str(desync, range.to), pos_range_str(range))
 		end
@@ -548,7 +549,7 @@ end
 
 -- Logs a value with all its fields.
 function var_debug(v)
-	if is_dlog_heard() then dump_value(v, 0, {}) end
+	if is_logging() then dump_value(v, 0, {}) end
 end
 
 -- Hex and readable dump of the first `max` bytes. nil for nil.

@@ -3,6 +3,11 @@
 -- One peer transforms packets, the other restores them. Which of the two a packet needs is told by its contents, so
 -- incoming packets must reach the functions (--in-range=a).
 
+-- Defined by zapret-lib.lua; this is for one of another origin, which lacks it.
+dlog_format = dlog_format or function(format, ...)
+	if b_debug then DLOG(format:format(...)) end
+end
+
 -- Argument `name` as a whole number between low and high, or `default` if it is absent.
 local function int_arg(desync, name, default, low, high)
 	local text = desync.arg[name]
@@ -26,6 +31,7 @@ end
 local function xor_payload(dis, key)
 	dis.payload = bxor(dis.payload, pattern(key, 1, #dis.payload))
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- wgobfs
@@ -111,6 +117,7 @@ function wgobfs(ctx, desync)
 	return VERDICT_MODIFY
 end
 
+
 -------------------------------------------------------------------------------------------------------------
 -- ippxor
 -------------------------------------------------------------------------------------------------------------
@@ -157,6 +164,7 @@ function ippxor(ctx, desync)
 	dlog_format("ippxor: %s => %s", from, to)
 	return VERDICT_MODIFY + VERDICT_PRESERVE_NEXT
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- udp2icmp
@@ -214,6 +222,7 @@ function udp2icmp(ctx, desync)
 	DLOG(udp and "udp2icmp: UDP => ICMP" or "udp2icmp: ICMP => UDP")
 	return VERDICT_MODIFY
 end
+
 
 -------------------------------------------------------------------------------------------------------------
 -- synhide

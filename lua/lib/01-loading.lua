@@ -20,12 +20,13 @@ end
 
 local native_dlog = DLOG
 
--- Does somebody hear what is logged? Debugging is on, or a script has replaced DLOG: it hears all libraries.
-function is_dlog_heard()
+-- Does somebody hear what is logged? Debugging is on, or a script has replaced DLOG.
+local function is_logging()
 	return b_debug or DLOG ~= native_dlog
 end
 
--- Logs format:format(...). The text is built only if somebody hears it.
+-- Logs format:format(...). The text is built only if somebody hears it: debugging is on, or a script has replaced DLOG.
+-- All libraries log by this.
 function dlog_format(format, ...)
-	if is_dlog_heard() then DLOG(format:format(...)) end
+	if is_logging() then DLOG(format:format(...)) end
 end

@@ -109,7 +109,7 @@ function plan_instance_execute_preapplied(desync, verdict, instance)
 	end
 	local range = instance.range
 	if not pos_check_range(desync, range) then
-		if is_dlog_heard() then
+		if is_logging() then
 			dlog_format("plan_instance_execute: not calling '%s' because pos %s %s is out of range '%s'",
 				name, pos_str(desync, range.from), pos_str(desync, range.to), pos_range_str(range))
 		end

@@ -47,7 +47,7 @@ end
 
 -- Logs a value with all its fields.
 function var_debug(v)
-	if is_dlog_heard() then dump_value(v, 0, {}) end
+	if is_logging() then dump_value(v, 0, {}) end
 end
 
 -- Hex and readable dump of the first `max` bytes. nil for nil.

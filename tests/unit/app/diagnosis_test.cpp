@@ -34,6 +34,16 @@ TEST_F(Diagnosis, CheckOfACorrectCommandLine) {
     EXPECT_TRUE(contains(debug.out, "LUA v")) << "Lua runs";
 }
 
+TEST_F(Diagnosis, LibrariesRunBesideAForeignZapretLib) {
+    for (const char* name : {"antidpi", "auto", "obfs"}) {
+        const std::string lua = "--lua-init=@" + nfqws2::test::in_source("lua/zapret-");
+        const auto result =
+            run({"--check", "--qnum=5", lua + "lib.lua", "--lua-init=dlog_format = nil",
+                 lua + name + ".lua", "--lua-init=dlog_format('%s', 1)"});
+        EXPECT_EQ(result.code, 0) << name << result.out << result.err;
+    }
+}
+
 TEST_F(Diagnosis, CheckFindsAMissingFunction) {
     const auto result = run(with_libraries({"--check", "--qnum=5", "--lua-desync=multispilt"}));
     EXPECT_EQ(result.code, 1);
