@@ -351,7 +351,7 @@ function wsize(ctx, desync)
 	if wsize_rewrite(desync.dis, desync.arg) then return VERDICT_MODIFY end
 end
 
--- The same rewrite in every packet until data flows.
+-- The rewrite of wsize in every packet until data flows.
 -- Arguments: direction, window
 --   forced_cutoff=<payload types>: data of other types does not end the work
 -- Verdict: MODIFY if something changed. The first data packet (of these types) is the last one handled.
@@ -522,7 +522,7 @@ function pos_normalize(pos, low, high)
 	return nil
 end
 
--- The same for an array, in place; positions outside of the range are removed.
+-- pos_normalize for an array, in place; positions outside of the range are removed.
 function pos_array_normalize(positions, low, high)
 	local kept = 0
 	for i = 1, #positions do
@@ -598,7 +598,7 @@ function multidisorder(ctx, desync)
 	return split_message(ctx, desync, multidisorder_parts)
 end
 
--- The same, but each piece of a message is reordered within itself.
+-- As multidisorder, but each piece of a message is reordered within itself.
 -- Arguments: direction, payload, fooling, ipid, rawsend, reconstruct, ipfrag
 --   pos=<markers> (2): where the parts begin, in the whole message
 --   seqovl=<marker>: bytes before it overlap in front of the second part; in the whole message
@@ -733,7 +733,7 @@ local function fakeddisorder_parts(desync, data)
 		and send_among_decoys(desync, head, decoy_opts, genuine_opts, arg.nofake3, arg.nofake4)
 end
 
--- The same, second part first.
+-- As fakedsplit, but the second part first.
 -- Arguments: direction, payload, fooling (decoys only, except tcp_ts_up), ipid, rawsend (repeats: decoys only),
 --            reconstruct (decoys only), not ipfrag
 --   nofake1, nofake2, nofake3, nofake4: leave a decoy out

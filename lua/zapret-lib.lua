@@ -2495,9 +2495,9 @@ local function read_records(tls, pos, partialOK)
 	return rec, handshakes
 end
 
--- Parses TLS records, or a bare handshake message, at offset. Returns nothing if there is neither.
+-- Parses TLS records, or a bare handshake message, at offset. Returns a table of rec and handshake; nothing if there is
+-- neither.
 -- partialOK : accept cut data
--- Result:
 --   rec       : array of {type, name, len, ver, encrypted, data[, htype[, not_first]]}; absent without records
 --   handshake : by handshake type {type, name, data[, dis]}; see tls_dissect_handshake for dis
 function tls_dissect(tls, offset, partialOK)

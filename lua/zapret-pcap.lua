@@ -19,7 +19,7 @@ function pcap_write_packet(file, raw)
 	file:write(bu32(sec), bu32(nsec), bu32(#raw), bu32(#raw), raw)
 end
 
--- The same, after the header if the file is empty.
+-- pcap_write_packet, after the header if the file is empty.
 function pcap_write(file, raw)
 	if file:seek("end") == 0 then pcap_write_header(file) end
 	pcap_write_packet(file, raw)

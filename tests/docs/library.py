@@ -89,6 +89,9 @@ def check_program(tally, program, described):
 def check(tally, program, lua):
     described = descriptions.Descriptions(lua)
     tally.check(len(described.named()) > 40 and len(described.functions) > 150, "the libraries have functions")
+    tally.problems("every public function says what it does",
+                   [function.name for function in described.functions
+                    if not any(isinstance(piece, str) for piece in function.text)])
     with tempfile.TemporaryDirectory(prefix="nfqws2-docs-") as folder:
         check_reads(tally, lua, folder)
     check_joined(tally, os.path.dirname(lua))

@@ -60,11 +60,11 @@ def part_of_function(described, name):
     parts = []
     if function.arguments:
         parts.append(arguments_table(function.arguments))
-    if function.carried:
-        parts.append("Instances behind it carry:\n\n" + arguments_table(function.carried))
     if function.groups:
         parts.append("%s: %s.\n" % ("And the groups" if parts else "Arguments of the groups",
                                     listed_groups(function.groups)))
+    if function.carried:
+        parts.append("Instances behind it carry:\n\n" + arguments_table(function.carried))
     return "\n".join(parts)
 
 
