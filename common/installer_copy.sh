@@ -62,6 +62,8 @@ gather() { # FROM TO
 			cp -R "$1/$name" "$2/" || return 1
 		fi
 	done
+	# zapret-lib.lua is these chapters already.
+	rm -rf "$2/lua/lib"
 	place_fakes "$1" "$2" || return 1
 	mkdir -p "$2/init.d/sysv/custom.d" "$2/init.d/openwrt/custom.d" || return 1
 	find "$2" -type f -exec chmod 644 {} +

@@ -10,16 +10,15 @@
 
 -- Programs read some of the texts that this file logs: docs/contracts/debug-text.md.
 
--- Log text is built only when somebody reads it.
-local function log(format, ...)
-	if b_debug then
-		DLOG(format:format(...))
-	end
+-- Defined by zapret-lib.lua; this is for one of another origin, which lacks it.
+dlog_format = dlog_format or function(format, ...)
+	if b_debug then DLOG(format:format(...)) end
 end
 
---------------------------------------------------------------------------------
+
+-------------------------------------------------------------------------------------------------------------
 -- Records
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- The global function called `name`, or nil.
 local function global_function(name)
@@ -27,8 +26,10 @@ local function global_function(name)
 	return type(f) == "function" and f or nil
 end
 
--- standard_hostkey: the key of the host record: host name, else target IP.
--- Arguments: nld=N : last N labels of the name, reqhost : no IP fallback (nil).
+-- Returns the key of the host record: host name, else target IP.
+-- Group host key:
+--   nld=<number>: last labels of the name that count
+--   reqhost: no IP instead of a missing name: then nil
 function standard_hostkey(desync)
 	local track, arg = desync.track, desync.arg
 	local name = track and track.hostname
@@ -46,19 +47,15 @@ end
 local HOST_RECORDS_MAX = 10000
 
 -- Number of host records by table. Weak: user scripts may replace autostate.
-local record_count = setmetatable({}, {__mode = "k"})
+local record_count = setmetatable({}, { __mode = "k" })
 
-local WITHOUT_KNOWLEDGE = {nstrategy = true, ctstrategy = true, final = true}
+local WITHOUT_KNOWLEDGE = { nstrategy = true, ctstrategy = true, final = true }
 
 -- True if the record holds nothing that a new one would not: first strategy, no failures, no fields of user scripts.
 local function is_blank(hrec)
-	if (hrec.nstrategy or 1) ~= 1 then
-		return false
-	end
+	if (hrec.nstrategy or 1) ~= 1 then return false end
 	for field in pairs(hrec) do
-		if not WITHOUT_KNOWLEDGE[field] then
-			return false
-		end
+		if not WITHOUT_KNOWLEDGE[field] then return false end
 	end
 	return true
 end
@@ -92,9 +89,7 @@ local HOST_RECORDS_FEW = 500
 -- Records that are a failure or two, without a lesson learned from them.
 local function forget_unproven(records)
 	for key, hrec in pairs(records) do
-		if (hrec.nstrategy or 1) == 1 and not hrec.final then
-			records[key] = nil
-		end
+		if (hrec.nstrategy or 1) == 1 and not hrec.final then records[key] = nil end
 	end
 end
 
@@ -118,8 +113,10 @@ if on_memory_low then
 	end)
 end
 
--- automate_host_record: the record of the packet's host, created on demand; nil if the host has no key.
--- Arguments: key=<name shared by several orchestrators> (instance name), hostkey=<function> (standard_hostkey).
+-- Returns the record of the packet's host, created on demand; nil if the host has no key.
+-- Group host record:
+--   key=<name> (instance name): name of the table of records, shared by several orchestrators
+--   hostkey=<function> (standard_hostkey): makes the key of the record
 function automate_host_record(desync)
 	local arg = desync.arg
 	local make_key = standard_hostkey
@@ -152,11 +149,11 @@ function automate_host_record(desync)
 		hrec = {}
 		records[hostkey] = hrec
 	end
-	log("automate: host record key 'autostate.%s.%s'", askey, hostkey)
+	dlog_format("automate: host record key 'autostate.%s.%s'", askey, hostkey)
 	return hrec
 end
 
--- automate_conn_record: the record of the connection, created on demand; nil without conntrack.
+-- Returns the record of the connection, created on demand; nil without conntrack.
 function automate_conn_record(desync)
 	local track = desync.track
 	if not track then
@@ -171,14 +168,15 @@ function automate_conn_record(desync)
 	return crec
 end
 
---------------------------------------------------------------------------------
--- Failure counting
---------------------------------------------------------------------------------
 
--- automate_failure_counter: count a failure of the host, one per connection at most (crec may be nil: always).
--- fails   : how many make it final,
--- maxtime : seconds after which older failures are forgotten.
+-------------------------------------------------------------------------------------------------------------
+-- Failure counting
+-------------------------------------------------------------------------------------------------------------
+
+-- Counts a failure of the host, one per connection at most (crec may be nil: always).
 -- Returns true, and starts anew, if this failure is the last one allowed.
+-- fails   : how many make it final
+-- maxtime : seconds after which older failures are forgotten
 function automate_failure_counter(hrec, crec, fails, maxtime)
 	if crec then
 		if crec.failure then
@@ -191,13 +189,13 @@ function automate_failure_counter(hrec, crec, fails, maxtime)
 	local last = hrec.failure_time_last or now
 	local count = hrec.failure_counter or 0
 	if count > 0 and now > last + maxtime then
-		log("automate: failure counter reset because last failure was %d seconds ago", now - last)
+		dlog_format("automate: failure counter reset because last failure was %d seconds ago", now - last)
 		count = 0
 	end
 	count = count + 1
 	hrec.failure_time_last = now
 	hrec.failure_counter = count
-	log("automate: failure counter %s/%s", count, fails)
+	dlog_format("automate: failure counter %s/%s", count, fails)
 	if fails and count >= fails then
 		hrec.failure_counter = nil
 		return true
@@ -205,7 +203,7 @@ function automate_failure_counter(hrec, crec, fails, maxtime)
 	return false
 end
 
--- automate_failure_counter_reset: forget the failures of the host.
+-- Forgets the failures of the host.
 function automate_failure_counter_reset(hrec)
 	if hrec.failure_counter then
 		DLOG("automate: failure counter reset")
@@ -213,24 +211,24 @@ function automate_failure_counter_reset(hrec)
 	end
 end
 
-local function detector(desync, kind, default)
-	local name = desync.arg[kind .. "_detector"]
-	if not name then
-		return default
-	end
-	return global_function(name) or error("automate: invalid " .. kind .. " detector function '" .. name .. "'")
+local function detector(desync, argument, default)
+	local name = desync.arg[argument]
+	if not name then return default end
+	return global_function(name)
+		or error("automate: invalid " .. argument:gsub("_", " ") .. " function '" .. name .. "'")
 end
 
--- automate_failure_check: let the detectors look at the packet. A connection gives one result, success has priority.
--- Arguments: success_detector=<function> and failure_detector=<function> : f(desync, crec) -> bool (standard ones),
---            fails=N (3) and time=<seconds> (60) for automate_failure_counter.
+-- Lets the detectors look at the packet. A connection gives one result, success has priority.
+-- Group failure check:
+--   success_detector=<function> (standard_success_detector): f(desync, crec), true on success
+--   failure_detector=<function> (standard_failure_detector): f(desync, crec), true on failure
+--   fails=<number> (3): how many failures of a host make it final
+--   time=<seconds> (60): older failures are forgotten
 -- Returns true if the failures of the host reached the limit with this packet.
 function automate_failure_check(desync, hrec, crec)
-	if crec.nocheck then
-		return false
-	end
-	local success_detector = detector(desync, "success", standard_success_detector)
-	local failure_detector = detector(desync, "failure", standard_failure_detector)
+	if crec.nocheck then return false end
+	local success_detector = detector(desync, "success_detector", standard_success_detector)
+	local failure_detector = detector(desync, "failure_detector", standard_failure_detector)
 	if success_detector(desync, crec) then
 		DLOG("automate: success detected")
 		crec.nocheck = true
@@ -246,11 +244,12 @@ function automate_failure_check(desync, hrec, crec)
 	return false
 end
 
---------------------------------------------------------------------------------
--- Standard detectors
---------------------------------------------------------------------------------
 
--- is_dpi_redirect: true if an HTTP redirect leads to another second level domain than that of `hostname`.
+-------------------------------------------------------------------------------------------------------------
+-- Standard detectors
+-------------------------------------------------------------------------------------------------------------
+
+-- True if an HTTP redirect leads to another second level domain than that of `hostname`.
 -- Relative locations are never a DPI's.
 function is_dpi_redirect(hostname, location)
 	local url = dissect_url(location)
@@ -258,14 +257,16 @@ function is_dpi_redirect(hostname, location)
 	return target ~= nil and target ~= dissect_nld(hostname, 2)
 end
 
--- standard_detector_defaults: the arguments of the standard detectors with defaults filled in.
---   inseq=<rseq> (4096)    : incoming: success beyond, a RST up to there is a failure
---   maxseq=<rseq> (32768)  : outgoing: success beyond, retransmissions up to there are counted
---   retrans=N (3)          : that many retransmissions are a failure
---   udp_in=N (1), udp_out=N (4) : more incoming packets than udp_in are a success,
---                                 udp_out outgoing ones without that success are a failure
---   no_rst, no_http_redirect    : do not take a RST, a redirect for a failure
---   reset                       : answer the failing retransmission with a RST, so that the client gives up at once
+-- Returns the arguments of the standard detectors with defaults filled in.
+-- Group detectors:
+--   inseq=<rseq> (4096): incoming: success beyond, a RST up to there is a failure
+--   maxseq=<rseq> (32768): outgoing: success beyond, retransmissions up to there are counted
+--   retrans=<number> (3): that many retransmissions are a failure
+--   udp_in=<number> (1): more incoming packets are a success
+--   udp_out=<number> (4): that many outgoing packets without that success are a failure
+--   no_rst: do not take a RST for a failure
+--   no_http_redirect: do not take a redirect for a failure
+--   reset: answer the failing retransmission with a RST, so that the client gives up at once
 function standard_detector_defaults(arg)
 	return {
 		inseq = tonumber(arg.inseq) or 4096,
@@ -288,15 +289,12 @@ local function reset_sender(desync)
 	dis.tcp.options = {}
 	dis.tcp.th_flags = TH_RST
 	dis.tcp.th_win = peer.tcp and peer.tcp.winsize or 64
-	if dis.ip6 then
-		dis.ip6.ip6_flow = peer.ip6_flow or 0x60000000
-	end
+	if dis.ip6 then dis.ip6.ip6_flow = peer.ip6_flow or 0x60000000 end
 	DLOG("standard_failure_detector: sending RST to retransmitter")
-	rawsend_dissect(dis, {ifout = desync.ifin})
+	rawsend_dissect(dis, { ifout = desync.ifin })
 end
 
--- standard_failure_detector: retransmissions, an early RST, a redirect to a foreign domain, UDP without answer.
--- Arguments: standard_detector_defaults. Returns true on failure.
+-- True on failure: retransmissions, an early RST, a redirect to a foreign domain, UDP without answer.
 function standard_failure_detector(desync, crec)
 	local limits = standard_detector_defaults(desync.arg)
 	local dis, track = desync.dis, desync.track
@@ -308,17 +306,15 @@ function standard_failure_detector(desync, crec)
 				and is_retransmission(desync)
 			then
 				crec.retrans = count + 1
-				log("standard_failure_detector: retransmission %s/%s", crec.retrans, limits.retrans)
+				dlog_format("standard_failure_detector: retransmission %s/%s", crec.retrans, limits.retrans)
 				if crec.retrans >= limits.retrans then
-					if limits.reset then
-						reset_sender(desync)
-					end
+					if limits.reset then reset_sender(desync) end
 					return true
 				end
 			end
 		elseif not limits.no_rst and limits.inseq > 0 and seq >= 1 and bitand(dis.tcp.th_flags, TH_RST) ~= 0 then
 			local early = seq <= limits.inseq
-			log("standard_failure_detector: incoming RST s%s %s s%s", seq, early and "in range" or "not in range",
+			dlog_format("standard_failure_detector: incoming RST s%s %s s%s", seq, early and "in range" or "not in range",
 				limits.inseq)
 			return early
 		elseif not limits.no_http_redirect and desync.l7payload == "http_reply" and track and track.hostname then
@@ -328,7 +324,7 @@ function standard_failure_detector(desync, crec)
 				local location = idx and reply.headers[idx].value
 				if location then
 					local foreign = is_dpi_redirect(track.hostname, location)
-					log("standard_failure_detector: http redirect %s to '%s'. %s DPI redirect.", reply.code, location,
+					dlog_format("standard_failure_detector: http redirect %s to '%s'. %s DPI redirect.", reply.code, location,
 						foreign and "looks like" or "NOT a")
 					return foreign
 				end
@@ -337,7 +333,7 @@ function standard_failure_detector(desync, crec)
 	elseif dis.udp and desync.outgoing and limits.udp_out > 0 then
 		local sent, received = pos_get(desync, "n"), pos_get(desync, "n", true)
 		if sent >= limits.udp_out and received <= limits.udp_in then
-			log("standard_failure_detector: arg.udp_out %s>=%s arg.udp_in %s<=%s", sent, limits.udp_out, received,
+			dlog_format("standard_failure_detector: arg.udp_out %s>=%s arg.udp_in %s<=%s", sent, limits.udp_out, received,
 				limits.udp_in)
 			return true
 		end
@@ -345,22 +341,21 @@ function standard_failure_detector(desync, crec)
 	return false
 end
 
--- standard_success_detector: enough data went through.
--- Arguments: standard_detector_defaults. Returns true on success.
+-- True on success: enough data went through.
 function standard_success_detector(desync, crec)
 	local limits = standard_detector_defaults(desync.arg)
 	if desync.dis.tcp then
 		local limit = desync.outgoing and limits.maxseq or limits.inseq
 		local seq = pos_get(desync, "s")
 		if limit > 0 and seq > limit then
-			log("standard_success_detector: %s s%s is beyond s%s. treating connection as successful",
+			dlog_format("standard_success_detector: %s s%s is beyond s%s. treating connection as successful",
 				desync.outgoing and "outgoing" or "incoming", seq, limit)
 			return true
 		end
 	elseif desync.dis.udp and not desync.outgoing then
 		local received = pos_get(desync, "n")
 		if limits.udp_out > 0 and received > limits.udp_in then
-			log("standard_success_detector: arg.udp_in %s>%s. treating connection as successful", received,
+			dlog_format("standard_success_detector: arg.udp_in %s>%s. treating connection as successful", received,
 				limits.udp_in)
 			return true
 		end
@@ -368,9 +363,10 @@ function standard_success_detector(desync, crec)
 	return false
 end
 
---------------------------------------------------------------------------------
+
+-------------------------------------------------------------------------------------------------------------
 -- circular
---------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------------------
 
 -- Looks through the plan for `strategy` numbers and the final one; stores them in the host record.
 local function count_strategies(desync, hrec)
@@ -386,9 +382,7 @@ local function count_strategies(desync, hrec)
 				seen[n] = true
 				count = count + 1
 			end
-			if arg.final then
-				final = n
-			end
+			if arg.final then final = n end
 		end
 	end
 	if count == 0 then
@@ -403,10 +397,12 @@ local function count_strategies(desync, hrec)
 	hrec.final = final or hrec.final
 end
 
--- circular: change over to the next strategy when the present one fails for a host.
--- Arguments: those of automate_host_record, standard_hostkey, automate_failure_check and the detectors.
--- Following instances carry strategy=N (1..n without gaps) and optionally `final`: no change from there on. Instances
--- without `strategy` never run. Needs conntrack: without it, or without a host record, nothing runs.
+-- Changes over to the next strategy when the present one fails for a host.
+-- Arguments: host record, host key, failure check, detectors
+-- Instances carry:
+--   strategy=<number>: number of the strategy the instance belongs to, from 1 without gaps. Without it it never runs
+--   final: no change from this strategy on
+-- Needs conntrack: without it, or without a host record, nothing runs.
 -- Verdict: that of the instances of the present strategy.
 function circular(ctx, desync)
 	orchestrate(ctx, desync)
@@ -419,22 +415,20 @@ function circular(ctx, desync)
 		DLOG("circular: passing with no tampering")
 		return VERDICT_PASS
 	end
-	if not hrec.ctstrategy then
-		count_strategies(desync, hrec)
-	end
+	if not hrec.ctstrategy then count_strategies(desync, hrec) end
 	if not hrec.nstrategy then
 		DLOG("circular: start from strategy 1")
 		hrec.nstrategy = 1
 	end
 	if hrec.final ~= hrec.nstrategy and automate_failure_check(desync, hrec, automate_conn_record(desync)) then
 		hrec.nstrategy = hrec.nstrategy % hrec.ctstrategy + 1
-		log("circular: rotate strategy to %s", hrec.nstrategy)
+		dlog_format("circular: rotate strategy to %s", hrec.nstrategy)
 		if hrec.final == hrec.nstrategy then
-			log("circular: final strategy %s reached. will rotate no more.", hrec.final)
+			dlog_format("circular: final strategy %s reached. will rotate no more.", hrec.final)
 		end
 	end
 	local current = hrec.nstrategy
-	log("circular: current strategy %s", current)
+	dlog_format("circular: current strategy %s", current)
 	local verdict = VERDICT_PASS
 	local instance = plan_instance_pop(desync)
 	while instance do
@@ -446,69 +440,69 @@ function circular(ctx, desync)
 	return verdict
 end
 
---------------------------------------------------------------------------------
--- Conditions: f(desync) -> bool, used as `iff` of orchestrators and `cond` of instances
---------------------------------------------------------------------------------
 
--- cond_true, cond_false: constants.
+-------------------------------------------------------------------------------------------------------------
+-- Conditions: f(desync) -> bool, used as `iff` of orchestrators and `cond` of instances
+-------------------------------------------------------------------------------------------------------------
+
+-- Always true.
 function cond_true(desync)
 	return true
 end
 
+-- Always false.
 function cond_false(desync)
 	return false
 end
 
--- cond_random: true with a probability. Arguments: percent=N (50).
+-- True with a probability.
+-- Arguments:
+--   percent=<number> (50): the probability
 function cond_random(desync)
 	return math.random(0, 99) < (tonumber(desync.arg.percent) or 50)
 end
 
--- cond_payload_str: true if the packet's own payload contains a text. Arguments: pattern=<text>, required.
+-- True if the packet's own payload contains a text.
+-- Arguments:
+--   pattern=<text> (required): the text
 function cond_payload_str(desync)
 	local text = desync.arg.pattern
-	if not text then
-		error("cond_payload_str: missing 'pattern'")
-	end
+	if not text then error("cond_payload_str: missing 'pattern'") end
 	return desync.dis.payload:find(text, 1, true) ~= nil
 end
 
--- cond_tcp_has_ts: true for TCP with a timestamp option.
+-- True for TCP with a timestamp option.
 function cond_tcp_has_ts(desync)
 	local tcp = desync.dis.tcp
 	return tcp ~= nil and find_tcp_option(tcp.options, TCP_KIND_TS) ~= nil
 end
 
--- cond_lua: the result of a piece of Lua, which finds the desync table in the global `desync`.
--- Arguments: cond_code=<Lua source>, required; compiled once per instance.
+-- The result of a piece of Lua, which finds the desync table in the global `desync`.
+-- Arguments:
+--   cond_code=<Lua source> (required): compiled once per instance
 function cond_lua(desync)
 	local code = desync.arg.cond_code
-	if not code then
-		error("cond_lua: missing 'cond_code'")
-	end
+	if not code then error("cond_lua: missing 'cond_code'") end
 	local name = desync.func_instance .. "_cond_cond_code"
 	if not _G[name] then
 		local compiled, syntax_error = load(code, name, "t")
-		if not compiled then
-			error(syntax_error, 0)
-		end
+		if not compiled then error(syntax_error, 0) end
 		_G[name] = compiled
 	end
 	local outer = _G.desync
 	_G.desync = desync
 	local ok, result = pcall(_G[name])
 	_G.desync = outer
-	if not ok then
-		error(result, 0)
-	end
+	if not ok then error(result, 0) end
 	return result
 end
 
---------------------------------------------------------------------------------
--- Orchestrators with conditions
---------------------------------------------------------------------------------
 
--- require_iff: raise an error in the name of orchestrator `name` unless argument iff is a global function.
+-------------------------------------------------------------------------------------------------------------
+-- Orchestrators with conditions
+-------------------------------------------------------------------------------------------------------------
+
+-- Raises an error in the name of orchestrator `name` unless argument iff is a global function.
 function require_iff(desync, name)
 	local iff = desync.arg.iff
 	if not iff then
@@ -519,8 +513,11 @@ function require_iff(desync, name)
 	end
 end
 
--- condition: run the following instances if a condition holds.
--- Arguments: iff=<condition>, neg : invert it, instances=N : without it only the first N are left out (all).
+-- Runs the following instances if a condition holds.
+-- Arguments:
+--   iff=<condition> (required): the condition
+--   neg: invert it
+--   instances=<number> (all): if it does not hold, only that many of them are left out
 -- Verdict: that of the instances run.
 function condition(ctx, desync)
 	require_iff(desync, "condition")
@@ -535,9 +532,12 @@ function condition(ctx, desync)
 	return replay_execution_plan(desync)
 end
 
--- per_instance_condition: ask each following instance for its own condition.
--- Arguments: instances=N : ask only the first N, run the rest anyway (all).
--- Asked instances carry cond=<condition> and optionally cond_neg; those without cond do not run.
+-- Asks each following instance for its own condition.
+-- Arguments:
+--   instances=<number> (all): ask only the first ones, run the rest anyway
+-- Instances carry:
+--   cond=<condition>: the condition. Without it an instance that is asked does not run
+--   cond_neg: invert it
 -- Verdict: that of the instances run.
 function per_instance_condition(ctx, desync)
 	orchestrate(ctx, desync)
@@ -555,18 +555,20 @@ function per_instance_condition(ctx, desync)
 			apply_execution_plan(desync, instance)
 			if logical_xor(holds(desync), instance.arg.cond_neg) then
 				verdict = plan_instance_execute_preapplied(desync, verdict, instance)
-			elseif b_debug then
-				DLOG("per_instance_condition: '" .. instance.func_instance .. "' condition is false")
+			else
+				dlog_format("per_instance_condition: '%s' condition is false", instance.func_instance)
 			end
-		elseif b_debug then
-			DLOG("per_instance_condition: '" .. instance.func_instance .. "' has no 'cond', not run")
+		else
+			dlog_format("per_instance_condition: '%s' has no 'cond', not run", instance.func_instance)
 		end
 	end
 	return verdict_aggregate(verdict, replay_execution_plan(desync))
 end
 
--- stopif: stop if a condition holds. It runs nothing itself, so it is of use only below another orchestrator.
--- Arguments: iff=<condition>, neg : invert it.
+-- Stops if a condition holds. It runs nothing itself, so it is of use only below another orchestrator.
+-- Arguments:
+--   iff=<condition> (required): the condition
+--   neg: invert it
 -- Verdict: PASS.
 function stopif(ctx, desync)
 	require_iff(desync, "stopif")
@@ -578,25 +580,25 @@ function stopif(ctx, desync)
 	end
 end
 
--- repeater: run the first following instances several times.
--- Arguments: repeats=N, required, instances=N : how many to repeat (1),
---            iff=<condition asked before each round> (cond_true), neg : invert it,
---            stop : leave the instances after them to the caller, clear : discard those.
+-- Runs the first following instances several times.
+-- Arguments:
+--   repeats=<number> (required): how many times
+--   instances=<number> (1): how many instances to repeat
+--   iff=<condition> (cond_true): asked before each round; if it does not hold, no more rounds
+--   neg: invert it
+--   stop: leave the instances after them to the caller
+--   clear: discard the instances after them
 -- Verdict: that of all runs.
 function repeater(ctx, desync)
 	local arg = desync.arg
 	local repeats = tonumber(arg.repeats)
-	if not repeats then
-		error("repeater: missing 'repeats'")
-	end
+	if not repeats then error("repeater: missing 'repeats'") end
 	local iff = arg.iff or "cond_true"
 	if not global_function(iff) then
 		error("repeater: invalid 'iff' function '" .. iff .. "'")
 	end
 	orchestrate(ctx, desync)
-	if #desync.plan == 0 then
-		return VERDICT_PASS
-	end
+	if #desync.plan == 0 then return VERDICT_PASS end
 	local instances = math.min(tonumber(arg.instances) or 1, #desync.plan)
 	local original = deepcopy(desync.plan)
 	local verdict = VERDICT_PASS
@@ -605,9 +607,7 @@ function repeater(ctx, desync)
 			DLOG("repeater: condition ends the rounds")
 			break
 		end
-		if b_debug then
-			DLOG("repeater: round " .. round .. "/" .. repeats)
-		end
+		dlog_format("repeater: round %s/%s", round, repeats)
 		local rest = #desync.plan - instances
 		-- a nested orchestrator may take more than one
 		while #desync.plan > rest do
@@ -616,11 +616,7 @@ function repeater(ctx, desync)
 		desync.plan = deepcopy(original)
 	end
 	plan_clear(desync, instances)
-	if arg.clear then
-		plan_clear(desync)
-	end
-	if arg.clear or arg.stop then
-		return verdict
-	end
+	if arg.clear then plan_clear(desync) end
+	if arg.clear or arg.stop then return verdict end
 	return verdict_aggregate(verdict, replay_execution_plan(desync))
 end

@@ -1,6 +1,9 @@
 NFQWS2_COMPAT_VER_REQUIRED=6
 -- zapret-lib.lua: the base library of nfqws2 scripts. Installers look for the number above at the top of the file.
 --
+-- The file is its chapters in lua/lib, one behind the other: change those, then run src/tools/lua-library/make.py update.
+-- They share their local functions, so none is loaded alone.
+--
 -- Load it first: --lua-init=@zapret-lib.lua. It needs only the native functions of the program and runs on
 -- LuaJIT 2.1 and PUC Lua 5.3+. Every public function is a plain global and is looked up when it is called,
 -- so a script may wrap or replace any of them (for example rawsend_dissect to capture what would be sent).
@@ -43,13 +46,16 @@ do
 	math.randomseed(bitxor(getpid(), gettid(), seconds, nanoseconds))
 end
 
--- Log text is built only if someone will see it: debugging is on, or a script has replaced DLOG.
 local native_dlog = DLOG
+
+-- Does somebody hear what is logged? Debugging is on, or a script has replaced DLOG.
 local function is_logging()
 	return b_debug or DLOG ~= native_dlog
 end
 
-local function log(format, ...)
+-- Logs format:format(...). The text is built only if somebody hears it: debugging is on, or a script has replaced DLOG.
+-- All libraries log by this.
+function dlog_format(format, ...)
 	if is_logging() then DLOG(format:format(...)) end
 end
 
@@ -70,7 +76,8 @@ local function leave_luaexec(outer, ok, ...)
 end
 
 -- Runs Lua code, which sees the current table as the global `desync`. Returns what the code returns: its verdict.
--- code : Lua source, mandatory. Compiled once and kept in the global "<func_instance>_code".
+-- Arguments:
+--   code=<Lua source> (required): compiled once and kept in the global "<func_instance>_code"
 function luaexec(ctx, desync)
 	local code = desync.arg.code
 	if not code then error("luaexec: no 'code' parameter") end
@@ -137,16 +144,17 @@ end
 
 -- Sets desync.l7payload for the following Lua functions, depending on whether a literal text is in the data
 -- (the reassembled message if there is one, else the packet payload).
--- pattern    : text to search, mandatory
--- payload    : new payload type if found
--- undetected : new payload type if not found
+-- Arguments:
+--   pattern=<text> (required): text to search
+--   payload=<payload type>: new type if it is found
+--   undetected=<payload type>: new type if it is not found
 function detect_payload_str(ctx, desync)
 	local arg = desync.arg
 	if not arg.pattern then error("detect_payload_str: missing 'pattern'") end
 
 	local data = desync.reasm_data or desync.dis.payload
 	local found = data:find(arg.pattern, 1, true) ~= nil
-	log("detect_payload_str: %s '%s'", found and "detected" or "not detected", arg.payload or "?")
+	dlog_format("detect_payload_str: %s '%s'", found and "detected" or "not detected", arg.payload or "?")
 	desync.l7payload = (found and arg.payload or not found and arg.undetected) or desync.l7payload
 end
 
@@ -181,7 +189,7 @@ function instance_cutoff_shim(ctx, desync, dir)
 		return
 	end
 	if not desync.track then
-		log("instance_cutoff_shim: cannot cutoff '%s' because conntrack is absent", instance)
+		dlog_format("instance_cutoff_shim: cannot cutoff '%s' because conntrack is absent", instance)
 		return
 	end
 	local cutoff = subtable(subtable(desync.track.lua_state, "cutoff_shim"), instance)
@@ -190,10 +198,7 @@ function instance_cutoff_shim(ctx, desync, dir)
 	else
 		cutoff[dir] = true
 	end
-	if b_debug then
-		DLOG(("instance_cutoff_shim: cutoff '%s' in=%s out=%s"):format(
-			instance, tostring(not dir), tostring(dir ~= false)))
-	end
+	dlog_format("instance_cutoff_shim: cutoff '%s' in=%s out=%s", instance, not dir, dir ~= false)
 end
 
 -- True if the instance was cut off by instance_cutoff_shim for the direction of the packet;
@@ -201,14 +206,12 @@ end
 function cutoff_shim_check(desync)
 	local instance = desync.func_instance
 	if not desync.track then
-		log("cutoff_shim_check: cannot check '%s' cutoff because conntrack is absent", instance)
+		dlog_format("cutoff_shim_check: cannot check '%s' cutoff because conntrack is absent", instance)
 		return false
 	end
 	local shim = desync.track.lua_state.cutoff_shim
 	local cutoff = shim and shim[instance] and shim[instance][desync.outgoing]
-	if cutoff and b_debug then
-		DLOG(("cutoff_shim_check: '%s' %s cutoff"):format(instance, desync.outgoing and "out" or "in"))
-	end
+	if cutoff then dlog_format("cutoff_shim_check: '%s' %s cutoff", instance, desync.outgoing and "out" or "in") end
 	return cutoff
 end
 
@@ -265,25 +268,25 @@ end
 function plan_instance_execute_preapplied(desync, verdict, instance)
 	local name = desync.func_instance
 	if cutoff_shim_check(desync) then
-		log("plan_instance_execute: not calling '%s' because of voluntary cutoff", name)
+		dlog_format("plan_instance_execute: not calling '%s' because of voluntary cutoff", name)
 		return verdict
 	end
 	if not payload_match_filter(desync.l7payload, instance.payload_filter) then
-		log("plan_instance_execute: not calling '%s' because payload '%s' does not match filter '%s'",
+		dlog_format("plan_instance_execute: not calling '%s' because payload '%s' does not match filter '%s'",
 			name, desync.l7payload, instance.payload_filter)
 		return verdict
 	end
 	local range = instance.range
 	if not pos_check_range(desync, range) then
 		if is_logging() then
-			log("plan_instance_execute: not calling '%s' because pos %s %s is out of range '%s'",
+			dlog_format("plan_instance_execute: not calling '%s' because pos %s %s is out of range '%s'",
 				name, pos_str(desync, range.from), pos_str(desync, range.to), pos_range_str(range))
 		end
 		return verdict
 	end
 	apply_arg_prefix(desync)
 	desync.arg.__prefix_applied = nil
-	log("plan_instance_execute: calling '%s'", name)
+	dlog_format("plan_instance_execute: calling '%s'", name)
 	local result = _G[instance.func](nil, desync)
 	return verdict_aggregate(verdict, result)
 end
@@ -330,7 +333,7 @@ function replay_execution_plan(desync, max)
 		verdict = plan_instance_execute(desync, verdict, instance)
 		popped = popped + 1
 	end
-	log("replay_execution_plan: reached max instances limit %s", max)
+	dlog_format("replay_execution_plan: reached max instances limit %s", max)
 	return verdict
 end
 
@@ -458,7 +461,11 @@ end
 -- 6. Option tables of the sending functions, made from desync.arg
 -------------------------------------------------------------------------------------------------------------
 
--- Options of rawsend: repeats, ifout (default: of the packet), fwmark (default: of the packet).
+-- Options of rawsend.
+-- Group rawsend:
+--   repeats=<number> (1): send each packet that many times
+--   ifout=<interface> (of the packet): interface to send to
+--   fwmark=<number> (of the packet): mark of what is sent, added to the desync mark
 function rawsend_opts(desync)
 	local opts = rawsend_opts_base(desync)
 	opts.repeats = desync.arg.repeats
@@ -474,7 +481,9 @@ function rawsend_opts_base(desync)
 	}
 end
 
--- Options of packet reconstruction: badsum.
+-- Options of packet reconstruction.
+-- Group reconstruct:
+--   badsum: a wrong checksum of the transport header
 function reconstruct_opts(desync)
 	return { badsum = desync.arg.badsum }
 end
@@ -938,14 +947,15 @@ local function wsize_number(arg, name)
 end
 
 -- Rewrites TCP window size and scale factor in place. Returns true if something was changed.
--- arg.wsize : new window size
--- arg.scale : new scale factor; only ever decreased, and only if the packet has the option
+-- Group window:
+--   wsize=<number>: new window size
+--   scale=<number>: new scale factor; only ever decreased, and only if the packet has the option
 function wsize_rewrite(dis, arg)
 	local tcp = dis.tcp
 	local changed = false
 	if arg.wsize then
 		local wsize = wsize_number(arg, "wsize")
-		log("wsize_rewrite: window size %s => %s", tcp.th_win, wsize)
+		dlog_format("wsize_rewrite: window size %s => %s", tcp.th_win, wsize)
 		tcp.th_win = wsize
 		changed = true
 	end
@@ -955,11 +965,11 @@ function wsize_rewrite(dis, arg)
 		local option = tcp.options[index]
 		local current = option.data and option.data:byte()
 		if not current then
-			log("wsize_rewrite: scale option without data")
+			dlog_format("wsize_rewrite: scale option without data")
 		elseif scale > current then
-			log("wsize_rewrite: not increasing scale factor")
+			dlog_format("wsize_rewrite: not increasing scale factor")
 		elseif scale < current then
-			log("wsize_rewrite: scale factor %s => %s", current, scale)
+			dlog_format("wsize_rewrite: scale factor %s => %s", current, scale)
 			option.data = bu8(scale)
 			changed = true
 		end
@@ -1086,21 +1096,21 @@ local function discover_ttl(desync, option)
 	local incoming_ttl = track and track.incoming_ttl
 	local cache = incoming_ttl and subtable(subtable(track.lua_state, "autottl_cache"), desync.func_instance)
 	if cache and cache.autottl_found then
-		log("apply_fooling: using cached autottl %s", cache.autottl)
+		dlog_format("apply_fooling: using cached autottl %s", cache.autottl)
 		return cache.autottl
 	end
 
 	local attl = parse_autottl(option) -- a bad option is an error even if there is nothing to apply it to
 	if not cache then
-		if track then log("apply_fooling: cannot apply autottl because incoming ttl unknown") end
+		if track then dlog_format("apply_fooling: cannot apply autottl because incoming ttl unknown") end
 		return nil
 	end
 	cache.autottl = autottl(incoming_ttl, attl)
 	if cache.autottl then
 		cache.autottl_found = true
-		log("apply_fooling: discovered autottl %s", cache.autottl)
+		dlog_format("apply_fooling: discovered autottl %s", cache.autottl)
 	else
-		log("apply_fooling: could not discover autottl")
+		dlog_format("apply_fooling: could not discover autottl")
 	end
 	return cache.autottl
 end
@@ -1147,13 +1157,13 @@ local function add_to_timestamp(tcp_options, increment)
 		changed.data = bu32(u32add(u32(option.data), increment)) .. option.data:sub(5)
 		tcp_options[index] = changed
 	else
-		log("apply_fooling: timestamp tcp option not present or invalid")
+		dlog_format("apply_fooling: timestamp tcp option not present or invalid")
 	end
 end
 
 local function add_md5(tcp_options, value)
 	if find_tcp_option(tcp_options, TCP_KIND_MD5) then
-		log("apply_fooling: md5 option already present")
+		dlog_format("apply_fooling: md5 option already present")
 		return
 	end
 	local data = value == "" and brandom(16) or fooling_hex(value)
@@ -1186,34 +1196,48 @@ local function random_ah() return "\0\0" .. brandom(4) end
 
 -- In order of insertion; no index = at the end.
 local IP6_FOOLING = {
-	{ option = "ip6_hopbyhop", type = IPPROTO_HOPOPTS, index = 1, default = zeros6 },
-	{ option = "ip6_hopbyhop2", type = IPPROTO_HOPOPTS, index = 1, default = zeros6 },
-	{ option = "ip6_destopt", type = IPPROTO_DSTOPTS, default = zeros6 },
-	{ option = "ip6_routing", type = IPPROTO_ROUTING, default = zeros6 },
-	{ option = "ip6_destopt2", type = IPPROTO_DSTOPTS, default = zeros6 },
-	{ option = "ip6_ah", type = IPPROTO_AH, default = random_ah },
+	{ argument = "ip6_hopbyhop", type = IPPROTO_HOPOPTS, index = 1, default = zeros6 },
+	{ argument = "ip6_hopbyhop2", type = IPPROTO_HOPOPTS, index = 1, default = zeros6 },
+	{ argument = "ip6_destopt", type = IPPROTO_DSTOPTS, default = zeros6 },
+	{ argument = "ip6_routing", type = IPPROTO_ROUTING, default = zeros6 },
+	{ argument = "ip6_destopt2", type = IPPROTO_DSTOPTS, default = zeros6 },
+	{ argument = "ip6_ah", type = IPPROTO_AH, default = random_ah },
 }
 
 local function fool_ip6(ip6, options)
 	for i = 1, #IP6_FOOLING do
-		local fooling = IP6_FOOLING[i]
-		local value = options[fooling.option]
+		local header = IP6_FOOLING[i]
+		local value = options[header.argument]
 		if value then
-			local data = value == "" and fooling.default() or fooling_hex(value)
-			insert_ip6_exthdr(ip6, fooling.index, fooling.type, data)
+			local data = value == "" and header.default() or fooling_hex(value)
+			insert_ip6_exthdr(ip6, header.index, header.type, data)
 		end
 	end
 end
 
--- Applies the fooling options to a dissect, in place and in this order.
+-- Applies the fooling options to a dissect, in place and in this order: TCP, IPv6, TTL, fool.
 -- dis             : default desync.dis
 -- fooling_options : default desync.arg
---   TCP:  tcp_seq=N, tcp_ack=N (added), tcp_flags_unset=LIST, tcp_flags_set=LIST, tcp_nop_del,
---         tcp_ts=N (added), tcp_md5[=HEX] (default 16 random bytes), tcp_ts_up (timestamp becomes first option)
---   IPv6: ip6_hopbyhop, ip6_hopbyhop2, ip6_destopt, ip6_routing, ip6_destopt2, ip6_ah; each [=HEX],
---         default 6 zero bytes (ip6_ah: the last 4 of them random)
---   TTL:  ip_autottl, ip6_autottl = DELTA,MIN-MAX; ip_ttl, ip6_ttl = N if there is no result from autottl
---   any:  fool=FUNC, global function f(dis, fooling_options)
+-- Group fooling:
+--   ip_ttl=<0..255>: TTL, if there is no result from ip_autottl
+--   ip6_ttl=<0..255>: hop limit, if there is no result from ip6_autottl
+--   ip_autottl=<delta>,<min>-<max>: TTL by the distance of the peer, e.g. -1,3-20
+--   ip6_autottl=<delta>,<min>-<max>: the same for IPv6
+--   ip6_hopbyhop[=<hex>] (6 zero bytes): a hop-by-hop header in front
+--   ip6_hopbyhop2[=<hex>] (6 zero bytes): one more in front of it
+--   ip6_destopt[=<hex>] (6 zero bytes): a destination options header at the end
+--   ip6_destopt2[=<hex>] (6 zero bytes): one more, behind the routing header
+--   ip6_routing[=<hex>] (6 zero bytes): a routing header at the end
+--   ip6_ah[=<hex>] (2 zero and 4 random bytes): an authentication header at the end
+--   tcp_seq=<number>: added to the sequence number
+--   tcp_ack=<number>: added to the acknowledgment number
+--   tcp_ts=<number>: added to the timestamp
+--   tcp_md5[=<hex>] (16 random bytes): an MD5 option, unless there is one
+--   tcp_flags_set=<flags>: flags to set, by name with commas
+--   tcp_flags_unset=<flags>: flags to clear
+--   tcp_ts_up: the timestamp becomes the first option
+--   tcp_nop_del: without NOP options
+--   fool=<function>: global function f(dis, fooling_options), called last
 function apply_fooling(desync, dis, fooling_options)
 	dis = dis or desync.dis
 	local options = fooling_options or desync.arg
@@ -1229,7 +1253,7 @@ function apply_fooling(desync, dis, fooling_options)
 		if type(_G[fool]) ~= "function" then
 			error("apply_fooling: fool function '" .. tostring(fool) .. "' does not exist")
 		end
-		log("apply_fooling: calling '%s'", fool)
+		dlog_format("apply_fooling: calling '%s'", fool)
 		_G[fool](dis, options)
 	end
 end
@@ -1242,9 +1266,10 @@ end
 -- Sets the IPv4 id of a dissect, in place.
 -- dis          : default desync.dis
 -- ipid_options : default desync.arg
---   ip_id      : seq = next of a counter that starts with the packet's own id, rnd, zero; others = leave
---   ip_id_conn : keep the counter of seq per connection instead of per packet
 -- def          : default mode, itself "seq" by default
+-- Group ipid:
+--   ip_id=seq|rnd|zero|none (seq): next of a counter that starts with the packet's own id, random, 0, as it is
+--   ip_id_conn: keep the counter of seq per connection instead of per packet
 function apply_ip_id(desync, dis, ipid_options, def)
 	dis = dis or desync.dis
 	local ip = dis.ip
@@ -1263,7 +1288,9 @@ function apply_ip_id(desync, dis, ipid_options, def)
 	end
 end
 
--- Does the direction of the packet match the argument dir=in|out|any (default def, then "out")?
+-- Does the direction of the packet match the argument dir (default def, then "out")?
+-- Group direction:
+--   dir=in|out|any (out): direction of the packets to work on
 function direction_check(desync, def)
 	local dir = desync.arg.dir or def or "out"
 	if desync.outgoing then return dir ~= "in" end
@@ -1292,13 +1319,15 @@ function payload_match_filter(l7payload, filter, def)
 	return match ~= negate
 end
 
--- Does the payload of the packet match the argument payload=FILTER (default def, then "known")?
+-- Does the payload of the packet match the argument payload (default def, then "known")?
+-- Group payload:
+--   payload=<payload types> (known): types to work on, with commas; "all", "known" (neither unknown nor empty);
+--       a leading "~" negates the list
 function payload_check(desync, def)
 	local filter = desync.arg.payload
 	local match = payload_match_filter(desync.l7payload, filter, def)
-	if not match and b_debug then
-		DLOG(("payload_check: payload '%s' does not pass '%s' filter"):format(
-			tostring(desync.l7payload), filter or def or "known"))
+	if not match then
+		dlog_format("payload_check: payload '%s' does not pass '%s' filter", desync.l7payload, filter or def or "known")
 	end
 	return match
 end
@@ -1509,8 +1538,15 @@ end
 -- Sends a dissect, as IP fragments if wanted. Returns true if all was sent; stops at the first failure.
 -- options.rawsend     : options of rawsend (repeats count for each fragment)
 -- options.reconstruct : options of reconstruction
--- options.ipfrag      : ipfrag[=FUNC] = fragment by global function f(dis, options.ipfrag), default ipfrag2;
---                       ipfrag_disorder = last fragment first; other options as the function needs
+-- options.ipfrag      : ipfrag and ipfrag_disorder; other options as the function needs
+-- Group ipfrag:
+--   ipfrag[=<function>] (ipfrag2): send IP fragments, made by global function f(dis, options.ipfrag)
+--   ipfrag_disorder: last fragment first
+--   ipfrag_pos_tcp=<bytes> (32): where ipfrag2 cuts the fragmentable part of TCP, a multiple of 8
+--   ipfrag_pos_udp=<bytes> (8): the same for UDP
+--   ipfrag_pos_icmp=<bytes> (8): the same for ICMP
+--   ipfrag_pos=<bytes> (32): the same for others
+--   ipfrag_next=<number>: IPv6: next header value in the second fragment
 function rawsend_dissect_ipfrag(dis, options)
 	options = options or {}
 	local ipfrag = options.ipfrag
@@ -1531,7 +1567,7 @@ function rawsend_dissect_ipfrag(dis, options)
 	local first, last, step = 1, #fragments, 1
 	if ipfrag.ipfrag_disorder then first, last, step = last, first, -1 end
 	for i = first, last, step do
-		log("sending ip fragment %d", i)
+		dlog_format("sending ip fragment %d", i)
 		if not rawsend_dissect(fragments[i], options.rawsend, reconstruct) then return false end
 	end
 	return true
@@ -1557,7 +1593,7 @@ local function ipfrag_position(dis, options, repeated_len)
 	if pos % 8 ~= 0 then error("ipfrag2: frag position must be multiple of 8") end
 	if pos + l3_len(dis) > 65535 then error("ipfrag2: too high frag offset") end
 	if pos + repeated_len >= packet_len(dis) then
-		log("ipfrag2: ip frag pos %d exceeds packet length. ipfrag cancelled.", pos)
+		dlog_format("ipfrag2: ip frag pos %d exceeds packet length. ipfrag cancelled.", pos)
 		return nil
 	end
 	return pos
@@ -1620,9 +1656,7 @@ local function ipfrag2_ip6(dis, options)
 end
 
 -- Cuts a packet into two IP fragments. Returns their dissects, or nil if the packet is too short.
--- ipfrag_pos_tcp, ipfrag_pos_udp, ipfrag_pos_icmp, ipfrag_pos (others):
---               position in the fragmentable part, multiple of 8; default 32, 8, 8, 32
--- ipfrag_next : IPv6: next header value in the second fragment
+-- ipfrag_options : ipfrag_pos_tcp, ipfrag_pos_udp, ipfrag_pos_icmp, ipfrag_pos and ipfrag_next
 function ipfrag2(dis, ipfrag_options)
 	DLOG("ipfrag2")
 	if dis.ip then return ipfrag2_ip4(dis, ipfrag_options) end
@@ -1691,7 +1725,7 @@ function rawsend_dissect_segmented(desync, dis, mss, options)
 		local extra_len = l3l4_extra_len(segment)
 		max_len, added = mss - extra_len, extra_len - l3l4_extra_len(dis)
 		if max_len <= 0 then
-			log("rawsend_dissect_segmented: headers leave no room for payload, mss %s", mss)
+			dlog_format("rawsend_dissect_segmented: headers leave no room for payload, mss %s", mss)
 			return false
 		end
 	end
@@ -2055,6 +2089,7 @@ TLS_HANDSHAKE_QUIC_TP_NAMES = define_constants {
 	{ "TLS_HANDSHAKE_QUIC_TP_MIN_ACK_DELAY", 0xFF04DE1B, "min_ack_delay" },
 }
 
+
 -- 16.2 Predicates -----------------------------------------------------------------------------------------
 -- Offsets are 1-based and 1 by default. Reading beyond the string is an error ("out of range").
 -- partialOK: accept data that ends before the declared length.
@@ -2134,6 +2169,7 @@ function is_tls_hello(tls, offset, partialOK)
 		or is_tls_handshake(tls, offset, TLS_HANDSHAKE_TYPE_SERVER, partialOK)
 end
 
+
 -- 16.3 QUIC variable-length integers ----------------------------------------------------------------------
 
 local TWO48 = 0x1000000000000
@@ -2158,6 +2194,7 @@ function bquic_tvb(v)
 	if v < 0x40000000 then return bu32(v + 0x80000000) end
 	if v < 0x4000 * TWO48 then return bu16(divint(v, TWO48) + 0xC000) .. bu48(v % TWO48) end
 end
+
 
 -- 16.4 Formats of the extensions that are taken apart -----------------------------------------------------
 -- A format describes a list of items:
@@ -2295,6 +2332,7 @@ local function write_list(format, list)
 	if format.len_size == 2 then return bu16(#body) .. body end
 	return body
 end
+
 
 -- 16.5 Dissecting -----------------------------------------------------------------------------------------
 
@@ -2457,9 +2495,9 @@ local function read_records(tls, pos, partialOK)
 	return rec, handshakes
 end
 
--- Parses TLS records, or a bare handshake message, at offset. Returns nothing if there is neither.
+-- Parses TLS records, or a bare handshake message, at offset. Returns a table of rec and handshake; nothing if there is
+-- neither.
 -- partialOK : accept cut data
--- Result:
 --   rec       : array of {type, name, len, ver, encrypted, data[, htype[, not_first]]}; absent without records
 --   handshake : by handshake type {type, name, data[, dis]}; see tls_dissect_handshake for dis
 function tls_dissect(tls, offset, partialOK)
@@ -2481,6 +2519,7 @@ function tls_dissect(tls, offset, partialOK)
 	end
 	return { rec = rec, handshake = handshakes }
 end
+
 
 -- 16.6 Reconstructing -------------------------------------------------------------------------------------
 -- What was not changed since it was dissected keeps its bytes, even where another encoding is possible.
@@ -2621,6 +2660,7 @@ function tls_reconstruct(tdis)
 	return table.concat(parts)
 end
 
+
 -- 16.7 Modifying a ClientHello ----------------------------------------------------------------------------
 
 -- Edits the SNI extension as tls_client_hello_mod describes. Returns false if it is not possible.
@@ -2661,12 +2701,14 @@ local function modify_sni(dis, options)
 end
 
 -- Modified copy of a ClientHello (records or bare message); nothing if it cannot be dissected or rebuilt.
--- sni_del_ext : remove the SNI extension, the rest is ignored
--- sni_del     : remove all names
--- sni_snt=N   : set the type of the names that are there
--- sni_first=S : add a name in front; sni_last=S : add a name at the end
--- sni_snt_new=N : type of the added names, default 0
--- If any of these but the last is given and there is no SNI extension, it is added as the first one.
+-- Group sni:
+--   sni_del_ext: remove the SNI extension, the rest is ignored
+--   sni_del: remove all names
+--   sni_snt=<number>: set the type of the names that are there
+--   sni_snt_new=<number> (0): type of the added names
+--   sni_first=<name>: add a name in front
+--   sni_last=<name>: add a name at the end
+-- If any of these but sni_snt_new is given and there is no SNI extension, it is added as the first one.
 function tls_client_hello_mod(tls, options)
 	local tdis = tls_dissect(tls)
 	if not tdis then

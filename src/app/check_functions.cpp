@@ -98,13 +98,11 @@ bool InstanceCheck::check_function() {
 
 // Functions of the user may be called on behalf of this instance and read any argument.
 bool InstanceCheck::takes_foreign_arguments() const {
-    for (const char* name : {"fool", "ipfrag", "hostkey", "success_detector", "failure_detector"}) {
-        const std::string* value = argument(name);
-        if (value != nullptr && !value->empty() && *value != "ipfrag2") return true;
-    }
-    for (const char* name : {"iff", "cond"}) {
-        const std::string* value = argument(name);
-        if (value != nullptr && !value->starts_with("cond_")) return true;
+    for (const auto& [name, value] : instance_.args) {
+        if (argument(name) != &value) continue; // the first of a name counts
+        if (is_of_kind(name, ArgumentKind::function) && !value.empty() && value != "ipfrag2")
+            return true;
+        if (is_of_kind(name, ArgumentKind::condition) && !value.starts_with("cond_")) return true;
     }
     return false;
 }
@@ -146,6 +144,7 @@ void InstanceCheck::check_value(std::string_view name, std::string_view value) {
     case ArgumentKind::condition:
         return check_condition(name, value);
     case ArgumentKind::new_blob:
+    case ArgumentKind::function:
     case ArgumentKind::plain:
         break;
     }

@@ -2,86 +2,21 @@
 
 #include "nfqws2/base/text.hpp"
 
+#include <algorithm>
+
 namespace nfqws2::app {
 namespace {
 
-// Groups of arguments that many functions take. A word that begins with $ stands for a group
-// declared above.
 struct ArgumentGroup {
     std::string_view name, arguments;
 };
-constexpr ArgumentGroup groups[] = {
-    {"$direction", "dir"},
-    {"$payload", "payload"},
-    {"$fooling",
-     "ip_ttl ip6_ttl ip_autottl ip6_autottl ip6_hopbyhop ip6_hopbyhop2 ip6_destopt ip6_destopt2 "
-     "ip6_routing ip6_ah tcp_seq tcp_ack tcp_ts tcp_md5 tcp_flags_set tcp_flags_unset tcp_ts_up "
-     "tcp_nop_del fool"},
-    {"$ipid", "ip_id ip_id_conn"},
-    {"$sending", "repeats ifout fwmark badsum"},
-    {"$fragments", "ipfrag ipfrag_disorder ipfrag_pos_tcp ipfrag_pos_udp ipfrag_pos_icmp "
-                   "ipfrag_pos ipfrag_next"},
-    {"$decoys", "nofake1 nofake2 nofake3 nofake4"},
-    {"$detectors", "inseq maxseq retrans udp_in udp_out no_rst no_http_redirect reset"},
-    {"$segmented", "$direction $payload $fooling $ipid $sending"},
-};
 
-// Name, then arguments: * required, @ a blob, ! makes a blob, # a position, + positions,
-// ? a condition; two names with & between them are given together or not at all.
-constexpr std::string_view declarations[] = {
-    // zapret-lib
-    "luaexec code*",
-    "pass",
-    "pktdebug",
-    "argdebug",
-    "posdebug",
-    "detect_payload_str pattern* payload undetected",
-    "desync_orchestrator_example",
-    // zapret-antidpi
-    "drop $direction $payload",
-    "send $direction $fooling $ipid $fragments $sending delay",
-    "pktmod $direction $fooling $ipid",
-    "rst $segmented $fragments rstack",
-    "fake $segmented $fragments blob*@ optional tls_mod",
-    "http_domcase $direction",
-    "http_hostcase $direction spell",
-    "http_methodeol $direction",
-    "http_unixeol $direction",
-    "synack_split $sending $fragments mode",
-    "synack $sending $fragments",
-    "wsize wsize scale",
-    "wssize $direction wsize scale forced_cutoff",
-    "syndata $fooling $sending $fragments blob@ tls_mod",
-    "tls_client_hello_clone $direction blob*! fallback@ sni_del_ext sni_del sni_snt sni_snt_new "
-    "sni_first sni_last",
-    "multisplit $segmented $fragments pos+ seqovl seqovl_pattern@ blob@ optional nodrop",
-    "multidisorder $segmented $fragments pos+ seqovl# seqovl_pattern@ blob@ optional nodrop",
-    "multidisorder_legacy $segmented $fragments pos+ seqovl# seqovl_pattern@ optional",
-    "tcpseg $segmented $fragments pos*+ seqovl seqovl_pattern@ blob@ optional",
-    "fakedsplit $segmented $decoys pos# pattern@ seqovl seqovl_pattern@ blob@ optional nodrop",
-    "fakeddisorder $segmented $decoys pos# pattern@ seqovl# seqovl_pattern@ blob@ optional nodrop",
-    "hostfakesplit $segmented host midhost# disorder_after# nofake1 nofake2 blob@ optional nodrop",
-    "oob $fooling $ipid $sending $fragments char byte urp",
-    "udplen $direction $payload min max increment pattern@ pattern_offset",
-    "dht_dn $direction dn",
-    // zapret-auto
-    "circular key hostkey nld reqhost success_detector failure_detector fails time $detectors",
-    "condition iff*? neg instances",
-    "per_instance_condition instances",
-    "stopif iff*? neg",
-    "repeater repeats* instances iff? neg stop clear",
-    // zapret-obfs
-    "wgobfs secret* padmin padmax",
-    "ippxor ippxor* dataxor@ rebuild",
-    "udp2icmp ctype&stype ccode&scode dataxor@ server",
-    "synhide synack ghost ghost6 magic x2 kind opt xorseq ifout fwmark",
-    // zapret-pcap
-    "pcap file* keep",
-};
+// groups, declarations, any_instance; its first lines tell the form.
+#include "library_arguments.inc"
 
 KnownArgument parse_argument(std::string_view word) {
     KnownArgument argument;
-    argument.name = word.substr(0, word.find_first_of("*@!#+?"));
+    argument.name = word.substr(0, word.find_first_of("*@!#+?^"));
     for (const char mark : word.substr(argument.name.size())) {
         argument.required = argument.required || mark == '*';
         if (mark == '@') argument.kind = ArgumentKind::blob;
@@ -89,6 +24,7 @@ KnownArgument parse_argument(std::string_view word) {
         if (mark == '#') argument.kind = ArgumentKind::marker;
         if (mark == '+') argument.kind = ArgumentKind::markers;
         if (mark == '?') argument.kind = ArgumentKind::condition;
+        if (mark == '^') argument.kind = ArgumentKind::function;
     }
     return argument;
 }
@@ -143,9 +79,17 @@ const KnownArgument* find_argument(const KnownFunction& function, std::string_vi
     return nullptr;
 }
 
+bool is_of_kind(std::string_view name, ArgumentKind kind) {
+    const auto fits = [&](const KnownArgument& argument) {
+        return argument.name == name && argument.kind == kind;
+    };
+    for (const KnownFunction& function : known_functions())
+        if (std::ranges::any_of(function.arguments, fits)) return true;
+    return std::ranges::any_of(orchestration_arguments(), fits);
+}
+
 const std::vector<KnownArgument>& orchestration_arguments() {
-    static const std::vector<KnownArgument> arguments =
-        parse_declaration("- strategy final cond? cond_neg pattern percent cond_code").arguments;
+    static const std::vector<KnownArgument> arguments = parse_declaration(any_instance).arguments;
     return arguments;
 }
 

@@ -1,5 +1,6 @@
-// The desync functions of the script libraries and their arguments, for --check. The libraries stay
-// plain Lua that also runs elsewhere, so the table is kept here; a test compares it with them.
+// The desync functions of the script libraries and their arguments, for --check. What is known is
+// what the libraries say in their comments (src/tools/lua-library), so that it is known of a
+// library that is not loaded too.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@ enum class ArgumentKind : std::uint8_t {
     marker,    // one position
     markers,   // comma list of positions
     condition, // names a condition function
+    function,  // names a function of another kind
 };
 
 struct KnownArgument {
@@ -32,6 +34,9 @@ struct KnownFunction {
 const std::vector<KnownFunction>& known_functions();
 const KnownFunction* find_known_function(std::string_view name);
 const KnownArgument* find_argument(const KnownFunction& function, std::string_view name);
+
+// Does an argument of this name take such a value, of whatever function?
+bool is_of_kind(std::string_view name, ArgumentKind kind);
 
 // Arguments that any instance may carry for an orchestrator in front of it, and those of the
 // standard conditions.

@@ -3,9 +3,10 @@
 
 usage: check.py PROGRAM [-v] [PART ...]
 
-Parts: options (man page and manuals against --help), functions (API documents against what scripts
-see), links, citations (what comments refer to exists), translations (same code, same options), blocks
-(what the documents tell to run is run; see documents.py for the marks and stage.py for what they do).
+Parts: options (man page and manuals against --help), functions (API documents against what scripts see),
+library (what the script libraries say of their arguments against their code, the documents and --check),
+links, citations (what comments refer to exists), translations (same code, same options), blocks (what
+the documents tell to run is run; see documents.py for the marks and stage.py for what they do).
 Default: all.
 Last line: "N passed, N failed, N skipped".
 """
@@ -18,10 +19,12 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "lab"), os.path.join(ROOT, "tests", "support")]
+sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "lab"), os.path.join(ROOT, "tests", "support"),
+                os.path.join(ROOT, "src", "tools", "lua-library")]
 import cases  # noqa: E402
 import citations  # noqa: E402
 import dispositions  # noqa: E402
+import library  # noqa: E402
 from documents import (Document, Mark, man_entries, option_table,  # noqa: E402
                        without_comments)
 import stage  # noqa: E402
@@ -299,7 +302,8 @@ def main():
     return tally.finish()
 
 
-PARTS = {"options": check_options, "functions": check_functions, "links": check_links, "citations": check_citations,
+PARTS = {"options": check_options, "functions": check_functions,
+         "library": library.check, "links": check_links, "citations": check_citations,
          "translations": check_translations, "blocks": check_blocks}
 
 if __name__ == "__main__":

@@ -88,6 +88,9 @@ def test_systemd(world: World):
     check(os.access(BASE + "/blockcheck2.sh", os.X_OK) and os.path.exists(BASE + "/common/blockcheck/words.sh") and
           os.path.exists(BASE + "/blockcheck2.d/standard"), "blockcheck2 is missing")
 
+    check(os.path.exists(BASE + "/lua/zapret-lib.lua") and not os.path.exists(BASE + "/lua/lib"),
+          "the library as a whole, not its chapters")
+
     # The user works with it.
     world.write("config", world.read("config") + "MY_OWN=1\nNFQWS2_PORTS_TCP=443\n")
     world.write("init.d/sysv/custom.d/50-own", "zapret_custom_daemons() { :; }\n")

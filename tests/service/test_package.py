@@ -52,6 +52,7 @@ def test_debian_package(world: World):
     contains(text, "--hostlist=/var/lib/zapret2/ipset/zapret-hosts-user.txt")
     contains(text, "--lua-init=@%s/lua/zapret-lib.lua" % LIB)
     contains(text, "custom 1")
+    check(not os.path.exists(LIB + "/lua/lib"), "chapters of the library are installed")
     equal(len(world.processes("nfqws2")), 1)
     contains("".join(world.saved_rules()["mangle"]), "NFQUEUE")
     world.run("/etc/init.d/zapret2", "status", check_code=0)

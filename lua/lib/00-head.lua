@@ -1,0 +1,26 @@
+NFQWS2_COMPAT_VER_REQUIRED=6
+-- zapret-lib.lua: the base library of nfqws2 scripts. Installers look for the number above at the top of the file.
+--
+-- The file is its chapters in lua/lib, one behind the other: change those, then run src/tools/lua-library/make.py update.
+-- They share their local functions, so none is loaded alone.
+--
+-- Load it first: --lua-init=@zapret-lib.lua. It needs only the native functions of the program and runs on
+-- LuaJIT 2.1 and PUC Lua 5.3+. Every public function is a plain global and is looked up when it is called,
+-- so a script may wrap or replace any of them (for example rawsend_dissect to capture what would be sent).
+--
+-- Words used below:
+--   ctx      engine handle of the running call; nil when an orchestrator makes the call
+--   desync   table passed to a desync function (.dis, .arg, .track, .l7payload, ...)
+--   dis      dissected packet: .ip or .ip6, one of .tcp/.udp/.icmp, .payload
+--   exthdr   IPv6 extension header {type=, next=, data=}; data without the first two bytes
+--   option   values of desync.arg are strings; an option written without a value is "" and counts as present
+--
+-- Contents:
+--   1. loading                       9. packet headers
+--   2. desync functions             10. packet lengths
+--   3. orchestration                11. autottl and fooling
+--   4. positions and ranges         12. IPv4 id, filters, replay
+--   5. sequence numbers             13. hosts, interfaces, files
+--   6. option tables                14. sending
+--   7. strings and dumps            15. URL and HTTP
+--   8. tables, packing, blobs       16. TLS and QUIC
