@@ -26,12 +26,12 @@ class Table {
   private:
     void set(const char*, const Hidden&) {}
     void set(const char*, const Address&) {}
-    void set(const char* name, const Number& f) { set_int(L_, name, f.value); }
+    void set(const char* name, const Number& f) { set_integer(name, f.value); }
     void set(const char* name, const OptionalNumber& f) {
-        if (f.value != 0) set_int(L_, name, f.value);
+        if (f.value != 0) set_integer(name, f.value);
     }
     void set(const char* name, const Counter& f) {
-        set_int(L_, name, static_cast<std::int64_t>(f.value));
+        set_integer(name, static_cast<std::int64_t>(f.value));
     }
     void set(const char* name, const Real& f) {
         lua_pushnumber(L_, f.value);
@@ -60,7 +60,7 @@ class Table {
             lua_getglobal(L_, "DEFAULT_MSS");
             lua_setfield(L_, -2, name);
         } else if (f.value != Mss::absent) {
-            set_int(L_, name, f.value);
+            set_integer(name, f.value);
         }
     }
     void set(const char* name, const DissectFacts&) {
@@ -89,6 +89,10 @@ class Table {
         lua_rawgeti(L_, -1, static_cast<int>(place));
         lua_setfield(L_, -3, name);
         lua_pop(L_, 1);
+    }
+    void set_integer(const char* name, std::int64_t value) {
+        push_int(L_, value);
+        lua_setfield(L_, -2, name);
     }
     void set_boolean(const char* name, bool value) {
         lua_pushboolean(L_, value);
