@@ -280,6 +280,8 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
     lua_settop(L, 0);
     lua_newtable(L);
     host_.states_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    host_.profile_texts_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     load_fast_table(host_);
     guard_files(L, host_.file_gate);
     restrict_libraries(L);

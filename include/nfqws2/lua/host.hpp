@@ -36,7 +36,7 @@ struct DesyncCall {
     bool plan_cancelled = false; // set by execution_plan_cancel
 };
 
-struct Facts; // src/lua/facts.hpp
+struct Facts; // src/lua/table/facts.hpp
 
 struct Host {
     Host();

@@ -36,7 +36,7 @@ struct Flow {
     Outcome send_merged(std::size_t size) {
         const std::uint32_t at = sent;
         sent += static_cast<std::uint32_t>(size);
-        const Outcome outcome = machine.out_merged(flow.from_client(Buffer(size, '.'), at));
+        Outcome outcome = machine.out_merged(flow.from_client(Buffer(size, '.'), at));
         if (outcome.split()) sent = at;
         return outcome;
     }
