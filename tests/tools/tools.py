@@ -6,7 +6,9 @@ usage: tools.py [WORD...]       tests whose names have one of the words
 Last line: "N passed, N failed, N skipped".
 """
 import glob
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -103,6 +105,21 @@ def test_a_list_of_command_lines_is_not_empty(folder):
         if "FAILED  " + empty not in said:
             return empty + ":\n" + said
     return None
+
+
+def test_no_file_is_told_to_look_into_the_systems_folder_of_headers(folder):
+    # CMake of Debian 13 asks pkg-config for it; then <cstdlib> does not find the next <stdlib.h>.
+    said = subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DNFQWS2_TESTS=OFF"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          env={**os.environ, "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1"})
+    if said.returncode != 0:
+        return said.stdout
+    with open(folder + "/compile_commands.json", encoding="utf-8") as file:
+        commands = [entry["command"] for entry in json.load(file)]
+    wrong = [command for command in commands if re.search(r"-(I|isystem) ?/usr/include ", command)]
+    if not any("NFQWS2_HAVE_IDN=1" in command for command in commands):
+        return "libidn2 is not there"
+    return wrong[0] if wrong else None
 
 
 def main():
