@@ -109,7 +109,7 @@ void load_fast_table(Host& host) {
     lua_State* L = host.L;
     if (!is_luajit || !jit_is_on(L)) return;
     if (luaL_loadbuffer(L, fast_table_source, std::char_traits<char>::length(fast_table_source),
-                        "=fast_table") != 0) {
+                        fast_table_chunk) != 0) {
         log::error("LUA: %s", lua_tostring(L, -1));
         lua_pop(L, 1);
         return;

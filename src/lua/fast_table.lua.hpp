@@ -3,6 +3,8 @@
 
 namespace nfqws2::lua {
 
+inline constexpr const char* fast_table_chunk = "=fast_table";
+
 inline constexpr const char* fast_table_source = R"lua(
 local facts_address, facts_size, payload_names, l7_names, profiles, states = ...
 local ffi = require("ffi")
@@ -32,7 +34,7 @@ struct nfqws2_facts {
 ]]
 if ffi.sizeof("struct nfqws2_facts") ~= facts_size then return nil end
 local f = ffi.cast("struct nfqws2_facts *", facts_address)
-local str, G = ffi.string, _G
+local str, G, error = ffi.string, _G, error
 local floor = math.floor
 local L3_V4, L3_V6, L4_TCP, L4_UDP, L4_ICMP = 1, 2, 1, 2, 3
 
