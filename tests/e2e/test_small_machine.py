@@ -3,6 +3,7 @@ system holds it to that, and connections of real clients work meanwhile."""
 import contextlib
 import multiprocessing
 import os
+import signal
 import socket
 import struct
 import time
@@ -143,3 +144,40 @@ def test_flood(env, kind, way):
             check(highest < MACHINE, "%d bytes resident", highest)
             check(sent.value > 2000, "only %d flows", sent.value)
         check_equal("pages served", pages_served(lab), 80)
+
+
+def syns(path, flows):
+    raw = ip4("11.0.0.0", laboratory.SERVER4, TCP, tcp("11.0.0.0", laboratory.SERVER4, 40000, 443, 0, 0, SYN))
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, 101))
+        for n in range(flows):
+            f.write(struct.pack("<IIII", 1700000000, n, len(raw), len(raw)) + raw[:12] +
+                    struct.pack(">I", 0x0B000000 + n) + raw[16:])
+
+
+def test_defaults_know_the_group(env):
+    """A container's memory is the machine's: a flood within the default limits does not end the program."""
+    if sanitized(env.program):
+        return
+    with env.folder() as folder, memory_group() as group:
+        if group is None:
+            print("no control group for memory can be made here")
+            return
+        capture = os.path.join(folder, "syns.pcap")
+        syns(capture, 400000)
+        os.chmod(capture, 0o644)
+
+        def enter():
+            with open(group + "/cgroup.procs", "w") as f:
+                f.write("0")
+        result = env.run("--pcap-in=" + capture, "--lua-init=function f() end",
+                         "--payload=tls_client_hello", "--lua-desync=f", preexec_fn=enter)
+        check_equal("exit code (%s)" % result.stderr[-500:], result.returncode, 0)
+
+
+def test_defaults_know_the_address_space(env):
+    if sanitized(env.program):
+        return
+    with env.lab() as lab, started(env, lab, "ulimit", "--lua-desync=pass") as daemon:
+        daemon.process.send_signal(signal.SIGUSR1)
+        daemon.wait_output("memory of 24 MB:")
