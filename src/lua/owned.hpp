@@ -36,9 +36,9 @@ template <typename T> T& push_owned(lua_State* L) {
         lua_pushvalue(L, -2);
         lua_rawset(L, LUA_REGISTRYINDEX);
     }
-    T* const result = new (memory) T{};
+    T& result = *::new (memory) T();
     lua_setmetatable(L, -2);
-    return *result;
+    return result;
 }
 
 } // namespace nfqws2::lua

@@ -101,9 +101,9 @@ def peak(pid):
 def started(env, lab, way, *args):
     """The program on such a machine; None where that cannot be."""
     wrapper = os.path.join(lab.folder, "limited")
+    limit = "ulimit -v %d" % (MACHINE >> 10) if way == "ulimit" else ""
     with open(wrapper, "w") as f:
-        f.write('#!/bin/sh\n%s\nexec %s "$@"\n' % ("ulimit -v %d" % (MACHINE >> 10) if way == "ulimit" else "",
-                                                  env.program))
+        f.write('#!/bin/sh\n%s\nexec %s "$@"\n' % (limit, env.program))
     os.chmod(wrapper, 0o755)
     with memory_group() if way == "cgroup" else contextlib.nullcontext("") as group:
         if group is None:
