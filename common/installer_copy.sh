@@ -66,7 +66,7 @@ gather() { # FROM TO
 	rm -rf "$2/lua/lib"
 	place_fakes "$1" "$2" || return 1
 	mkdir -p "$2/init.d/sysv/custom.d" "$2/init.d/openwrt/custom.d" || return 1
-	find "$2" -type f -exec chmod 644 {} +
+	find "$2" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
 	fix_permissions "$2"
 	if exists md5sum; then
 		(cd "$2" && find . -type f ! -path './binaries/*' -exec md5sum {} +) >"$2.own" || return 1
@@ -81,15 +81,31 @@ fix_permissions() { # FOLDER
 	for name in $RUNTIME_FILES $RUNTIME_DOCS config; do
 		there "$1/$name" || continue
 		chown -R -h 0:0 "$1/$name"
-		find "$1/$name" -name custom.d -prune -o -path "$1/files" -prune -o -type d -exec chmod 755 {} + \
-			-o -type f -exec chmod u+rw,go+r,go-w {} +
+		find "$1/$name" -name custom.d -prune -o -path "$1/files" -prune -o ! -type l -exec chmod u+rw,go-w {} +
 	done
+	open_ours "$1"
 	for name in "$1"/*.sh "$1"/ipset/*.sh "$1"/binaries/*/* "$1"/init.d/sysv/zapret2 "$1"/init.d/openrc/zapret2 \
 		"$1"/init.d/openwrt/zapret2 "$1"/init.d/openwrt/90-zapret2 "$1"/init.d/openwrt/firewall.zapret2 \
 		"$1"/init.d/runit/zapret2/*; do
 		[ -f "$name" ] && chmod 755 "$name"
 	done
 	[ ! -f "$1/ipset/def.sh" ] || chmod 644 "$1/ipset/def.sh"
+}
+
+# The daemon's user may read what is ours, whatever the umask was. What a user has put beside it stays as closed
+# as it is.
+open_ours() { # FOLDER
+	local name
+	for name in common init.d blockcheck2.d binaries; do
+		[ ! -d "$1/$name" ] || find "$1/$name" -name custom.d -prune -o -type d -exec chmod 755 {} + \
+			-o -type f -exec chmod go+r {} +
+	done
+	for name in "$1/ipset" "$1/lua" "$1/docs" "$1/docs/contracts"; do
+		[ ! -d "$name" ] || [ -L "$name" ] || chmod 755 "$name"
+	done
+	for name in "$1"/*.sh "$1"/config.default "$1"/ipset/*.sh "$1"/lua/zapret-*.lua "$1"/docs/*.md "$1"/docs/*/*.md; do
+		[ ! -f "$name" ] || [ -L "$name" ] || chmod go+r "$name"
+	done
 }
 
 # --- one file after another -----------------------------------------------------------------------

@@ -1,16 +1,15 @@
 #include "nfqws2/base/memory_budget.hpp"
 
+#include "nfqws2/base/machine_memory.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
-#include <unistd.h>
 
 namespace nfqws2 {
 
 std::size_t MemoryBudget::default_limit() {
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    if (pages <= 0 || page <= 0) return 256 * megabyte;
-    return std::max(static_cast<std::size_t>(pages) / 4 * static_cast<std::size_t>(page), least);
+    const std::size_t memory = machine_memory();
+    return memory == 0 ? 256 * megabyte : std::max(memory / 4, least);
 }
 
 bool MemoryBudget::room(std::size_t bytes) const {

@@ -11,11 +11,13 @@
 #include <climits>
 #include <cstring>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/magic.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include <vector>
 
 namespace nfqws2 {
 
@@ -156,17 +158,21 @@ bool Walk::follow(bool last) {
     return rest_.front() != '/' || restart();
 }
 
-// While it lives files are opened with the rights of the owner of a directory.
+// While it lives files are opened with the rights of the owner of a directory, and of nobody else:
+// root's further groups would open what they may write to.
 class RightsOf {
   public:
     RightsOf(uid_t uid, gid_t gid) : group_(static_cast<gid_t>(setfsgid(gid))) {
+        has_groups_ = get_groups();
+        const bool alone = has_groups_ && setgroups(0, nullptr) == 0;
         setfsuid(uid);
-        taken_ = static_cast<uid_t>(setfsuid(static_cast<uid_t>(-1))) == uid;
+        taken_ = alone && static_cast<uid_t>(setfsuid(static_cast<uid_t>(-1))) == uid;
     }
     ~RightsOf() {
         const int saved_errno = errno;
         setfsuid(root);
         setfsgid(group_);
+        if (has_groups_) setgroups(groups_.size(), groups_.data());
         errno = saved_errno;
     }
     RightsOf(const RightsOf&) = delete;
@@ -174,8 +180,15 @@ class RightsOf {
     bool taken() const { return taken_; }
 
   private:
+    bool get_groups() {
+        const int count = getgroups(0, nullptr);
+        groups_.resize(static_cast<std::size_t>(std::max(count, 0)));
+        return count >= 0 && getgroups(count, groups_.data()) == count;
+    }
+
     gid_t group_;
-    bool taken_;
+    std::vector<gid_t> groups_;
+    bool has_groups_ = false, taken_ = false;
 };
 
 // Opens the file that a walk has found.

@@ -1,6 +1,7 @@
 // Control over the run of instances (docs/contracts/lua-bridge.md#cutoffs-and-the-plan). `ctx` is
 // one userdata for the whole life of the state; it is good exactly while Host::call is set.
 #include "api.hpp"
+#include "owned.hpp"
 
 #include "nfqws2/base/log.hpp"
 
@@ -137,9 +138,12 @@ void push_plan_element(lua_State* L, const profile::LuaInstance& instance, bool 
 
     push_payload_set(L, instance.payload);
     lua_setfield(L, -2, "payload");
-    std::string& text = host_of(L).text;
+    auto& text = push_owned<std::string>(L);
     text = protocol::to_text(instance.payload);
-    set_text(L, "payload_filter", text);
+    push(L, text);
+    lua_setfield(L, -3, "payload_filter");
+    text = {};
+    lua_pop(L, 1);
 }
 
 int execution_plan(lua_State* L) {
@@ -174,6 +178,7 @@ void register_control_api(Host& host) {
     lua_pushlightuserdata(L, &registry_tag);
     lua_newuserdata(L, 1);
     luaL_newmetatable(L, ctx_type);
+    hide_metatable(L, ctx_type);
     lua_setmetatable(L, -2);
     lua_rawset(L, LUA_REGISTRYINDEX);
 }

@@ -1,7 +1,7 @@
 // zlib streams (docs/contracts/native-functions.md#zlib-streams). A stream is a userdata that owns
-// its z_stream and frees it when it is ended or collected. Output grows in Host::bytes, outside of
-// any frame that a Lua error may skip.
+// its z_stream and frees it when it is ended or collected.
 #include "api.hpp"
+#include "owned.hpp"
 
 #include <zlib.h>
 
@@ -19,7 +19,6 @@ namespace {
 constexpr const char* stream_type = "userdata_zstream";
 constexpr std::size_t max_output = 64 * 1024 * 1024; // of one call: stops decompression bombs
 constexpr std::size_t first_output = 4096;
-constexpr std::size_t kept_output = 256 * 1024; // capacity that stays allocated between calls
 
 enum class Role : std::uint8_t { inflate, deflate };
 
@@ -78,6 +77,7 @@ Stream& push_stream(lua_State* L, Role role) {
         lua_setfield(L, -2, "__gc");
         lua_pushcfunction(L, collect);
         lua_setfield(L, -2, "__close");
+        hide_metatable(L, stream_type);
     }
     lua_setmetatable(L, -2);
     return stream;
@@ -167,17 +167,26 @@ bool run(Stream& stream, Bytes in, int flush, std::size_t hint, std::vector<std:
     }
 }
 
-int push_result(lua_State* L, bool good, const Stream& stream) {
-    std::vector<std::uint8_t>& bytes = host_of(L).bytes;
-    if (good) {
-        push(L, Bytes(bytes));
-        lua_pushboolean(L, stream.finished);
-    } else {
-        lua_pushnil(L);
-        lua_pushnil(L);
-    }
-    bytes.clear();
-    if (bytes.capacity() > kept_output) bytes.shrink_to_fit();
+int push_nothing(lua_State* L) {
+    lua_pushnil(L);
+    lua_pushnil(L);
+    return 2;
+}
+
+// Pushes what comes of the input and whether the stream is at its end.
+int push_output(lua_State* L, Stream& stream, Bytes in, int flush, std::size_t hint) {
+    auto& bytes = push_owned<std::vector<std::uint8_t>>(L);
+    const bool good = run(stream, in, flush, hint, bytes);
+    if (good) push(L, Bytes(bytes));
+    bytes = {};
+    if (!good) return push_nothing(L);
+    lua_pushboolean(L, stream.finished);
+    return 2;
+}
+
+int push_end(lua_State* L) {
+    lua_pushliteral(L, "");
+    lua_pushboolean(L, true);
     return 2;
 }
 
@@ -201,11 +210,8 @@ int gunzip_inflate(lua_State* L) {
     Stream& stream = check_stream(L, Role::inflate);
     const Bytes in = check_text(L, 2);
     const auto hint = output_hint(L, 3, 0, std::min(in.size(), max_output) * 4);
-    if (stream.finished) { // whatever follows the end is dropped
-        host_of(L).bytes.clear();
-        return push_result(L, true, stream);
-    }
-    return push_result(L, hint && run(stream, in, Z_NO_FLUSH, *hint, host_of(L).bytes), stream);
+    if (stream.finished) return push_end(L); // whatever follows the end is dropped
+    return hint ? push_output(L, stream, in, Z_NO_FLUSH, *hint) : push_nothing(L);
 }
 
 int gunzip_end(lua_State* L) {
@@ -229,10 +235,9 @@ int gzip_deflate(lua_State* L) {
     Stream& stream = check_stream(L, Role::deflate);
     const Bytes in = optional_text(L, 2);
     const auto hint = output_hint(L, 3, -63, in.size());
-    host_of(L).bytes.clear();
-    if (stream.finished) return push_result(L, in.empty(), stream);
-    const int flush = in.empty() ? Z_FINISH : Z_NO_FLUSH;
-    return push_result(L, hint && run(stream, in, flush, *hint, host_of(L).bytes), stream);
+    if (stream.finished) return in.empty() ? push_end(L) : push_nothing(L);
+    return hint ? push_output(L, stream, in, in.empty() ? Z_FINISH : Z_NO_FLUSH, *hint)
+                : push_nothing(L);
 }
 
 int gzip_end(lua_State* L) {

@@ -2,6 +2,7 @@
 // (docs/contracts/native-functions.md#positions-and-clienthello-editing). The work is done in
 // protocol/; results come back as plain values, so that no vector is alive when an error is raised.
 #include "api.hpp"
+#include "owned.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/marker.hpp"
@@ -136,7 +137,8 @@ int tls_mod(lua_State* L) {
     const std::string_view list = check_name(L, 2);
     std::optional<Bytes> payload;
     if (!lua_isnoneornil(L, 3)) payload = check_string(L, 3);
-    switch (edit_hello(blob, list, payload, *host.random, host.bytes)) {
+    auto& edited = push_owned<std::vector<std::uint8_t>>(L);
+    switch (edit_hello(blob, list, payload, *host.random, edited)) {
     case Edit::bad_list:
         return luaL_error(L, "invalid tls mod list : '%s'", list.data());
     case Edit::nothing_to_do:
@@ -146,7 +148,8 @@ int tls_mod(lua_State* L) {
         lua_pushnil(L);
         break;
     case Edit::done:
-        push(L, Bytes(host.bytes));
+        push(L, Bytes(edited));
+        edited = {};
         break;
     }
     return 1;

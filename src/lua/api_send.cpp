@@ -1,6 +1,7 @@
 // Sending packets, feeding them to connection tracking, and what the machine's network looks like
 // (docs/contracts/native-functions.md#sending-and-feeding).
 #include "api.hpp"
+#include "owned.hpp"
 #include "packet_tables.hpp"
 
 #include "nfqws2/base/log.hpp"
@@ -171,20 +172,20 @@ void push_interface(lua_State* L, const capture::Interface& interface) {
 
 int get_ifaddrs(lua_State* L) {
     check_count(L, "get_ifaddrs", 0);
-    Host& host = host_of(L);
-    host.interfaces = host.network->interfaces();
-    if (!host.interfaces) {
+    auto& interfaces = push_owned<std::optional<std::vector<capture::Interface>>>(L);
+    interfaces = host_of(L).network->interfaces();
+    if (!interfaces) {
         lua_pushnil(L);
         return 1;
     }
     lua_newtable(L);
-    for (const capture::Interface& interface : *host.interfaces) {
+    for (const capture::Interface& interface : *interfaces) {
         if (interface.addresses.empty()) continue;
         push(L, interface.name);
         push_interface(L, interface);
         lua_rawset(L, -3);
     }
-    host.interfaces.reset();
+    interfaces.reset();
     return 1;
 }
 

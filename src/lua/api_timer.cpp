@@ -22,19 +22,26 @@ void push_timer_function(lua_State* L, int index, std::string_view* name) {
     if (!lua_isfunction(L, -1)) luaL_error(L, "timer function '%s' does not exist", name->data());
 }
 
+struct References {
+    int name, func, data;
+};
+
 // Raises no error, since it holds strings: references are plain numbers.
 bool create_timer(Host& host, lua_State* L, std::string_view name, std::string_view func_name,
-                  int func_ref, int data_ref, std::int64_t period, bool oneshot) {
+                  const References& references, std::int64_t period, bool oneshot) {
     const std::int64_t now = host.clock->boot_ms();
     Timer timer;
     timer.name = name;
     timer.func_name = func_name;
-    timer.func_ref = func_ref;
-    timer.data_ref = data_ref;
+    timer.name_ref = references.name;
+    timer.func_ref = references.func;
+    timer.data_ref = references.data;
     timer.period_ms = std::min(period, std::numeric_limits<std::int64_t>::max() / 4);
     timer.next_ms = now + timer.period_ms;
     timer.oneshot = oneshot;
-    return host.timers.set(L, std::move(timer));
+    if (host.timers.set(L, timer)) return true;
+    timer.drop_references(L);
+    return false;
 }
 
 int timer_set(lua_State* L) {
@@ -45,14 +52,14 @@ int timer_set(lua_State* L) {
     if (period < min_period_ms) return luaL_error(L, "invalid timer period. must be >=10 ms");
     std::string_view func_name;
     push_timer_function(L, 2, &func_name);
-    const int func_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    References references{};
+    references.func = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushvalue(L, 5);
-    const int data_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    if (create_timer(host_of(L), L, name, func_name, func_ref, data_ref, period,
-                     lua_toboolean(L, 4)))
+    references.data = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushvalue(L, 1);
+    references.name = luaL_ref(L, LUA_REGISTRYINDEX);
+    if (create_timer(host_of(L), L, name, func_name, references, period, lua_toboolean(L, 4)))
         return 0;
-    luaL_unref(L, LUA_REGISTRYINDEX, func_ref);
-    luaL_unref(L, LUA_REGISTRYINDEX, data_ref);
     return luaL_error(L, "not enough memory");
 }
 
@@ -69,14 +76,19 @@ int timer_info(lua_State* L) {
         lua_pushnil(L);
         return 1;
     }
-    lua_createtable(L, 0, 5);
-    set_text(L, "name", timer->name);
+    // A finalizer that runs while the table is built may delete the timer.
+    const std::int64_t period = timer->period_ms, fires = static_cast<std::int64_t>(timer->fires);
+    const bool oneshot = timer->oneshot;
     lua_rawgeti(L, LUA_REGISTRYINDEX, timer->func_ref);
+    lua_createtable(L, 0, 5);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "name");
+    lua_pushvalue(L, -2);
     lua_setfield(L, -2, "func");
-    set_int(L, "period", timer->period_ms);
-    lua_pushboolean(L, timer->oneshot);
+    set_int(L, "period", period);
+    lua_pushboolean(L, oneshot);
     lua_setfield(L, -2, "oneshot");
-    set_int(L, "fires", static_cast<std::int64_t>(timer->fires));
+    set_int(L, "fires", fires);
     return 1;
 }
 
@@ -85,9 +97,10 @@ int timer_enum(lua_State* L) {
     const Host& host = host_of(L);
     lua_newtable(L);
     int i = 0;
+    // No finalizer can change the timers meanwhile: nothing here makes the collector take a step.
     // The visitor is small enough to be stored inside the function object.
     host.timers.for_each([L, &i](const Timer& timer) {
-        push(L, timer.name);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, timer.name_ref);
         lua_rawseti(L, -2, ++i);
     });
     return 1;

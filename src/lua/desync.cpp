@@ -4,6 +4,8 @@
 // each run leaves it as found. Errors end the run: the packet passes unmodified.
 #include "nfqws2/lua/desync.hpp"
 
+#include "collector.hpp"
+
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/lua/state.hpp"
@@ -120,6 +122,7 @@ Desync::~Desync() = default;
 
 bool Desync::prepare(const profile::ProfileSet& profiles) {
     lua_State* L = host_.L;
+    const CollectorRest rest(L);
     table_.prepare(profiles);
     lua_pushcfunction(L, [](lua_State* l) {
         Run& run = *static_cast<Run*>(lua_touserdata(l, 2));

@@ -17,13 +17,13 @@
 // collection is paid for by a second of work, or by a call that was refused memory and so has used
 // up much of it.
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/machine_memory.hpp"
 #include "nfqws2/lua/guard.hpp"
 #include "nfqws2/lua/state.hpp"
 
 #include <algorithm>
 #include <limits>
 #include <new>
-#include <unistd.h>
 
 namespace nfqws2::lua {
 
@@ -56,10 +56,9 @@ std::int64_t machine_ms() {
 
 unsigned default_memory_limit() {
     constexpr unsigned least = 16, most = 256;
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    if (pages <= 0 || page <= 0) return most;
-    const auto quarter = static_cast<std::size_t>(pages) / 4 * static_cast<std::size_t>(page);
-    return static_cast<unsigned>(std::clamp<std::size_t>(quarter / megabyte, least, most));
+    const std::size_t memory = machine_memory();
+    if (memory == 0) return most;
+    return static_cast<unsigned>(std::clamp<std::size_t>(memory / 4 / megabyte, least, most));
 }
 
 void Guard::attach_memory() {

@@ -60,7 +60,7 @@ RebuildOptions read_rebuild_options(lua_State* L, int index);
 // it is; otherwise the Lua error is "invalid dissect data" and the reason goes to the log.
 struct Rebuilt {
     Bytes packet;
-    const char* error = nullptr; // in static memory or in host.text
+    const char* error = nullptr; // in static memory or in host.rebuild_error
     bool raises = false;
 };
 Rebuilt rebuild(lua_State* L, Host& host, int index, const RebuildOptions& options);

@@ -182,6 +182,9 @@ class PlanReader {
         : L_(L), reader_(L), scratch_(scratch) {}
 
     Rebuilt read(int dis, packet::Blueprint& plan) {
+        // First, since a number becomes a string: a finalizer that runs then may change the tables.
+        const int type = reader_.push_field(dis, Key::payload);
+        if (type == LUA_TSTRING || type == LUA_TNUMBER) plan.payload = bytes_at(L_, -1);
         if (reader_.push_field(dis, Key::frag_off) != LUA_TNIL) {
             if (!lua_isnumber(L_, -1)) return {{}, bad_frag_off_error, true};
             plan.fragment_mode = true;
@@ -190,8 +193,6 @@ class PlanReader {
         if (problem.error == nullptr && !plan.fragment_mode) problem = read_l4(dis, plan);
         plan.raw_protocol = packet::raw_protocol_of(
             static_cast<std::uint8_t>(reader_.optional_number(dis, Key::l4proto)));
-        const int type = reader_.push_field(dis, Key::payload);
-        if (type == LUA_TSTRING || type == LUA_TNUMBER) plan.payload = bytes_at(L_, -1);
         return problem;
     }
 
@@ -249,8 +250,8 @@ Rebuilt rebuild(lua_State* L, Host& host, int index, const RebuildOptions& optio
         packet::Reconstructed built = packet::reconstruct(plan, how, *host.random, host.scratch);
         result.packet = Bytes(host.scratch).first(built.size);
         if (!built.ok()) {
-            host.text = std::move(built.error);
-            result.error = host.text.c_str();
+            host.rebuild_error = std::move(built.error);
+            result.error = host.rebuild_error.c_str();
         }
     }
     lua_settop(L, top);

@@ -2,6 +2,7 @@
 
 #include "c_stack.hpp"
 #include "inventory.hpp"
+#include "table/builder.lua.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/lua/guard.hpp"
@@ -192,6 +193,26 @@ int safe_opt_start(lua_State* L) {
     return 0;
 }
 
+// setfenv() gives back the function it changed, so a level of the stack would hand out what calls a
+// script: that of the program's own code too, when a metatable or a finalizer runs within. Upvalue:
+// the original.
+int safe_setfenv(lua_State* L) {
+    lua_settop(L, 2);
+    const int level = lua_isnumber(L, 1) ? static_cast<int>(lua_tointeger(L, 1)) : 0;
+    lua_Debug frame{};
+    if (level > 0) {
+        if (!lua_getstack(L, level, &frame)) return luaL_argerror(L, 1, "invalid level");
+        lua_getinfo(L, "fS", &frame);
+        if (std::string_view(frame.source) == builder_chunk)
+            return luaL_error(L, "'setfenv' cannot change environment of given object");
+        lua_replace(L, 1);
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 2, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
 // What jit.attach() really attaches. Upvalue: the script's function, which learns of the events and
 // gets no function objects: those of the program's own code would be among them.
 int event_without_functions(lua_State* L) {
@@ -328,6 +349,7 @@ void restrict_libraries(lua_State* L) {
     lua_pop(L, 1);
     if (has_loadstring) wrap_global(L, "loadstring", "loadstring", safe_load);
     wrap_global(L, "load", "load", safe_load);
+    wrap_global(L, "setfenv", "setfenv", safe_setfenv);
 }
 
 bool load_text(lua_State* L, std::string_view source, const char* chunk_name) {

@@ -1,5 +1,6 @@
 #include "nfqws2/lua/state.hpp"
 
+#include "collector.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
@@ -343,9 +344,14 @@ std::vector<std::pair<std::string, std::string>> State::globals() const {
     return result;
 }
 
+bool State::load(const InitItem& item) {
+    const CollectorRest rest(host_.L);
+    return item.is_file ? load_file(host_.L, item.text) : load_source(host_.L, item.text);
+}
+
 bool State::run_item(const InitItem& item) {
     lua_State* L = host_.L;
-    if (!(item.is_file ? load_file(L, item.text) : load_source(L, item.text))) return false;
+    if (!load(item)) return false;
     host_.guard.enter_init("--lua-init");
     const GuardScope scope(host_.guard);
     // Whatever the chunk returns is ignored.

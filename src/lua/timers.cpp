@@ -30,8 +30,7 @@ struct Timers::Impl {
 
     void erase(lua_State* L, std::map<Serial, Timer>::iterator it) {
         const Timer& timer = it->second;
-        luaL_unref(L, LUA_REGISTRYINDEX, timer.func_ref);
-        luaL_unref(L, LUA_REGISTRYINDEX, timer.data_ref);
+        timer.drop_references(L);
         by_due.erase({timer.next_ms, it->first});
         by_name.erase(timer.name);
         guard.release(timer.memory());
@@ -40,6 +39,11 @@ struct Timers::Impl {
 
     bool fire(lua_State* L, Serial serial, std::int64_t now_ms);
 };
+
+void Timer::drop_references(lua_State* L) const {
+    for (const int reference : {name_ref, func_ref, data_ref})
+        luaL_unref(L, LUA_REGISTRYINDEX, reference);
+}
 
 Timers::Timers(Guard& guard) : impl_(std::make_unique<Impl>(guard)) {
 }
@@ -91,7 +95,7 @@ bool Timers::Impl::fire(lua_State* L, Serial serial, std::int64_t now_ms) {
 
     const bool has_handler = lua_iscfunction(L, message_handler_index);
     lua_rawgeti(L, LUA_REGISTRYINDEX, timer.func_ref);
-    push(L, timer.name);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, timer.name_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, timer.data_ref);
     guard.enter_timer(timer.name);
     const bool good = lua_pcall(L, 2, 0, has_handler ? message_handler_index : 0) == 0;

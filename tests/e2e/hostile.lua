@@ -129,6 +129,11 @@ end)
 
 -- Tricks with what is left.
 try("finalizer of a file on something else", function() return getmetatable(io.stdout).__gc({}) end)
+for name, make in pairs({gzip = gzip_init, gunzip = gunzip_init}) do
+	try("finalizer of a stream on something else: " .. name, function()
+		return type(getmetatable(make())) == "table" and pcall(getmetatable(make()).__gc, newproxy and newproxy() or io.stdout)
+	end)
+end
 try("a huge table", function() return {(table.unpack or unpack)({}, 1, 1e8)} end)
 try("deep recursion through dofile", function()
 	write_file(INSIDE .. "/deep.lua", "return 1 + dofile(INSIDE .. '/deep.lua')")

@@ -30,11 +30,11 @@ def folder_of(owner, mode=0o755):
         shutil.rmtree(folder)
 
 
-def run(env, name, path, *more):
+def run(env, name, path, **more):
     option, *others = OPTIONS[name]
     if "--pcap-in=" + SOURCE not in others:
         others.append("--intercept=0")
-    return env.run(option % path, *others, *more)
+    return env.run(option % path, *others, **more)
 
 
 def write(path, text, owner=0, mode=0o644):
@@ -173,6 +173,23 @@ def test_links_of_root(env, name):
         result = run(env, name, os.path.join(folder, "run/two"))
         check_equal("exit code: %s" % result.stderr, result.returncode, 0)
         check(os.path.isfile(os.path.join(elsewhere, "two")), "the link on the way was not followed")
+
+
+@cases(EVERY)
+def test_groups_of_root(env, name):
+    """The rights of a folder's owner are all: what a group of root may write to stays as it is."""
+    group = 4711
+    with folder_of(0, 0o700) as private, folder_of(STRANGER) as folder:
+        victim, path = os.path.join(private, "victim"), os.path.join(folder, "file")
+        write(victim, "precious.example\n", mode=0o664)
+        os.chown(victim, 0, group)
+        os.link(victim, path)
+        result = run(env, name, path, preexec_fn=lambda: os.setgroups([group]))
+        check(result.returncode != 0, "it started: %s", result.stderr)
+        check_untouched(victim, "precious.example\n")
+        os.remove(path)
+        result = run(env, name, path, preexec_fn=lambda: os.setgroups([group]))
+        check_equal("exit code: %s" % result.stderr, result.returncode, 0)
 
 
 def test_relative_names(env):

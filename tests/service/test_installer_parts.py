@@ -123,3 +123,24 @@ def test_uninstall_asks_first(world: World):
     world.run("sh", BASE + "/uninstall_easy.sh", stdin="\n", check_code=3)
     equal(len(world.processes("nfqws2")), 1)
     check(os.path.exists("/opt/enabled-zapret2"), "disabled although refused")
+
+
+def test_what_is_private_stays_so(world: World):
+    """The installer opens the program's own files for the daemon's user, and nothing that a user has put there."""
+    private = ("config", "lua/mine.lua", "lua/private/key", "ipset/zapret-hosts-user.txt", "ipset/zapret-ip.txt.gz",
+               "docs/notes.txt", "init.d/sysv/custom.d/50-own", "files/secret")
+    own = ("common/base.sh", "lua/zapret-lib.lua", "ipset/get_user.sh", "init.d/sysv/functions", "install_easy.sh",
+           "config.default")
+    for name in private:
+        world.write(name, "secret\n")
+    world.sh("cd %s && chown -R 65534:65534 lua ipset && chmod 700 lua lua/private common && chmod 600 %s" %
+             (BASE, " ".join(private + own)), check_code=0)
+    os.chmod(BASE + "/docs/notes.txt", 0o620)
+    library(world, "fix_permissions " + BASE)
+    for name in private:
+        equal(os.stat(BASE + "/" + name).st_mode & 0o777, 0o600, name)
+        equal(os.stat(BASE + "/" + name).st_uid, 0, name)
+    for name in own:
+        equal(os.stat(BASE + "/" + name).st_mode & 0o644, 0o644, name)
+    for name, mode in ("lua", 0o755), ("common", 0o755), ("lua/private", 0o700):
+        equal(os.stat(BASE + "/" + name).st_mode & 0o777, mode, name)

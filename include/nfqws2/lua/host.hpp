@@ -65,11 +65,7 @@ struct Host {
     // One reconstruction buffer, reused: the native functions run one at a time.
     std::array<std::uint8_t, 65536> scratch;
     packet::BlueprintScratch blueprint;
-    // Results with a destructor live here, not in the frames of native functions: a Lua error may
-    // leave those frames by longjmp.
-    std::string text;
-    std::vector<std::uint8_t> bytes;
-    std::optional<std::vector<capture::Interface>> interfaces;
+    std::string rebuild_error;   // of the last rebuild() that failed
     std::string pending_warning; // of Lua's warn(), until its last part
 };
 

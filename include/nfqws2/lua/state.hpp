@@ -58,6 +58,7 @@ class State {
     void collect_garbage(unsigned period_s);
 
   private:
+    bool load(const InitItem& item);
     bool run_item(const InitItem& item);
     void adapt_pause();
 

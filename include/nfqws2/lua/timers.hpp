@@ -16,11 +16,13 @@ namespace nfqws2::lua {
 struct Timer {
     std::string name;
     std::string func_name; // as given, "" when a function value was given
-    int func_ref = LUA_NOREF, data_ref = LUA_NOREF;
+    // Of the name as a Lua string too: nothing that is pushed when it fires can run a finalizer.
+    int name_ref = LUA_NOREF, func_ref = LUA_NOREF, data_ref = LUA_NOREF;
     std::int64_t period_ms = 0, next_ms = 0;
     std::uint64_t fires = 0;
     bool oneshot = false;
 
+    void drop_references(lua_State* L) const;
     // What it takes outside of the Lua heap; the strings and the nodes of three trees.
     std::size_t memory() const { return 400 + 2 * name.size() + func_name.size(); }
 };

@@ -6,6 +6,9 @@
 
 namespace nfqws2::lua {
 
+// How the engine calls it.
+inline constexpr const char* builder_chunk = "=fast_table";
+
 inline constexpr std::string_view builder_template = R"lua(
 local facts_address, facts_size, payload_names, l7_names, profile_texts, states = ...
 local ffi = require("ffi")
@@ -16,7 +19,7 @@ $structures
 ]]
 if ffi.sizeof("struct desync") ~= facts_size then return nil end
 local facts = ffi.cast("struct desync *", facts_address)
-local str, G = ffi.string, _G
+local str, G, error = ffi.string, _G, error
 local floor = math.floor
 local L3_V4, L3_V6, L4_TCP, L4_UDP, L4_ICMP = 1, 2, 1, 2, 3
 

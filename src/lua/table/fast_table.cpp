@@ -53,7 +53,7 @@ Host::~Host() = default;
 void load_fast_table(Host& host) {
     lua_State* L = host.L;
     if (!is_luajit || !jit_is_on(L)) return;
-    if (luaL_loadbuffer(L, builder_source.data(), builder_source.size(), "=fast_table") != 0) {
+    if (luaL_loadbuffer(L, builder_source.data(), builder_source.size(), builder_chunk) != 0) {
         log::error("LUA: %s", lua_tostring(L, -1));
         lua_pop(L, 1);
         return;

@@ -54,6 +54,39 @@ TEST_F(ControlApi, ContextIsGoodInsideACallOnly) {
         EXPECT_EQ(run(std::string(f) + "(ctx)"), "test:1: ctx is invalid") << f;
 }
 
+// Its finalizer and the like would take anything for the userdata they are made for.
+TEST_F(ControlApi, MetatablesOfOwnUserdataAreHidden) {
+    EXPECT_EQ(eval("getmetatable(ctx)"), "desync_ctx");
+    EXPECT_EQ(eval("getmetatable(gzip_init())"), "userdata_zstream");
+    EXPECT_EQ(eval("getmetatable(gunzip_init())"), "userdata_zstream");
+}
+
+TEST_F(ControlApi, PlanWhileAFinalizerAsksForIt) {
+    protocol::PayloadSet many;
+    for (unsigned i = 2; i < static_cast<unsigned>(protocol::Payload::count); i += 2)
+        many.add(static_cast<protocol::Payload>(i));
+    profile.instances[1].payload = many;
+    profile.instances[2].payload.add(protocol::Payload::http_req);
+    EXPECT_EQ(run_as(1, R"lua(
+        local function finalizer() calls = (calls or 0) + 1 execution_plan(ctx) end
+        collectgarbage("setpause", 1)
+        collectgarbage("setstepmul", 100000)
+        local want
+        for i = 1, 100 do
+            if newproxy then
+                getmetatable(newproxy(true)).__gc = finalizer
+            else
+                setmetatable({}, { __gc = finalizer })
+            end
+            local got = execution_plan(ctx)[1].payload_filter
+            want = want or got
+            assert(got == want)
+        end
+        assert(calls > 50)
+    )lua"),
+              "");
+}
+
 TEST_F(ControlApi, NilAndOtherTypes) {
     EXPECT_EQ(run("assert(select('#', instance_cutoff(nil)) == 0)"), "");
     for (const char* f : {"raw_packet", "lua_cutoff", "execution_plan", "execution_plan_cancel"}) {

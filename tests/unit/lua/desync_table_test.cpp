@@ -102,6 +102,62 @@ TEST_F(DesyncTableTest, LuaJitHasTheCompiledWay) {
     }
 }
 
+// It reads memory, and setfenv() gives back what it finds at a level of the stack.
+TEST_F(DesyncTableTest, TheBuilderIsKeptFromScripts) {
+    if (!is_luajit) return;
+    ASSERT_EQ(run(R"lua(
+        local own, function_of_others, tried = {}, nil, 0
+        local function take()
+            for level = 1, 20 do
+                local good, f = pcall(setfenv, level, _G)
+                tried = tried + 1
+                if good and f and not own[f] then function_of_others = f end
+            end
+        end
+        local function finalizer()
+            take()
+            getmetatable(newproxy(true)).__gc = own.finalizer
+        end
+        own.finalizer = finalizer
+        own[take], own[finalizer] = true, true
+        setmetatable(_G, { __index = function(_, name)
+            own[setfenv(1, _G)] = true
+            if name == "DEFAULT_MSS" then take() end
+        end })
+        DEFAULT_MSS = nil
+        for i = 1, 5 do getmetatable(newproxy(true)).__gc = finalizer end
+        collectgarbage("setpause", 1)
+        collectgarbage("setstepmul", 100000)
+        function result() return function_of_others == nil and tried end
+    )lua"),
+              "");
+    const std::vector<std::uint8_t> packet = *from_hex(
+        "4500002800010000400666CB0A0100010A0100029C4001BB000003E7000000005002FAF000000000");
+    const packet::Dissect d = packet::dissect(packet);
+    PacketView view;
+    view.dis = &d;
+    view.profile = &profiles->by_number(1);
+    view.target = d.destination();
+    for (int i = 0; i < 10; i++) {
+        ASSERT_TRUE(table.push(view));
+        lua_pop(host.L, 1);
+    }
+    EXPECT_EQ(eval("(result() or 0) > 100"), "true");
+}
+
+TEST_F(DesyncTableTest, EnvironmentsOfLevels) {
+    if (!is_luajit) return;
+    EXPECT_EQ(run("local function f() local g = setfenv(1, {}) return g end assert(f() == f and "
+                  "getfenv(f) ~= _G)"),
+              "");
+    EXPECT_EQ(run("local function set() setfenv(2, {x = 5}) end "
+                  "local function f() set() return x end assert(f() == 5)"),
+              "");
+    EXPECT_EQ(run("setfenv(50, {})"), "test:1: bad argument #1 to 'setfenv' (invalid level)");
+    EXPECT_EQ(run("assert(not pcall(setfenv, print, {}))"), "");
+    EXPECT_EQ(run("local f = setfenv(loadstring('return x'), {x = 7}) assert(f() == 7)"), "");
+}
+
 // A builder that the JIT gives up on is slower than the C API.
 TEST_F(DesyncTableTest, TheBuilderIsCompiled) {
     if (!is_luajit) return; // the C API is all there is

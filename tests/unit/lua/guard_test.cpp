@@ -226,7 +226,7 @@ TEST_F(MemoryTest, ScriptsAreToldOnceEach) {
 TEST_F(MemoryTest, WithoutWantOfMemoryNothingIsGivenUp) {
     ASSERT_TRUE(init("on_memory_low(function() told = true end) kept = ('x'):rep(10000000)"));
     EXPECT_EQ(
-        in_timer("local garbage = {} for i = 1, 8 do garbage[i] = ('x'):rep(2000000) .. i end"),
+        in_timer("local garbage = {} for i = 1, 6 do garbage[i] = ('x'):rep(2000000) .. i end"),
         "");
     EXPECT_EQ(in_timer("fine = true"), "");
     EXPECT_FALSE(flag("told"));
