@@ -19,7 +19,7 @@ end
 
 struct Flow {
     explicit Flow(std::vector<std::string> profile, bool server = false)
-        : machine(config(profile)) {
+        : machine(config(std::move(profile))) {
         if (server) return;
         machine.open(flow);
     }

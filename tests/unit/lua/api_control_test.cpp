@@ -29,7 +29,7 @@ class ControlApi : public ApiTest {
         call.outgoing = outgoing;
         call.raw_packet = as_bytes("RAW");
         host.call = &call;
-        const std::string error = run(source);
+        std::string error = run(source);
         host.call = nullptr;
         return error;
     }
