@@ -52,6 +52,10 @@ int open(lua_State* L) {
     return entrance.error != 0 ? refuse(L, path, entrance.error) : open_original(L, entrance);
 }
 
+int tmpfile(lua_State* L) {
+    return has_room_for_file() ? call_original(L) : refuse(L, "a temporary file", EMFILE);
+}
+
 int remove(lua_State* L) {
     const char* path = luaL_checkstring(L, 1);
     return admits(L, path, FileUse::remove) ? call_original(L) : refuse(L, path);
@@ -103,10 +107,10 @@ void guard_files(lua_State* L, const FileGate* gate) {
         const char* table;
         const char* name;
         lua_CFunction function;
-    } guarded[] = {{"io", "open", open},        {"io", "lines", read_name},
-                   {"io", "input", read_name},  {"io", "output", write_name},
-                   {"os", "remove", remove},    {"os", "rename", rename},
-                   {"_G", "loadfile", loadfile}};
+    } guarded[] = {{"io", "open", open},       {"io", "lines", read_name},
+                   {"io", "input", read_name}, {"io", "output", write_name},
+                   {"io", "tmpfile", tmpfile}, {"os", "remove", remove},
+                   {"os", "rename", rename},   {"_G", "loadfile", loadfile}};
     for (const auto& g : guarded) {
         lua_getglobal(L, g.table);
         lua_getfield(L, -1, g.name);

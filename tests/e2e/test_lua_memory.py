@@ -214,3 +214,40 @@ timer_set('turn', function()
     if i == 4000 then os.exit(0) end
 end, 10)
 """
+
+
+# Opens files until it cannot; what it has stays open.
+OPEN_FILES = """
+local kept = {}
+local function open_all(how)
+    for i = 1, 5000 do
+        local file, why = how()
+        if not file then return #kept, why end
+        kept[#kept + 1] = file
+    end
+    return #kept, 'no end'
+end
+print('OPEN', open_all(function() return io.open('/proc/self/stat') end))
+print('TEMPORARY', (io.tmpfile()))
+print('LINES', pcall(io.lines, '/proc/self/stat'))
+kept = {}
+collectgarbage() collectgarbage()
+print('AGAIN', io.open('/proc/self/stat') ~= nil)
+"""
+
+
+@without_root
+@cases({"usual_limit": (1024, 768), "small_limit": (200, 150), "large_limit": (8000, 768)})
+def test_open_files_are_bounded(env, descriptors, most):
+    """Each costs memory beside the limit, and the program needs descriptors for lists and logs."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+    result = env.run("--intercept=0", "--sandbox=off", "--lua-init=" + OPEN_FILES, preexec_fn=limit)
+    check_equal("exit code (%s)" % result.stderr[-500:], result.returncode, 0)
+    told = re.search(r"^OPEN\t(\d+)\t(.*)$", result.stdout, re.M)
+    check(told, "it said: %s", result.stdout[-500:])
+    check(most - 30 <= int(told[1]) <= most, "%s files were opened", told[1])
+    check(told[2].endswith("Too many open files"), "it said: %s", told[2])
+    check("TEMPORARY\tnil" in result.stdout, "a temporary file is one too many")
+    check(re.search(r"^LINES\tfalse\t.*Too many open files", result.stdout, re.M), "io.lines opens more")
+    check("AGAIN\ttrue" in result.stdout, "none can be opened after the others are closed")
