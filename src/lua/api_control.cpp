@@ -142,7 +142,7 @@ void push_plan_element(lua_State* L, const profile::LuaInstance& instance, bool 
     text = protocol::to_text(instance.payload);
     push(L, text);
     lua_setfield(L, -3, "payload_filter");
-    text = {};
+    free_owned(text);
     lua_pop(L, 1);
 }
 

@@ -178,7 +178,7 @@ int push_output(lua_State* L, Stream& stream, Bytes in, int flush, std::size_t h
     auto& bytes = push_owned<std::vector<std::uint8_t>>(L);
     const bool good = run(stream, in, flush, hint, bytes);
     if (good) push(L, Bytes(bytes));
-    bytes = {};
+    free_owned(bytes);
     if (!good) return push_nothing(L);
     lua_pushboolean(L, stream.finished);
     return 2;

@@ -149,7 +149,7 @@ int tls_mod(lua_State* L) {
         break;
     case Edit::done:
         push(L, Bytes(edited));
-        edited = {};
+        free_owned(edited);
         break;
     }
     return 1;

@@ -41,4 +41,10 @@ template <typename T> T& push_owned(lua_State* L) {
     return result;
 }
 
+// The memory of a text or vector that has served: the collector sees a small object and would take
+// its time.
+template <typename T> void free_owned(T& owned) {
+    T().swap(owned);
+}
+
 } // namespace nfqws2::lua

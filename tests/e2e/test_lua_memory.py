@@ -189,6 +189,23 @@ def test_unpacked_text_counts_before_it_is_text(env):
     check(most < 50, "it took %d MB", most)
 
 
+# All results are the same text, so nothing but what stands beside it can grow.
+RESULTS = """
+collectgarbage('stop')
+for i = 1, 60000 do tls_mod(fake_default_tls, 'sni=www.example.com') end
+print('DONE', collectgarbage('count') < 15000)
+"""
+
+
+@without_root
+def test_results_leave_nothing_for_the_collector(env):
+    result = env.run("--intercept=0", "--lua-mem-limit=32", "--lua-init=" + RESULTS)
+    check("DONE\ttrue" in result.stdout, "it said: %s%s", result.stdout[-500:], result.stderr[-500:])
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    print("%d MB of the machine's memory" % most)
+    check(most < 40, "it took %d MB", most)
+
+
 @without_root
 def test_machine_code_is_bounded_by_the_limit(env):
     """A script's wish beyond is cut down, not refused: what ran on a large machine starts on a small one."""
