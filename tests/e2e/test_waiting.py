@@ -8,6 +8,8 @@ import threading
 import time
 
 from harness import check, check_equal, without_root
+from offline_world import Flow
+from packets import write_pcap
 from test_runaway import EXIT_CODE, PATIENCE
 
 LIMIT = "--lua-wait-limit=400"
@@ -101,6 +103,43 @@ def test_waiting_is_interrupted(env):
         check("later" in result.stdout and "not reached" not in result.stdout, "it said: %s",
               result.stdout)
         print("%.2f s" % (time.monotonic() - begin))
+
+
+def one_request(folder):
+    path = os.path.join(folder, "in.pcap")
+    packets = Flow(40000).visit("www.example.com")
+    write_pcap(path, packets)
+    os.chmod(path, 0o644)
+    return path, packets
+
+
+@without_root
+def test_waiting_of_an_instance_is_named(env):
+    code = STUCK + WRITE
+    with fifo(env) as (path, _):
+        capture, packets = one_request(os.path.dirname(path))
+        result = env.run("--sandbox=off", "--pcap-in=" + capture, LIMIT, "--name=talker", "--payload=http_req",
+                         "--lua-init=@" + os.path.join(env.lua, "zapret-lib.lua"),
+                         "--lua-desync=luaexec:code=" + (code % path).replace(":", "\\:"), timeout=30)
+        check_equal("exit code (%s)" % result.stderr, result.returncode, 3)
+        for word in "--lua-wait-limit", "profile 1 (talker)", "luaexec_1_1":
+            check(word in result.stderr, "no %r: %s", word, result.stderr)
+        check("accepted %d" % len(packets) in result.stderr, "not all pass: %s", result.stderr)
+
+
+@without_root
+def test_captures_go_into_a_fifo(env):
+    """With `keep`, or the name would be removed; what cannot be searched gets no header."""
+    with fifo(env) as (path, descriptor):
+        capture, packets = one_request(os.path.dirname(path))
+        result = env.run("--sandbox=off", "--pcap-in=" + capture, "--payload=all",
+                         "--lua-init=@" + os.path.join(env.lua, "zapret-lib.lua"),
+                         "--lua-init=@" + os.path.join(env.lua, "zapret-pcap.lua"),
+                         "--in-range=a", "--lua-desync=pcap:keep:file=" + path, timeout=30)
+        check_equal("exit code (%s)" % result.stderr, result.returncode, 0)
+        got = os.read(descriptor, 65536)
+        check_equal("packets", [got.count(raw) for raw in packets], [1] * len(packets))
+        check_equal("bytes", len(got), sum(16 + len(raw) for raw in packets))
 
 
 @without_root
