@@ -162,6 +162,10 @@ def test_flood_from_all_sides(env):
                       for n, kind in enumerate(("syn", "hello", "syn"))]
             for flood in floods:
                 flood.wait()
+            # Behind a full queue a connection's packets overtake each other.
+            with lab.inside("client"):
+                laboratory.Lab.wait_for(lambda: waiting() == 0, "the queue is not taken", daemon.process,
+                                        laboratory.PATIENCE)
             Load(lab, 200).wait()
             check(daemon.alive(), "the program ended")
         check_equal("pages served", pages_served(lab), 200)
