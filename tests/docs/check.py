@@ -30,6 +30,8 @@ from documents import (Document, Mark, man_entries, option_table,  # noqa: E402
 import stage  # noqa: E402
 
 MANUALS = {"docs/manual.md": "Default", "docs/manual.ru.md": "По умолчанию"}
+# Options whose help ends with a list of names, which the manuals tell somewhere too.
+WITH_NAMES = ("filter-l7", "payload")
 # Their code blocks are marked, and run unless the mark says no.
 RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md", "docs/packaging.md",
        "CONTRIBUTING.md")
@@ -111,6 +113,9 @@ def check_manual(tally, name, word, table):
                                                                          wanted_default))
         if len(text) < 20:
             problems.append("line %d: --%s is not explained" % (line, option))
+    code = set(re.findall(r"`([^`]+)`", "\n".join(manual.prose)))
+    problems += ["%s of --%s is not named" % (n, option) for option in WITH_NAMES
+                 for n in table[option][1].rpartition(": ")[2].split() if n not in code]
     tally.problems(name + " explains the options of --help", problems)
 
 
