@@ -5,8 +5,9 @@ usage: check.py PROGRAM [-v] [PART ...]
 
 Parts: options (man page and manuals against --help), functions (API documents against what scripts see),
 library (what the script libraries say of their arguments against their code, the documents and --check),
-links, citations (what comments refer to exists), translations (same code, same options), blocks (what
-the documents tell to run is run; see documents.py for the marks and stage.py for what they do).
+links, citations (what comments refer to exists), translations (same code, same options), walks (the steps
+of the walks of development.md fit the tree), blocks (what the documents tell to run is run; see
+documents.py for the marks and stage.py for what they do).
 Default: all.
 Last line: "N passed, N failed, N skipped".
 """
@@ -25,11 +26,14 @@ import cases  # noqa: E402
 import citations  # noqa: E402
 import dispositions  # noqa: E402
 import library  # noqa: E402
-from documents import (Document, Mark, man_entries, option_table,  # noqa: E402
-                       without_comments)
+import documents  # noqa: E402
+from documents import Mark, man_entries, option_table, without_comments  # noqa: E402
 import stage  # noqa: E402
+import walks  # noqa: E402
 
 MANUALS = {"docs/manual.md": "Default", "docs/manual.ru.md": "По умолчанию"}
+# Options whose help ends with a list of names, which the manuals tell somewhere too.
+WITH_NAMES = ("filter-l7", "payload")
 # Their code blocks are marked, and run unless the mark says no.
 RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md", "docs/packaging.md",
        "CONTRIBUTING.md")
@@ -67,7 +71,7 @@ class Tally(cases.Report):
 
 def document(name):
     path = os.path.join(ROOT, name)
-    return Document(path) if os.path.exists(path) else None
+    return documents.document(path) if os.path.exists(path) else None
 
 
 def output_of(*argv):
@@ -111,6 +115,9 @@ def check_manual(tally, name, word, table):
                                                                          wanted_default))
         if len(text) < 20:
             problems.append("line %d: --%s is not explained" % (line, option))
+    code = set(re.findall(r"`([^`]+)`", "\n".join(manual.prose)))
+    problems += ["%s of --%s is not named" % (n, option) for option in WITH_NAMES
+                 for n in table[option][1].rpartition(": ")[2].split() if n not in code]
     tally.problems(name + " explains the options of --help", problems)
 
 
@@ -189,8 +196,8 @@ def all_documents():
 
 
 def check_links(tally, _program, _lua):
-    documents = all_documents()
-    for name, text in documents.items():
+    pages = all_documents()
+    for name, text in pages.items():
         problems = []
         for line, target in text.links():
             if re.match(r"[a-z]+:", target):
@@ -199,7 +206,7 @@ def check_links(tally, _program, _lua):
             path = os.path.normpath(os.path.join(os.path.dirname(name), file)) if file else name
             if not os.path.exists(os.path.join(ROOT, path)):
                 problems.append("line %d: %s does not exist" % (line, target))
-            elif anchor and path in documents and anchor not in documents[path].anchors():
+            elif anchor and path in pages and anchor not in pages[path].anchors():
                 problems.append("line %d: %s has no heading #%s" % (line, path, anchor))
         tally.problems("links of " + name, problems)
 
@@ -263,7 +270,7 @@ def run_blocks(tally, name, text, program, lua, no_lab):
             if block.kind != "run":
                 continue
             mark = Mark(block.mark)
-            if mark.kind == "no":
+            if mark.kind in ("no", "walk"):
                 continue
             reason = (no_lab if mark.kind == "lab" else None) or stage.missing_tool(block.text)
             if reason:
@@ -304,7 +311,7 @@ def main():
 
 PARTS = {"options": check_options, "functions": check_functions,
          "library": library.check, "links": check_links, "citations": check_citations,
-         "translations": check_translations, "blocks": check_blocks}
+         "translations": check_translations, "walks": walks.check, "blocks": check_blocks}
 
 if __name__ == "__main__":
     sys.exit(main())

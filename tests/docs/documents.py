@@ -7,8 +7,9 @@ import shlex
 #   <!-- run: offline [exit=N] [expect="text"]... -->    as any user, without a network
 #   <!-- run: lab [word] [key=value]... -->              in namespaces, see stage.py
 #   <!-- run: no - reason -->                            not here
+#   <!-- run: walk -->                                   where the walks are done, see walks.py
 #   <!-- file: PATH -->                                  content of a file the next blocks use
-# A block of language `text` shows output and needs no mark.
+# A block of language `text` shows output, one of language `diff` is a step of a walk: both need no mark.
 MARK = re.compile(r"<!--\s*(run|file):\s*(.*?)\s*-->")
 FENCE = re.compile(r"^```(\w*)\s*$")
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
@@ -36,12 +37,14 @@ class Mark:
         return self.values[key][-1] if key in self.values else default
 
 
+def document(path):
+    with open(path, encoding="utf-8") as f:
+        return Document(f.read())
+
+
 class Document:
-    def __init__(self, path):
-        self.path = path
-        with open(path, encoding="utf-8") as f:
-            self.text = f.read()
-        self.lines = self.text.split("\n")
+    def __init__(self, text):
+        self.lines = text.split("\n")
         self.blocks, self.prose = [], []
         self._split()
 
@@ -70,7 +73,7 @@ class Document:
             self.prose.append("" if fence or mark else line)
 
     def unmarked(self):
-        return [b for b in self.blocks if b.kind is None and b.language != "text"]
+        return [b for b in self.blocks if b.kind is None and b.language not in ("text", "diff")]
 
     def indented_code(self):
         """Lines of indented code blocks, which carry no mark."""

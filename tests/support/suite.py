@@ -56,6 +56,7 @@ STAGES = (
     Stage("bench", "long", 3, "benches", "bench", tests=False),
     Stage("fuzz", "long", 6, "fuzz targets with libFuzzer", "fuzz", tests=False),
     Stage("reproducible", "long", 8, "two builds that are equal", script="tests/tools/reproducible.sh"),
+    Stage("walks", "long", 8, "the walks of docs/development.md in a copy", script="python3 tests/docs/follow.py"),
     Stage("tidy", "long", 50, "clang-tidy with its analyzer on everything", script="tests/tools/lint.sh tidy"),
 )
 

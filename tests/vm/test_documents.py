@@ -16,7 +16,7 @@ def live_blocks():
     whose narrow range the retransmissions of a slow machine leave."""
     found, others = {}, []
     for name in NAMES:
-        for block in documents.Document(os.path.join(ROOT, name)).blocks:
+        for block in documents.document(os.path.join(ROOT, name)).blocks:
             if block.kind == "run" and documents.Mark(block.mark).kind == "lab":
                 title = "%s:%d" % (os.path.basename(name)[:-3], block.line)
                 found[title] = (name, block.line)
@@ -35,7 +35,7 @@ def test_block(env, name, line):
     """A block behind the files and the preparations that stand before it, as its mark says."""
     with stage.Stage(env.program, env.lua) as place:
         check(place.nft_queues, "the kernel lacks the queue statement")
-        for block in documents.Document(os.path.join(ROOT, name)).blocks:
+        for block in documents.document(os.path.join(ROOT, name)).blocks:
             if block.kind == "file":
                 place.write(block.mark, block.text)
             if block.kind == "run" and PREPARES.match(block.text):
@@ -61,7 +61,7 @@ ROUTERS = {"manual": ("docs/manual.md", "queue.nft"), "cookbook": ("docs/cookboo
 @cases(ROUTERS)
 def test_answers_behind_translation(env, name, file):
     """On a router with NAT the rules show answers with the addresses of the requests."""
-    text = "\n".join(b.text for b in documents.Document(os.path.join(ROOT, name)).blocks)
+    text = "\n".join(b.text for b in documents.document(os.path.join(ROOT, name)).blocks)
     rules = re.search(r"cat >\S*/%s <<'?EOF'?\n(.*?)^EOF$" % re.escape(file), text, re.M | re.S)[1]
     with env.lab() as lab:
         lab.start_site(*stage.NAMES)

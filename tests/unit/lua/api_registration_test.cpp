@@ -84,7 +84,6 @@ TEST_F(ApiTest, ExactlyTheKnownFunctionsAreAdded) {
     std::set<std::string> expected;
     for (const std::string_view name : split(all_names, ' '))
         expected.emplace(name);
-    EXPECT_EQ(expected.size(), 102U);
     EXPECT_EQ(added, expected);
 }
 
