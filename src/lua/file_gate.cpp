@@ -140,10 +140,10 @@ void guard_files(lua_State* L, const FileGate* gate) {
         const char* table;
         const char* name;
         lua_CFunction function;
-    } guarded[] = {{"io", "open", open},        {"io", "lines", read_name},
-                   {"io", "input", read_name},  {"io", "output", write_name},
-                   {"os", "remove", remove},    {"os", "rename", rename},
-                   {"_G", "loadfile", loadfile},    {"package", "searchpath", search_path}};
+    } guarded[] = {{"io", "open", open},         {"io", "lines", read_name},
+                   {"io", "input", read_name},   {"io", "output", write_name},
+                   {"os", "remove", remove},     {"os", "rename", rename},
+                   {"_G", "loadfile", loadfile}, {"package", "searchpath", search_path}};
     for (const auto& g : guarded) {
         lua_getglobal(L, g.table);
         lua_getfield(L, -1, g.name);

@@ -288,8 +288,9 @@ TEST_F(ApiTest, SearchPath) {
     EXPECT_EQ(eval("package.searchpath('a/b', package.path, '')"), in + "/a/b.lua");
     EXPECT_EQ(eval("require('a.b')"), "42");
     const std::string none = "no file '" + in + "/pipe.lua'";
-    EXPECT_EQ(eval("(select(2, package.searchpath('pipe', 'x?;' .. package.path)):gsub('^%s+', ''))"),
-              "no file 'xpipe'\n\t" + none);
+    EXPECT_EQ(
+        eval("(select(2, package.searchpath('pipe', 'x?;' .. package.path)):gsub('^%s+', ''))"),
+        "no file 'xpipe'\n\t" + none);
     EXPECT_NE(eval("select(2, pcall(require, 'pipe'))").find("\n\t" + none), std::string::npos);
     EXPECT_EQ(eval("package.searchpath('x', '')"), "nil");
     std::filesystem::remove_all(in);
