@@ -30,6 +30,7 @@ create_config() { # from config.default, when there is none
 	echo "creating config : $ZAPRET_CONFIG, from $from"
 	mkdir -p "$(dirname "$ZAPRET_CONFIG")"
 	cp "$from" "$ZAPRET_CONFIG" || exitp 3 "the config can not be created"
+	[ "$from" != "$ZAPRET_CONFIG_DEFAULT" ] || chmod 644 "$ZAPRET_CONFIG"
 }
 
 # Prints the assignment of a variable as it is to stand in the config.
@@ -50,6 +51,8 @@ write_config_var() { # NAME
 	eval "wcv_value=\"\$$1\""
 	wcv_line=$(config_assignment "$1" "$wcv_value")
 	wcv_file=$(readlink -f "$ZAPRET_CONFIG")
+	# A config that is closed to others stays closed.
+	cp -p "$wcv_file" "$wcv_file.new" || return 1
 	WCV_LINE=$wcv_line awk -v name="$1" '
 		# the number of the line where an assignment beginning in line i ends
 		function last_line(i, lead, text, quote, start) {
@@ -77,7 +80,7 @@ write_config_var() { # NAME
 			}
 			if (!at) print ENVIRON["WCV_LINE"]
 		}' "$wcv_file" >"$wcv_file.new" &&
-		chmod 644 "$wcv_file.new" && mv -f "$wcv_file.new" "$wcv_file"
+		mv -f "$wcv_file.new" "$wcv_file"
 }
 
 write_config_vars() { # NAME...

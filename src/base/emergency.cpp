@@ -66,7 +66,9 @@ void remember_target() {
 void say(std::string_view line) {
     write_to(STDERR_FILENO, line);
     if (log_file[0] != '\0') {
-        const FileDescriptor file(open(log_file, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
+        // A pipe that nobody reads must not keep the process from its end.
+        const FileDescriptor file(
+            open(log_file, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         if (file) write_to(file.get(), line);
     }
     if (to_syslog) send_to_syslog(line);

@@ -338,8 +338,11 @@ OutputFile open_output_file(const std::string& path, int flags) {
 }
 
 FileDescriptor reopen_output_file(const std::string& path, int flags) {
+    // Packets are waiting: a pipe that somebody has put in the place of the file must not stop
+    // them.
     if (geteuid() != root)
-        return FileDescriptor(open(path.c_str(), flags | always | O_NOFOLLOW, new_file_mode));
+        return FileDescriptor(
+            open(path.c_str(), flags | always | O_NOFOLLOW | O_NONBLOCK, new_file_mode));
     Walk walk;
     if (!walk.to(path, LastLink::keep)) return {};
     return Opening(walk, flags).with_own_rights((flags & O_CREAT) != 0).file;

@@ -2,9 +2,12 @@
 
 #include "entrance.hpp"
 
+#include "nfqws2/base/file.hpp"
+
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace nfqws2::lua {
@@ -82,6 +85,40 @@ int loadfile(lua_State* L) {
     return 2;
 }
 
+// loadfile() would refuse a pipe.
+bool may_be_module(const char* path) {
+    const FileDescriptor file(::open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    struct stat status {};
+    return file && fstat(file.get(), &status) == 0 && !S_ISFIFO(status.st_mode);
+}
+
+// package.searchpath, and the search of `require`: the original waits at a pipe that nobody writes.
+int search_path(lua_State* L) {
+    const char* name = luaL_checkstring(L, 1);
+    const char* path = luaL_checkstring(L, 2);
+    const char* separator = luaL_optstring(L, 3, ".");
+    const char* replacement = luaL_optstring(L, 4, "/");
+    if (*separator != '\0') name = luaL_gsub(L, name, separator, replacement);
+    lua_pushliteral(L, "");
+    const int tried = lua_gettop(L);
+    for (const char* end = path; *path != '\0'; path = end) {
+        end = path + std::strcspn(path, ";");
+        lua_pushlstring(L, path, static_cast<std::size_t>(end - path));
+        end += std::strspn(end, ";");
+        const char* file = luaL_gsub(L, lua_tostring(L, -1), "?", name);
+        if (may_be_module(file)) return 1;
+        // `require` of Lua 5.4 begins the line itself.
+        const char* said = lua_tostring(L, tried);
+        const bool begun = LUA_VERSION_NUM >= 504 && *said == '\0';
+        lua_pushfstring(L, "%s%sno file '%s'", said, begun ? "" : "\n\t", file);
+        lua_replace(L, tried);
+        lua_settop(L, tried);
+    }
+    lua_pushnil(L);
+    lua_insert(L, tried);
+    return 2;
+}
+
 // io.lines, io.input and io.output take a name, a file or nothing, and raise what goes wrong.
 int use_name(lua_State* L, FileUse use) {
     if (lua_type(L, 1) != LUA_TSTRING) return call_original(L);
@@ -107,10 +144,15 @@ void guard_files(lua_State* L, const FileGate* gate) {
         const char* table;
         const char* name;
         lua_CFunction function;
-    } guarded[] = {{"io", "open", open},       {"io", "lines", read_name},
-                   {"io", "input", read_name}, {"io", "output", write_name},
-                   {"io", "tmpfile", tmpfile}, {"os", "remove", remove},
-                   {"os", "rename", rename},   {"_G", "loadfile", loadfile}};
+    } guarded[] = {{"io", "open", open},
+                   {"io", "lines", read_name},
+                   {"io", "input", read_name},
+                   {"io", "output", write_name},
+                   {"io", "tmpfile", tmpfile},
+                   {"os", "remove", remove},
+                   {"os", "rename", rename},
+                   {"_G", "loadfile", loadfile},
+                   {"package", "searchpath", search_path}};
     for (const auto& g : guarded) {
         lua_getglobal(L, g.table);
         lua_getfield(L, -1, g.name);

@@ -4,8 +4,6 @@
 #include "nfqws2/profile/host_entry.hpp"
 #include "nfqws2/profile/list_reader.hpp"
 
-#include <sys/sysmacros.h>
-
 #include <utility>
 
 namespace nfqws2::profile {
@@ -83,10 +81,8 @@ void describe_result(LoadedList& list, const ListFileResult& file, const std::st
 } // namespace
 
 Signature make_signature(const struct stat& st) {
-    const bool null_device = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
-    const bool ends = S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || null_device;
     return {st.st_mtim.tv_sec * std::int64_t{1'000'000'000} + st.st_mtim.tv_nsec,
-            static_cast<std::uint64_t>(st.st_size), st.st_ino, st.st_dev, !ends};
+            static_cast<std::uint64_t>(st.st_size), st.st_ino, st.st_dev, is_endless(st)};
 }
 
 std::optional<Signature> read_signature(const std::string& path) {

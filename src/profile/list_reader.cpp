@@ -4,6 +4,7 @@
 #include "nfqws2/base/file.hpp"
 
 #include <fcntl.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -19,6 +20,9 @@ namespace {
 constexpr std::size_t buffer_size = 128 * 1024;
 constexpr std::size_t compressed_size = 32 * 1024;
 constexpr int gzip_window_bits = 15 + 16;
+
+// What was a file when it was looked at may be a pipe by now, whose opening would wait.
+constexpr int open_flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
 bool is_blank(char c) {
     return c == ' ' || c == '\t';
@@ -103,6 +107,18 @@ ListFileResult failed(ListFileResult result, std::string error) {
 
 std::string read_error(const std::string& path, int errno_value) {
     return path + ": " + std::strerror(errno_value);
+}
+
+FileDescriptor open_list_file(const std::string& path, std::string* error) {
+    FileDescriptor fd(open(path.c_str(), open_flags));
+    struct stat st {};
+    if (!fd || fstat(fd.get(), &st) < 0) {
+        *error = read_error(path, errno);
+        return {};
+    }
+    if (!is_endless(st)) return fd;
+    *error = path + ": not a regular file";
+    return {};
 }
 
 ListFileResult scan_gzip(int fd, const std::string& path, TextBuffer& text) {
@@ -201,9 +217,9 @@ void ListScanner::scan_line(std::string_view line) {
 
 ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry,
                               FileDescriptor opened) {
-    const FileDescriptor fd =
-        opened ? std::move(opened) : FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd) return failed({}, read_error(path, errno));
+    std::string error;
+    const FileDescriptor fd = opened ? std::move(opened) : open_list_file(path, &error);
+    if (!fd) return failed({}, error);
     TextBuffer text(entry);
     ListFileResult result =
         is_gzip_file(fd.get()) ? scan_gzip(fd.get(), path, text) : scan_plain(fd.get(), path, text);
@@ -212,8 +228,13 @@ ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry&
     return result;
 }
 
+bool is_endless(const struct stat& st) {
+    const bool null_device = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+    return !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !null_device;
+}
+
 bool is_gzip_file(const std::string& path) {
-    const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor fd(open(path.c_str(), open_flags));
     return fd && is_gzip_file(fd.get());
 }
 

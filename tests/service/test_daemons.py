@@ -72,6 +72,21 @@ def test_verbs(world: World):
         equal(result.text, "")
 
 
+def test_starts_and_stops_at_the_same_time(world: World):
+    """None leaves a daemon behind that the next stop does not find."""
+    world.needs_program("rm")
+    world.config(*COMMON)
+    # A slow one leaves room between the look at the pid file and its new contents.
+    world.tool("rm", "#!/bin/sh\nsleep 0.3\nexec /bin/rm \"$@\"\n")
+    for second, left in (("start", 1), ("start", 1), ("stop", None), ("stop", None)):
+        world.sh("%s start & %s %s; wait" % (SCRIPT, SCRIPT, second))
+        found = world.processes("nfqws2")
+        check(left is None or len(found) == left, "%d daemons after start and %s" % (len(found), second))
+        world.service("stop")
+        equal(world.processes("nfqws2"), [], "after start and %s at the same time" % second)
+    equal(oct(os.stat("/run/zapret2.lock").st_mode & 0o777), "0o600")
+
+
 def test_disabled_daemon(world: World):
     world.config(*COMMON, "NFQWS2_ENABLE=0")
     equal(world.service("start"), "")

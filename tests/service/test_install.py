@@ -349,6 +349,18 @@ def test_write_config_var(world: World):
     check(not os.path.exists("/opt/evil"), "executed")
 
 
+def test_config_keeps_its_rights(world: World):
+    for mode in (0o600, 0o644):
+        world.write("config", "A=1\n")
+        os.chmod(BASE + "/config", mode)
+        world.sh("umask 027; ZAPRET_BASE=%s; . $ZAPRET_BASE/common/installer.sh; A=2; write_config_var A" % BASE)
+        equal(world.read("config"), "A=2\n")
+        equal(os.stat(BASE + "/config").st_mode & 0o777, mode)
+    os.unlink(BASE + "/config")
+    world.sh("umask 077; ZAPRET_BASE=%s; . $ZAPRET_BASE/common/installer.sh; create_config" % BASE)
+    equal(os.stat(BASE + "/config").st_mode & 0o777, 0o644)
+
+
 def test_config_through_a_link_stays_a_link(world: World):
     world.write("/opt/real", "A=1\n")
     os.symlink("/opt/real", BASE + "/config")

@@ -312,7 +312,7 @@ def traffic(world, variant):
     # Nothing is left but the sets, which other rules may use.
     equal((world.processes("nfqws2"), supervisors(), world.saved_rules()), ([], [], {}))
     equal(sorted(world.sh("ipset list -n").split()), ["ipban", "nozapret", "zapret"])
-    equal((os.listdir("/tmp"), set(os.listdir("/run")) - files - {"xtables.lock"}), ([], set()))
+    equal((os.listdir("/tmp"), set(os.listdir("/run")) - files - {"xtables.lock", "zapret2.lock"}), ([], set()))
 
 
 def test_traffic_nft(world: World):

@@ -5,6 +5,8 @@
 
 #include "nfqws2/base/file.hpp"
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -52,9 +54,12 @@ struct ListFileResult {
     std::size_t bytes = 0; // of text
     std::string error;     // "zlib decompression failed : result -3", "P: Is a directory"
 };
-// `opened`: it is open already.
+// `opened`: it is open already, whatever it is. A path is read only if it comes to an end.
 ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry,
                               FileDescriptor opened = {});
+
+// A pipe, a device: reading it may never come to an end.
+bool is_endless(const struct stat& st);
 
 bool is_gzip_file(const std::string& path);
 bool is_gzip_file(int fd); // it is open for reading

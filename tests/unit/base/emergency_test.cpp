@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace nfqws2::emergency {
@@ -47,6 +48,19 @@ TEST(Emergency, TheDebugFileGetsItToo) {
     std::stringstream text;
     text << std::ifstream(path).rdbuf();
     EXPECT_EQ(text.str(), "last words\n");
+    std::filesystem::remove(path);
+}
+
+TEST(Emergency, PipeInPlaceOfTheDebugFileIsNotWaitedFor) {
+    char path[] = "/tmp/nfqws2-emergency-XXXXXX";
+    close(mkstemp(path));
+    ASSERT_TRUE(log::set_target_file(path));
+    remember_target();
+    log::set_target_none();
+    std::filesystem::remove(path);
+    ASSERT_EQ(mkfifo(path, 0600), 0);
+    EXPECT_EQ(said("last words\n"), "last words\n");
+    remember_target();
     std::filesystem::remove(path);
 }
 

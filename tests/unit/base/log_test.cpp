@@ -69,6 +69,22 @@ TEST_F(LogTest, ConsolePrintsEachLineOnce) {
     EXPECT_EQ(s.err, "e3\n");
 }
 
+// Somebody else may make files there, and the daemon has given up the rights of root.
+TEST_F(LogTest, PipeInPlaceOfTheFileIsNotWaitedFor) {
+    constexpr uid_t user = 65534;
+    const bool root = geteuid() == 0;
+    ASSERT_TRUE(!root || chown(dir_.c_str(), user, user) == 0);
+    const auto write_after_the_exchange = [&] {
+        alarm(5);
+        if (root && setresuid(user, user, user) != 0) std::exit(1);
+        if (!log::set_target_file(path_)) std::exit(2);
+        if (unlink(path_.c_str()) != 0 || mkfifo(path_.c_str(), 0600) != 0) std::exit(3);
+        log::debug("to nobody");
+        std::exit(0);
+    };
+    EXPECT_EXIT(write_after_the_exchange(), testing::ExitedWithCode(0), "");
+}
+
 TEST_F(LogTest, FileGetsAllClasses) {
     ASSERT_TRUE(log::set_target_file(path_));
     EXPECT_EQ(log::target_file(), path_);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sys/stat.h>
 #include <utility>
 
 namespace nfqws2::lua {
@@ -272,6 +273,29 @@ TEST_F(ApiTest, PrecompiledFilesAreRefused) {
 }
 
 // Source behind a "#!" line is looked at as well.
+// As the engine's own, but a pipe is passed over: looking at it would wait for somebody who writes.
+TEST_F(ApiTest, SearchPath) {
+    char folder[] = "/tmp/nfqws2-search-XXXXXX";
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    const std::string in = folder;
+    ASSERT_EQ(mkfifo((in + "/pipe.lua").c_str(), 0600), 0);
+    std::filesystem::create_directory(in + "/a");
+    std::ofstream(in + "/a/b.lua") << "return 42";
+    EXPECT_EQ(run("folder = '" + in + "' package.path = folder .. '/?.lua'"), "");
+    EXPECT_EQ(eval("package.searchpath('a.b', ';;x/?;' .. package.path)"), in + "/a/b.lua");
+    EXPECT_EQ(eval("package.searchpath('a-b', package.path, '-')"), in + "/a/b.lua");
+    EXPECT_EQ(eval("package.searchpath('aXXb', package.path, 'XX', '/')"), in + "/a/b.lua");
+    EXPECT_EQ(eval("package.searchpath('a/b', package.path, '')"), in + "/a/b.lua");
+    EXPECT_EQ(eval("require('a.b')"), "42");
+    const std::string none = "no file '" + in + "/pipe.lua'";
+    EXPECT_EQ(
+        eval("(select(2, package.searchpath('pipe', 'x?;' .. package.path)):gsub('^%s+', ''))"),
+        "no file 'xpipe'\n\t" + none);
+    EXPECT_NE(eval("select(2, pcall(require, 'pipe'))").find("\n\t" + none), std::string::npos);
+    EXPECT_EQ(eval("package.searchpath('x', '')"), "nil");
+    std::filesystem::remove_all(in);
+}
+
 TEST_F(ApiTest, PrecompiledTextOfTheCommandLineIsRefused) {
     ASSERT_EQ(run("code = string.dump(function() ran = true end)"), "");
     lua_getglobal(L(), "code");

@@ -116,6 +116,21 @@ TEST(ListFile, PlainAndGzipAreToldApartByContents) {
     EXPECT_FALSE(is_gzip_file(dir.file("missing")));
 }
 
+// It was a file when it was looked at. Nobody writes to the pipe, so reading it would never end.
+TEST(ListFile, PipeOrDeviceInPlaceOfTheFileIsNotWaitedFor) {
+    const TempDir dir;
+    const std::string pipe = dir.file("pipe");
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    for (const std::string& path : {pipe, std::string("/dev/zero")}) {
+        EXPECT_FALSE(is_gzip_file(path));
+        const FromFile from = read_file(path);
+        EXPECT_FALSE(from.result.ok);
+        EXPECT_FALSE(from.result.opened);
+        EXPECT_EQ(from.result.error, path + ": not a regular file");
+    }
+    EXPECT_TRUE(read_file("/dev/null").result.ok);
+}
+
 TEST(ListFile, OnlyTheFirstGzipMember) {
     const TempDir dir;
     const FromFile two = read_file(dir.write("two", gzip("a.com\n") + gzip("b.com\n")));
