@@ -36,6 +36,8 @@ class EndToEnd(Runner):
 
     def prepare(self, args):
         os.environ["NFQWS2_TEST_WORKERS"] = str(args.workers)  # for the labs of the children
+        if args.workers != 1:
+            self.more_words = ["--workers=%d" % args.workers]
 
     def left_out(self, name):
         if laboratory.OFFLOAD_MARK:

@@ -6,6 +6,7 @@ import glob
 import importlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -40,6 +41,7 @@ class Runner:
         self.folder = os.path.dirname(self.script)
         self.environment, self.prefix, self.limit = environment, prefix, limit
         self.tools, self.failure, self.skip = tools, failure, skip
+        self.more_words = []  # options of the command line that tests depend on
 
     def argument_parser(self, text, jobs):
         """What all runners take; `text` has a line "usage: ..."."""
@@ -145,6 +147,11 @@ class Runner:
             output, code = output + "\nleft behind: " + " ".join(left), 1
         return code, time.monotonic() - begin, output
 
+    def alone(self, paths, test):
+        """The command that runs this test only."""
+        words = ["python3", self.script, *paths, *self.more_words, title(test)]
+        return "alone: " + shlex.join(os.path.relpath(w) if os.path.isabs(w) else w for w in words)
+
     def run_all(self, report, paths, tests, jobs):
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             futures = {pool.submit(self.run_child, paths, test): test for test in tests}
@@ -157,7 +164,7 @@ class Runner:
                     report.skip(title(futures[future]), output.strip())
                 else:
                     said, _, why = output.rpartition(REASON)  # the reason first: logs get cut
-                    report.fail(line, why + "\n" + said)
+                    report.fail(line, "%s\n%s\n%s" % (why.rstrip(), self.alone(paths, futures[future]), said))
 
     def prepare(self, args):
         """Called with the command line before the tests are looked at."""

@@ -28,7 +28,7 @@ def google_test(text):
         print("SKIPPED %s: %s" % (name, reason))
     failed = re.findall(r"^\[  FAILED  \] (\S+)(?:, where .*)? \(\d+ ms\)$", text, re.M)
     for name in failed:
-        print("FAILED " + name)
+        print("FAILED %s\n    alone: %s --gtest_filter=%s" % (name, sys.argv[1], name))
     return number("PASSED"), len(failed), number("SKIPPED")
 
 
