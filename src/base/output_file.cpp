@@ -201,7 +201,7 @@ class Opening {
 
   private:
     int open_existing();
-    int create() const;
+    int create(bool& created);
     bool look(int fd);
     void finish(OutputFile& result, int fd, bool created);
 
@@ -220,9 +220,12 @@ int Opening::open_existing() {
     return fd;
 }
 
-int Opening::create() const {
-    return openat(walk_.directory(), walk_.name().c_str(),
-                  flags_ | always | O_NOFOLLOW | O_CREAT | O_EXCL, new_file_mode);
+// Another daemon that shares the file may make it at the same moment.
+int Opening::create(bool& created) {
+    const int fd = openat(walk_.directory(), walk_.name().c_str(),
+                          flags_ | always | O_NOFOLLOW | O_CREAT | O_EXCL, new_file_mode);
+    created = fd >= 0;
+    return fd < 0 && errno == EEXIST ? open_existing() : fd;
 }
 
 // True: root may write to it, wherever it is.
@@ -245,10 +248,7 @@ OutputFile Opening::with_own_rights(bool may_create) {
     OutputFile result;
     bool created = false;
     int fd = open_existing();
-    if (fd < 0 && errno == ENOENT && may_create) {
-        fd = create();
-        created = fd >= 0;
-    }
+    if (fd < 0 && errno == ENOENT && may_create) fd = create(created);
     if (fd >= 0 && !created && !look(fd)) {
         close(fd);
         errno = EPERM;
@@ -270,10 +270,7 @@ OutputFile Opening::with_rights_of_owner() {
         if (!own_rights) {
             fd = open_existing();
             refused = fd < 0 && errno == EACCES;
-            if (fd < 0 && errno == ENOENT) {
-                fd = create();
-                created = fd >= 0;
-            }
+            if (fd < 0 && errno == ENOENT) fd = create(created);
         }
     }
     if (own_rights) return with_own_rights(true);
