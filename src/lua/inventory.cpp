@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/log.hpp"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,7 @@ void filter_top(lua_State* L, std::string_view of, std::string_view list) {
         else if (!knows(list, lua_tostring(L, -1)))
             unknown.emplace_back(lua_tostring(L, -1));
     }
+    std::sort(unknown.begin(), unknown.end()); // the table's order changes from start to start
     for (const std::string& name : unknown) {
         tell(of, name);
         lua_pushlstring(L, name.data(), name.size());

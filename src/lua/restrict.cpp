@@ -333,8 +333,10 @@ void restrict_libraries(lua_State* L) {
     remove_c_searchers(L);
     replace_searcher(L);
     if (is_luajit) load_ffi(L);
-    // A string.buffer hands out its memory as a pointer that nobody checks.
-    for (const char* module : {"ffi", "jit.util", "jit.profile", "string.buffer"}) {
+    // A string.buffer hands out its memory as a pointer that nobody checks, OpenResty's
+    // thread.exdata that of a coroutine.
+    for (const char* module :
+         {"ffi", "jit.util", "jit.profile", "string.buffer", "thread.exdata", "thread.exdata2"}) {
         remove_from_package(L, "loaded", module);
         remove_from_package(L, "preload", module);
     }

@@ -20,6 +20,7 @@ TEST(OutputFile, IsMadeByOneOfManyAndOpenedByAll) {
         const std::string path = folder + "/" + std::to_string(round);
         std::atomic<int> waiting{4}, created{0}, failed{0};
         std::vector<std::thread> daemons;
+        daemons.reserve(4);
         for (int i = 0; i < 4; i++)
             daemons.emplace_back([&] {
                 waiting--;
