@@ -4,7 +4,7 @@
 // each run leaves it as found. Errors end the run: the packet passes unmodified.
 #include "nfqws2/lua/desync.hpp"
 
-#include "collector.hpp"
+#include "guard/collector.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"

@@ -3,7 +3,7 @@
 // processor and with every engine. Only integers are computed with here, for the same reason.
 #include "seeded_math.hpp"
 
-#include "api.hpp"
+#include "api/arguments.hpp"
 
 #include <bit>
 

@@ -1,14 +1,14 @@
 #include "nfqws2/lua/state.hpp"
 
-#include "collector.hpp"
+#include "guard/collector.hpp"
+#include "guard/shed.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/lua/desync_table.hpp"
-#include "nfqws2/lua/restrict.hpp"
 #include "nfqws2/protocol/blobs.hpp"
+#include "restrict/restrict.hpp"
 #include "seeded_math.hpp"
-#include "shed.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -2,9 +2,9 @@
 // the compiled builder, calls of `pass`, of the library's `fake` and `multisplit`, and a packet
 // sent by a script. Nothing leaves the process. Run it in the root of the project, or name the
 // folder of the script libraries in NFQWS2_LUA. Goals: docs/contracts/goals.md#per-packet.
+#include "../../src/lua/restrict/restrict.hpp"
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/lua/desync.hpp"
-#include "nfqws2/lua/restrict.hpp"
 #include "nfqws2/lua/state.hpp"
 #include "nfqws2/packet/reconstruct.hpp"
 #include "nfqws2/profile/profile_builder.hpp"

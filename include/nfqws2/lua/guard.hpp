@@ -1,8 +1,8 @@
 // Keeps a runaway script from holding the network: a budget of processor time for each call, a
 // bound for its waiting, a ceiling for the memory of the Lua state, and the end of the process
 // where a call cannot be ended from within. One per Lua state; a state may be made in one thread
-// and then used in another. How time is watched is told in guard.cpp, waiting in guard_wait.cpp,
-// memory in guard_memory.cpp.
+// and then used in another. How time is watched is told in guard.cpp, waiting in waiting.cpp,
+// memory in memory.cpp.
 #pragma once
 
 #include "nfqws2/lua/compiler.hpp"

@@ -1,7 +1,7 @@
 // The `desync` table through the Lua C API: every engine can do this.
 #include "fill.hpp"
 
-#include "../api.hpp"
+#include "../api/arguments.hpp"
 
 namespace nfqws2::lua {
 

@@ -1,6 +1,6 @@
 // docs/lua-api.md: its examples hold, and nothing is missing from it.
 #include "../places.hpp"
-#include "api_fixture.hpp"
+#include "fixture.hpp"
 
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/packet/dissect.hpp"

@@ -2,7 +2,7 @@
 // types, extreme values, broken tables. Each must give a result or a Lua error. Worth most under
 // the sanitizers.
 #include "../places.hpp"
-#include "api_fixture.hpp"
+#include "fixture.hpp"
 
 #include <algorithm>
 

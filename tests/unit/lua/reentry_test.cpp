@@ -1,6 +1,6 @@
 // The collector may take a step whenever something is pushed, and run a finalizer of the script,
 // which may call the very function that pushes. Under a sanitizer these tests see more.
-#include "api_fixture.hpp"
+#include "fixture.hpp"
 
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/profile/list_store.hpp"

@@ -1,4 +1,4 @@
-#include "api_fixture.hpp"
+#include "fixture.hpp"
 
 #include <limits>
 
