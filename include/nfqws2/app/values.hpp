@@ -28,16 +28,16 @@ flow::TableOptions parse_ctrack_timeouts(const std::string& text, flow::TableOpt
 Privileges parse_uid(const std::string& text, Privileges base);
 Privileges parse_user(const std::string& name, Privileges base);
 std::vector<capture::Network> parse_networks(const std::string& text);
-engine::LuaInit parse_lua_init(const std::string& text);
+lua::LuaInit parse_lua_init(const std::string& text);
 
 // --blob: a file is opened while the options are read, and read when the privileges are gone.
 struct BlobSource {
-    engine::Blob blob;   // with its data, if they were in the text
+    lua::Blob blob;      // with its data, if they were in the text
     FileDescriptor file; // else
     std::string path;
     std::uint64_t size = 0; // at most
 };
-BlobSource open_blob(const std::string& text, const std::vector<engine::Blob>& existing);
+BlobSource open_blob(const std::string& text, const std::vector<lua::Blob>& existing);
 std::vector<std::uint8_t> read_blob(const BlobSource& source); // BadValue
 
 // realpath of the file or of its directory + name; BadValue "bad file 'P'".

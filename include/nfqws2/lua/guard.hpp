@@ -39,13 +39,11 @@ class Guard {
     // Of a process whose script could not be ended, and of one that lacks memory.
     static constexpr int exit_code = 101, memory_exit_code = 102;
 
-    Guard() = default;
+    explicit Guard(const Limits& limits);
     ~Guard();
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
-    // Before attach().
-    void set_limits(const Limits& limits);
     // From now on the state's memory is counted. detach() must come before lua_close(), which is
     // watched like everything else.
     void attach(lua_State* L);

@@ -35,7 +35,11 @@ struct PacketView {
     std::optional<Replay> replay;
     std::uint16_t tcp_mss = 0; // 0 = DEFAULT_MSS of Lua; TCP only
 
-    const flow::SidePositions* direct() const; // counters of the sending side, nullptr if no track
+    // Counters of the sending side, nullptr if no track.
+    const flow::SidePositions* direct() const {
+        if (positions == nullptr) return nullptr;
+        return from_client ? &positions->client : &positions->server;
+    }
     bool from_client = true;
 };
 

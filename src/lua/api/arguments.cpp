@@ -1,5 +1,7 @@
 #include "arguments.hpp"
 
+#include "functions.hpp"
+
 #include <cmath>
 #include <limits>
 
@@ -96,7 +98,7 @@ MutBytes push_memory(lua_State* L, std::int64_t n) {
     const auto size = static_cast<std::size_t>(n);
     if (static_cast<std::uint64_t>(n) > std::numeric_limits<std::size_t>::max() / 2)
         luaL_error(L, "not enough memory");
-    if (!host_of(L).guard.has_room(size)) luaL_error(L, "not enough memory");
+    if (!state_of(L).guard().has_room(size)) luaL_error(L, "not enough memory");
     // Some engines give no address for zero bytes.
     auto* data = static_cast<std::uint8_t*>(lua_newuserdata(L, size != 0 ? size : 1));
     return {data, size};

@@ -3,7 +3,7 @@
 // may leave by a Lua error, so callers keep no object with a destructor alive around it.
 #pragma once
 
-#include "nfqws2/lua/host.hpp"
+#include "nfqws2/lua/lua.hpp"
 
 #include <cstdint>
 #include <cstring>

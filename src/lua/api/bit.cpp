@@ -1,6 +1,7 @@
 // Bits, fields, modular integers (docs/contracts/native-functions.md#bits-and-integers). They are
 // at most 48 bits wide, so that a double holds them exactly on every engine.
 #include "arguments.hpp"
+#include "functions.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -150,7 +151,7 @@ int divint(lua_State* L) {
 
 } // namespace
 
-void register_bit_api(Host& host) {
+void register_bit_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"bitlshift", shift<"bitlshift", true>},
         {"bitrshift", shift<"bitrshift", false>},
@@ -186,7 +187,7 @@ void register_bit_api(Host& host) {
         {"swap48", swap<"swap48", 48>},
         {"divint", divint},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

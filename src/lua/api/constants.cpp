@@ -1,4 +1,5 @@
 #include "arguments.hpp"
+#include "functions.hpp"
 
 #include "nfqws2/base/log.hpp"
 
@@ -147,8 +148,7 @@ constexpr Constant constants[] = {
 
 } // namespace
 
-void register_constants(Host& host) {
-    lua_State* L = host.L;
+void register_constants(lua_State* L) {
     for (const Constant& constant : constants) {
         if (log::debug_enabled()) log::debug("LUA NUMERIC: %s = %u", constant.name, constant.value);
         push_int(L, constant.value);

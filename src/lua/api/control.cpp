@@ -1,6 +1,8 @@
 // Control over the run of instances (docs/contracts/lua-bridge.md#cutoffs-and-the-plan). `ctx` is
-// one userdata for the whole life of the state; it is good exactly while Host::call is set.
+// one userdata for the whole life of the state; it is good exactly as long as a CallScope lasts.
+#include "../desync_call.hpp"
 #include "arguments.hpp"
+#include "functions.hpp"
 #include "owned.hpp"
 
 #include "nfqws2/base/log.hpp"
@@ -23,9 +25,9 @@ bool is_ctx(lua_State* L, int index) {
 DesyncCall& check_ctx(lua_State* L) {
     if (lua_isnil(L, 1)) luaL_error(L, "missing ctx");
     if (!is_ctx(L, 1)) wrong_type(L, 1, ctx_type);
-    Host& host = host_of(L);
-    if (host.call == nullptr) raise(L, "ctx is invalid");
-    return *host.call;
+    DesyncCall* const call = state_of(L).running_call();
+    if (call == nullptr) raise(L, "ctx is invalid");
+    return *call;
 }
 
 // The optional argument `outgoing`: nil stands for both directions.
@@ -161,20 +163,20 @@ int execution_plan(lua_State* L) {
 
 } // namespace
 
-void push_ctx(Host& host) {
-    lua_pushlightuserdata(host.L, &registry_tag);
-    lua_rawget(host.L, LUA_REGISTRYINDEX);
+void push_ctx(lua_State* L) {
+    lua_pushlightuserdata(L, &registry_tag);
+    lua_rawget(L, LUA_REGISTRYINDEX);
 }
 
-void register_control_api(Host& host) {
+void register_control_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"instance_cutoff", instance_cutoff}, {"lua_cutoff", lua_cutoff},
         {"execution_plan", execution_plan},   {"execution_plan_cancel", execution_plan_cancel},
         {"raw_packet", raw_packet},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 
-    lua_State* L = host.L;
+    lua_State* L = state.lua();
     lua_pushlightuserdata(L, &registry_tag);
     lua_newuserdata(L, 1);
     luaL_newmetatable(L, ctx_type);

@@ -1,6 +1,7 @@
 // Hashes and ciphers (docs/contracts/native-functions.md#byte-strings-and-cryptography). The mbed
 // TLS contexts are freed before anything that may raise a Lua error.
 #include "arguments.hpp"
+#include "functions.hpp"
 
 #include <mbedtls/aes.h>
 #include <mbedtls/gcm.h>
@@ -189,12 +190,12 @@ int hkdf(lua_State* L) {
 
 } // namespace
 
-void register_crypto_api(Host& host) {
+void register_crypto_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"bxor", bxor}, {"bor", bor},         {"band", band},       {"hash", hash},
         {"aes", aes},   {"aes_gcm", aes_gcm}, {"aes_ctr", aes_ctr}, {"hkdf", hkdf},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

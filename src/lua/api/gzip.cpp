@@ -1,6 +1,7 @@
 // zlib streams (docs/contracts/native-functions.md#zlib-streams). A stream is a userdata that owns
 // its z_stream and frees it when it is ended or collected.
 #include "arguments.hpp"
+#include "functions.hpp"
 #include "owned.hpp"
 
 #include <zlib.h>
@@ -71,7 +72,7 @@ Stream& push_stream(lua_State* L, Role role) {
     stream.role = role;
     stream.z.zalloc = allocate;
     stream.z.zfree = release;
-    stream.z.opaque = &host_of(L).guard;
+    stream.z.opaque = &state_of(L).guard();
     if (luaL_newmetatable(L, stream_type)) {
         lua_pushcfunction(L, collect);
         lua_setfield(L, -2, "__gc");
@@ -246,13 +247,13 @@ int gzip_end(lua_State* L) {
 
 } // namespace
 
-void register_gzip_api(Host& host) {
+void register_gzip_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"gunzip_init", gunzip_init},   {"gunzip_inflate", gunzip_inflate},
         {"gunzip_end", gunzip_end},     {"gzip_init", gzip_init},
         {"gzip_deflate", gzip_deflate}, {"gzip_end", gzip_end},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

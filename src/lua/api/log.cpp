@@ -1,5 +1,6 @@
 // Logging by scripts (docs/contracts/native-functions.md#logging). The text ends at the first NUL.
 #include "arguments.hpp"
+#include "functions.hpp"
 
 #include "nfqws2/base/log.hpp"
 
@@ -28,13 +29,13 @@ int dlog_condup(lua_State* L) {
 
 } // namespace
 
-void register_log_api(Host& host) {
+void register_log_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"DLOG", dlog},
         {"DLOG_ERR", dlog_err},
         {"DLOG_CONDUP", dlog_condup},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

@@ -1,6 +1,9 @@
 // Dissecting, reconstructing and checksums (docs/contracts/native-functions.md#packets).
-#include "../table/packet_tables.hpp"
+#include "packet.hpp"
+
+#include "../table/push_packet.hpp"
 #include "arguments.hpp"
+#include "functions.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/packet/checksum.hpp"
@@ -71,69 +74,69 @@ int dissect(lua_State* L) {
     return 1;
 }
 
-// Pushes the header that was built into host.scratch, or raises "invalid data for WHAT". The result
-// of the builder is reduced to its size before that.
-int finish_header(lua_State* L, Host& host, std::size_t size, const char* what) {
+// Pushes the header that was built into the scratch buffer, or raises "invalid data for WHAT". The
+// result of the builder is reduced to its size before that.
+int finish_header(lua_State* L, const PacketScratch& scratch, std::size_t size, const char* what) {
     if (size == 0) return luaL_error(L, "invalid data for %s", what);
-    push(L, Bytes(host.scratch).first(size));
+    push(L, Bytes(scratch.packet).first(size));
     return 1;
 }
 
 int reconstruct_iphdr(lua_State* L) {
     check_count(L, "reconstruct_iphdr", 1);
-    Host& host = host_of(L);
+    PacketScratch& scratch = state_of(L).scratch();
     packet::Ipv4Fields fields;
     std::size_t size = 0;
     if (lua_istable(L, 1) && TableReader(L).ipv4(1, fields))
-        size = packet::build_ipv4_header(fields, host.scratch).size;
-    return finish_header(L, host, size, "iphdr");
+        size = packet::build_ipv4_header(fields, scratch.packet).size;
+    return finish_header(L, scratch, size, "iphdr");
 }
 
 int reconstruct_ip6hdr(lua_State* L) {
     check_count(L, "reconstruct_ip6hdr", 1, 2);
     check_optional_table(L, 2);
-    Host& host = host_of(L);
+    PacketScratch& scratch = state_of(L).scratch();
     const RebuildOptions options = read_rebuild_options(L, 2);
     packet::Ipv6Fields fields;
     std::size_t size = 0;
     bool bad_payload_len = false;
     if (lua_istable(L, 1) &&
-        TableReader(L).ipv6(1, fields, host.blueprint.extensions, &bad_payload_len))
+        TableReader(L).ipv6(1, fields, scratch.blueprint.extensions, &bad_payload_len))
         size = packet::build_ipv6_header(fields, options.ip6_preserve_next, options.ip6_last_proto,
-                                         host.scratch)
+                                         scratch.packet)
                    .size;
     if (bad_payload_len) return luaL_error(L, "reconstruct_ip6hdr: ip6_plen wrong type");
-    return finish_header(L, host, size, "ip6hdr");
+    return finish_header(L, scratch, size, "ip6hdr");
 }
 
 int reconstruct_tcphdr(lua_State* L) {
     check_count(L, "reconstruct_tcphdr", 1);
-    Host& host = host_of(L);
+    PacketScratch& scratch = state_of(L).scratch();
     packet::TcpFields fields;
     std::size_t size = 0;
-    if (lua_istable(L, 1) && TableReader(L).tcp(1, fields, host.blueprint.tcp_options))
-        size = packet::build_tcp_header(fields, host.scratch).size;
-    return finish_header(L, host, size, "tcphdr");
+    if (lua_istable(L, 1) && TableReader(L).tcp(1, fields, scratch.blueprint.tcp_options))
+        size = packet::build_tcp_header(fields, scratch.packet).size;
+    return finish_header(L, scratch, size, "tcphdr");
 }
 
 int reconstruct_udphdr(lua_State* L) {
     check_count(L, "reconstruct_udphdr", 1);
-    Host& host = host_of(L);
+    PacketScratch& scratch = state_of(L).scratch();
     packet::UdpFields fields;
     std::size_t size = 0;
     if (lua_istable(L, 1) && TableReader(L).udp(1, fields))
-        size = packet::build_udp_header(fields, host.scratch).size;
-    return finish_header(L, host, size, "udphdr");
+        size = packet::build_udp_header(fields, scratch.packet).size;
+    return finish_header(L, scratch, size, "udphdr");
 }
 
 int reconstruct_icmphdr(lua_State* L) {
     check_count(L, "reconstruct_icmphdr", 1);
-    Host& host = host_of(L);
+    PacketScratch& scratch = state_of(L).scratch();
     packet::IcmpFields fields;
     std::size_t size = 0;
     if (lua_istable(L, 1) && TableReader(L).icmp(1, fields))
-        size = packet::build_icmp_header(fields, host.scratch).size;
-    return finish_header(L, host, size, "icmphdr");
+        size = packet::build_icmp_header(fields, scratch.packet).size;
+    return finish_header(L, scratch, size, "icmphdr");
 }
 
 int reconstruct_dissect(lua_State* L) {
@@ -188,7 +191,8 @@ int csum_icmp_fix(lua_State* L) {
 } // namespace
 
 Bytes check_rebuild(lua_State* L, int index, const RebuildOptions& options) {
-    const Rebuilt result = rebuild(L, host_of(L), index, options);
+    State& state = state_of(L);
+    const Rebuilt result = rebuild(L, state.scratch(), state.services().random, index, options);
     if (result.error == nullptr) return result.packet;
     if (result.raises) luaL_argerror(L, index, result.error);
     log::error("reconstruct_dissect: %s", result.error);
@@ -196,7 +200,7 @@ Bytes check_rebuild(lua_State* L, int index, const RebuildOptions& options) {
     return {};
 }
 
-void register_packet_api(Host& host) {
+void register_packet_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"dissect", dissect},
         {"dissect_iphdr", dissect_iphdr},
@@ -215,7 +219,7 @@ void register_packet_api(Host& host) {
         {"csum_udp_fix", csum_udp_fix},
         {"csum_icmp_fix", csum_icmp_fix},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

@@ -2,6 +2,7 @@
 // (docs/contracts/native-functions.md#positions-and-clienthello-editing). The work is done in
 // protocol/; results come back as plain values, so that no vector is alive when an error is raised.
 #include "arguments.hpp"
+#include "functions.hpp"
 #include "owned.hpp"
 
 #include "nfqws2/base/log.hpp"
@@ -132,13 +133,12 @@ Edit edit_hello(Bytes blob, std::string_view list, std::optional<Bytes> payload,
 
 int tls_mod(lua_State* L) {
     check_count(L, "tls_mod", 2, 3);
-    Host& host = host_of(L);
     const Bytes blob = check_string(L, 1);
     const std::string_view list = check_name(L, 2);
     std::optional<Bytes> payload;
     if (!lua_isnoneornil(L, 3)) payload = check_string(L, 3);
     auto& edited = push_owned<std::vector<std::uint8_t>>(L);
-    switch (edit_hello(blob, list, payload, *host.random, edited)) {
+    switch (edit_hello(blob, list, payload, state_of(L).services().random, edited)) {
     case Edit::bad_list:
         return luaL_error(L, "invalid tls mod list : '%s'", list.data());
     case Edit::nothing_to_do:
@@ -157,14 +157,14 @@ int tls_mod(lua_State* L) {
 
 } // namespace
 
-void register_payload_api(Host& host) {
+void register_payload_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"resolve_pos", resolve_pos},
         {"resolve_multi_pos", resolve_multi_pos},
         {"resolve_range", resolve_range},
         {"tls_mod", tls_mod},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

@@ -1,5 +1,6 @@
 // Random byte strings (docs/contracts/native-functions.md#random-bytes).
 #include "arguments.hpp"
+#include "functions.hpp"
 
 namespace nfqws2::lua {
 
@@ -14,7 +15,7 @@ MutBytes check_length(lua_State* L, const char* name, const char* error_name) {
 
 int brandom(lua_State* L) {
     const MutBytes out = check_length(L, "brandom", "brandom");
-    host_of(L).random->fill(out);
+    state_of(L).services().random.fill(out);
     push(L, Bytes(out));
     return 1;
 }
@@ -22,7 +23,7 @@ int brandom(lua_State* L) {
 // The error names brandom, as scripts know it.
 int pick_letters(lua_State* L, const char* name, std::string_view alphabet) {
     const MutBytes out = check_length(L, name, "brandom");
-    Random& random = *host_of(L).random;
+    Random& random = state_of(L).services().random;
     const auto size = static_cast<std::uint32_t>(alphabet.size());
     for (std::uint8_t& letter : out)
         letter = static_cast<std::uint8_t>(alphabet[random.below(size)]);
@@ -42,21 +43,22 @@ int brandom_az09(lua_State* L) {
 
 int bcryptorandom(lua_State* L) {
     const MutBytes out = check_length(L, "bcryptorandom", "bcryptorandom");
-    if (!host_of(L).random->fill_secure(out)) return luaL_error(L, "could not get entropy bytes");
+    if (!state_of(L).services().random.fill_secure(out))
+        return luaL_error(L, "could not get entropy bytes");
     push(L, Bytes(out));
     return 1;
 }
 
 } // namespace
 
-void register_random_api(Host& host) {
+void register_random_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"brandom", brandom},
         {"brandom_az", brandom_az},
         {"brandom_az09", brandom_az09},
         {"bcryptorandom", bcryptorandom},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

@@ -1,8 +1,10 @@
 // Sending packets, feeding them to connection tracking, and what the machine's network looks like
 // (docs/contracts/native-functions.md#sending-and-feeding).
-#include "../table/packet_tables.hpp"
+#include "../table/desync_table.hpp"
 #include "arguments.hpp"
+#include "functions.hpp"
 #include "owned.hpp"
+#include "packet.hpp"
 
 #include "nfqws2/base/log.hpp"
 
@@ -22,7 +24,7 @@ struct SendOptions {
 // `index` holds nil, nothing or a table.
 SendOptions read_send_options(lua_State* L, int index) {
     SendOptions options;
-    options.mark = host_of(L).desync_fwmark;
+    options.mark = state_of(L).services().desync_fwmark;
     if (!check_optional_table(L, index)) return options;
     lua_getfield(L, index, "repeats");
     const std::int64_t repeats = to_int(L, -1);
@@ -49,7 +51,7 @@ bool send(lua_State* L, Bytes packet, const SendOptions& options) {
     out.mark = options.mark;
     out.ifout = options.ifout;
     out.repeats = options.repeats;
-    return host_of(L).sender->send(out);
+    return state_of(L).services().outlet.send(out);
 }
 
 int rawsend(lua_State* L) {
@@ -87,32 +89,33 @@ int push_no_track(lua_State* L) {
 }
 
 struct FedTrack {
-    Host* host;
+    const DesyncTable* tables;
     flow::Track* track;
     bool direct_is_client;
 };
 
 int push_fed_track_protected(lua_State* L) {
     const auto& fed = *static_cast<const FedTrack*>(lua_touserdata(L, 1));
-    push_track(L, *fed.host, *fed.track, fed.track->positions(), fed.direct_is_client);
+    fed.tables->push_track(L, *fed.track, fed.track->positions(), fed.direct_is_client);
     return 1;
 }
 
 // A finaliser that runs meanwhile may feed packets too, and so end this very track: it is pinned,
 // and no error leaps over the pin. False: the error is on top of the stack.
-bool push_fed_track(lua_State* L, Host& host, flow::Track& track, bool outgoing) {
+bool push_fed_track(lua_State* L, State& state, flow::Track& track, bool outgoing) {
     // Under --server the two sides change places, as scripts know it.
-    FedTrack fed{&host, &track, outgoing != host.server_mode};
+    FedTrack fed{&state.desync_table(), &track, outgoing != state.services().server_mode};
     lua_pushcfunction(L, push_fed_track_protected);
     lua_pushlightuserdata(L, &fed);
-    const flow::ConnectionTable::Pin pin(*host.connections, &track);
+    const flow::ConnectionTable::Pin pin(*state.services().connections, &track);
     return lua_pcall(L, 1, 1, 0) == 0;
 }
 
 int conntrack_feed(lua_State* L) {
     check_count(L, "conntrack_feed", 1, 2);
-    Host& host = host_of(L);
-    if (host.connections == nullptr) return push_no_track(L);
+    State& state = state_of(L);
+    flow::ConnectionTable* const connections = state.services().connections;
+    if (connections == nullptr) return push_no_track(L);
     Bytes packet;
     if (lua_type(L, 1) == LUA_TSTRING) {
         packet = check_text(L, 1);
@@ -122,10 +125,10 @@ int conntrack_feed(lua_State* L) {
     } else {
         return luaL_error(L, "invalid packet data type");
     }
-    host.connections->purge();
-    const flow::ConnectionTable::Found found = host.connections->feed(packet::dissect(packet));
+    connections->purge();
+    const flow::ConnectionTable::Found found = connections->feed(packet::dissect(packet));
     if (!found) return push_no_track(L);
-    if (!push_fed_track(L, host, *found.track, !found.reverse)) return lua_error(L);
+    if (!push_fed_track(L, state, *found.track, !found.reverse)) return lua_error(L);
     lua_pushboolean(L, !found.reverse);
     return 2;
 }
@@ -137,7 +140,7 @@ int get_source_ip(lua_State* L) {
         return luaL_error(L, "invalid IP length %d", static_cast<int>(raw.size()));
     const IpAddress target =
         raw.size() == 4 ? IpAddress::v4(raw.data()) : IpAddress::v6(raw.data());
-    const IpAddress source = host_of(L).network->source_for(target);
+    const IpAddress source = state_of(L).services().network.source_for(target);
     if (source.empty())
         lua_pushnil(L);
     else
@@ -173,7 +176,7 @@ void push_interface(lua_State* L, const capture::Interface& interface) {
 int get_ifaddrs(lua_State* L) {
     check_count(L, "get_ifaddrs", 0);
     auto& interfaces = push_owned<std::optional<std::vector<capture::Interface>>>(L);
-    interfaces = host_of(L).network->interfaces();
+    interfaces = state_of(L).services().network.interfaces();
     if (!interfaces) {
         lua_pushnil(L);
         return 1;
@@ -191,7 +194,7 @@ int get_ifaddrs(lua_State* L) {
 
 } // namespace
 
-void register_send_api(Host& host) {
+void register_send_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"rawsend", rawsend},
         {"rawsend_dissect", rawsend_dissect},
@@ -199,7 +202,7 @@ void register_send_api(Host& host) {
         {"get_source_ip", get_source_ip},
         {"get_ifaddrs", get_ifaddrs},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

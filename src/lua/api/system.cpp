@@ -1,5 +1,6 @@
 // The machine, files and time (docs/contracts/native-functions.md#the-machine-files-time).
 #include "arguments.hpp"
+#include "functions.hpp"
 
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,7 +34,7 @@ int uname(lua_State* L) {
 
 int clock_gettime(lua_State* L) {
     check_count(L, "clock_gettime", 0);
-    const std::int64_t now = host_of(L).clock->unix_ns();
+    const std::int64_t now = state_of(L).services().clock.unix_ns();
     push_int(L, now / 1'000'000'000);
     push_int(L, now % 1'000'000'000);
     return 2;
@@ -41,7 +42,7 @@ int clock_gettime(lua_State* L) {
 
 int clock_getfloattime(lua_State* L) {
     check_count(L, "clock_getfloattime", 0);
-    const std::int64_t now = host_of(L).clock->unix_ns();
+    const std::int64_t now = state_of(L).services().clock.unix_ns();
     const std::int64_t seconds = now / 1'000'000'000, rest = now % 1'000'000'000;
     lua_pushnumber(L, static_cast<lua_Number>(seconds) + static_cast<lua_Number>(rest) * 1e-9);
     return 1;
@@ -181,7 +182,7 @@ int timelocal(lua_State* L) {
 
 } // namespace
 
-void register_system_api(Host& host) {
+void register_system_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"uname", uname},
         {"clock_gettime", clock_gettime},
@@ -194,7 +195,7 @@ void register_system_api(Host& host) {
         {"timegm", timegm},
         {"timelocal", timelocal},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

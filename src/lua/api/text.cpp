@@ -1,5 +1,6 @@
 // Addresses and hex as text (docs/contracts/native-functions.md#addresses-and-hex).
 #include "arguments.hpp"
+#include "functions.hpp"
 
 #include <arpa/inet.h>
 
@@ -58,13 +59,13 @@ int parse_hex(lua_State* L) {
 
 } // namespace
 
-void register_text_api(Host& host) {
+void register_text_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"ntop", ntop},
         {"pton", pton},
         {"parse_hex", parse_hex},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

@@ -1,5 +1,6 @@
 // Timers (docs/contracts/lua-bridge.md#timers).
 #include "arguments.hpp"
+#include "functions.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -27,9 +28,9 @@ struct References {
 };
 
 // Raises no error, since it holds strings: references are plain numbers.
-bool create_timer(Host& host, lua_State* L, std::string_view name, std::string_view func_name,
+bool create_timer(State& state, lua_State* L, std::string_view name, std::string_view func_name,
                   const References& references, std::int64_t period, bool oneshot) {
-    const std::int64_t now = host.clock->boot_ms();
+    const std::int64_t now = state.services().clock.boot_ms();
     Timer timer;
     timer.name = name;
     timer.func_name = func_name;
@@ -39,7 +40,7 @@ bool create_timer(Host& host, lua_State* L, std::string_view name, std::string_v
     timer.period_ms = std::min(period, std::numeric_limits<std::int64_t>::max() / 4);
     timer.next_ms = now + timer.period_ms;
     timer.oneshot = oneshot;
-    if (host.timers.set(L, timer)) return true;
+    if (state.timers().set(L, timer)) return true;
     timer.drop_references(L);
     return false;
 }
@@ -58,20 +59,20 @@ int timer_set(lua_State* L) {
     references.data = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushvalue(L, 1);
     references.name = luaL_ref(L, LUA_REGISTRYINDEX);
-    if (create_timer(host_of(L), L, name, func_name, references, period, lua_toboolean(L, 4)))
+    if (create_timer(state_of(L), L, name, func_name, references, period, lua_toboolean(L, 4)))
         return 0;
     return luaL_error(L, "not enough memory");
 }
 
 int timer_del(lua_State* L) {
     check_count(L, "timer_del", 1);
-    lua_pushboolean(L, host_of(L).timers.remove(L, as_text(check_text(L, 1))));
+    lua_pushboolean(L, state_of(L).timers().remove(L, as_text(check_text(L, 1))));
     return 1;
 }
 
 int timer_info(lua_State* L) {
     check_count(L, "timer_info", 1);
-    const Timer* timer = host_of(L).timers.find(as_text(check_text(L, 1)));
+    const Timer* timer = state_of(L).timers().find(as_text(check_text(L, 1)));
     if (timer == nullptr) {
         lua_pushnil(L);
         return 1;
@@ -94,12 +95,11 @@ int timer_info(lua_State* L) {
 
 int timer_enum(lua_State* L) {
     check_count(L, "timer_enum", 0);
-    const Host& host = host_of(L);
     lua_newtable(L);
     int i = 0;
     // No finalizer can change the timers meanwhile: nothing here makes the collector take a step.
     // The visitor is small enough to be stored inside the function object.
-    host.timers.for_each([L, &i](const Timer& timer) {
+    state_of(L).timers().for_each([L, &i](const Timer& timer) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, timer.name_ref);
         lua_rawseti(L, -2, ++i);
     });
@@ -108,14 +108,14 @@ int timer_enum(lua_State* L) {
 
 } // namespace
 
-void register_timer_api(Host& host) {
+void register_timer_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"timer_set", timer_set},
         {"timer_del", timer_del},
         {"timer_info", timer_info},
         {"timer_enum", timer_enum},
     };
-    register_functions(host, functions);
+    register_functions(state, functions);
 }
 
 } // namespace nfqws2::lua

@@ -11,7 +11,6 @@
 
 #include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/lua/state.hpp"
 #include "nfqws2/profile/profile.hpp"
 
 #include <algorithm>
@@ -61,8 +60,7 @@ Guard::~Guard() {
     if (active_ == this) active_ = nullptr;
 }
 
-void Guard::set_limits(const Limits& limits) {
-    limits_ = limits;
+Guard::Guard(const Limits& limits) : limits_(limits) {
     if (limits.call_ms == 0) {
         tried_timer_ = !limits.in_thread;
         tick_ms_ = longest_tick_ms;
@@ -70,7 +68,6 @@ void Guard::set_limits(const Limits& limits) {
         return;
     }
     const int budget = static_cast<int>(std::min(limits.call_ms, 86'400'000U));
-    tried_timer_ = has_timer_;
     tick_ms_ = std::clamp(budget / ticks_per_budget, shortest_tick_ms, longest_tick_ms);
     limit_ticks_ = ticks_of(budget, tick_ms_);
     fatal_ticks_ = limit_ticks_ + ticks_of(grace_ms, tick_ms_);

@@ -16,10 +16,10 @@
 // double before it begins: near the ceiling the collector begins earlier and works faster. A full
 // collection is paid for by a second of work, or by a call that was refused memory and so has used
 // up much of it.
+#include "../errors.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/machine_memory.hpp"
 #include "nfqws2/lua/guard.hpp"
-#include "nfqws2/lua/state.hpp"
 
 #include <algorithm>
 #include <limits>

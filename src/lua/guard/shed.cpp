@@ -3,8 +3,8 @@
 // half follows. Scripts know best what they can spare of the rest.
 #include "shed.hpp"
 
+#include "../errors.hpp"
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/lua/state.hpp"
 
 namespace nfqws2::lua {
 
@@ -12,11 +12,33 @@ namespace {
 
 constexpr std::int64_t idle_ns = 500'000'000;
 
-unsigned drop_idle_states(Host& host) {
-    if (host.connections == nullptr) return 0;
+} // namespace
+
+void Shedder::add_function(lua_State* L) {
+    const int function = lua_gettop(L);
+    if (functions_ref_ == LUA_NOREF) {
+        lua_newtable(L);
+        functions_ref_ = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, functions_ref_);
+    int count = 1;
+    for (;; count++) {
+        lua_rawgeti(L, -1, count);
+        const bool free = lua_isnil(L, -1);
+        const bool known = lua_rawequal(L, -1, function) != 0;
+        lua_pop(L, 1);
+        if (known || free) break;
+    }
+    lua_pushvalue(L, function);
+    lua_rawseti(L, -2, count);
+    lua_settop(L, function);
+}
+
+unsigned Shedder::drop_idle_states(lua_State* L) {
+    if (connections_ == nullptr) return 0;
     std::int64_t count = 0, mean_ns = 0;
-    const auto with_state = [&host](const auto& visit) {
-        host.connections->for_each_idle(idle_ns, [&](flow::Track& track) {
+    const auto with_state = [this](const auto& visit) {
+        connections_->for_each_idle(idle_ns, [&](flow::Track& track) {
             if (track.lua_ref() != flow::no_lua_ref) visit(track);
         });
     };
@@ -27,38 +49,35 @@ unsigned drop_idle_states(Host& host) {
     unsigned dropped = 0;
     with_state([&](flow::Track& track) {
         if (track.last_ns() > mean_ns) return;
-        drop_lua_state(host, track);
+        states_.drop(L, track);
         dropped++;
     });
     return dropped;
 }
 
 // Arguments: the function, bytes in use, bytes allowed.
-void run_functions(Host& host) {
-    lua_State* L = host.L;
-    if (host.memory_functions_ref == LUA_NOREF) return;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, host.memory_functions_ref);
+void Shedder::run_functions(lua_State* L) {
+    if (functions_ref_ == LUA_NOREF) return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, functions_ref_);
     const int functions = lua_gettop(L);
     for (int i = 1;; i++) {
         lua_rawgeti(L, functions, i);
         if (lua_isnil(L, -1)) break;
-        lua_pushnumber(L, static_cast<lua_Number>(host.guard.used()));
-        lua_pushnumber(L, static_cast<lua_Number>(host.guard.ceiling()));
-        host.guard.enter_shortage();
+        lua_pushnumber(L, static_cast<lua_Number>(guard_.used()));
+        lua_pushnumber(L, static_cast<lua_Number>(guard_.ceiling()));
+        guard_.enter_shortage();
         const bool good = lua_pcall(L, 2, 0, message_handler_index) == 0;
-        host.guard.leave();
+        guard_.leave();
         if (!good) log_lua_error(L, "a function for short memory");
     }
     lua_settop(L, functions - 1);
 }
 
-} // namespace
-
-void shed(Host& host) {
-    const unsigned dropped = drop_idle_states(host);
+void Shedder::shed(lua_State* L) {
+    const unsigned dropped = drop_idle_states(L);
     if (log::debug_enabled() && dropped != 0)
         log::debug("LUA: states of %u idle flows are dropped for lack of memory", dropped);
-    run_functions(host);
+    run_functions(L);
 }
 
 } // namespace nfqws2::lua

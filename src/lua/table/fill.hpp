@@ -3,7 +3,7 @@
 #pragma once
 
 #include "facts.hpp"
-#include "nfqws2/lua/desync_table.hpp"
+#include "nfqws2/lua/packet_view.hpp"
 
 namespace nfqws2::lua {
 

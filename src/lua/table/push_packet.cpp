@@ -1,6 +1,6 @@
 // Header bytes to Lua tables. This runs for every packet that a script sees: tables get their exact
 // size at once and keys come from the registry (keys.hpp).
-#include "packet_tables.hpp"
+#include "push_packet.hpp"
 
 #include "../api/arguments.hpp"
 

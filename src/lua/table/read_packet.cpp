@@ -1,5 +1,5 @@
 // Lua tables to packet fields (docs/contracts/wire.md#building), and the rebuild made of them.
-#include "packet_tables.hpp"
+#include "read_packet.hpp"
 
 #include "../api/arguments.hpp"
 
@@ -235,11 +235,12 @@ class PlanReader {
 
 } // namespace
 
-Rebuilt rebuild(lua_State* L, Host& host, int index, const RebuildOptions& options) {
+Rebuilt rebuild(lua_State* L, PacketScratch& scratch, Random& random, int index,
+                const RebuildOptions& options) {
     const int top = lua_gettop(L);
     luaL_checkstack(L, 20, "packet tables");
     packet::Blueprint plan;
-    Rebuilt result = PlanReader(L, host.blueprint).read(index, plan);
+    Rebuilt result = PlanReader(L, scratch.blueprint).read(index, plan);
     if (result.error == nullptr) {
         if (options.last_proto_named) plan.raw_protocol = packet::proto::none;
         packet::ReconstructOptions how;
@@ -247,11 +248,11 @@ Rebuilt rebuild(lua_State* L, Host& host, int index, const RebuildOptions& optio
         how.bad_checksum = options.badsum;
         how.preserve_next = options.ip6_preserve_next;
         how.last_proto = options.ip6_last_proto;
-        packet::Reconstructed built = packet::reconstruct(plan, how, *host.random, host.scratch);
-        result.packet = Bytes(host.scratch).first(built.size);
+        packet::Reconstructed built = packet::reconstruct(plan, how, random, scratch.packet);
+        result.packet = Bytes(scratch.packet).first(built.size);
         if (!built.ok()) {
-            host.rebuild_error = std::move(built.error);
-            result.error = host.rebuild_error.c_str();
+            scratch.error = std::move(built.error);
+            result.error = scratch.error.c_str();
         }
     }
     lua_settop(L, top);
@@ -281,30 +282,31 @@ RebuildOptions read_rebuild_options(lua_State* L, int index) {
 
 namespace {
 
-// Arguments and results of the protected call in rebuild_dissect.
+// Arguments and results of the protected call.
 struct RebuildRequest {
-    Host* host;
+    PacketScratch* scratch;
+    Random* random;
     const RebuildOptions* options;
     Rebuilt result;
 };
 
-int rebuild_protected(lua_State* L) {
+int rebuild_requested(lua_State* L) {
     auto& request = *static_cast<RebuildRequest*>(lua_touserdata(L, 2));
-    request.result = rebuild(L, *request.host, 1, *request.options);
+    request.result = rebuild(L, *request.scratch, *request.random, 1, *request.options);
     return 0;
 }
 
 } // namespace
 
-Bytes rebuild_dissect(Host& host, int index, const RebuildOptions& options, std::string* error) {
-    lua_State* L = host.L;
+Bytes rebuild_protected(lua_State* L, PacketScratch& scratch, Random& random, int index,
+                        const RebuildOptions& options, std::string* error) {
     const int top = lua_gettop(L);
     if (!lua_istable(L, index) || !lua_checkstack(L, 3)) {
         *error = "bad dissect";
         return {};
     }
-    RebuildRequest request{&host, &options, {}};
-    lua_pushcfunction(L, rebuild_protected);
+    RebuildRequest request{&scratch, &random, &options, {}};
+    lua_pushcfunction(L, rebuild_requested);
     lua_pushvalue(L, index);
     lua_pushlightuserdata(L, &request);
     const int status = lua_pcall(L, 2, 0, 0);

@@ -2,6 +2,7 @@
 // outside that only remember what went through.
 #pragma once
 
+#include "../../../src/lua/errors.hpp"
 #include "../../../src/lua/restrict/restrict.hpp"
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/base/text.hpp"
@@ -42,32 +43,48 @@ class FakeNetwork final : public capture::NetworkInfo {
     std::optional<std::vector<capture::Interface>> list;
 };
 
-class ApiTest : public ::testing::Test {
-  protected:
+class SeededRandom final : public Random {
+  public:
+    void seed(std::uint64_t value) { random_ = make_seeded_random(value); }
+    std::uint64_t next64() override { return random_->next64(); }
+    bool fill_secure(MutBytes out) override { return random_->fill_secure(out); }
+
+  private:
+    std::unique_ptr<Random> random_ = make_seeded_random(1);
+};
+
+struct FakeServices {
     static constexpr std::int64_t start_ns = 1'700'000'000'123'456'789;
 
-    ApiTest()
-        : clock(start_ns), random(make_seeded_random(1)), connections(flow::TableOptions{}, clock),
-          state(host) {
-        host.clock = &clock;
-        host.random = random.get();
-        host.sender = &sender;
-        host.network = &network;
-        host.connections = &connections;
-        std::vector<NamedBlob> blobs;
-        EXPECT_TRUE(state.open(blobs, Globals{}, false));
+    Services with(flow::ConnectionTable* connections) {
+        return {clock, random, capture::TracedOutlet(sender), network, connections};
     }
 
-    lua_State* L() { return host.L; }
+    VirtualClock clock{start_ns};
+    SeededRandom random;
+    FakeSender sender;
+    FakeNetwork network;
+};
+
+class ApiTest : public ::testing::Test, protected FakeServices {
+  protected:
+    explicit ApiTest(const flow::TableOptions& tracking = {}) : ApiTest(tracking, true, false) {}
+    ApiTest(const flow::TableOptions& tracking, bool tracks, bool server_mode)
+        : connections(tracking, clock), state(services(tracks, server_mode), {}) {
+        EXPECT_TRUE(state.open({}, {}, false));
+        used = state.lua();
+    }
+
+    lua_State* L() { return used; }
 
     // Runs source text; "" or the error message without traceback.
     std::string run(const std::string& source) {
         std::string error;
-        if (!load_text(host.L, source, "=test") ||
-            lua_pcall(host.L, 0, 0, message_handler_index) != 0) {
-            error = lua_tostring(host.L, -1);
+        if (!load_text(used, source, "=test") ||
+            lua_pcall(used, 0, 0, message_handler_index) != 0) {
+            error = lua_tostring(used, -1);
             error = error.substr(0, error.find("\nstack traceback"));
-            lua_pop(host.L, 1);
+            lua_pop(used, 1);
         }
         return error;
     }
@@ -75,20 +92,20 @@ class ApiTest : public ::testing::Test {
     std::string eval(const std::string& expression) {
         const std::string error = run("result__ = " + expression);
         if (!error.empty()) return "ERROR " + error;
-        lua_getglobal(host.L, "result__");
+        lua_getglobal(used, "result__");
         std::string text;
-        if (lua_type(host.L, -1) == LUA_TNUMBER) {
-            text = format("%.15g", lua_tonumber(host.L, -1));
-        } else if (lua_type(host.L, -1) == LUA_TSTRING) {
+        if (lua_type(used, -1) == LUA_TNUMBER) {
+            text = format("%.15g", lua_tonumber(used, -1));
+        } else if (lua_type(used, -1) == LUA_TSTRING) {
             std::size_t size = 0;
-            const char* data = lua_tolstring(host.L, -1, &size);
+            const char* data = lua_tolstring(used, -1, &size);
             text.assign(data, size);
-        } else if (lua_type(host.L, -1) == LUA_TBOOLEAN) {
-            text = lua_toboolean(host.L, -1) ? "true" : "false";
+        } else if (lua_type(used, -1) == LUA_TBOOLEAN) {
+            text = lua_toboolean(used, -1) ? "true" : "false";
         } else {
-            text = luaL_typename(host.L, -1);
+            text = luaL_typename(used, -1);
         }
-        lua_pop(host.L, 1);
+        lua_pop(used, 1);
         return text;
     }
     // The same for strings of bytes, as hex.
@@ -96,13 +113,16 @@ class ApiTest : public ::testing::Test {
         return to_hex(as_bytes(eval(expression)));
     }
 
-    Host host;
-    VirtualClock clock;
-    std::unique_ptr<Random> random;
-    FakeSender sender;
-    FakeNetwork network;
     flow::ConnectionTable connections;
     State state;
+    lua_State* used; // a test may use another engine than that of the state
+
+  private:
+    Services services(bool tracks, bool server_mode) {
+        Services result = with(tracks ? &connections : nullptr);
+        result.server_mode = server_mode;
+        return result;
+    }
 };
 
 } // namespace nfqws2::lua

@@ -1,3 +1,4 @@
+#include "../../../../src/lua/desync_call.hpp"
 #include "../fixture.hpp"
 
 #include "nfqws2/packet/dissect.hpp"
@@ -16,8 +17,8 @@ class ControlApi : public ApiTest {
             instance.func_n = i + 1;
             instance.name = "v_1_" + std::to_string(i + 1);
         }
-        push_ctx(host);
-        lua_setglobal(host.L, "ctx");
+        push_ctx(L());
+        lua_setglobal(L(), "ctx");
     }
 
     // Runs source as if the instance of that number (from 1) were running.
@@ -28,10 +29,8 @@ class ControlApi : public ApiTest {
         call.instance = &profile.instances[number - 1];
         call.outgoing = outgoing;
         call.raw_packet = as_bytes("RAW");
-        host.call = &call;
-        std::string error = run(source);
-        host.call = nullptr;
-        return error;
+        const CallScope scope(state, call);
+        return run(source);
     }
 
     void make_track() {
@@ -173,8 +172,8 @@ TEST_F(ControlApi, PlanWithoutPayloadFilter) {
 }
 
 TEST_F(ControlApi, ThereIsOneContextObject) {
-    push_ctx(host);
-    lua_setglobal(host.L, "again");
+    push_ctx(L());
+    lua_setglobal(L(), "again");
     EXPECT_EQ(run("assert(ctx == again)"), "");
 }
 

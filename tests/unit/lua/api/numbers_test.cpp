@@ -74,11 +74,9 @@ TEST_F(ApiTest, RandomLengthsAndAlphabets) {
 }
 
 TEST_F(ApiTest, RandomFollowsTheInjectedGenerator) {
-    random = make_seeded_random(7);
-    host.random = random.get();
+    random.seed(7);
     const std::string first = eval_hex("brandom(20)") + eval_hex("bcryptorandom(20)");
-    random = make_seeded_random(7);
-    host.random = random.get();
+    random.seed(7);
     EXPECT_EQ(eval_hex("brandom(20)") + eval_hex("bcryptorandom(20)"), first);
 }
 

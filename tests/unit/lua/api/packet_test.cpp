@@ -1,3 +1,4 @@
+#include "../../../../src/lua/table/read_packet.hpp"
 #include "../fixture.hpp"
 
 namespace nfqws2::lua {
@@ -246,7 +247,8 @@ TEST_F(PacketApi, EngineRebuildNeverRaises) {
         lua_getglobal(L(), "built__");
         std::string error;
         const int top = lua_gettop(L());
-        const Bytes packet = rebuild_dissect(host, top, RebuildOptions{}, &error);
+        const Bytes packet =
+            rebuild_protected(L(), state.scratch(), random, top, RebuildOptions{}, &error);
         EXPECT_EQ(lua_gettop(L()), top);
         lua_pop(L(), 1);
         EXPECT_EQ(packet.empty(), !error.empty());

@@ -190,7 +190,7 @@ TEST_F(ApiTest, NoArgumentsCrash) {
     const std::string errors = ::testing::internal::GetCapturedStderr();
     EXPECT_EQ(status, 0) << lua_tostring(L(), -1);
     EXPECT_NE(errors.find("reconstruct_dissect: "), std::string::npos);
-    host.timers.clear(L());
+    state.timers().clear(L());
 }
 
 } // namespace

@@ -5,7 +5,9 @@ namespace {
 
 class SendApi : public ApiTest {
   protected:
-    SendApi() {
+    explicit SendApi(const flow::TableOptions& tracking = {}, bool tracks = true,
+                     bool server_mode = false)
+        : ApiTest(tracking, tracks, server_mode) {
         EXPECT_EQ(run(R"lua(
             raw = parse_hex("4500001800000000403266b00a0100010a01000261626364")
             ip = { ip_ttl = 64, ip_p = 50, ip_src = pton("10.1.0.1"), ip_dst = pton("10.1.0.2") }
@@ -94,8 +96,12 @@ TEST_F(SendApi, FirstSynAckIsReversed) {
               "");
 }
 
-TEST_F(SendApi, FeedUnderServerModeExchangesTheSides) {
-    host.server_mode = true;
+class ServerSendApi : public SendApi {
+  protected:
+    ServerSendApi() : SendApi({}, true, true) {}
+};
+
+TEST_F(ServerSendApi, FeedExchangesTheSides) {
     EXPECT_EQ(run("local t, out = conntrack_feed(segment('client', TH_SYN, 1000)) "
                   "assert(out == true and t.pos.direct == t.pos.server)"),
               "");
@@ -106,14 +112,21 @@ TEST_F(SendApi, FeedInsideACoroutine) {
                   "return conntrack_feed(segment('client', TH_SYN, 1000)) end) "
                   "local t, out = co() assert(type(t) == 'table' and out == true)"),
               "");
-    EXPECT_EQ(host.L, L());
+    EXPECT_EQ(state.lua(), L());
 }
 
-TEST_F(SendApi, FeedFromAFinaliserThatRunsWhileATableIsBuilt) {
-    flow::TableOptions options;
-    options.max_tracks = 2; // what the finaliser feeds ends the flow the table is about
-    flow::ConnectionTable small(options, clock);
-    host.connections = &small;
+// Of two flows: what a finaliser feeds ends the flow that the table is about.
+class SmallTableSendApi : public SendApi {
+  protected:
+    SmallTableSendApi() : SendApi(two_flows()) {}
+    static flow::TableOptions two_flows() {
+        flow::TableOptions options;
+        options.max_tracks = 2;
+        return options;
+    }
+};
+
+TEST_F(SmallTableSendApi, FeedFromAFinaliserThatRunsWhileATableIsBuilt) {
     EXPECT_EQ(run(R"lua(
         fed = 0
         local function finaliser()
@@ -143,15 +156,21 @@ TEST_F(SendApi, FeedFromAFinaliserThatRunsWhileATableIsBuilt) {
         assert(fed > 0)
     )lua"),
               "");
-    EXPECT_LE(small.size(), 2U);
-    host.connections = &connections;
+    EXPECT_LE(connections.size(), 2U);
 }
 
 TEST_F(SendApi, FeedErrors) {
     EXPECT_EQ(run("conntrack_feed(5)"), "test:1: invalid packet data type");
     EXPECT_EQ(run("conntrack_feed({}, 5)"),
               "test:1: bad argument #2 to 'conntrack_feed' (table expected, got number)");
-    host.connections = nullptr;
+}
+
+class UntrackedSendApi : public SendApi {
+  protected:
+    UntrackedSendApi() : SendApi({}, false) {}
+};
+
+TEST_F(UntrackedSendApi, FeedGivesNothing) {
     EXPECT_EQ(run("assert(select('#', conntrack_feed(5)) == 2 and conntrack_feed(5) == nil)"), "");
 }
 

@@ -1,4 +1,5 @@
 // The budget of a call, the ceiling of the memory, and what happens to calls that heed neither.
+#include "../../../../src/lua/flow_states.hpp"
 #include "../fixture.hpp"
 
 #include "nfqws2/lua/desync.hpp"
@@ -10,20 +11,15 @@ namespace nfqws2::lua {
 namespace {
 
 // A state of its own, with limits, since those of the fixture are set when it is opened.
-class GuardTest : public ::testing::Test {
+class GuardTest : public ::testing::Test, protected FakeServices {
   protected:
     explicit GuardTest(Limits limits = {100, 32})
-        : clock(1'700'000'000'000'000'000), random(make_seeded_random(1)), state(host) {
-        host.clock = &clock;
-        host.random = random.get();
-        host.sender = &sender;
-        host.guard.set_limits(limits);
-        std::vector<NamedBlob> blobs;
-        EXPECT_TRUE(state.open(blobs, Globals{}, false));
+        : connections(flow::TableOptions{}, clock), state(with(&connections), limits) {
+        EXPECT_TRUE(state.open({}, {}, false));
     }
 
     bool init(const std::string& source) {
-        const InitItem item{false, source};
+        const LuaInit item{false, source};
         return state.run_init({&item, 1}, {});
     }
     // Runs `body` as the callback of a timer; what was logged.
@@ -33,7 +29,7 @@ class GuardTest : public ::testing::Test {
     }
     void run_timers() {
         clock.advance_to(clock.unix_ns() + 1'000'000'000);
-        host.timers.run_due(host.L, clock.boot_ms());
+        state.run_timers();
     }
     std::string pass() {
         ::testing::internal::CaptureStderr();
@@ -42,16 +38,16 @@ class GuardTest : public ::testing::Test {
     }
     // A function that stands for a signal.
     void add_interruption() {
-        lua_pushcfunction(host.L, [](lua_State*) {
+        lua_pushcfunction(state.lua(), [](lua_State*) {
             Guard::current()->interrupt();
             return 0;
         });
-        lua_setglobal(host.L, "interruption");
+        lua_setglobal(state.lua(), "interruption");
     }
     bool flag(const char* name) {
-        lua_getglobal(host.L, name);
-        const bool value = lua_toboolean(host.L, -1);
-        lua_pop(host.L, 1);
+        lua_getglobal(state.lua(), name);
+        const bool value = lua_toboolean(state.lua(), -1);
+        lua_pop(state.lua(), 1);
         return value;
     }
     // A packet for one instance of `example`.
@@ -63,7 +59,7 @@ class GuardTest : public ::testing::Test {
                     builder.lua_desync("example", &error));
         auto built = builder.finish(&error);
         const profile::ProfileSet profiles(std::move(built->profiles), lists, clock);
-        Desync desync(host);
+        Desync desync(state);
         EXPECT_TRUE(desync.prepare(profiles));
         const auto bytes = *from_hex(
             "4500002800010000400666CB0A0100010A0100029C4001BB000003E8000000005010FAF000000000");
@@ -74,10 +70,7 @@ class GuardTest : public ::testing::Test {
         desync.run(view);
     }
 
-    VirtualClock clock;
-    std::unique_ptr<Random> random;
-    FakeSender sender;
-    Host host;
+    flow::ConnectionTable connections;
     State state;
 };
 
@@ -127,7 +120,7 @@ TEST_F(MemoryTest, EndlessAllocationEndsWithAnError) {
         EXPECT_NE(log.find("the limit of 32 MB is reached (--lua-mem-limit)"), std::string::npos);
         EXPECT_EQ(in_timer("kept = ('y'):rep(1000000)"), "") << "there is room again";
     }
-    EXPECT_LT(host.guard.used(), 8U << 20);
+    EXPECT_LT(state.guard().used(), 8U << 20);
 }
 
 // One block far beyond the limit comes before the compiler can be shut.
@@ -153,8 +146,8 @@ TEST_F(MemoryTest, AGrowingHeapEndsAtTheCeiling) {
     for (int i = 0; i < times && log.empty(); i++)
         log = pass();
     EXPECT_NE(log.find("not enough memory"), std::string::npos) << log;
-    EXPECT_GT(host.guard.used(), 20U << 20);
-    EXPECT_LT(host.guard.used(), 40U << 20);
+    EXPECT_GT(state.guard().used(), 20U << 20);
+    EXPECT_LT(state.guard().used(), 40U << 20);
 }
 
 TEST_F(MemoryTest, StreamsCountAsMemory) {
@@ -172,17 +165,15 @@ TEST_F(MemoryTest, TimersCountAsMemory) {
                                      "timer_set(names[i], 'nothing', 1000000) end");
     EXPECT_NE(log.find("not enough memory"), std::string::npos) << log;
     EXPECT_NE(log.find("--lua-mem-limit"), std::string::npos) << log;
-    EXPECT_LT(host.guard.used(), 40U << 20);
+    EXPECT_LT(state.guard().used(), 40U << 20);
     EXPECT_EQ(in_timer("for _, name in ipairs(names) do timer_del(name) end names = nil "
                        "timer_set('fine', 'nothing', 1000000) collectgarbage()"),
               "");
-    EXPECT_LT(host.guard.used(), 8U << 20);
+    EXPECT_LT(state.guard().used(), 8U << 20);
 }
 
 // Half of the states that nobody has used for a while, the longer idle ones first.
 TEST_F(MemoryTest, IdleFlowsLoseTheirStates) {
-    flow::ConnectionTable connections(flow::TableOptions{}, clock);
-    host.connections = &connections;
     ASSERT_TRUE(init("kept = {} for i = 1, 22 do kept[i] = ('x'):rep(1000000) .. i end"));
     std::vector<flow::Track*> tracks;
     for (unsigned i = 0; i < 8; i++) {
@@ -191,7 +182,7 @@ TEST_F(MemoryTest, IdleFlowsLoseTheirStates) {
         syn[21] = static_cast<std::uint8_t>(i);
         const packet::Dissect dissected = packet::dissect(syn);
         tracks.push_back(connections.feed(dissected).track);
-        need_lua_state(host.L, host, *tracks.back());
+        state.flow_states().need(state.lua(), *tracks.back());
         clock.advance_to(clock.unix_ns() + 100'000'000);
     }
     const auto states = [&tracks] {
@@ -204,9 +195,6 @@ TEST_F(MemoryTest, IdleFlowsLoseTheirStates) {
     EXPECT_EQ(states(), "++++++++");
     EXPECT_EQ(in_timer("fine = true"), "");
     EXPECT_EQ(states(), "----++++");
-    tracks.clear();
-    connections.clear();
-    host.connections = nullptr;
 }
 
 TEST_F(MemoryTest, ScriptsAreToldOnceEach) {
@@ -231,7 +219,7 @@ TEST_F(MemoryTest, WithoutWantOfMemoryNothingIsGivenUp) {
         "");
     EXPECT_EQ(in_timer("fine = true"), "");
     EXPECT_FALSE(flag("told"));
-    EXPECT_NE(host.guard.compiler().is_shut(), is_luajit)
+    EXPECT_NE(state.guard().compiler().is_shut(), is_luajit)
         << "the compiler is on where there is one";
 }
 
@@ -302,14 +290,10 @@ constexpr const char* endless_finalizer =
 
 // A life with it, for a process of its own: the end of the state runs finalizers too.
 void live_with_endless_finalizer(bool collect) {
-    Host host;
-    VirtualClock clock(1'700'000'000'000'000'000);
-    host.clock = &clock;
-    host.guard.set_limits({100, 32});
-    State state(host);
-    std::vector<NamedBlob> blobs;
-    state.open(blobs, Globals{}, false);
-    const InitItem item{false, std::string("collectgarbage('stop') ") + endless_finalizer};
+    FakeServices services;
+    State state(services.with(nullptr), {100, 32});
+    state.open({}, {}, false);
+    const LuaInit item{false, std::string("collectgarbage('stop') ") + endless_finalizer};
     state.run_init({&item, 1}, {});
     if (collect) state.collect_garbage(1);
 }
@@ -327,20 +311,16 @@ TEST(FinalizerDeathTest, TheEndEnds) {
 // The request to quit comes first, and its tick while the state ends: there is nothing to hook.
 TEST(FinalizerTest, ATickAfterARequestToQuitHarmsNoEnd) {
     {
-        Host host;
-        VirtualClock clock(1'700'000'000'000'000'000);
-        host.clock = &clock;
-        host.guard.set_limits({1000, 32, 0, true});
-        State state(host);
-        std::vector<NamedBlob> blobs;
-        ASSERT_TRUE(state.open(blobs, Globals{}, false));
-        const InitItem item{
+        FakeServices services;
+        State state(services.with(nullptr), {1000, 32, 0, true});
+        ASSERT_TRUE(state.open({}, {}, false));
+        const LuaInit item{
             false, "local clock = os.clock function busy() local till = clock() + 0.06 "
                    "while clock() < till do end end "
                    "if newproxy then local p = newproxy(true) getmetatable(p).__gc = busy kept = p "
                    "else kept = setmetatable({}, {__gc = busy}) end"};
         ASSERT_TRUE(state.run_init({&item, 1}, {}));
-        host.guard.collect(); // the timer is made at the first limited call
+        state.guard().collect(); // the timer is made at the first limited call
         state.interrupt();
     }
     alarm(0);
@@ -351,7 +331,7 @@ TEST_F(GuardTest, ACollectionCollectsAll) {
                      "for i = 1, 1000 do if newproxy then local p = newproxy(true) "
                      "getmetatable(p).__gc = count else setmetatable({}, {__gc = count}) end end "
                      "weak = setmetatable({{}}, {__mode = 'v'})"));
-    host.guard.collect();
+    state.guard().collect();
     EXPECT_TRUE(init("assert(finalized == 1000 and weak[1] == nil)"));
 }
 
@@ -361,7 +341,7 @@ TEST_F(GuardTest, ACollectionLogsWhatAFinalizerRaises) {
                      "else setmetatable({}, {__gc = fail}) end"));
     ::testing::internal::CaptureStderr();
     ::testing::internal::CaptureStdout();
-    host.guard.collect();
+    state.guard().collect();
     // Newer engines warn instead of raising it.
     const std::string said = ::testing::internal::GetCapturedStdout();
     EXPECT_NE((::testing::internal::GetCapturedStderr() + said).find("no luck"), std::string::npos);

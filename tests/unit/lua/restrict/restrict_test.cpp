@@ -1,6 +1,6 @@
 // What scripts may not have, and what they must keep.
+#include "../../../../src/lua/restrict/guard_files.hpp"
 #include "../fixture.hpp"
-#include "nfqws2/lua/file_gate.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -263,7 +263,7 @@ TEST_F(ApiTest, PrecompiledFilesAreRefused) {
     EXPECT_EQ(eval("pcall(dofile, '" + path + "')"), "false");
     EXPECT_EQ(eval("ran"), "nil");
     ::testing::internal::CaptureStderr();
-    const InitItem item{true, path};
+    const LuaInit item{true, path};
     EXPECT_FALSE(state.run_init({&item, 1}, {}));
     EXPECT_NE(::testing::internal::GetCapturedStderr().find("precompiled code is refused"),
               std::string::npos);
@@ -364,15 +364,15 @@ class FileGateTest : public ApiTest {
         luaL_openlibs(fresh_);
         guard_files(fresh_, &gate_);
         restrict_libraries(fresh_);
-        std::swap(host.L, fresh_);
-        lua_settop(host.L, 0);
-        lua_pushnil(host.L); // in place of the message handler
-        lua_pushcfunction(host.L, [](lua_State*) { return 1; });
-        lua_replace(host.L, message_handler_index);
+        std::swap(used, fresh_);
+        lua_settop(used, 0);
+        lua_pushnil(used); // in place of the message handler
+        lua_pushcfunction(used, [](lua_State*) { return 1; });
+        lua_replace(used, message_handler_index);
         ASSERT_EQ(run("folder = '" + folder_ + "' inside = folder .. '/open'"), "");
     }
     void TearDown() override {
-        std::swap(host.L, fresh_);
+        std::swap(used, fresh_);
         lua_close(fresh_);
         std::filesystem::remove_all(folder_);
     }

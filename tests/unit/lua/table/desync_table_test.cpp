@@ -1,11 +1,10 @@
 // Both ways of building the `desync` table must give the same table: every packet of the golden
 // captures is built twice and compared deeply.
-#include "../../../../src/lua/table/facts.hpp"
+#include "../../../../src/lua/table/desync_table.hpp"
 #include "../../places.hpp"
 #include "../fixture.hpp"
 
 #include "nfqws2/base/file.hpp"
-#include "nfqws2/lua/desync_table.hpp"
 #include "nfqws2/profile/list_store.hpp"
 
 #include <filesystem>
@@ -66,7 +65,7 @@ end
 
 class DesyncTableTest : public ApiTest {
   protected:
-    DesyncTableTest() : lists(clock), table(host) {
+    DesyncTableTest() : lists(clock), table(state.desync_table()) {
         auto profile = std::make_unique<profile::Profile>();
         profile->number = 1;
         profile->profile_name = "named";
@@ -74,32 +73,28 @@ class DesyncTableTest : public ApiTest {
         std::vector<std::unique_ptr<profile::Profile>> list;
         list.push_back(std::move(profile));
         profiles = std::make_unique<profile::ProfileSet>(std::move(list), lists, clock);
-        table.prepare(*profiles);
+        table.prepare(L(), *profiles);
     }
 
     std::string difference(const PacketView& view) {
-        EXPECT_TRUE(table.push(view));
-        lua_setglobal(host.L, "a");
-        push_desync_table(host, view);
-        lua_setglobal(host.L, "b");
+        EXPECT_TRUE(table.push(L(), view));
+        lua_setglobal(L(), "a");
+        table.push_by_api(L(), view);
+        lua_setglobal(L(), "b");
         EXPECT_EQ(run(compare), "");
-        lua_getglobal(host.L, "difference");
-        std::string text = lua_isnil(host.L, -1) ? "" : lua_tostring(host.L, -1);
-        lua_pop(host.L, 1);
+        lua_getglobal(L(), "difference");
+        std::string text = lua_isnil(L(), -1) ? "" : lua_tostring(L(), -1);
+        lua_pop(L(), 1);
         return text;
     }
 
     profile::ListStore lists;
     std::unique_ptr<profile::ProfileSet> profiles;
-    DesyncTable table;
+    DesyncTable& table;
 };
 
 TEST_F(DesyncTableTest, LuaJitHasTheCompiledWay) {
-    if (is_luajit) {
-        EXPECT_NE(host.build_table_ref, LUA_NOREF);
-    } else {
-        EXPECT_EQ(host.build_table_ref, LUA_NOREF);
-    }
+    EXPECT_EQ(table.facts() != nullptr, is_luajit);
 }
 
 // It reads memory, and setfenv() gives back what it finds at a level of the stack.
@@ -139,8 +134,8 @@ TEST_F(DesyncTableTest, TheBuilderIsKeptFromScripts) {
     view.profile = &profiles->by_number(1);
     view.target = d.destination();
     for (int i = 0; i < 10; i++) {
-        ASSERT_TRUE(table.push(view));
-        lua_pop(host.L, 1);
+        ASSERT_TRUE(table.push(L(), view));
+        lua_pop(L(), 1);
     }
     EXPECT_EQ(eval("(result() or 0) > 100"), "true");
 }
@@ -180,8 +175,8 @@ TEST_F(DesyncTableTest, TheBuilderIsCompiled) {
     view.positions = &positions;
     const auto push_some = [&] {
         for (int i = 0; i < 2000; i++) {
-            ASSERT_TRUE(table.push(view));
-            lua_pop(host.L, 1);
+            ASSERT_TRUE(table.push(L(), view));
+            lua_pop(L(), 1);
         }
     };
     // The collector leaves the trace in the middle now and then, and what follows there is compiled
@@ -314,17 +309,14 @@ TEST_F(DesyncTableTest, TheBuilderFindsEveryNumberUnderItsName) {
     PacketView view;
     view.dis = &d;
     view.profile = &profiles->by_number(1);
-    ASSERT_TRUE(table.push(view)); // gives values to what is no number
-    lua_settop(host.L, message_handler_index);
+    ASSERT_TRUE(table.push(L(), view)); // gives values to what is no number
+    lua_settop(L(), message_handler_index);
 
     std::vector<std::string> conditions;
-    number_all(*host.facts, "t", conditions);
+    number_all(*table.facts(), "t", conditions);
     EXPECT_GT(conditions.size(), 30U);
-    lua_rawgeti(host.L, LUA_REGISTRYINDEX, host.build_table_ref);
-    host.facts->valid = {1};
-    ASSERT_EQ(lua_pcall(host.L, 0, 1, message_handler_index), 0) << lua_tostring(host.L, -1);
-    host.facts->valid = {0};
-    lua_setglobal(host.L, "t");
+    ASSERT_TRUE(table.push_facts(L())) << lua_tostring(L(), -1);
+    lua_setglobal(L(), "t");
     for (const std::string& condition : conditions)
         EXPECT_EQ(eval(condition), "true") << condition;
 }

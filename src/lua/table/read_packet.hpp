@@ -1,23 +1,12 @@
-// Packets as Lua tables, both ways: header bytes into tables, tables into the plain structs that
-// the packet room builds from (docs/contracts/wire.md#building).
+// Lua tables to packets: into the plain structs that the packet room builds from
+// (docs/contracts/wire.md#building), and the rebuild made of them.
 #pragma once
 
+#include "../packet_scratch.hpp"
 #include "keys.hpp"
-#include "nfqws2/lua/host.hpp"
+#include "nfqws2/base/random.hpp"
 
 namespace nfqws2::lua {
-
-// --- bytes to tables: each pushes one table; `keys` is the index from push_keys
-// -------------------
-
-void push_ipv4_table(lua_State* L, int keys, Bytes header);          // >= 20 bytes
-void push_ipv6_table(lua_State* L, int keys, Bytes packet);          // >= 40 bytes
-void push_tcp_table(lua_State* L, int keys, Bytes header);           // >= 20 bytes
-void push_udp_table(lua_State* L, int keys, const std::uint8_t* p);  // 8 bytes
-void push_icmp_table(lua_State* L, int keys, const std::uint8_t* p); // 8 bytes
-
-// --- tables to structs
-// ------------------------------------------------------------------------------
 
 // Reads fields without running Lua code (metatables are not asked) and without raising errors.
 // Strings are not copied: the bytes belong to the tables read and live as long as these are not
@@ -53,19 +42,27 @@ class TableReader {
     int keys_;
 };
 
+struct RebuildOptions {
+    bool keepsum = false, badsum = false, ip6_preserve_next = false;
+    bool last_proto_named = false; // ip6_last_proto was given, be it 59
+    std::uint8_t ip6_last_proto = 59;
+};
 // Reads the options of `reconstruct_*` at `index`, which holds nil, nothing or a table.
 RebuildOptions read_rebuild_options(lua_State* L, int index);
 
-// The packet in host.scratch, or the reason of the failure. `raises`: the reason is to be raised as
-// it is; otherwise the Lua error is "invalid dissect data" and the reason goes to the log.
+// The packet in the scratch buffer, or the reason of the failure. `raises`: the reason is to be
+// raised as it is; otherwise the Lua error is "invalid dissect data" and the reason goes to the
+// log.
 struct Rebuilt {
     Bytes packet;
-    const char* error = nullptr; // in static memory or in host.rebuild_error
+    const char* error = nullptr; // in static memory or in the scratch buffer
     bool raises = false;
 };
-Rebuilt rebuild(lua_State* L, Host& host, int index, const RebuildOptions& options);
-
-// The same for native functions: failures are raised.
-Bytes check_rebuild(lua_State* L, int index, const RebuildOptions& options);
+// Rebuilds the packet described by the dissect table at `index`.
+Rebuilt rebuild(lua_State* L, PacketScratch& scratch, Random& random, int index,
+                const RebuildOptions& options);
+// The same without raising a Lua error: bad types are reported as failure. Empty and *error then.
+Bytes rebuild_protected(lua_State* L, PacketScratch& scratch, Random& random, int index,
+                        const RebuildOptions& options, std::string* error);
 
 } // namespace nfqws2::lua

@@ -1,4 +1,4 @@
-#include "nfqws2/lua/file_gate.hpp"
+#include "guard_files.hpp"
 
 #include "entrance.hpp"
 
