@@ -146,6 +146,13 @@ def tools():
         yield name, b"\4" + payload
 
 
+def store():
+    fields = ("", "\tok=1\tbad=2.5", "\tcur=%312\tt=a%20b", "\tn=nan\ti=-inf", "\tx=", "\ta=1\ta=2", "\tbad")
+    lines = ["tls/host.example\t1750000000\t2592000" + text for text in fields] + ["k%09ey/пример\t1\t0\tt=%"]
+    for n, line in enumerate(lines):
+        yield "%d" % n, line.encode()
+
+
 def gzipped():
     for n, text in enumerate((b"", b"example.com\n" * 500, bytes(range(256)), b"\0" * 70000)):
         yield "%d" % n, gzip.compress(text, mtime=0)
@@ -217,7 +224,7 @@ def noise(count, longest):
 
 TARGETS = {
     "packet": packet, "frames": frames, "scripts": scripts, "engine": engine, "config": config,
-    "range": ranges, "lists": lists, "tools": tools, "gzip": gzipped, "wlan": wlan,
+    "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
     "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),
     "tls": lambda: protocol("tls"), "quic": lambda: protocol("quic"),
     "http": lambda: protocol("http"), "dns": lambda: protocol("dns"),
