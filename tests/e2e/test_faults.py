@@ -13,7 +13,8 @@ import time
 from harness import (QUEUE, big_client_hello, cases, check, check_equal, client_hello, laboratory,
                      without_root)
 from packets import SYN, TCP, ip, read_pcap, tcp, udp
-from test_flood import resident, sanitized
+from processes import resident
+from test_flood import sanitized
 from test_load import Load, SITE, SO_SNDBUFFORCE, STRATEGY, pages_served
 from wire import DatagramServer, Sniffer, StreamServer, exchange
 

@@ -39,7 +39,10 @@ def environment():
 
 
 def check(name, condition, detail=""):
-    REPORT.check(condition, name, detail)
+    if condition:
+        REPORT.ok(name)
+    else:
+        REPORT.fail(name, detail, cases.this_script(MDIG))  # the cases share a scene
 
 
 def check_equal(name, got, expected):

@@ -3,9 +3,9 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import service
+import world
 from world import ROOT, check, check_equal, contains, laboratory, long
 
 BOOT = "systemd"
@@ -49,11 +49,9 @@ def daemon():
         return int(f.read())
 
 
-def wait_for(condition, what, timeout=60):
-    end = time.monotonic() + timeout
-    while not condition():
-        check(time.monotonic() < end, "%s:\n%s", what, sh("journalctl -b --no-pager | tail -n 40"))
-        time.sleep(0.1)
+def wait_for(condition, what, timeout=120):
+    world.wait_for(condition, lambda: "%s:\n%s" % (what, sh("journalctl -b --no-pager | tail -n 40")), timeout,
+                   pause=0.1)
 
 
 def queue_rules():

@@ -16,7 +16,8 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
+
+from expect import PATIENCE, Failure, comes_true
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -35,8 +36,6 @@ OFFLOAD_MARK = next((word.partition("=")[2] for word in EXTRA
                      if word.startswith("--offload-mark=")), None)
 
 CLONE_NEWNET = 0x40000000
-# Seconds for what takes no time on an idle machine; a test waits as long only if it is going to fail.
-PATIENCE = 30
 SIOCETHTOOL = 0x8946
 # Segmentation, checksum and receive offloads a real network card would not show on the wire.
 ETHTOOL_OFF = (0x1F, 0x24, 0x2C, 0x17)  # TSO, GSO, GRO, TX checksums
@@ -68,8 +67,8 @@ http {{
 """
 
 
-class LabError(Exception):
-    pass
+class LabError(Failure):
+    """The lab itself does not work."""
 
 
 def queue_options(number, spread=True):
@@ -150,13 +149,18 @@ def libraries(folder, source, *names):
     return ["--lua-init=@%s/zapret-%s.lua" % (target, name) for name in names]
 
 
+def pids_of(name):
+    """Of what runs in a namespace."""
+    return [int(pid) for pid in subprocess.run(
+        ["ip", "netns", "pids", name], capture_output=True, text=True, env=environment(),
+        check=False).stdout.split()]
+
+
 def remove_namespace(name):
     """Ends what still runs in a namespace of ours and removes it."""
-    pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True,
-                          env=environment(), check=False).stdout.split()
-    for pid in pids:
+    for pid in pids_of(name):
         try:
-            os.kill(int(pid), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
     subprocess.run(["ip", "netns", "del", name], env=environment(), check=False,
@@ -183,6 +187,9 @@ class Lab:
 
     def ns(self, who):
         return "%s-%s" % (self.prefix, who)
+
+    def pids(self, who):
+        return pids_of(self.ns(who))
 
     def command(self, who, *argv):
         return ["ip", "netns", "exec", self.ns(who), *argv]
@@ -409,13 +416,16 @@ class Lab:
 
     @staticmethod
     def wait_for(condition, complaint, process=None, timeout=PATIENCE):
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if condition():
-                return
-            if process is not None and process.poll() is not None:
-                break
-            time.sleep(0.05)
+        """Until the condition is true, no longer than the process lives that is to bring it about."""
+        came = []
+
+        def true_or_over():
+            over = process is not None and process.poll() is not None
+            came[:] = [condition()]
+            return came[0] or over
+        comes_true(true_or_over, timeout, pause=0.05)
+        if came[0]:
+            return
         text = ""
         if process is not None:
             with open(process.log, errors="replace") as f:

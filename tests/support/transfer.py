@@ -7,7 +7,8 @@ import struct
 import threading
 import time
 
-from harness import check, check_equal, laboratory
+import lab as laboratory
+from expect import check, check_equal
 from wire import SO_RCVBUFFORCE
 
 PORT = 5201

@@ -3,10 +3,9 @@ import collections
 import errno
 import socket
 import threading
-import time
 
 import packets
-from lab import PATIENCE
+from expect import PATIENCE, comes_true
 
 ETH_P_ALL = 3
 OUTGOING = 4
@@ -57,12 +56,7 @@ class Sniffer:
 
     def wait(self, condition, timeout=PATIENCE):
         """Until condition(list of Seen) is true; whether it became so."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if condition(self.seen):
-                return True
-            time.sleep(0.005)
-        return condition(self.seen)
+        return comes_true(lambda: condition(self.seen), timeout, pause=0.005)
 
     def stop(self):
         """All packets until now, also those still in the socket."""
@@ -130,10 +124,7 @@ class StreamServer:
 
     def wait(self, condition, timeout=PATIENCE):
         """Until condition(self) is true; whether it became so."""
-        end = time.monotonic() + timeout
-        while not condition(self) and time.monotonic() < end:
-            time.sleep(0.005)
-        return condition(self)
+        return comes_true(lambda: condition(self), timeout, pause=0.005)
 
     def __enter__(self):
         return self
