@@ -115,8 +115,7 @@ class Environment:
                troubled=False):
         """Starts the program; `troubled`: complaints of scripts are part of the test."""
         loaded = lab.libraries(self.lua, *libraries)
-        process = lab.start_nfqws2(self.program, *loaded, *args, who=who, queue=queue,
-                                   ready_timeout=20)
+        process = lab.start_nfqws2(self.program, *loaded, *args, who=who, queue=queue)
         return Daemon(lab, process, who, queue, troubled)
 
     def run(self, *args, timeout=60, **kwargs):

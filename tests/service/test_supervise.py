@@ -9,7 +9,7 @@ from sandbox import BASE, SCRIPT, World, check, contains, equal, kill
 SHELLS = ("dash", "busybox", "bash")
 COMMON = ("FWTYPE=iptables", "INIT_APPLY_FW=0", "WS_USER=nobody", "NFQWS2_ENABLE=1")
 SOON = {"SUPERVISE_PAUSE": "1"}
-LATER = {"SUPERVISE_PAUSE": "50"}
+LATER = {"SUPERVISE_PAUSE": "500"}
 PIDFILE = "/run/nfqws2_1.pid"
 
 
@@ -109,7 +109,7 @@ def test_crash_at_start_is_reported(world: World):
     world.tool("stub", "#!/bin/sh\necho I crash >&2\nexit 101\n")
     world.config(*COMMON, "NFQWS2=/opt/bin/stub")
     for pipe in ("", " 2>&1 | cat"):
-        text = world.sh("%s start%s" % (SCRIPT, pipe), check_code=None, env=LATER, timeout=20)
+        text = world.sh("%s start%s" % (SCRIPT, pipe), check_code=None, env=LATER)
         contains(text, "I crash")
         contains(text, "ERROR: daemon 1 did not start")
     equal(supervisors(), [])

@@ -333,11 +333,12 @@ class Lab:
         process = self.start("server", "nginx", "-p", self.folder, "-e",
                              self.folder + "/nginx-error.log", "-c", conf, "-g", "daemon off;",
                              log="nginx.log")
-        self.wait_for(lambda: self.listens("server", 80), "nginx did not start", process, 30)
+        self.wait_for(lambda: self.listens("server", 80), "nginx did not start", process)
         return process
 
-    def curl(self, *args, name=None, port=None, version=4, timeout=5):
-        """curl in the client's namespace; `name` is resolved to the server's address."""
+    def curl(self, *args, name=None, port=None, version=4, timeout=PATIENCE):
+        """curl in the client's namespace; `name` is resolved to the server's address. What is blocked is reset,
+        so only what swallows packets makes it wait for the time-out."""
         argv = ["curl", "-s", "-S", "-m", str(timeout), "--cacert", self.folder + "/site.crt"]
         if name:
             address = SERVER4 if version == 4 else "[%s]" % SERVER6
@@ -384,7 +385,7 @@ class Lab:
         """--lua-init of script libraries."""
         return libraries(self.folder, source, *names)
 
-    def start_nfqws2(self, program, *args, who="client", queue=200, ready_timeout=10):
+    def start_nfqws2(self, program, *args, who="client", queue=200, ready_timeout=PATIENCE):
         process = self.start(who, program, *program_options(queue), *args,
                              log="nfqws2-%d.log" % len(self.processes))
         self.wait_for(lambda: self.queue_bound(who, queue), "nfqws2 did not bind its queue",
@@ -408,6 +409,21 @@ class Lab:
         sums = {column: sum(row[column] for row in rows) for column in (2, 5, 6, 7)}
         sums[3] = min(row[3] for row in rows)
         return [sums.get(column, value) for column, value in enumerate(rows[0])]
+
+    def counters(self, queue):
+        """Where connections may have been lost, for who looks at a failure: the client's queue, resets of each
+        namespace, and what the box has refused."""
+        lines = ["queue: %s" % self.queue_state("client", queue)]
+        for who in ("client", "box", "server"):
+            with self.inside(who), open("/proc/thread-self/net/snmp") as f:
+                names, values = [line.split()[1:] for line in f if line.startswith("Tcp:")]
+            tcp = dict(zip(names, values))
+            lines.append("%s: %s" % (who, " ".join("%s=%s" % (name, tcp[name]) for name in (
+                "AttemptFails", "EstabResets", "RetransSegs", "OutRsts"))))
+        for tables in TABLES:
+            lines += [line.strip() for line in self.run(
+                "box", tables, "-L", "FORWARD", "-vnx", check=False).stdout.splitlines() if "REJECT" in line]
+        return "\n".join(lines)
 
     def queue_bound(self, who, queue):
         """Before it has a copy mode a queue drops everything."""

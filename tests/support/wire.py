@@ -107,7 +107,7 @@ class StreamServer:
     def _serve(self, connection, data):
         answered = False
         with connection:
-            connection.settimeout(20)
+            connection.settimeout(2 * PATIENCE)  # longer than a client waits
             try:
                 while True:
                     chunk = connection.recv(65536)
@@ -169,7 +169,7 @@ class DatagramServer:
             end_socket(s)
 
 
-def exchange(lab, server, port, data, who="client", timeout=10, mark=None):
+def exchange(lab, server, port, data, who="client", timeout=PATIENCE, mark=None):
     """Sends data over a fresh TCP connection and gives back all that is answered."""
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with lab.socket(who, family, socket.SOCK_STREAM) as s:

@@ -81,7 +81,7 @@ def test_life_of_the_service(env):
         lab.filter_words(NAMES[0])
 
         def expect(state, what):
-            result = lab.curl("https://%s/" % NAMES[0], name=NAMES[0], timeout=10)
+            result = lab.curl("https://%s/" % NAMES[0], name=NAMES[0])
             check_equal("open " + what, "It works" in result.stdout, state)
         expect(True, "after the boot")
         check_equal("stop", sh("systemctl stop zapret2"), "")
