@@ -4,7 +4,7 @@ Names of a real machine are replaced by places in that folder (see REPLACED), so
 show the commands as its reader will type them. Three sorts of blocks:
 
 offline  runs in the folder, with the program in front of PATH.
-lab      runs in the client, the box or the server of tests/lab. `nfqws2` then starts the program in
+lab      runs in the client, the box or the server of support/lab.py. `nfqws2` then starts the program in
          the background and waits for its queue. Words of the mark:
            who=NAME[,NAME]  where (client); the block runs in each
            nft              where nftables queues: without its queue statement the rules are loaded

@@ -84,6 +84,23 @@ def test_a_list_of_command_lines_is_not_empty(folder):
     return None
 
 
+def test_a_failure_tells_how_to_run_it_alone(folder):
+    copy("tests/cmdlines/run.py", folder)
+    copy("tests/support/cases.py", folder)
+    write(folder + "/tests/data/cmdlines/good.txt", '--new\n--new="a b"\n')
+    write(folder + "/tests/data/cmdlines/bad.txt", "--new ## text\n")
+
+    def said(command):
+        return subprocess.run(["sh", "-c", command], cwd=folder, stdout=subprocess.PIPE, text=True,
+                              check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}).stdout
+    first = said("python3 tests/cmdlines/run.py /bin/true lua")
+    commands = re.findall(r"alone: (.*)", first)
+    if len(commands) != 3:
+        return first
+    again = said(commands[1])
+    return None if again.count("FAILED  good.txt:2 ") == 1 and "0 passed, 1 failed" in again else again
+
+
 def test_no_file_is_told_to_look_into_the_systems_folder_of_headers(folder):
     # CMake of Debian 13 asks pkg-config for it; then <cstdlib> does not find the next <stdlib.h>.
     said = subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DNFQWS2_TESTS=OFF"],
