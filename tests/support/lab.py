@@ -433,14 +433,15 @@ class Lab:
     @staticmethod
     def wait_for(condition, complaint, process=None, timeout=PATIENCE):
         """Until the condition is true, no longer than the process lives that is to bring it about."""
-        came = []
+        true = False
 
         def true_or_over():
-            over = process is not None and process.poll() is not None
-            came[:] = [condition()]
-            return came[0] or over
+            nonlocal true
+            over = process is not None and process.poll() is not None  # asked first: its last deed counts
+            true = condition()
+            return true or over
         comes_true(true_or_over, timeout, pause=0.05)
-        if came[0]:
+        if true:
             return
         text = ""
         if process is not None:
