@@ -34,7 +34,7 @@ Machine::Machine(Config config) : EngineWorld(make_seeded_random(7), start_ns) {
     EXPECT_TRUE(words.parse(config.profile)) << words.error;
     EXPECT_TRUE(lists.load_all());
     take(std::move(words.built.profiles));
-    std::vector<LuaInit>& init = config.options.lua_init;
+    std::vector<lua::LuaInit>& init = config.options.lua_init;
     init.insert(init.begin(), {false, prelude});
     init.push_back({false, config.lua});
     ready = start(std::move(config.options), services(wire, network));
