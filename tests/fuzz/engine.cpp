@@ -3,6 +3,7 @@
 // changes some, feeds packets, and returns every verdict there is. The engine's promises are
 // checked after each step. Run with -close_fd_mask=3: Lua errors are many.
 #include "payloads.hpp"
+#include "reader.hpp"
 #include "world.hpp"
 
 #include "nfqws2/profile/filter_table.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 using namespace nfqws2;
 using fuzz::known_payload;
+using fuzz::Reader;
 using fuzz::require;
 using fuzz::World;
 
@@ -74,26 +76,6 @@ function act(ctx, d)
     return math.floor(how / 32)
 end
 )lua";
-
-struct Reader {
-    Bytes rest;
-    std::uint8_t u8() {
-        if (rest.empty()) return 0;
-        const std::uint8_t v = rest[0];
-        rest = rest.subspan(1);
-        return v;
-    }
-    std::uint16_t u16() {
-        const unsigned high = u8();
-        return static_cast<std::uint16_t>(high << 8 | u8());
-    }
-    Bytes take(std::size_t size) {
-        size = std::min(size, rest.size());
-        const Bytes part = rest.first(size);
-        rest = rest.subspan(size);
-        return part;
-    }
-};
 
 engine::Options options(std::uint8_t how) {
     engine::Options o;
