@@ -2,7 +2,7 @@
 // built is good until the next one is.
 #pragma once
 
-#include "nfqws2/packet/reconstruct.hpp"
+#include "nfqws2/packet/blueprint.hpp"
 
 #include <array>
 #include <cstdint>

@@ -2,8 +2,8 @@
 // the compiled builder, calls of `pass`, of the library's `fake` and `multisplit`, and a packet
 // sent by a script. Nothing leaves the process. Run it in the root of the project, or name the
 // folder of the script libraries in NFQWS2_LUA. Goals: docs/contracts/goals.md#per-packet.
-#include "../../src/lua/table/desync_table.hpp"
-#include "../../src/lua/table/push_packet.hpp"
+#include "lua/table/desync_table.hpp"
+#include "lua/table/push_packet.hpp"
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/lua/state.hpp"

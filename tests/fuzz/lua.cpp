@@ -1,10 +1,10 @@
 // Scripts generated from the input: calls of all native functions with arguments of every kind, in
 // every order, inside and outside of a desync call and in timers. Errors are the functions' good
 // right; nothing else may come of it. Run with -close_fd_mask=3: some functions print.
-#include "../../src/lua/desync_call.hpp"
-#include "../../src/lua/errors.hpp"
-#include "../../src/lua/restrict/restrict.hpp"
 #include "doors.hpp"
+#include "lua/desync_call.hpp"
+#include "lua/errors.hpp"
+#include "lua/restrict/restrict.hpp"
 
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/lua/state.hpp"

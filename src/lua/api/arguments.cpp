@@ -1,6 +1,6 @@
-#include "arguments.hpp"
+#include "api/arguments.hpp"
 
-#include "functions.hpp"
+#include "api/functions.hpp"
 
 #include <cmath>
 #include <limits>

@@ -1,7 +1,7 @@
 // Bits, fields, modular integers (docs/contracts/native-functions.md#bits-and-integers). They are
 // at most 48 bits wide, so that a double holds them exactly on every engine.
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -1,5 +1,5 @@
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
 
 #include "nfqws2/base/log.hpp"
 

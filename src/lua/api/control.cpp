@@ -1,9 +1,9 @@
 // Control over the run of instances (docs/contracts/lua-bridge.md#cutoffs-and-the-plan). `ctx` is
 // one userdata for the whole life of the state; it is good exactly as long as a CallScope lasts.
-#include "../desync_call.hpp"
-#include "arguments.hpp"
-#include "functions.hpp"
-#include "owned.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
+#include "api/owned.hpp"
+#include "desync_call.hpp"
 
 #include "nfqws2/base/log.hpp"
 

@@ -1,7 +1,7 @@
 // Hashes and ciphers (docs/contracts/native-functions.md#byte-strings-and-cryptography). The mbed
 // TLS contexts are freed before anything that may raise a Lua error.
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
 
 #include <mbedtls/aes.h>
 #include <mbedtls/gcm.h>

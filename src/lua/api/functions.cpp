@@ -1,4 +1,4 @@
-#include "functions.hpp"
+#include "api/functions.hpp"
 
 namespace nfqws2::lua {
 

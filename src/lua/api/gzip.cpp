@@ -1,8 +1,8 @@
 // zlib streams (docs/contracts/native-functions.md#zlib-streams). A stream is a userdata that owns
 // its z_stream and frees it when it is ended or collected.
-#include "arguments.hpp"
-#include "functions.hpp"
-#include "owned.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
+#include "api/owned.hpp"
 
 #include <zlib.h>
 

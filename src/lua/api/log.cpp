@@ -1,6 +1,6 @@
 // Logging by scripts (docs/contracts/native-functions.md#logging). The text ends at the first NUL.
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
 
 #include "nfqws2/base/log.hpp"
 

@@ -1,7 +1,7 @@
 // What scripts give up when memory is short.
-#include "../guard/shed.hpp"
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
+#include "guard/shed.hpp"
 
 namespace nfqws2::lua {
 

@@ -1,9 +1,9 @@
 // Dissecting, reconstructing and checksums (docs/contracts/native-functions.md#packets).
-#include "packet.hpp"
+#include "api/packet.hpp"
 
-#include "../table/push_packet.hpp"
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
+#include "table/push_packet.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/packet/checksum.hpp"

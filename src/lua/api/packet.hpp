@@ -1,7 +1,7 @@
 // Rebuilding for the native functions.
 #pragma once
 
-#include "../table/read_packet.hpp"
+#include "table/read_packet.hpp"
 
 namespace nfqws2::lua {
 

@@ -1,9 +1,9 @@
 // Positions in payloads and ClientHello editing
 // (docs/contracts/native-functions.md#positions-and-clienthello-editing). The work is done in
 // protocol/; results come back as plain values, so that no vector is alive when an error is raised.
-#include "arguments.hpp"
-#include "functions.hpp"
-#include "owned.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
+#include "api/owned.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/protocol/marker.hpp"

@@ -1,6 +1,6 @@
 // Random byte strings (docs/contracts/native-functions.md#random-bytes).
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
 
 namespace nfqws2::lua {
 

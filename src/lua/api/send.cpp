@@ -1,10 +1,10 @@
 // Sending packets, feeding them to connection tracking, and what the machine's network looks like
 // (docs/contracts/native-functions.md#sending-and-feeding).
-#include "../table/desync_table.hpp"
-#include "arguments.hpp"
-#include "functions.hpp"
-#include "owned.hpp"
-#include "packet.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
+#include "api/owned.hpp"
+#include "api/packet.hpp"
+#include "table/desync_table.hpp"
 
 #include "nfqws2/base/log.hpp"
 

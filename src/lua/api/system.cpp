@@ -1,6 +1,6 @@
 // The machine, files and time (docs/contracts/native-functions.md#the-machine-files-time).
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
 
 #include <sys/stat.h>
 #include <sys/syscall.h>

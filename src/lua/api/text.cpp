@@ -1,6 +1,6 @@
 // Addresses and hex as text (docs/contracts/native-functions.md#addresses-and-hex).
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
 
 #include <arpa/inet.h>
 

@@ -1,6 +1,6 @@
 // Timers (docs/contracts/lua-bridge.md#timers).
-#include "arguments.hpp"
-#include "functions.hpp"
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
 
 #include <algorithm>
 #include <limits>

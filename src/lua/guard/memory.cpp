@@ -16,7 +16,7 @@
 // double before it begins: near the ceiling the collector begins earlier and works faster. A full
 // collection is paid for by a second of work, or by a call that was refused memory and so has used
 // up much of it.
-#include "../errors.hpp"
+#include "errors.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/machine_memory.hpp"
 #include "nfqws2/lua/guard.hpp"

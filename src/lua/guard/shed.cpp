@@ -1,9 +1,9 @@
 // Theory of operation. The more idle half of the flows that are over or idle at all lose their
 // `lua_state`: what a script may still need is kept longest, and if that was not enough the next
 // half follows. Scripts know best what they can spare of the rest.
-#include "shed.hpp"
+#include "guard/shed.hpp"
 
-#include "../errors.hpp"
+#include "errors.hpp"
 #include "nfqws2/base/log.hpp"
 
 namespace nfqws2::lua {

@@ -1,7 +1,7 @@
 // Gives up what can be done without when memory is short (shed.cpp).
 #pragma once
 
-#include "../flow_states.hpp"
+#include "flow_states.hpp"
 #include "nfqws2/lua/guard.hpp"
 
 namespace nfqws2::lua {

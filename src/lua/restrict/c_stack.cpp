@@ -1,4 +1,4 @@
-#include "c_stack.hpp"
+#include "restrict/c_stack.hpp"
 
 #include <cstddef>
 

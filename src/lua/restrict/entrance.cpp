@@ -1,4 +1,4 @@
-#include "entrance.hpp"
+#include "restrict/entrance.hpp"
 
 #include "nfqws2/base/file.hpp"
 

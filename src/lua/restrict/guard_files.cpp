@@ -1,6 +1,6 @@
-#include "guard_files.hpp"
+#include "restrict/guard_files.hpp"
 
-#include "entrance.hpp"
+#include "restrict/entrance.hpp"
 
 #include "nfqws2/base/file.hpp"
 

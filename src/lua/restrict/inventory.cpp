@@ -1,4 +1,4 @@
-#include "inventory.hpp"
+#include "restrict/inventory.hpp"
 
 #include "nfqws2/base/log.hpp"
 

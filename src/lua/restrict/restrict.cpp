@@ -1,8 +1,8 @@
-#include "restrict.hpp"
+#include "restrict/restrict.hpp"
 
-#include "../table/builder.lua.hpp"
-#include "c_stack.hpp"
-#include "inventory.hpp"
+#include "restrict/c_stack.hpp"
+#include "restrict/inventory.hpp"
+#include "table/builder.lua.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/lua/guard.hpp"

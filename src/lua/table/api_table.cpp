@@ -1,9 +1,9 @@
 // The `desync` table through the Lua C API: every engine can do this.
-#include "desync_table.hpp"
+#include "table/desync_table.hpp"
 
-#include "../api/arguments.hpp"
-#include "fill.hpp"
-#include "push_packet.hpp"
+#include "api/arguments.hpp"
+#include "table/fill.hpp"
+#include "table/push_packet.hpp"
 
 namespace nfqws2::lua {
 

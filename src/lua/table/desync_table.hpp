@@ -4,10 +4,10 @@
 // taken away from scripts afterwards).
 #pragma once
 
-#include "../flow_states.hpp"
-#include "facts.hpp"
+#include "flow_states.hpp"
 #include "nfqws2/lua/packet_view.hpp"
 #include "nfqws2/profile/profile_set.hpp"
+#include "table/facts.hpp"
 
 #include <memory>
 

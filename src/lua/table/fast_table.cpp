@@ -4,10 +4,10 @@
 // struct through the FFI. The function is loaded before the FFI is removed and only it keeps a
 // reference. The bench is tests/bench/bridge_bench.cpp;
 // tests/unit/lua/table/desync_table_test.cpp holds both ways against each other.
-#include "../errors.hpp"
-#include "builder_text.hpp"
-#include "desync_table.hpp"
-#include "fill.hpp"
+#include "errors.hpp"
+#include "table/builder_text.hpp"
+#include "table/desync_table.hpp"
+#include "table/fill.hpp"
 
 #include "nfqws2/base/log.hpp"
 

@@ -1,4 +1,4 @@
-#include "keys.hpp"
+#include "table/keys.hpp"
 
 namespace nfqws2::lua {
 

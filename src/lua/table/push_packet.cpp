@@ -1,8 +1,9 @@
 // Header bytes to Lua tables. This runs for every packet that a script sees: tables get their exact
 // size at once and keys come from the registry (keys.hpp).
-#include "push_packet.hpp"
+#include "table/push_packet.hpp"
 
-#include "../api/arguments.hpp"
+#include "api/arguments.hpp"
+#include "nfqws2/packet/header_walk.hpp"
 
 namespace nfqws2::lua {
 

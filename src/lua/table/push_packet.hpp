@@ -1,8 +1,8 @@
 // Packets to Lua tables (docs/contracts/wire.md#the-dissect-table).
 #pragma once
 
-#include "keys.hpp"
 #include "nfqws2/packet/dissect.hpp"
+#include "table/keys.hpp"
 
 namespace nfqws2::lua {
 

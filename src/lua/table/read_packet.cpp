@@ -1,7 +1,7 @@
 // Lua tables to packet fields (docs/contracts/wire.md#building), and the rebuild made of them.
-#include "read_packet.hpp"
+#include "table/read_packet.hpp"
 
-#include "../api/arguments.hpp"
+#include "api/arguments.hpp"
 
 namespace nfqws2::lua {
 

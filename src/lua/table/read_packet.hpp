@@ -2,9 +2,9 @@
 // (docs/contracts/wire.md#building), and the rebuild made of them.
 #pragma once
 
-#include "../packet_scratch.hpp"
-#include "keys.hpp"
 #include "nfqws2/base/random.hpp"
+#include "packet_scratch.hpp"
+#include "table/keys.hpp"
 
 namespace nfqws2::lua {
 

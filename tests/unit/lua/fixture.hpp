@@ -2,8 +2,8 @@
 // outside that only remember what went through.
 #pragma once
 
-#include "../../../src/lua/errors.hpp"
-#include "../../../src/lua/restrict/restrict.hpp"
+#include "lua/errors.hpp"
+#include "lua/restrict/restrict.hpp"
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/lua/state.hpp"

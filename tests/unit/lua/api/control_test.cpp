@@ -1,5 +1,5 @@
-#include "../../../../src/lua/desync_call.hpp"
 #include "../fixture.hpp"
+#include "lua/desync_call.hpp"
 
 #include "nfqws2/packet/dissect.hpp"
 

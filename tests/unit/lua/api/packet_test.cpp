@@ -1,5 +1,5 @@
-#include "../../../../src/lua/table/read_packet.hpp"
 #include "../fixture.hpp"
+#include "lua/table/read_packet.hpp"
 
 namespace nfqws2::lua {
 namespace {

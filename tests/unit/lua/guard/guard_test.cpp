@@ -1,6 +1,6 @@
 // The budget of a call, the ceiling of the memory, and what happens to calls that heed neither.
-#include "../../../../src/lua/flow_states.hpp"
 #include "../fixture.hpp"
+#include "lua/flow_states.hpp"
 
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/profile/profile_builder.hpp"

@@ -1,6 +1,6 @@
 // What scripts may not have, and what they must keep.
-#include "../../../../src/lua/restrict/guard_files.hpp"
 #include "../fixture.hpp"
+#include "lua/restrict/guard_files.hpp"
 
 #include <cstdlib>
 #include <filesystem>

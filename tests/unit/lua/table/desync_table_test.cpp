@@ -1,8 +1,8 @@
 // Both ways of building the `desync` table must give the same table: every packet of the golden
 // captures is built twice and compared deeply.
-#include "../../../../src/lua/table/desync_table.hpp"
 #include "../../places.hpp"
 #include "../fixture.hpp"
+#include "lua/table/desync_table.hpp"
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/profile/list_store.hpp"
