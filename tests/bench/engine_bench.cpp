@@ -32,9 +32,9 @@ class NoNetwork final : public capture::NetworkInfo {
 };
 
 // Sets one option of the profile under construction.
-using Setting = std::function<bool(profile::ProfileBuilder&, std::string_view, std::string*)>;
-bool udp_ports(profile::ProfileBuilder& builder, std::string_view value, std::string* error) {
-    return builder.filter(profile::filter_row("filter-udp"), value, error);
+using Setting = std::function<void(profile::ProfileBuilder&, std::string_view)>;
+void udp_ports(profile::ProfileBuilder& builder, std::string_view value) {
+    builder.filter(profile::filter_row("filter-udp"), value);
 }
 struct Option {
     Setting set;
@@ -48,13 +48,10 @@ class Machine {
   public:
     explicit Machine(const Options& options) {
         profile::ProfileBuilder builder(lists_);
-        std::string error;
         for (const Option& option : options)
-            if (!option.set(builder, option.value, &error)) throw std::runtime_error(error);
-        auto built = builder.finish(&error);
-        if (!built) throw std::runtime_error(error);
+            option.set(builder, option.value);
         profiles_ =
-            std::make_unique<profile::ProfileSet>(std::move(built->profiles), lists_, clock_);
+            std::make_unique<profile::ProfileSet>(builder.finish().profiles, lists_, clock_);
         auto_hosts_ = std::make_unique<profile::AutoHosts>(*profiles_, lists_, clock_);
         const Quiet quiet;
         engine::Options how;

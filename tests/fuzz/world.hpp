@@ -15,12 +15,9 @@ namespace nfqws2::fuzz {
 
 class World {
   public:
-    // False: these profiles or functions do not exist.
+    // False: these functions do not exist.
     bool open(profile::ProfileBuilder& builder, engine::Options options) {
-        std::string error;
-        auto built = builder.finish(&error);
-        if (!built) return false;
-        profiles = std::make_unique<profile::ProfileSet>(std::move(built->profiles), lists, clock);
+        profiles = std::make_unique<profile::ProfileSet>(builder.finish().profiles, lists, clock);
         auto_hosts = std::make_unique<profile::AutoHosts>(*profiles, lists, clock);
         engine::Services services;
         services.clock = &clock;
