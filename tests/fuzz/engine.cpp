@@ -93,16 +93,19 @@ engine::Options options(std::uint8_t how) {
 
 void open(World& world, std::uint8_t how) {
     profile::ProfileBuilder builder(world.lists);
-    std::string error;
-    require(builder.in_range("a", &error) && builder.lua_desync("look", &error) &&
-            builder.filter(profile::filter_row("filter-l7"), "known", &error) &&
-            builder.hostlist_exclude_domains("example.com", &error) &&
-            builder.payload("known", &error) &&
-            builder.lua_desync("act:a=%target:b=#dis", &error) &&
-            builder.new_profile("other", &error) && builder.in_range("a", &error) &&
-            builder.lua_desync("look", &error) && builder.out_range("n1-d9", &error) &&
-            builder.lua_desync("act", &error) && builder.out_range("s1<p3000", &error) &&
-            builder.lua_desync("act:x=%reasm_data", &error));
+    builder.in_range("a");
+    builder.lua_desync("look");
+    builder.filter(profile::filter_row("filter-l7"), "known");
+    builder.hostlist_exclude_domains("example.com");
+    builder.payload("known");
+    builder.lua_desync("act:a=%target:b=#dis");
+    builder.new_profile("other");
+    builder.in_range("a");
+    builder.lua_desync("look");
+    builder.out_range("n1-d9");
+    builder.lua_desync("act");
+    builder.out_range("s1<p3000");
+    builder.lua_desync("act:x=%reasm_data");
     require(world.open(builder, options(how)));
 }
 

@@ -105,7 +105,7 @@ def arguments():
     lines = set()
     for _, words, _ in goldens():
         lines.update(words)
-    with open(os.path.join(DATA, "..", "..", "src", "app", "option_table.cpp")) as f:
+    with open(os.path.join(DATA, "..", "..", "src", "app", "options", "option_table.cpp")) as f:
         lines.update("--%s=1" % name for name in re.findall(r'(?:common|ours)\("([^"]+)"', f.read()))
     return sorted(lines)
 

@@ -20,12 +20,9 @@ class World : public Outside, public test::EngineWorld<VirtualClock> {
   public:
     World() : EngineWorld(make_seeded_random(1), 1'700'000'000'000'000'000) {}
 
-    // False: these profiles or functions do not exist.
+    // False: these functions do not exist.
     bool open(profile::ProfileBuilder& builder, engine::Options options) {
-        std::string error;
-        auto built = builder.finish(&error);
-        if (!built) return false;
-        take(std::move(built->profiles));
+        take(builder.finish().profiles);
         engine::Services all = services(door, door);
         all.memory = &memory;
         return start(std::move(options), std::move(all));
