@@ -11,6 +11,7 @@
 #include "nfqws2/app/data_output.hpp"
 #include "nfqws2/app/explain.hpp"
 #include "nfqws2/app/fence.hpp"
+#include "nfqws2/app/firewall.hpp"
 #include "nfqws2/app/live_worker.hpp"
 #include "nfqws2/app/offline.hpp"
 #include "nfqws2/app/report.hpp"
@@ -63,7 +64,9 @@ class Program {
     int check();
     void check_lua();
     void show_report();
+    bool load_lists_only();
     int explain_packets();
+    int print_rules();
     int run_with_kernel();
     int run_without_queue(Session& session);
     bool make_workers(unsigned count);
@@ -101,6 +104,7 @@ int Program::run(int argc, const char* const* argv) {
 int Program::start(int argc, const char* const* argv) {
     if (const auto code = parse(argc, argv)) return *code;
     if (!config_.explain.empty()) return explain_packets();
+    if (config_.print_rules != RulesFormat::none) return print_rules();
     const bool only_look = config_.dry_run || config_.check;
     if (config_.offline() && !only_look && !offline_.open_input(config_)) return exit_capture_error;
     print_profiles(config_);
@@ -238,9 +242,10 @@ bool Program::give_up_privileges() {
     const Privileges& p = config_.privileges;
     if (p.drop && !sandbox::change_identity({p.uid, p.gids, p.by_user ? p.user : std::string()}))
         return false;
-    const auto keep = config_.offline() || !config_.explain.empty()
-                          ? sandbox::KeptCapabilities::none
-                          : sandbox::KeptCapabilities::network;
+    const auto keep =
+        config_.offline() || !config_.explain.empty() || config_.print_rules != RulesFormat::none
+            ? sandbox::KeptCapabilities::none
+            : sandbox::KeptCapabilities::network;
     if (!sandbox::drop_capabilities(keep)) {
         if (geteuid() != 0) log::error("nfqws2 has to be started by root");
         return false;
@@ -303,11 +308,35 @@ void Program::show_report() {
         log::answer_text(report_.text());
 }
 
-int Program::explain_packets() {
+bool Program::load_lists_only() {
     lists_.open_all();
-    if (!lists_.test_access()) return 1;
-    if (config_.privileges.drop && !give_up_privileges()) return 1;
-    if (!fence_.close(config_, lists_) || !lists_.load_all()) return 1;
+    if (!lists_.test_access()) return false;
+    if (config_.privileges.drop && !give_up_privileges()) return false;
+    return fence_.close(config_, lists_) && lists_.load_all();
+}
+
+int Program::print_rules() {
+    if (!load_lists_only()) return 1;
+    const firewall::RuleSet rules = firewall::derive(config_, config_.profiles);
+    switch (config_.print_rules) {
+    case RulesFormat::nft:
+        standard_output_.print(nft_text(rules));
+        break;
+    case RulesFormat::iptables:
+        standard_output_.print(iptables_text(rules));
+        break;
+    case RulesFormat::service:
+        standard_output_.print(service_text(rules));
+        break;
+    case RulesFormat::json:
+    case RulesFormat::none:
+        standard_output_.print(json_text(rules));
+    }
+    return 0;
+}
+
+int Program::explain_packets() {
+    if (!load_lists_only()) return 1;
     const profile::ProfileSet profiles(std::move(config_.profiles), lists_, clock_);
     std::vector<Explanation> explanations;
     for (const ExplainQuery& query : config_.explain)
