@@ -3,32 +3,40 @@
 // then Lua: what others have written is read by the unprivileged user and under the system call
 // filter. A daemon becomes a process of its own before it drops anything; its parent ends only when
 // Lua and the queue are ready.
-#include "nfqws2/app/program.hpp"
+#include "program.hpp"
 
-#include "nfqws2/app/check.hpp"
-#include "nfqws2/app/command_line.hpp"
-#include "nfqws2/app/daemon.hpp"
-#include "nfqws2/app/data_output.hpp"
-#include "nfqws2/app/explain.hpp"
-#include "nfqws2/app/fence.hpp"
-#include "nfqws2/app/firewall.hpp"
-#include "nfqws2/app/live_worker.hpp"
-#include "nfqws2/app/offline.hpp"
-#include "nfqws2/app/report.hpp"
-#include "nfqws2/app/session.hpp"
-#include "nfqws2/app/startup.hpp"
-#include "nfqws2/app/version.hpp"
+#include "check/check_functions.hpp"
+#include "check/check_instances.hpp"
+#include "check/check_lists.hpp"
+#include "check/check_profiles.hpp"
+#include "check/check_words.hpp"
+#include "check/report.hpp"
+#include "explain/explain_output.hpp"
+#include "firewall/firewall.hpp"
+#include "firewall/installed.hpp"
 #include "nfqws2/base/answers.hpp"
 #include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/engine/trace_file.hpp"
 #include "nfqws2/lua/guard.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
+#include "offline/offline_files.hpp"
+#include "offline/offline_loop.hpp"
+#include "options/command_line.hpp"
+#include "options/help.hpp"
+#include "run/timer_loop.hpp"
+#include "run/worker_threads.hpp"
+#include "start/daemon.hpp"
+#include "start/data_output.hpp"
+#include "start/fence.hpp"
+#include "start/startup.hpp"
+#include "version.hpp"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <fcntl.h>
 #include <memory>
 #include <new>
 #include <unistd.h>
@@ -62,15 +70,17 @@ class Program {
     int start(int argc, const char* const* argv);
     int verify_only();
     int check();
+    bool open_rules_now();
+    void check_rules();
     void check_lua();
     void show_report();
     bool load_lists_only();
     int explain_packets();
     int print_rules();
     int run_with_kernel();
-    int run_without_queue(Session& session);
-    bool make_workers(unsigned count);
-    int run_queues(Session& session);
+    int run_without_queue(Workers& workers);
+    bool open_sockets(unsigned count);
+    int run_queues(Workers& workers);
     void announce_ready();
 
     Arguments arguments_;
@@ -83,11 +93,12 @@ class Program {
     PidFile pid_file_;
     Background background_;
     std::vector<std::unique_ptr<Random>> more_random_; // of the workers behind the first
-    LiveWorkers workers_;
+    SocketsOfWorkers sockets_;
     DataOutput standard_output_;
     OfflineFiles offline_;
     std::optional<engine::TraceFile> trace_;
     Report report_;
+    FileDescriptor rules_now_;                  // open, until it is read
     std::optional<log::ErrorCollector> errors_; // for a report in JSON
 };
 
@@ -263,13 +274,37 @@ int Program::verify_only() {
 
 // As --dry-run, and also Lua init as in a real start. What Lua sends goes nowhere.
 int Program::check() {
+    if (config_.rules_now && !open_rules_now()) return 1;
     if (config_.privileges.drop && !give_up_privileges()) return 1;
     if (!enter_fence() || !load_files()) return 1;
     check_words(arguments_, state_, report_);
     check_lists(config_, report_);
+    if (config_.rules_now) check_rules();
     check_lua();
     show_report();
     return report_.has_errors() ? 1 : 0;
+}
+
+bool Program::open_rules_now() {
+    const bool input = *config_.rules_now == "-";
+    rules_now_.reset(input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                           : open(config_.rules_now->c_str(), O_RDONLY | O_CLOEXEC));
+    if (!rules_now_) log::os_error("rules '" + *config_.rules_now + "'", errno);
+    return static_cast<bool>(rules_now_);
+}
+
+void Program::check_rules() {
+    const auto text = firewall::read_listing(rules_now_);
+    std::optional<std::size_t> position;
+    for (std::size_t i = 0; i < state_.option_at.size(); i++)
+        if (state_.option_at[i] == "rules-now") position = i;
+    if (!text) {
+        report_.add(Level::error, position, "the rules cannot be read, or are longer than 16 MB");
+        return;
+    }
+    const firewall::RuleSet needed = firewall::derive(config_, config_.profiles);
+    for (const auto& [serious, what] : compare(needed, firewall::read_installed(*text)))
+        report_.add(serious ? Level::warning : Level::notice, position, what);
 }
 
 void Program::check_lua() {
@@ -282,19 +317,19 @@ void Program::check_lua() {
     errors_->take();
     NoSender nowhere;
     capture::LiveNetworkInfo network;
-    Session session(config_, clock_, lists_);
-    session.add_worker(*random_, {nowhere, network, {}, nullptr});
-    const Profiles& profiles = session.profiles().all();
+    Workers workers(config_, clock_, lists_);
+    workers.add(*random_, {nowhere, network, {}, nullptr});
+    const Profiles& profiles = workers.shared().profiles.all();
     check_profiles(profiles, report_);
     check_instances(profiles, circumstances, report_);
     std::optional<std::size_t> failed;
-    if (session.run_lua_init(&failed)) {
-        const auto globals = session.runtime().engine.lua_globals();
+    if (workers.run_lua_init(&failed)) {
+        const auto globals = workers[0].engine.lua_globals();
         check_functions(profiles, {globals.begin(), globals.end()}, report_);
         return;
     }
     std::string why = errors_->take();
-    if (session.quit_requested()) why = "interrupted";
+    if (workers.signals().quit()) why = "interrupted";
     const bool known = failed && *failed < config_.lua_init_positions.size();
     report_.add(Level::error,
                 known ? std::optional(config_.lua_init_positions[*failed]) : std::nullopt,
@@ -357,46 +392,46 @@ void Program::announce_ready() {
 }
 
 // Every worker has its own generator; that of the first is the program's.
-bool Program::make_workers(unsigned count) {
+bool Program::open_sockets(unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         if (i != 0) more_random_.push_back(make_secure_random());
         Random& random = i == 0 ? *random_ : *more_random_.back();
-        workers_.push_back(std::make_unique<LiveWorker>(config_, i, random));
+        sockets_.push_back(std::make_unique<WorkerSockets>(config_, i, random));
         const std::string text = worker_label(i, count);
         const log::Label label(text);
-        if (!workers_.back()->open_sender()) return false;
+        if (!sockets_.back()->open_sender()) return false;
     }
     return true;
 }
 
 int Program::run_with_kernel() {
     const unsigned count = config_.intercept ? config_.workers : 1;
-    if (!make_workers(count)) return 1;
+    if (!open_sockets(count)) return 1;
     if (!config_.intercept) announce_ready();
 
     NoSender nowhere;
-    Session session(config_, clock_, lists_, count, Session::Threads::one_each);
-    for (const auto& worker : workers_) {
-        Surroundings around = worker->surroundings(config_.fuzz_packets != 0 ? &nowhere : nullptr);
-        around.trace = trace();
-        session.add_worker(worker->random(), std::move(around));
+    Workers workers(config_, clock_, lists_, count, Threads::one_each);
+    for (const auto& sockets : sockets_) {
+        Outside outside = sockets->outside(config_.fuzz_packets != 0 ? &nowhere : nullptr);
+        outside.trace = trace();
+        workers.add(sockets->random(), std::move(outside));
     }
-    if (!session.init_lua()) return session.quit_requested() ? 0 : 1;
-    return config_.intercept ? run_queues(session) : run_without_queue(session);
+    if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
+    return config_.intercept ? run_queues(workers) : run_without_queue(workers);
 }
 
-int Program::run_without_queue(Session& session) {
-    if (config_.fuzz_packets != 0) run_fuzz(session.runtime(), *random_, config_.fuzz_packets);
-    return run_timers_only(session.runtime());
+int Program::run_without_queue(Workers& workers) {
+    if (config_.fuzz_packets != 0) run_fuzz(workers[0], *random_, config_.fuzz_packets);
+    return run_timers_only(workers[0]);
 }
 
-int Program::run_queues(Session& session) {
-    for (std::size_t i = 0; i < workers_.size(); i++) {
-        const log::Label label(session.runtime(i).label);
-        if (!workers_[i]->open_queue(config_.uses_ssid)) return 1;
+int Program::run_queues(Workers& workers) {
+    for (std::size_t i = 0; i < sockets_.size(); i++) {
+        const log::Label label(workers[i].label);
+        if (!sockets_[i]->open_queue(config_.uses_ssid)) return 1;
     }
     announce_ready();
-    return run_workers(session, workers_);
+    return run_threads(workers, sockets_);
 }
 
 } // namespace

@@ -2,10 +2,10 @@
 // one number for each way. The kernel counts packets, ranges count other things too: the number is
 // then an estimate, generous for usual connections. Rules begin with the first packet, since a
 // connection whose beginning was not seen is none for us.
-#include "amounts.hpp"
+#include "firewall/amounts.hpp"
 
-#include "nfqws2/app/values.hpp"
 #include "nfqws2/protocol/table.hpp"
+#include "options/values.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // How many packets of a connection a profile needs.
 #pragma once
 
-#include "nfqws2/app/firewall.hpp"
+#include "firewall/firewall.hpp"
 
 #include <cstdint>
 #include <optional>

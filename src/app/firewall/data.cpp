@@ -1,5 +1,5 @@
 // The rules for programs: JSON, and the settings of the service scripts.
-#include "nfqws2/app/firewall.hpp"
+#include "firewall/firewall.hpp"
 
 #include "nfqws2/base/json.hpp"
 

@@ -1,11 +1,11 @@
 // Theory of operation: each profile needs packets of some ports (types, protocols) in each way;
 // what earlier profiles take away is left out. Needs that differ in nothing but their ports are one
 // rule, and what a wider rule queues anyway is taken off the others.
-#include "nfqws2/app/firewall.hpp"
+#include "firewall/firewall.hpp"
 
-#include "../known_functions.hpp"
-#include "amounts.hpp"
-#include "nfqws2/app/reach.hpp"
+#include "check/known_functions.hpp"
+#include "check/reach.hpp"
+#include "firewall/amounts.hpp"
 #include "nfqws2/packet/dissect.hpp"
 
 #include <algorithm>

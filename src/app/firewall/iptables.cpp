@@ -3,7 +3,7 @@
 // chains of the system may hold other rules. Incoming packets are taken behind address translation,
 // so that both ways show the same addresses; packets without connections are taken in front of
 // forwarding, where the way is known by the device.
-#include "nfqws2/app/firewall.hpp"
+#include "firewall/firewall.hpp"
 
 #include <array>
 #include <cstdio>

@@ -2,7 +2,7 @@
 // where the far side's addresses are seen, behind and in front of address translation. What the
 // program sends for a packet queued here carries its mark, and must not be translated or counted
 // again: it is not tracked.
-#include "nfqws2/app/firewall.hpp"
+#include "firewall/firewall.hpp"
 
 #include <cstdio>
 

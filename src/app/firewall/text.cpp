@@ -1,5 +1,5 @@
 // What the printers share.
-#include "nfqws2/app/firewall.hpp"
+#include "firewall/firewall.hpp"
 
 #include <algorithm>
 
