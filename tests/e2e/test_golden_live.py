@@ -17,7 +17,7 @@ import subprocess
 import time
 
 from harness import DATA, QUEUE, Daemon, Failure, cases, check, check_equal, laboratory
-from packets import read_pcap, with_ttl
+from packets import read_pcap, with_ttl, write_pcap
 from wire import Sniffer
 
 PEER = {4: ("192.0.2.10", "198.51.100.20"), 6: ("2001:db8:1::10", "2001:db8:2::20")}
@@ -136,6 +136,16 @@ def run_inputs(lab, folder, meta):
     for link in links:
         link.close()
     return came
+
+
+def play_flow(lab, flow):
+    """The same for packets that were never recorded: list of (direction, packet). Each is waited for."""
+    folder = os.path.join(lab.folder, "flow")
+    os.mkdir(folder)
+    write_pcap(os.path.join(folder, "in.pcap"), [raw for _, raw in flow])
+    meta = {"input": [{"direction": way} for way, _ in flow],
+            "output": [{"after_input": n} for n in range(len(flow))]}
+    return run_inputs(lab, folder, meta)
 
 
 def compare(folder, meta, came):

@@ -6,7 +6,10 @@ usage: rules.py PROGRAM LUA_DIR [-v] [-j N] [NAME_PART ...]
 For each scenario the rules of --print-rules=json decide which input packets are queued, by a model of the
 kernel's connection tracking: the way of a connection, its packets counted with those that the program makes.
 Only the queued ones are given to --pcap-in; the others pass as they are. What leaves has to be the same as
-with everything queued. Scenarios that no rules could serve are listed with the reason.
+with everything queued. Scenarios that begin in the middle are skipped if they differ.
+
+For the strategies of tests/data/strategies.txt the rules may queue nothing but the port in question, and of the
+answers no more than the first ones.
 Last line: "N passed, N failed, N skipped".
 """
 import argparse
@@ -171,6 +174,44 @@ def judge(program, lua_dir, name):
     return None
 
 
+def strategies():
+    """(name, arguments, protocol, port)"""
+    words = {80: {"{P}": "--payload=http_req", "{F}": "fake_default_http", "{S}": "method+2,midsld", "{1}": "method+2"},
+             443: {"{P}": "--payload=tls_client_hello", "{F}": "fake_default_tls", "{S}": "1,midsld", "{1}": "1"}}
+    protocol = "tcp"
+    with open(os.path.join(HERE, "..", "data", "strategies.txt"), encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("@udp"):
+                protocol = "udp"
+            name, bar, text = line.partition("|")
+            if not bar or line[0] in "#@":
+                continue
+            for port in (80, 443) if protocol == "tcp" else (443,):
+                filled = text.replace("{T}", "3")
+                for word, value in words[port].items():
+                    filled = filled.replace(word, value)
+                yield ("strategy %s %s/%d" % (name.strip(), protocol, port),
+                       ["--filter-%s=%d" % (protocol, port), *filled.split()], protocol, port)
+
+
+def judge_strategy(program, lua_dir, arguments, protocol, port):
+    rules = derived(program, lua_dir, arguments)["rules"]
+    if not any(a.startswith("--lua-desync") for a in arguments):
+        return "rules for nobody" if rules else None
+    looks_at_answers = any(a.startswith("--in-range") for a in arguments)
+    for rule in rules:
+        if rule["related"] and looks_at_answers:
+            continue
+        if (rule["protocol"], rule["ports"]) != (protocol, [str(port)]):
+            return "more than the port: %s" % rule
+        most = 8 if looks_at_answers else 3
+        if rule["way"] == "in" and (rule["packets"] is None or rule["packets"] > most):
+            return "too many answers: %s" % rule
+    if not any(rule["way"] == "out" for rule in rules):
+        return "nothing outgoing: %s" % rules
+    return None
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
     parser.add_argument("program", type=os.path.abspath)
@@ -181,8 +222,11 @@ def main():
     args = parser.parse_intermixed_args()
     names = sorted(n for n in os.listdir(golden.DATA) if os.path.isdir(os.path.join(golden.DATA, n)))
     names = [n for n in cases.chosen(names, args.parts) if n not in golden.LIVE_ONLY]
+    tried = {name: rest for name, *rest in strategies()}
     report = cases.Report(args.v)
     cases.run_all(report, names, lambda n: judge(args.program, args.lua, n), args.j)
+    cases.run_all(report, cases.chosen(sorted(tried), args.parts),
+                  lambda n: judge_strategy(args.program, args.lua, *tried[n]), args.j)
     return report.finish()
 
 

@@ -90,7 +90,7 @@ std::uint64_t made_of_one(const LuaInstance& instance) {
 
 std::uint64_t packets_within(const flow::RangePos& upper) {
     if (upper.mode == 'n' || upper.mode == 'd') return upper.pos;
-    return by_bytes(upper.pos, 500) + 1;
+    return std::uint64_t{upper.pos} / 500 + 8; // also some that are sent again
 }
 
 std::string range_text(const flow::Range& range, Way way) {

@@ -123,9 +123,9 @@ TEST(FirewallPackets, FollowTheUpperEndOfTheRange) {
     EXPECT_EQ(with("-n7"), "out udp 1 first 9+14");
     EXPECT_EQ(with("-d10"), "out udp 1 first 38+20 estimate");
     EXPECT_EQ(with("n2<d10"), "out udp 1 first 38+20 estimate");
-    EXPECT_EQ(with("-s5000"), "out udp 1 first 18+22 estimate");
-    EXPECT_EQ(with("-b1000"), "out udp 1 first 10+6 estimate");
-    EXPECT_EQ(with("-b0"), "out udp 1 first 8+2 estimate");
+    EXPECT_EQ(with("-s5000"), "out udp 1 first 18+36 estimate");
+    EXPECT_EQ(with("-b1000"), "out udp 1 first 10+20 estimate");
+    EXPECT_EQ(with("-b0"), "out udp 1 first 8+16 estimate");
     EXPECT_EQ(with("-n1"), "out udp 1 first 3+2"); // the beginning, always
     EXPECT_EQ(with("n3-"), "out udp 1");
     EXPECT_EQ(with("-d4294967295"), "out udp 1 first 1000000+1000000 estimate");
