@@ -110,7 +110,7 @@ def through(env, bench, prepare, options, flow):
         libraries = lab.libraries(env.lua, "lib", "antidpi")
         prepare(lab, [*libraries, *options])
         process = lab.start_nfqws2(env.program, *libraries, *options, who="box", queue=QUEUE)
-        with Daemon(lab, process, "box", QUEUE):
+        with Daemon(lab, process, "box", QUEUE, False):
             return [(way, raw) for _, way, raw in live.play_flow(lab, flow)]
 
 
