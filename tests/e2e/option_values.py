@@ -104,7 +104,7 @@ VALUES = {
     "explain-json": NO_VALUE,
     "print-rules": (["nft", "iptables", "json", "service"],
                     [("", "nft, iptables, json or service"), ("pf", "nft, iptables, json or service")]),
-    "rules-now": ([], [("", "name of a file")]),
+    "rules-now": ([None, "-", "$F/nets.txt"], [("", "name of a file")]),
     "new": ([None, "name", ""], []),
     "skip": NO_VALUE,
     "name": ANY,
