@@ -38,7 +38,7 @@ RUNS = """
 
 # Ranges, replies, orchestrators, ICMP, raw protocols, --server.
 BEHIND_RULES = """
-    002-pass-tls6 047-syndata-default 063-fake-tls 079-fake-quic-replay 085-multisplit-default
+    002-pass-tls6 063-fake-tls 079-fake-quic-replay 085-multisplit-default
     098-multisplit-replay6 101-multisplit-replay3 140-oob-replay 142-udplen-default
     154-circular-retrans 166-repeater 176-udp2icmp-server 188-multisplit-mss-small
     195-server-fake-reply
