@@ -109,6 +109,7 @@
 #   standard_workers VAR                    workers of the standard daemon
 #   standard_queues VAR                     its queue, FIRST:LAST with several workers
 #   standard_offload_mark VAR               its mark for finished connections, or nothing
+#   fill_auto_settings                      gives ports and numbers of packets that are `auto` their values
 # Shell helpers:
 #   exists PROG
 #   exist_all PROGS

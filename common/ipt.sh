@@ -406,7 +406,15 @@ ipt_offload_rules() { # MODE
 }
 
 zapret_do_firewall_standard_nfqws_rules_ipt() { # MODE
+	local NFQWS2_PORTS_TCP="$NFQWS2_PORTS_TCP" NFQWS2_PORTS_UDP="$NFQWS2_PORTS_UDP"
+	local NFQWS2_TCP_PKT_OUT="$NFQWS2_TCP_PKT_OUT" NFQWS2_TCP_PKT_IN="$NFQWS2_TCP_PKT_IN"
+	local NFQWS2_UDP_PKT_OUT="$NFQWS2_UDP_PKT_OUT" NFQWS2_UDP_PKT_IN="$NFQWS2_UDP_PKT_IN"
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
+	if [ "$1" = 1 ]; then
+		fill_auto_settings || return 1
+	elif [ -n "$(auto_settings)" ]; then
+		return 0 # they have gone with the state file
+	fi
 	ipt_nfqws_row "$1" tcp "$NFQWS2_PORTS_TCP" "$NFQWS2_TCP_PKT_OUT" 1 zport_tcp
 	ipt_nfqws_row "$1" tcp "$NFQWS2_PORTS_TCP" "$NFQWS2_TCP_PKT_IN" 0 zport_tcp
 	ipt_nfqws_row "$1" tcp "$NFQWS2_PORTS_TCP_KEEPALIVE" keepalive 1 zport_tcp_k

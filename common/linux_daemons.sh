@@ -1,17 +1,68 @@
 # The standard daemon and those of the custom scripts. Sourced.
 # shellcheck shell=dash
 
+standard_daemon_options() { # VAR: those of the standard daemon that are its own
+	local sdo_opt sdo_workers sdo_offload
+	standard_workers sdo_workers
+	[ "$sdo_workers" = 1 ] && sdo_workers='' || sdo_workers=" --workers=$sdo_workers"
+	standard_offload_mark sdo_offload
+	# shellcheck disable=SC2034 # the next lines read it by its name
+	sdo_opt="--qnum=$QNUM$sdo_workers${sdo_offload:+ --offload-mark=$sdo_offload} $NFQWS2_OPT"
+	filter_apply_hostlist_target sdo_opt
+	eval "$1=\$sdo_opt"
+}
+
 standard_mode_daemons() { # MODE
-	local opt workers offload
+	local opt
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	warn_about_options "$NFQWS2_OPT"
 	[ "$1" != 1 ] || check_placeholders NFQWS2_OPT "$NFQWS2_OPT" || return 1
-	standard_workers workers
-	[ "$workers" = 1 ] && workers='' || workers=" --workers=$workers"
-	standard_offload_mark offload
-	opt="--qnum=$QNUM$workers${offload:+ --offload-mark=$offload} $NFQWS2_OPT"
-	filter_apply_hostlist_target opt
+	standard_daemon_options opt
 	do_nfqws "$1" 1 "$opt"
+}
+
+# --- settings that follow from the strategy -------------------------------------------------------
+
+AUTO_SETTINGS='NFQWS2_PORTS_TCP NFQWS2_TCP_PKT_OUT NFQWS2_TCP_PKT_IN
+NFQWS2_PORTS_UDP NFQWS2_UDP_PKT_OUT NFQWS2_UDP_PKT_IN'
+
+# Prints NAME=VALUE for each of these settings, as the standard daemon's options need it.
+settings_of_strategy() {
+	local sos_opt sos_user="--user=$WS_USER"
+	if existf select_user; then
+		select_user
+		sos_user=$WS_USER_OPT
+	fi
+	standard_daemon_options sos_opt
+	(
+		set -f
+		# shellcheck disable=SC2086 # options are texts, blanks separate the words
+		"$NFQWS2" $sos_user --fwmark="$DESYNC_MARK" $sos_opt --print-rules=service
+	)
+}
+
+auto_settings() { # prints the names of those that are `auto`
+	local as_name as_value
+	for as_name in $AUTO_SETTINGS; do
+		eval "as_value=\$$as_name"
+		[ "$as_value" != auto ] || printf '%s\n' "$as_name"
+	done
+}
+
+# Gives each setting that is `auto` its value.
+fill_auto_settings() {
+	local fas_name fas_value fas_wanted fas_answer
+	fas_wanted=$(auto_settings)
+	[ -n "$fas_wanted" ] || return 0
+	if ! fas_answer=$(settings_of_strategy); then
+		zapret_failed "no rules for the standard daemon: what is auto needs options that the program takes"
+		return 1
+	fi
+	for fas_name in $fas_wanted; do
+		fas_value=$(printf '%s\n' "$fas_answer" | sed -n "s/^$fas_name=\([0-9a-z,-]*\)\$/\1/p")
+		eval "$fas_name=\$fas_value"
+		echo "$fas_name=$fas_value (auto)"
+	done
 }
 
 zapret_run_daemons() {

@@ -12,6 +12,8 @@
 #include "check/check_words.hpp"
 #include "check/report.hpp"
 #include "explain/explain_output.hpp"
+#include "firewall/firewall.hpp"
+#include "firewall/installed.hpp"
 #include "nfqws2/base/answers.hpp"
 #include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
@@ -35,6 +37,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <fcntl.h>
 #include <memory>
 #include <new>
 #include <unistd.h>
@@ -69,9 +72,13 @@ class Program {
     int start(int argc, const char* const* argv);
     int verify_only();
     int check();
+    bool open_rules_now();
+    void check_rules();
     void check_lua();
     void show_report();
+    bool load_lists_only();
     int explain_packets();
+    int print_rules();
     int run_with_kernel();
     int run_without_queue(Workers& workers);
     bool open_sockets(unsigned count);
@@ -95,6 +102,7 @@ class Program {
     std::optional<store::Stores> stores_;
     std::optional<store::StateDirectory> state_directory_; // with --state-dir
     Report report_;
+    FileDescriptor rules_now_;                  // open, until it is read
     std::optional<log::ErrorCollector> errors_; // for a report in JSON
 };
 
@@ -111,6 +119,7 @@ int Program::run(int argc, const char* const* argv) {
 int Program::start(int argc, const char* const* argv) {
     if (const auto code = parse(argc, argv)) return *code;
     if (!config_.explain.empty()) return explain_packets();
+    if (config_.print_rules != RulesFormat::none) return print_rules();
     const bool only_look = config_.dry_run || config_.check;
     if (config_.offline() && !only_look && !offline_.open_input(config_)) return exit_capture_error;
     print_profiles(config_);
@@ -258,9 +267,10 @@ bool Program::give_up_privileges() {
     const Privileges& p = config_.privileges;
     if (p.drop && !sandbox::change_identity({p.uid, p.gids, p.by_user ? p.user : std::string()}))
         return false;
-    const auto keep = config_.offline() || !config_.explain.empty()
-                          ? sandbox::KeptCapabilities::none
-                          : sandbox::KeptCapabilities::network;
+    const auto keep =
+        config_.offline() || !config_.explain.empty() || config_.print_rules != RulesFormat::none
+            ? sandbox::KeptCapabilities::none
+            : sandbox::KeptCapabilities::network;
     if (!sandbox::drop_capabilities(keep)) {
         if (geteuid() != 0) log::error("nfqws2 has to be started by root");
         return false;
@@ -278,13 +288,37 @@ int Program::verify_only() {
 
 // As --dry-run, and also Lua init as in a real start. What Lua sends goes nowhere.
 int Program::check() {
+    if (config_.rules_now && !open_rules_now()) return 1;
     if (config_.privileges.drop && !give_up_privileges()) return 1;
     if (!enter_fence() || !load_files()) return 1;
     check_words(arguments_, state_, report_);
     check_lists(config_, report_);
+    if (config_.rules_now) check_rules();
     check_lua();
     show_report();
     return report_.has_errors() ? 1 : 0;
+}
+
+bool Program::open_rules_now() {
+    const bool input = *config_.rules_now == "-";
+    rules_now_.reset(input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                           : open(config_.rules_now->c_str(), O_RDONLY | O_CLOEXEC));
+    if (!rules_now_) log::os_error("rules '" + *config_.rules_now + "'", errno);
+    return static_cast<bool>(rules_now_);
+}
+
+void Program::check_rules() {
+    const auto text = firewall::read_listing(rules_now_);
+    std::optional<std::size_t> position;
+    for (std::size_t i = 0; i < state_.option_at.size(); i++)
+        if (state_.option_at[i] == "rules-now") position = i;
+    if (!text) {
+        report_.add(Level::error, position, "the rules cannot be read, or are longer than 16 MB");
+        return;
+    }
+    const firewall::RuleSet needed = firewall::derive(config_, config_.profiles);
+    for (const auto& [serious, what] : compare(needed, firewall::read_installed(*text)))
+        report_.add(serious ? Level::warning : Level::notice, position, what);
 }
 
 void Program::check_lua() {
@@ -325,11 +359,35 @@ void Program::show_report() {
         log::answer_text(report_.text());
 }
 
-int Program::explain_packets() {
+bool Program::load_lists_only() {
     lists_.open_all();
-    if (!lists_.test_access()) return 1;
-    if (config_.privileges.drop && !give_up_privileges()) return 1;
-    if (!fence_.close(config_, lists_) || !lists_.load_all()) return 1;
+    if (!lists_.test_access()) return false;
+    if (config_.privileges.drop && !give_up_privileges()) return false;
+    return fence_.close(config_, lists_) && lists_.load_all();
+}
+
+int Program::print_rules() {
+    if (!load_lists_only()) return 1;
+    const firewall::RuleSet rules = firewall::derive(config_, config_.profiles);
+    switch (config_.print_rules) {
+    case RulesFormat::nft:
+        standard_output_.print(nft_text(rules));
+        break;
+    case RulesFormat::iptables:
+        standard_output_.print(iptables_text(rules));
+        break;
+    case RulesFormat::service:
+        standard_output_.print(service_text(rules));
+        break;
+    case RulesFormat::json:
+    case RulesFormat::none:
+        standard_output_.print(json_text(rules));
+    }
+    return 0;
+}
+
+int Program::explain_packets() {
+    if (!load_lists_only()) return 1;
     const profile::ProfileSet profiles(std::move(config_.profiles), lists_, clock_);
     std::vector<Explanation> explanations;
     for (const ExplainQuery& query : config_.explain)

@@ -65,6 +65,12 @@ std::string network_text(const std::optional<Network>& network) {
     return network->address.text() + "/" + std::to_string(network->prefix);
 }
 
+std::vector<std::string> network_texts(const NetTable& table, unsigned version) {
+    std::vector<std::string> texts;
+    table.each(version, [&](const Network& network) { texts.push_back(network_text(network)); });
+    return texts;
+}
+
 void describe_result(LoadedList& list, const ListFileResult& file, const std::string& path,
                      const char* kind, const std::string& loaded) {
     list.ok = file.ok;
@@ -193,6 +199,10 @@ std::string NetListFile::matching_entry(const IpAddress& address) const {
     return network_text(table_.find(address));
 }
 
+std::vector<std::string> NetListFile::networks(unsigned version) const {
+    return network_texts(table_, version);
+}
+
 void FixedHostList::add(std::string_view items) {
     const std::size_t old = items_.size();
     items_ += items;
@@ -236,6 +246,10 @@ std::string FixedNetList::add(std::string_view items) {
 
 std::string FixedNetList::matching_entry(const IpAddress& address) const {
     return network_text(table_.find(address));
+}
+
+std::vector<std::string> FixedNetList::networks(unsigned version) const {
+    return network_texts(table_, version);
 }
 
 } // namespace nfqws2::profile

@@ -30,6 +30,10 @@ std::string NetList::matching_entry(const IpAddress&) const {
     return {};
 }
 
+std::vector<std::string> NetList::networks(unsigned) const {
+    return {};
+}
+
 std::string_view label(const HostList& list) {
     return label_of(list);
 }

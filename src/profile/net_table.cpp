@@ -135,4 +135,13 @@ std::optional<Network> NetTable::find(const IpAddress& address) const {
     return std::nullopt;
 }
 
+void NetTable::each(unsigned version, const std::function<void(const Network&)>& see) const {
+    if (version == 4)
+        for (const auto& prefix : v4_.all())
+            see({IpAddress::v4(prefix.address.data()), prefix.length});
+    if (version == 6)
+        for (const auto& prefix : v6_.all())
+            see({IpAddress::v6(prefix.address.data()), prefix.length});
+}
+
 } // namespace nfqws2::profile

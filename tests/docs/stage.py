@@ -45,7 +45,7 @@ INTERRUPTED = re.compile(r"(?s)LUA ERROR: INTERRUPT.*?desync ERROR\. passing pac
 WRAPPER = """#!/bin/sh
 for word; do
     case $word in
-    --dry-run | --check* | --explain* | --pcap-in* | --version | --help | --intercept=0)
+    --dry-run | --check* | --explain* | --print-rules* | --pcap-in* | --version | --help | --intercept=0)
         exec {program} "$@" ;;
     esac
 done

@@ -326,3 +326,27 @@ def _(world):
     searches = json.loads(run.stdout)[0]["searches"]
     check_equal("winner", searches[0]["winner"], 1)
     check_equal("instances", [i["func"] for i in searches[0]["instances"]], ["f_1_1"])
+
+
+@effect("print-rules")
+def _(world):
+    run = world.env.run("--qnum=201", "--filter-tcp=80", "--out-range=-n4", F, "--print-rules=json")
+    rules = json.loads(run.stdout)
+    check_equal("queue", rules["queue"], 201)
+    check_equal("rules", [(r["way"], r["ports"], r["packets"]) for r in rules["rules"]],
+                [("out", ["80"], 6), ("in", ["80"], 1)])
+
+
+@effect("rules-now")
+def _(world):
+    listing = "*mangle\n-A POSTROUTING -p tcp --dport 80 -j NFQUEUE --queue-num 201\n"
+    words = ["--qnum=201", "--lua-init=function f() end", "--filter-l3=ipv4", "--filter-tcp=80", F, "--check",
+             "--rules-now=" + world.path("rules")]
+    with open(world.path("rules"), "w") as f:
+        f.write(listing)
+    run = world.env.run(*words)
+    check("0 errors, 1 warning" in run.stdout and "incoming TCP over IPv4, port 80: not queued" in run.stdout,
+          "it said: %s", run.stdout)
+    check("option '--rules-now'" in run.stdout, "it said: %s", run.stdout)
+    lost = world.env.run(*words[:-1], "--rules-now=/no/such/file")
+    check_equal("exit code", lost.returncode, 1)

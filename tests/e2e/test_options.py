@@ -51,7 +51,7 @@ def judge_values(env, folder, name):
     """Complaints about one row."""
     good, bad = VALUES[name]
     base = ["--dry-run", "--comment", *([] if name in ("qnum", "explain") else ["--qnum=200"])]
-    only_text = {"version", "help", "explain", "explain-json", "check", "quiet"}
+    only_text = {"version", "help", "explain", "explain-json", "check", "quiet", "print-rules"}
     complaints = []
 
     def run(value):

@@ -163,6 +163,7 @@ READ_AT_START = {
     "check": ("--hostlist=%s", "--intercept=0", "--check"),
     "dry-run": ("--hostlist=%s", "--intercept=0", "--dry-run"),
     "explain": ("--hostlist=%s", "--explain=tcp:192.0.2.1:443"),
+    "print-rules": ("--ipset=%s", "--qnum=200", "--print-rules=json"),
 }
 
 

@@ -20,6 +20,10 @@ SBIN = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PARTS = ("common", "init.d", "ipset", "lua", "config.default", "install_easy.sh", "uninstall_easy.sh",
          "install_bin.sh", "install_prereq.sh", "blockcheck2.sh", "blockcheck2.d")
 
+# What no strategy has to be asked for: most tests are about other things.
+NUMBERS = ("NFQWS2_PORTS_TCP=80,443", "NFQWS2_PORTS_UDP=443", "NFQWS2_TCP_PKT_OUT=20", "NFQWS2_TCP_PKT_IN=10",
+           "NFQWS2_UDP_PKT_OUT=5", "NFQWS2_UDP_PKT_IN=3")
+
 CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x20000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -181,9 +185,9 @@ class World:
             return f.read()
 
     def config(self, *lines, default=True):
-        """config.default with lines behind it that win."""
+        """config.default, its numbers fixed, with lines behind it that win."""
         text = self.read("config.default") if default else ""
-        for line in lines:
+        for line in (NUMBERS if default else ()) + lines:
             text += "\n" + line
         self.write("config", text + "\n")
 

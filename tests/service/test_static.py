@@ -37,8 +37,9 @@ DEFAULTS = {
     "AUTOHOSTLIST_RETRANS_THRESHOLD": "3", "AUTOHOSTLIST_FAIL_THRESHOLD": "3", "AUTOHOSTLIST_FAIL_TIME": "60",
     "AUTOHOSTLIST_UDP_IN": "1", "AUTOHOSTLIST_UDP_OUT": "4", "AUTOHOSTLIST_DEBUGLOG": "0", "MDIG_THREADS": "30",
     "MDIG_EAGAIN": "10", "MDIG_EAGAIN_DELAY": "500", "GZIP_LISTS": "1", "DESYNC_MARK": "0x40000000",
-    "DESYNC_MARK_POSTNAT": "0x20000000", "NFQWS2_ENABLE": "0", "NFQWS2_PORTS_TCP": "80,443", "NFQWS2_PORTS_UDP": "443",
-    "NFQWS2_TCP_PKT_OUT": "20", "NFQWS2_TCP_PKT_IN": "10", "NFQWS2_UDP_PKT_OUT": "5", "NFQWS2_UDP_PKT_IN": "3",
+    "DESYNC_MARK_POSTNAT": "0x20000000", "NFQWS2_ENABLE": "0", "NFQWS2_PORTS_TCP": "auto", "NFQWS2_PORTS_UDP": "auto",
+    "NFQWS2_TCP_PKT_OUT": "auto", "NFQWS2_TCP_PKT_IN": "auto", "NFQWS2_UDP_PKT_OUT": "auto",
+    "NFQWS2_UDP_PKT_IN": "auto",
     "MODE_FILTER": "none", "FLOWOFFLOAD": "donttouch", "INIT_APPLY_FW": "1", "DISABLE_IPV6": "1",
     "FILTER_TTL_EXPIRED_ICMP": "1",
 }
@@ -85,11 +86,11 @@ def test_default_config(world: World):
     commented = set(re.findall(r"(?m)^#(\w+)=", world.read("config.default")))
     equal(sorted(set(UNSET) - commented), [])
     words = world.sh(". %s/config.default; echo $NFQWS2_OPT" % BASE).split()
-    equal(words, """--filter-tcp=80 --filter-l7=http <HOSTLIST> --payload=http_req
+    equal(words, """--filter-tcp=80 --filter-l7=http <HOSTLIST> --payload=http_req --out-range=-d10
         --lua-desync=fake:blob=fake_default_http:tcp_md5 --lua-desync=multisplit:pos=method+2
-        --new --filter-tcp=443 --filter-l7=tls <HOSTLIST> --payload=tls_client_hello
+        --new --filter-tcp=443 --filter-l7=tls <HOSTLIST> --payload=tls_client_hello --out-range=-d10
         --lua-desync=fake:blob=fake_default_tls:tcp_md5:tcp_seq=-10000 --lua-desync=multidisorder:pos=1,midsld
-        --new --filter-udp=443 --filter-l7=quic <HOSTLIST_NOAUTO> --payload=quic_initial
+        --new --filter-udp=443 --filter-l7=quic <HOSTLIST_NOAUTO> --payload=quic_initial --out-range=-d5
         --lua-desync=fake:blob=fake_default_quic:repeats=6""".split())
 
 

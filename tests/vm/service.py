@@ -6,6 +6,8 @@ from world import ROOT, check
 
 PARTS = ("common", "init.d", "ipset", "lua")
 PROGRAMS = (("nfq2", "nfqws2"), ("ip2net", "ip2net"), ("mdig", "mdig"))
+NUMBERS = ("\nNFQWS2_PORTS_TCP=80,443\nNFQWS2_PORTS_UDP=443\nNFQWS2_TCP_PKT_OUT=20\nNFQWS2_TCP_PKT_IN=10\n"
+           "NFQWS2_UDP_PKT_OUT=5\nNFQWS2_UDP_PKT_IN=3\n")
 STRATEGY = ("--filter-tcp=80 --payload=http_req --lua-desync=multisplit:pos=host+1,midsld --new "
             "--filter-tcp=443 --payload=tls_client_hello "
             "--lua-desync=fake:blob=fake_default_tls:tcp_md5:tcp_seq=-10000 "
@@ -27,7 +29,7 @@ def write_config(base, *lines):
     with open(base + "/config.default", encoding="utf-8") as f:
         text = f.read()
     with open(base + "/config", "w", encoding="utf-8") as f:
-        f.write(text + "\nFWTYPE=nftables\nWS_USER=nobody\nNFQWS2_ENABLE=1\nDISABLE_IPV6=0\n"
+        f.write(text + NUMBERS + "FWTYPE=nftables\nWS_USER=nobody\nNFQWS2_ENABLE=1\nDISABLE_IPV6=0\n"
                 'NFQWS2_OPT="%s"\n' % STRATEGY + "\n".join(lines) + "\n")
 
 

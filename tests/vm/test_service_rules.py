@@ -51,6 +51,9 @@ def queued(lab, who, queue=300):
     return state[7] if state else 0
 
 
+AUTO = [name + "=auto" for name in (
+    "NFQWS2_PORTS_TCP", "NFQWS2_TCP_PKT_OUT", "NFQWS2_TCP_PKT_IN", "NFQWS2_PORTS_UDP", "NFQWS2_UDP_PKT_OUT",
+    "NFQWS2_UDP_PKT_IN")]
 # name -> (place, lines of the configuration, custom scripts)
 CONFIGS = {
     "host": (host, [], ()),
@@ -58,6 +61,8 @@ CONFIGS = {
     "host_no_icmp_filter": (host, ["FILTER_TTL_EXPIRED_ICMP=0"], ()),
     "host_keepalive": (host, ["NFQWS2_PORTS_TCP=", "NFQWS2_PORTS_TCP_KEEPALIVE=80,443"], ()),
     "host_offload_mark": (host, ["NFQWS2_OFFLOAD_MARK=0x08000000"], ()),
+    "host_auto": (host, AUTO, ()),
+    "router_auto": (router, AUTO, ()),
     "host_workers": (host, ["NFQWS2_WORKERS=2"], ()),
     "host_only_ports": (host, ["NFQWS2_PORTS_UDP=", "NFQWS2_TCP_PKT_IN=0"], ()),
     "router": (router, [], ()),

@@ -135,6 +135,7 @@ class NetListFile final : public NetList, public ListFile {
     bool empty() const override { return table_.empty(); }
     bool contains(const IpAddress& address) const override { return table_.contains(address); }
     std::string matching_entry(const IpAddress& address) const override;
+    std::vector<std::string> networks(unsigned version) const override;
     const std::string& file() const override { return path(); }
 
   private:
@@ -164,6 +165,7 @@ class FixedNetList final : public NetList {
     bool empty() const override { return table_.empty(); }
     bool contains(const IpAddress& address) const override { return table_.contains(address); }
     std::string matching_entry(const IpAddress& address) const override;
+    std::vector<std::string> networks(unsigned version) const override;
     const std::string& file() const override { return no_file_; }
 
   private:

@@ -28,6 +28,8 @@ class NetList {
     virtual const std::string& file() const = 0;
     // The widest network of the list around the address, as CIDR; "" if none.
     virtual std::string matching_entry(const IpAddress& address) const;
+    // All of the given IP version as CIDR, in order of address, none within another.
+    virtual std::vector<std::string> networks(unsigned version) const;
 };
 
 // Name of a list in messages: its file, or "fixed" for an anonymous one.

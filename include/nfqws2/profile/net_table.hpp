@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -31,6 +32,7 @@ template <std::size_t N> class PrefixArray {
     void add(const std::uint8_t* address, unsigned length); // host bits are zero
     void finish();                                          // sorts; find() works from here on
     const Prefix<N>* find(const std::uint8_t* address) const;
+    const PageArray<Prefix<N>>& all() const { return networks_; }
     std::size_t size() const { return networks_.size(); }
     std::size_t memory() const { return networks_.memory() + sample_.memory(); }
 
@@ -43,6 +45,8 @@ class NetTable {
   public:
     bool contains(const IpAddress& address) const { return find(address).has_value(); }
     std::optional<Network> find(const IpAddress& address) const;
+    // Of the IP version, in order of address.
+    void each(unsigned version, const std::function<void(const Network&)>& see) const;
     bool empty() const { return size() == 0; }
     std::size_t size() const { return v4_.size() + v6_.size(); }
     std::size_t memory() const { return v4_.memory() + v6_.memory(); }

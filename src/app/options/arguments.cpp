@@ -27,15 +27,17 @@ Arguments load_config(const std::string& file) {
 
 // How many words an option that may stand beside a file consists of; 0 if the word is none.
 std::size_t size_of_companion(const std::vector<Word>& words, std::size_t at) {
-    static constexpr std::array<std::string_view, 6> companions = {
-        "check", "explain", "explain-json", "debug", "dry-run", "quiet"};
+    static constexpr std::array<std::string_view, 8> companions = {
+        "check",   "explain", "explain-json", "debug",
+        "dry-run", "quiet",   "print-rules",  "rules-now"};
     std::string_view name = words[at].text;
     if (!name.starts_with('-')) return 0;
     name.remove_prefix(name.starts_with("--") ? 2 : 1);
     const std::size_t equals = name.find('=');
     name = name.substr(0, equals);
     if (std::find(companions.begin(), companions.end(), name) == companions.end()) return 0;
-    const bool value_follows = name == "explain" && equals == std::string_view::npos;
+    const bool value_follows =
+        (name == "explain" || name == "print-rules") && equals == std::string_view::npos;
     return value_follows && at + 1 < words.size() ? 2 : 1;
 }
 

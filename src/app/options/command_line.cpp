@@ -36,7 +36,10 @@ struct Complaint {
 
 // What does not concern one option alone.
 std::optional<Complaint> complaint(const Config& config) {
-    const bool needs_queue = config.intercept && !config.offline() && config.explain.empty();
+    const bool prints_rules = config.print_rules != RulesFormat::none;
+    const bool about_rules = prints_rules || config.rules_now.has_value();
+    const bool needs_queue =
+        about_rules || (config.intercept && !config.offline() && config.explain.empty());
     if (needs_queue && !config.qnum) return {{"", "Need queue number (--qnum), e.g. --qnum=200"}};
     if (needs_queue && *config.qnum + config.workers - 1 > UINT16_MAX)
         return {{"workers", "--workers needs that many queue numbers from --qnum on, up to 65535"}};
@@ -48,6 +51,10 @@ std::optional<Complaint> complaint(const Config& config) {
         return {{"pcap-out", "--pcap-out needs --pcap-in"}};
     if (config.check && !config.explain.empty())
         return {{"explain", "--check and --explain cannot be used together"}};
+    if (prints_rules && (config.check || !config.explain.empty()))
+        return {{"print-rules", "--print-rules cannot be used with --check or --explain"}};
+    if (config.rules_now && !config.check && !config.dry_run)
+        return {{"rules-now", "--rules-now needs --check"}};
     if (config.trace_file == "-" && config.pcap_out == "-")
         return {{"trace", "--trace and --pcap-out cannot both write to standard output"}};
     if ((config.offload_mark & config.engine.desync_fwmark) != 0)

@@ -30,6 +30,9 @@ struct Privileges {
     std::vector<unsigned> gids{default_id}; // first is primary
 };
 
+// Of the firewall rules that are printed.
+enum class RulesFormat : std::uint8_t { none, nft, iptables, json, service };
+
 struct Config {
     engine::Options engine;
 
@@ -70,6 +73,8 @@ struct Config {
     std::string trace_file; // "" = off, "-" = standard output
     bool check = false, check_json = false, explain_json = false;
     std::vector<ExplainQuery> explain;
+    RulesFormat print_rules = RulesFormat::none;
+    std::optional<std::string> rules_now; // file with the rules of the firewall, "-" = input
     std::vector<profile::OptionPosition> lua_init_positions; // of each engine.lua_init
 
     bool offline() const { return !pcap_in.empty(); }

@@ -346,6 +346,25 @@ void set_explain_json(ParseState& state, const OptionValue&) {
     state.config.explain_json = true;
 }
 
+void set_print_rules(ParseState& state, const OptionValue& value) {
+    RulesFormat& format = state.config.print_rules;
+    if (*value == "nft")
+        format = RulesFormat::nft;
+    else if (*value == "iptables")
+        format = RulesFormat::iptables;
+    else if (*value == "json")
+        format = RulesFormat::json;
+    else if (*value == "service")
+        format = RulesFormat::service;
+    else
+        throw BadValue("invalid value : " + *value + " (should be nft, iptables, json or service)");
+}
+
+void set_rules_now(ParseState& state, const OptionValue& value) {
+    if (value && value->empty()) throw BadValue("needs the name of a file");
+    state.config.rules_now = !value || *value == "-" ? "-" : full_path(*value).value_or(*value);
+}
+
 void set_hostlist_auto_debug(ParseState& state, const OptionValue& value) {
     const std::string path = output_path(*value);
     OutputFile file = open_output_file(path, O_WRONLY | O_APPEND);

@@ -56,6 +56,8 @@ void set_trace(ParseState&, const OptionValue&);
 void set_check(ParseState&, const OptionValue&);
 void add_explain(ParseState&, const OptionValue&);
 void set_explain_json(ParseState&, const OptionValue&);
+void set_print_rules(ParseState&, const OptionValue&);
+void set_rules_now(ParseState&, const OptionValue&);
 void set_hostlist_auto_debug(ParseState&, const OptionValue&);
 
 } // namespace nfqws2::app

@@ -167,6 +167,14 @@ const OptionSpec table_before_filters[] = {
      "tell which profile and instances such a packet would meet", add_explain},
     {ours("explain-json", none), Group::offline, "", "--explain answers as JSON", set_explain_json},
 
+    {ours("print-rules", required), Group::offline, "nft|iptables|json|service",
+     "print the smallest firewall rules that show the profiles every packet they need, and exit",
+     set_print_rules},
+    {ours("rules-now", optional), Group::offline, "<file>",
+     "with --check: compare the rules in the file (nft list ruleset, or iptables-save, "
+     "ip6tables-save and ipset save; without value or -: standard input) with the needed ones",
+     set_rules_now},
+
     // --- profiles
     {common("new", optional), Group::structure, "<name>", "begin the next profile",
      &Builder::new_profile},

@@ -16,7 +16,7 @@ namespace {
 bool wants_stdout(std::string_view option, const OptionValue& value) {
     if (option == "pcap-out" || option == "trace") return value == "-";
     if (option == "check") return value == "json";
-    return option == "explain-json";
+    return option == "explain-json" || option == "print-rules";
 }
 
 // Calls `see` with the name and value of each option.
@@ -33,8 +33,8 @@ template <typename See> void look_ahead(const Arguments& arguments, const See& s
 bool wants_silence(const Arguments& arguments) {
     bool wanted = false;
     look_ahead(arguments, [&wanted](std::string_view name, const OptionValue&) {
-        wanted =
-            wanted || name == "version" || name == "check" || name == "explain" || name == "quiet";
+        wanted = wanted || name == "version" || name == "check" || name == "explain" ||
+                 name == "print-rules" || name == "quiet";
     });
     return wanted;
 }

@@ -143,6 +143,23 @@ TEST(NetTable, Ipv6AgainstALoop) {
         128);
 }
 
+TEST(NetTable, EachInOrder) {
+    NetTable table;
+    for (const char* text : {"192.0.2.1", "10.1.0.0/16", "10.0.0.0/8", "2001:db8::/32", "::1"})
+        table.add(*parse_network(text));
+    table.finish();
+    const auto all = [&](unsigned version) {
+        std::string text;
+        table.each(version, [&](const Network& network) {
+            text += network.address.text() + "/" + std::to_string(network.prefix) + " ";
+        });
+        return text;
+    };
+    EXPECT_EQ(all(4), "10.0.0.0/8 192.0.2.1/32 ");
+    EXPECT_EQ(all(6), "::1/128 2001:db8::/32 ");
+    EXPECT_EQ(all(0), "");
+}
+
 TEST(NetTable, Memory) {
     NetTable table;
     for (unsigned i = 0; i < 100'000; ++i)

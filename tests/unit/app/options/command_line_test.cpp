@@ -14,6 +14,18 @@ TEST(CommandLine, QueueNumberIsNeeded) {
     EXPECT_TRUE(Parsed({"-qnum", "5"}).good());
 }
 
+TEST(CommandLine, RulesNeedAQueueAndAPurpose) {
+    EXPECT_EQ(Parsed({"--intercept=0", "--print-rules=nft"}).finish_error,
+              "Need queue number (--qnum), e.g. --qnum=200");
+    EXPECT_TRUE(Parsed({"--qnum=1", "--print-rules=service"}).good());
+    EXPECT_EQ(Parsed({"--qnum=1", "--print-rules=nft", "--check"}).finish_error,
+              "nfqws2: option '--print-rules' (argument 2): --print-rules cannot be used with "
+              "--check or --explain");
+    EXPECT_EQ(Parsed({"--qnum=1", "--rules-now"}).finish_error,
+              "nfqws2: option '--rules-now' (argument 2): --rules-now needs --check");
+    EXPECT_TRUE(Parsed({"--qnum=1", "--rules-now", "--check"}).good());
+}
+
 TEST(CommandLine, PosixlyCorrectEndsAtTheFirstWord) {
     setenv("POSIXLY_CORRECT", "1", 1);
     const Parsed parsed({"--qnum=1", "word", "--qnum=2", "--nothing"});

@@ -238,6 +238,10 @@ TEST(Arguments, QuestionsMayStandBesideTheFile) {
     EXPECT_EQ(texts(behind.words), (Texts{"--dry-run", "--quiet", "--qnum=7", "--new"}));
     EXPECT_EQ(behind.where(1), "argument 2");
     EXPECT_EQ(behind.program, "x");
+    EXPECT_EQ(texts(collected({"--print-rules", "json", at}).words),
+              (Texts{"--print-rules", "json", "--qnum=7", "--new"}));
+    EXPECT_EQ(texts(collected({"--check", "--rules-now", at}).words),
+              (Texts{"--check", "--rules-now", "--qnum=7", "--new"}));
 }
 
 TEST(Arguments, WhatHasNoEffectBesideTheFileIsNamed) {

@@ -118,6 +118,8 @@ TEST(Options, OwnOptions) {
                                           "check",
                                           "explain",
                                           "explain-json",
+                                          "print-rules",
+                                          "rules-now",
                                           "fastpath-workaround"}));
 }
 

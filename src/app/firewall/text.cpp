@@ -1,0 +1,34 @@
+// What the printers share.
+#include "firewall/firewall.hpp"
+
+#include <algorithm>
+
+namespace nfqws2::app::firewall {
+
+std::string spans_text(const Spans& spans, std::string_view range_sign) {
+    std::string text;
+    for (const Span& span : spans) {
+        if (!text.empty()) text += ',';
+        text += std::to_string(span.from);
+        if (span.to != span.from) text += std::string(range_sign) + std::to_string(span.to);
+    }
+    return text;
+}
+
+// Names of profiles are anybody's text, and comments end up in shells and rule files.
+std::string comment_text(const Rule& rule, std::size_t longest) {
+    std::string text;
+    if (rule.estimate) text = "estimate; ";
+    for (std::size_t i = 0; i < rule.reasons.size(); i++)
+        text += (i == 0 ? "" : "; ") + rule.reasons[i];
+    for (char& c : text) {
+        constexpr std::string_view others = " !%()*+,-./:;<=>@[]^_{|}~#?&'";
+        const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                           (c >= 'a' && c <= 'z') || others.find(c) != std::string_view::npos;
+        if (!plain || c == '\'') c = '_';
+    }
+    if (text.size() > longest) text = text.substr(0, longest - 3) + "...";
+    return text;
+}
+
+} // namespace nfqws2::app::firewall
