@@ -42,7 +42,17 @@ else()
 endif()
 target_link_libraries(nfqws2_lib_httplib INTERFACE Threads::Threads)
 
+# The files of the page are a part of the program. They are made when the build is configured.
+set(page_files ${CMAKE_BINARY_DIR}/generated/page_files.cpp)
+file(GLOB page_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/ctl/page/*
+     ${CMAKE_SOURCE_DIR}/src/tools/page-files/*.py)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${page_sources})
+execute_process(COMMAND ${NFQWS2_PYTHON} -B ${CMAKE_SOURCE_DIR}/src/tools/page-files/make.py
+                        ${CMAKE_SOURCE_DIR}/src/ctl/page ${page_files}
+                COMMAND_ERROR_IS_FATAL ANY)
+
 nfqws2_room(ctl nfqws2_base nfqws2_build CLI11::CLI11 nlohmann_json::nlohmann_json nfqws2_lib_httplib)
+target_sources(nfqws2_ctl PRIVATE ${page_files})
 target_include_directories(nfqws2_ctl PUBLIC ${CMAKE_SOURCE_DIR}/src)
 add_executable(nfqws2ctl src/ctl/main.cpp)
 target_link_libraries(nfqws2ctl PRIVATE nfqws2_ctl)

@@ -1,6 +1,6 @@
 #include "ctl/ladder/draw.hpp"
 
-#include "ctl/ladder/markup.hpp"
+#include "ctl/view/markup.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
@@ -23,6 +23,7 @@ const char ladder_style[] = R"css(
 .ladder .changed{stroke:var(--changed)}
 .ladder .piece{stroke:var(--piece)}
 .ladder .decoy{stroke:var(--decoy);stroke-dasharray:6 4}
+.ladder .head{stroke-dasharray:none}
 .ladder .t-changed{fill:var(--changed);font-weight:600}
 .ladder .t-piece{fill:var(--piece);font-weight:600}
 .ladder .t-decoy{fill:var(--decoy);font-weight:600}
@@ -175,7 +176,7 @@ void Drawing::arrow(const Row& row) {
     const char* tone = name_of(row.tone);
     body_ += format("<path class=\"arrow %s\" d=\"M%d %dH%d\"/>", tone, from + 3 * way, y_,
                     to - 3 * way);
-    body_ += format("<path class=\"arrow %s\" style=\"stroke-dasharray:none\" "
+    body_ += format("<path class=\"arrow head %s\" "
                     "d=\"M%d %dl%d -4m%d 4l%d 4\"/>\n",
                     tone, to - 3 * way, y_, -7 * way, 7 * way, -7 * way);
     const bool passes = row.from != Lane::daemon && row.to != Lane::daemon;

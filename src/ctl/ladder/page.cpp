@@ -1,6 +1,6 @@
 // The page of `nfqws2ctl ladder`: no scripts, nothing from outside.
 #include "ctl/ladder/draw.hpp"
-#include "ctl/ladder/markup.hpp"
+#include "ctl/view/markup.hpp"
 #include "nfqws2/base/text.hpp"
 
 namespace nfqws2::ctl {

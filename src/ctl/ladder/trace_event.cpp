@@ -112,7 +112,8 @@ void read_packet(const Json& line, TraceEvent& event) {
 std::optional<TraceEvent> parse_trace_line(std::string_view text) {
     const std::optional<Json> parsed = parse_object(text, max_trace_line);
     if (!parsed) return std::nullopt;
-    const Json& line = *parsed;
+    // As the control socket sends it, or as it is in a file.
+    const Json& line = member(*parsed, "trace").is_object() ? (*parsed)["trace"] : *parsed;
     // Anything else is no line of a trace, for example an answer of the daemon.
     if (!line.contains("out") || !line.contains("t")) return std::nullopt;
     TraceEvent event;

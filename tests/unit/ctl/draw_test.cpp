@@ -1,5 +1,5 @@
 #include "ctl/ladder/draw.hpp"
-#include "ctl/ladder/markup.hpp"
+#include "ctl/view/markup.hpp"
 
 #include <gtest/gtest.h>
 

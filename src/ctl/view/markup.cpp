@@ -1,4 +1,4 @@
-#include "ctl/ladder/markup.hpp"
+#include "ctl/view/markup.hpp"
 
 namespace nfqws2::ctl {
 namespace {

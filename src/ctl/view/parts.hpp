@@ -1,0 +1,19 @@
+// What several reports have in common.
+#pragma once
+
+#include "ctl/json.hpp"
+#include "ctl/view/table.hpp"
+
+namespace nfqws2::ctl {
+
+// The number of a member, 0 if it is not there.
+std::int64_t number(const Json& object, const char* key);
+std::string count(const Json& object, const char* key);
+std::string
+profile_name(const Json& profile);          // {"n":1,"name":"https"}: "https"; without a name "1"
+std::string endpoint(const Json& side);     // "192.0.2.1:443"
+std::string age_of(std::int64_t unix_time); // how long ago
+// "key   value" in two columns, without those that have no value.
+std::string pairs(const std::vector<std::pair<std::string, Cell>>& rows, const Style& style);
+
+} // namespace nfqws2::ctl
