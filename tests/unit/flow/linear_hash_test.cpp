@@ -1,4 +1,4 @@
-#include "nfqws2/flow/linear_hash.hpp"
+#include "flow/linear_hash.hpp"
 
 #include <gtest/gtest.h>
 
