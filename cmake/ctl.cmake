@@ -53,7 +53,16 @@ execute_process(COMMAND ${NFQWS2_PYTHON} -B ${CMAKE_SOURCE_DIR}/src/tools/page-f
 
 nfqws2_room(ctl nfqws2_base nfqws2_build CLI11::CLI11 nlohmann_json::nlohmann_json nfqws2_lib_httplib)
 target_sources(nfqws2_ctl PRIVATE ${page_files})
-target_include_directories(nfqws2_ctl PUBLIC ${CMAKE_SOURCE_DIR}/src)
+# Its work is to wait for answers: built for size.
+if(CMAKE_BUILD_TYPE STREQUAL Release)
+    target_compile_options(nfqws2_ctl PRIVATE -Os)
+endif()
 add_executable(nfqws2ctl src/ctl/main.cpp)
 target_link_libraries(nfqws2ctl PRIVATE nfqws2_ctl)
+target_include_directories(nfqws2ctl PRIVATE ${CMAKE_SOURCE_DIR}/src/ctl)
+add_dependencies(all_programs nfqws2ctl)
 install(TARGETS nfqws2ctl RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+install(FILES docs/nfqws2ctl.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES completions/bash/nfqws2ctl DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES completions/zsh/_nfqws2ctl DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES completions/fish/nfqws2ctl.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

@@ -1,4 +1,4 @@
-#include "ctl/json.hpp"
+#include "json.hpp"
 
 #include <cmath>
 

@@ -1,4 +1,4 @@
-#include "ctl/lines.hpp"
+#include "lines.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "ctl/program.hpp"
+#include "program.hpp"
 
 int main(int argc, char** argv) {
     return nfqws2::ctl::program(argc, argv);

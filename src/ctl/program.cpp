@@ -1,9 +1,10 @@
-#include "ctl/program.hpp"
+#include "program.hpp"
 
-#include "ctl/commands/commands.hpp"
-#include "ctl/view/terminal.hpp"
+#include "commands/commands.hpp"
+#include "describe.hpp"
 #include "nfqws2/base/build.hpp"
 #include "nfqws2/base/text.hpp"
+#include "view/terminal.hpp"
 
 #include <csignal>
 #include <cstdio>
@@ -49,9 +50,12 @@ int program(int argc, char** argv) {
     add_acting(app, shared);
     add_serve(app, shared);
     add_ladder(app);
+    bool described = false;
+    app.add_flag("--describe", described)->group("");
     try {
         app.parse(argc, argv);
-        if (!app.get_subcommands().empty()) return 0;
+        if (described) print(describe(app) + "\n");
+        if (described || !app.get_subcommands().empty()) return 0;
         std::fputs(app.help().c_str(), stderr);
         return usage;
     } catch (const CLI::ExtrasError& e) {

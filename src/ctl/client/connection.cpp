@@ -1,6 +1,6 @@
-#include "ctl/client/connection.hpp"
+#include "client/connection.hpp"
 
-#include "ctl/view/terminal.hpp"
+#include "view/terminal.hpp"
 
 #include <cerrno>
 #include <cstring>

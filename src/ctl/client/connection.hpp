@@ -2,9 +2,9 @@
 // the names it passes on: lines are bounded, and what is no JSON object ends the connection.
 #pragma once
 
-#include "ctl/failure.hpp"
-#include "ctl/json.hpp"
-#include "ctl/lines.hpp"
+#include "failure.hpp"
+#include "json.hpp"
+#include "lines.hpp"
 #include "nfqws2/base/file.hpp"
 
 #include <functional>

@@ -1,4 +1,4 @@
-#include "ctl/client/sockets.hpp"
+#include "client/sockets.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,6 +1,6 @@
-#include "ctl/commands/commands.hpp"
+#include "commands/commands.hpp"
 
-#include "ctl/client/sockets.hpp"
+#include "client/sockets.hpp"
 
 #include <cerrno>
 #include <cstring>

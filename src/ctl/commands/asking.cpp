@@ -1,8 +1,8 @@
 // Words that ask once, or again and again with --watch, and show a table.
-#include "ctl/commands/commands.hpp"
+#include "commands/commands.hpp"
 
-#include "ctl/view/reports.hpp"
 #include "nfqws2/base/text.hpp"
+#include "view/reports.hpp"
 
 #include <chrono>
 #include <thread>

@@ -2,8 +2,8 @@
 // its work when it is called; what goes wrong is thrown as Failure.
 #pragma once
 
-#include "ctl/client/connection.hpp"
-#include "ctl/view/terminal.hpp"
+#include "client/connection.hpp"
+#include "view/terminal.hpp"
 
 #include <CLI/CLI.hpp>
 

@@ -1,9 +1,9 @@
 // `nfqws2ctl ladder`: a picture of a trace, without a daemon.
-#include "ctl/commands/commands.hpp"
+#include "commands/commands.hpp"
 
-#include "ctl/ladder/draw.hpp"
-#include "ctl/ladder/trace_event.hpp"
-#include "ctl/lines.hpp"
+#include "ladder/draw.hpp"
+#include "ladder/trace_event.hpp"
+#include "lines.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/text.hpp"
 

@@ -1,6 +1,6 @@
-#include "ctl/commands/commands.hpp"
+#include "commands/commands.hpp"
 
-#include "ctl/serve/server.hpp"
+#include "serve/server.hpp"
 
 namespace nfqws2::ctl {
 namespace {
@@ -11,14 +11,11 @@ struct Options {
 };
 
 void run(const SharedPtr& shared, const Options& options) {
-    const auto listen = parse_listen(options.listen);
-    if (!listen)
-        throw Failure("--listen wants ADDRESS:PORT, for example 127.0.0.1:8422 or [::1]:8422");
     ServeOptions serving;
-    serving.listen = *listen;
+    serving.listen = *parse_listen(options.listen); // the command line was checked
     serving.read_only = options.read_only;
     serving.socket = [shared] { return shared->find_socket(); };
-    if (!listen->loopback()) serving.token = new_token();
+    if (!serving.listen.loopback()) serving.token = new_token();
     serve(serving, [&](const Listen& at) {
         print("http://" + at.text() + "/" +
               (serving.token.empty() ? "" : "?token=" + serving.token) + "\n");
@@ -33,7 +30,10 @@ void add_serve(CLI::App& app, const SharedPtr& shared) {
     word->add_option("--listen", options->listen,
                      "where; beyond loopback a token is needed, and printed")
         ->type_name("ADDRESS:PORT")
-        ->capture_default_str();
+        ->capture_default_str()
+        ->check([](const std::string& text) {
+            return parse_listen(text) ? std::string() : "an address and a port, such as [::1]:8422";
+        });
     word->add_flag("--read-only", options->read_only, "the page changes nothing");
     word->callback([shared, options] { run(shared, *options); });
 }

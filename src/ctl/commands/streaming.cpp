@@ -1,7 +1,7 @@
 // Words that show what happens until they are interrupted.
-#include "ctl/commands/commands.hpp"
+#include "commands/commands.hpp"
 
-#include "ctl/view/reports.hpp"
+#include "view/reports.hpp"
 
 namespace nfqws2::ctl {
 namespace {

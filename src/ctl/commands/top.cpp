@@ -1,6 +1,6 @@
-#include "ctl/commands/commands.hpp"
+#include "commands/commands.hpp"
 
-#include "ctl/view/top.hpp"
+#include "view/top.hpp"
 
 #include <chrono>
 #include <sys/ioctl.h>

@@ -1,7 +1,7 @@
-#include "ctl/ladder/draw.hpp"
+#include "ladder/draw.hpp"
 
-#include "ctl/view/markup.hpp"
 #include "nfqws2/base/text.hpp"
+#include "view/markup.hpp"
 
 #include <algorithm>
 
@@ -213,8 +213,8 @@ void Drawing::strip(const Strip& s, Tone tone, int left, int right) {
         foreign_only ? "b-decoy" : (std::string("b-") + name_of(tone)).c_str());
     if (s.foreign && !foreign_only)
         bar(place(s.foreign->from), place(s.foreign->to), y_, 10, "b-decoy");
-    const auto shown = s.named ? s.named : foreign_only ? std::nullopt : s.host;
-    if (shown) {
+    const Range* shown = s.named ? &*s.named : !foreign_only && s.host ? &*s.host : nullptr;
+    if (shown != nullptr) {
         const Range seen{std::max(shown->from, s.part.from), std::min(shown->to, s.part.to)};
         if (seen.from < seen.to) bar(place(seen.from), place(seen.to), y_, 10, "host");
     }

@@ -1,7 +1,7 @@
 // Ladders as pictures: SVG, and a page of HTML that needs nothing else. Pure functions.
 #pragma once
 
-#include "ctl/ladder/ladder.hpp"
+#include "ladder/ladder.hpp"
 
 #include <string>
 

@@ -2,7 +2,7 @@
 // each event becomes an arrow to nfqws2, or through it if nothing happened, then one for each
 // packet sent because of it. Packets that only pass, as those of a download, are counted in one row
 // when there are many in a row.
-#include "ctl/ladder/ladder.hpp"
+#include "ladder/ladder.hpp"
 
 #include "nfqws2/base/text.hpp"
 

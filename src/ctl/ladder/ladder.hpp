@@ -2,8 +2,8 @@
 // how it looks is up to draw.hpp.
 #pragma once
 
-#include "ctl/ladder/trace_event.hpp"
-#include "ctl/ladder/words.hpp"
+#include "ladder/trace_event.hpp"
+#include "ladder/words.hpp"
 
 #include <cstddef>
 #include <optional>

@@ -1,7 +1,7 @@
 // The page of `nfqws2ctl ladder`: no scripts, nothing from outside.
-#include "ctl/ladder/draw.hpp"
-#include "ctl/view/markup.hpp"
+#include "ladder/draw.hpp"
 #include "nfqws2/base/text.hpp"
+#include "view/markup.hpp"
 
 namespace nfqws2::ctl {
 namespace {

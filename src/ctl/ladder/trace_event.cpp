@@ -1,6 +1,6 @@
-#include "ctl/ladder/trace_event.hpp"
+#include "ladder/trace_event.hpp"
 
-#include "ctl/json.hpp"
+#include "json.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>

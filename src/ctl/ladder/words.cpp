@@ -1,4 +1,4 @@
-#include "ctl/ladder/words.hpp"
+#include "ladder/words.hpp"
 
 namespace nfqws2::ctl {
 namespace {

@@ -1,4 +1,4 @@
-#include "ctl/serve/api.hpp"
+#include "serve/api.hpp"
 
 #include "nfqws2/base/text.hpp"
 

@@ -1,7 +1,7 @@
 // What the page may ask the daemon, as requests of docs/control.md.
 #pragma once
 
-#include "ctl/json.hpp"
+#include "json.hpp"
 
 #include <map>
 #include <string>

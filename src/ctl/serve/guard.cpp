@@ -1,6 +1,6 @@
-#include "ctl/serve/guard.hpp"
+#include "serve/guard.hpp"
 
-#include "ctl/failure.hpp"
+#include "failure.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <arpa/inet.h>
@@ -33,6 +33,7 @@ bool divide(std::string_view text, std::string& host, std::string& port) {
         if (text[end] != ':') return false;
     } else {
         host = text.substr(0, end);
+        if (host.find(':') != std::string::npos) return false;
     }
     if (end != std::string_view::npos) port = text.substr(end + 1);
     return end == std::string_view::npos || !port.empty();

@@ -1,4 +1,4 @@
-#include "ctl/serve/history.hpp"
+#include "serve/history.hpp"
 
 namespace nfqws2::ctl {
 

@@ -2,7 +2,7 @@
 // ones.
 #pragma once
 
-#include "ctl/json.hpp"
+#include "json.hpp"
 
 #include <condition_variable>
 #include <cstdint>

@@ -1,14 +1,14 @@
 // Theory of operation. Each request of the page asks the daemon over a connection of its own, which
 // is short, except for streams (server-sent events), of which there are few. One thread takes a
 // sample of the counters now and then; the live streams of all pages are fed from it.
-#include "ctl/serve/server.hpp"
+#include "serve/server.hpp"
 
-#include "ctl/client/connection.hpp"
-#include "ctl/ladder/draw.hpp"
-#include "ctl/serve/api.hpp"
-#include "ctl/serve/history.hpp"
-#include "ctl/serve/page_files.hpp"
+#include "client/connection.hpp"
+#include "ladder/draw.hpp"
 #include "nfqws2/base/text.hpp"
+#include "serve/api.hpp"
+#include "serve/history.hpp"
+#include "serve/page_files.hpp"
 
 #include <httplib.h>
 

@@ -1,7 +1,7 @@
 // `nfqws2ctl serve`: the page, its data, and metrics over HTTP.
 #pragma once
 
-#include "ctl/serve/guard.hpp"
+#include "serve/guard.hpp"
 
 #include <functional>
 #include <string>

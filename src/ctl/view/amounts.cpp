@@ -1,4 +1,4 @@
-#include "ctl/view/amounts.hpp"
+#include "view/amounts.hpp"
 
 #include "nfqws2/base/text.hpp"
 

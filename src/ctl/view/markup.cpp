@@ -1,4 +1,4 @@
-#include "ctl/view/markup.hpp"
+#include "view/markup.hpp"
 
 namespace nfqws2::ctl {
 namespace {

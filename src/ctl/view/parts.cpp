@@ -1,7 +1,7 @@
-#include "ctl/view/parts.hpp"
+#include "view/parts.hpp"
 
-#include "ctl/view/amounts.hpp"
-#include "ctl/view/markup.hpp"
+#include "view/amounts.hpp"
+#include "view/markup.hpp"
 
 #include <algorithm>
 #include <ctime>

@@ -1,8 +1,8 @@
 // What several reports have in common.
 #pragma once
 
-#include "ctl/json.hpp"
-#include "ctl/view/table.hpp"
+#include "json.hpp"
+#include "view/table.hpp"
 
 namespace nfqws2::ctl {
 

@@ -1,7 +1,7 @@
-#include "ctl/view/reports.hpp"
+#include "view/reports.hpp"
 
-#include "ctl/view/amounts.hpp"
-#include "ctl/view/parts.hpp"
+#include "view/amounts.hpp"
+#include "view/parts.hpp"
 
 #include <algorithm>
 

@@ -2,8 +2,8 @@
 // (docs/control.md); what an older daemon does not say is left out.
 #pragma once
 
-#include "ctl/json.hpp"
-#include "ctl/view/terminal.hpp"
+#include "json.hpp"
+#include "view/terminal.hpp"
 
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
-#include "ctl/view/table.hpp"
+#include "view/table.hpp"
 
-#include "ctl/view/markup.hpp"
+#include "view/markup.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -2,7 +2,7 @@
 // terminal is narrower than that.
 #pragma once
 
-#include "ctl/view/terminal.hpp"
+#include "view/terminal.hpp"
 
 #include <string>
 #include <vector>

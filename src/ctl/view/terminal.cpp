@@ -1,7 +1,7 @@
-#include "ctl/view/terminal.hpp"
+#include "view/terminal.hpp"
 
-#include "ctl/view/markup.hpp"
 #include "nfqws2/base/text.hpp"
+#include "view/markup.hpp"
 
 #include <cstdlib>
 #include <sys/ioctl.h>

@@ -1,7 +1,7 @@
-#include "ctl/view/top.hpp"
+#include "view/top.hpp"
 
-#include "ctl/view/amounts.hpp"
-#include "ctl/view/parts.hpp"
+#include "view/amounts.hpp"
+#include "view/parts.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,7 +1,7 @@
 // The live view: what has changed between two looks at a daemon.
 #pragma once
 
-#include "ctl/view/reports.hpp"
+#include "view/reports.hpp"
 
 namespace nfqws2::ctl {
 

@@ -1,9 +1,9 @@
 // Why something happens to a host: the search of a profile explained, and a line of a trace.
-#include "ctl/ladder/trace_event.hpp"
-#include "ctl/view/amounts.hpp"
-#include "ctl/view/parts.hpp"
-#include "ctl/view/reports.hpp"
+#include "ladder/trace_event.hpp"
 #include "nfqws2/base/text.hpp"
+#include "view/amounts.hpp"
+#include "view/parts.hpp"
+#include "view/reports.hpp"
 
 namespace nfqws2::ctl {
 namespace {

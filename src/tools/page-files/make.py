@@ -25,7 +25,7 @@ def main():
         with open(os.path.join(folder, name), encoding="utf-8") as f:
             entries.append('    {"/%s", "%s",\n%s},\n' %
                            (name, TYPES[os.path.splitext(name)[1]], literal(f.read())))
-    text = ('// Written by src/tools/page-files/make.py.\n#include "ctl/serve/page_files.hpp"\n\n'
+    text = ('// Written by src/tools/page-files/make.py.\n#include "serve/page_files.hpp"\n\n'
             "namespace nfqws2::ctl {\n\nconst PageFile page_files[] = {\n%s};\n"
             "const std::size_t page_file_count = %d;\n\n} // namespace nfqws2::ctl\n"
             % ("".join(entries), len(entries)))
