@@ -5,6 +5,7 @@ its page without a daemon.
 usage: stand_in.py SOCKET [FLOWS]
 """
 import json
+import math
 import os
 import socket
 import sys
@@ -100,7 +101,7 @@ class Daemon:
 
     def on_counters(self, _):
         span = time.time() - self.begin
-        packets = int(100000 + span * 420 + 900 * (span % 17))
+        packets = int(100000 + span * 420 + 700 * math.sin(span / 7))
         total = {"uptime_s": int(span), "packets": packets, "bytes": packets * 800, "accepted": packets - 60,
                  "modified": 40 + int(span), "dropped": 20 + int(span * 2), "ignored": 0, "lua_errors": 0,
                  "flows": self.flows, "flows_seen": self.flows * 3, "flows_evicted": 0, "held": 1, "held_seen": 30,

@@ -60,6 +60,7 @@ async function begin() {
   try {
     page.hello = await get("hello");
     page.samples = (await get("history")).samples;
+    state(true);
   } catch { state(false); }
   addEventListener("hashchange", () => { show(); view.focus(); });
   document.getElementById("language").addEventListener("click", () => { other(); frame(); show(); state(true); });

@@ -57,12 +57,13 @@ export class Rows {
     this.all = rows;
     this.chosen = old ? rows.findIndex((row) => sameAs(row, old)) : -1;
     this.inner.style.height = `${rows.length * 56}px`;
+    this.box.hidden = rows.length === 0; // before drawing: what is hidden has no height
     this.draw();
   }
 
   draw() {
     const first = Math.max(0, Math.floor(this.box.scrollTop / 56) - 4);
-    const last = Math.min(this.all.length, first + Math.ceil((this.box.clientHeight || 600) / 56) + 9);
+    const last = Math.min(this.all.length, first + Math.ceil((this.box.clientHeight || 760) / 56) + 9);
     const made = [];
     for (let i = first; i < last; i++) {
       const row = element("div", {

@@ -43,14 +43,15 @@ export default function flows(view) {
   const counted = element("span", { class: "quiet", role: "status" });
   const aside = element("section", { class: "card" }, element("p", { class: "quiet" }, word("pickFlow")));
   const rows = new Rows(word("flows"), fill, (flow) => aside.replaceChildren(...details(flow)));
-  const none = element("p", { class: "empty", hidden: true }, word("noFlows"));
+  const none = element("p", { class: "empty" }, word("asking"));
+  rows.box.hidden = true;
   const draw = () => {
     const text = filter.value.trim().toLowerCase();
     const shown = all.filter((flow) => fits(flow, text));
     rows.set(shown, (a, b) => a.id === b.id && a.worker === b.worker);
     counted.textContent = word("countOf", count(shown.length), count(all.length));
+    none.textContent = word("noFlows");
     none.hidden = shown.length > 0;
-    rows.box.hidden = shown.length === 0;
   };
   filter.addEventListener("input", draw);
   view.append(element("div", { class: "tools" }, filter, counted), element("div", { class: "split" }, element("div", {}, rows.box, none), aside));

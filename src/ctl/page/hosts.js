@@ -9,7 +9,7 @@ function fill(host, row) {
   row.append(
     element("span", { class: "a" }, host.name),
     element("span", { class: "c" }, size(host.bytes)),
-    element("span", { class: "b" }, `${word("connections")}: ${count(host.flows)} · ${word("profile")}: ${(host.profiles || []).join(", ")}`),
+    element("span", { class: "b" }, `${word("connections")}: ${count(host.flows)} · ${word("profile").toLowerCase()}: ${(host.profiles || []).join(", ")}`),
     element("span", { class: `d ${silent ? "bad" : "good"}` }, word("answeredOf", count(host.answered), count(host.flows))));
 }
 
@@ -50,14 +50,15 @@ export default function hosts(view, wanted) {
   const counted = element("span", { class: "quiet", role: "status" });
   const aside = element("section", { class: "card" }, element("p", { class: "quiet" }, word("pickHost")));
   const rows = new Rows(word("hosts"), fill, (host) => why(host.name, aside).catch(complain));
-  const none = element("p", { class: "empty", hidden: true }, word("noHosts"));
+  const none = element("p", { class: "empty" }, word("asking"));
+  rows.box.hidden = true;
   const draw = () => {
     const text = filter.value.trim().toLowerCase();
     const shown = all.filter((host) => host.name.toLowerCase().includes(text));
     rows.set(shown, (a, b) => a.name === b.name);
     counted.textContent = word("countOf", count(shown.length), count(all.length));
+    none.textContent = word("noHosts");
     none.hidden = shown.length > 0;
-    rows.box.hidden = shown.length === 0;
   };
   filter.addEventListener("input", draw);
   view.append(element("div", { class: "tools" }, filter, counted), element("div", { class: "split" }, element("div", {}, rows.box, none), aside));

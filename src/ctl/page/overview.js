@@ -44,15 +44,15 @@ function profiles(lines) {
   const cell = (text, style) => element("td", { class: style }, String(text));
   const rows = [];
   for (const { profile } of lines.filter((line) => line.profile)) {
-    rows.push(element("tr", {}, element("td", {}, element("b", {}, profile.name || String(profile.n))), cell(count(profile.flows), "n"),
-      cell(count(profile.packets), "n"), cell("", "n"), cell("", "n"), cell("", "n wide"), cell("", "n wide"), cell("", "n")));
+    rows.push(element("tr", {}, element("td", {}, element("b", {}, profile.name || String(profile.n))), cell(count(profile.flows), "n wide"),
+      cell(count(profile.packets), "n"), cell("", "n"), cell("", "n"), cell("", "n wide"), cell("", "n wide"), cell("", "n wide")));
     for (const i of profile.instances || [])
-      rows.push(element("tr", { class: "sub" }, cell(i.name), cell("", "n"), cell("", "n"), cell(count(i.called), "n"), cell(count(i.sent), "n"),
-        cell(count(i.modified), "n wide"), cell(count(i.dropped), "n wide"), cell(count(i.errors), i.errors ? "n bad" : "n")));
+      rows.push(element("tr", { class: "sub" }, element("td", {}, i.name, i.errors ? element("div", { class: "bad" }, `${word("errors")}: ${count(i.errors)}`) : null), cell("", "n wide"), cell("", "n"), cell(count(i.called), "n"), cell(count(i.sent), "n"),
+        cell(count(i.modified), "n wide"), cell(count(i.dropped), "n wide"), cell(count(i.errors), i.errors ? "n wide bad" : "n wide")));
   }
   const head = (key, style) => element("th", { class: style, scope: "col" }, word(key));
-  return element("table", {}, element("thead", {}, element("tr", {}, head("profile"), head("flowsOf", "n"), head("packetsOf", "n"),
-    head("called", "n"), head("sent", "n"), head("modified", "n wide"), head("dropped", "n wide"), head("errors", "n"))),
+  return element("table", {}, element("thead", {}, element("tr", {}, head("profile"), head("flowsOf", "n wide"), head("packetsOf", "n"),
+    head("called", "n"), head("sent", "n"), head("modified", "n wide"), head("dropped", "n wide"), head("errors", "n wide"))),
   element("tbody", {}, ...rows));
 }
 

@@ -251,6 +251,7 @@ void Site::routes() {
         };
         server_.Get(file.path, send);
         if (std::string_view(file.path) == "/index.html") server_.Get("/", send);
+        if (std::string_view(file.path) == "/icon.svg") server_.Get("/favicon.ico", send);
     }
     server_.Get("/ladder.css", [](const Request&, Response& response) {
         response.set_content(ladder_style, "text/css; charset=utf-8");
