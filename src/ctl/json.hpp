@@ -11,7 +11,8 @@
 
 namespace nfqws2::ctl {
 
-using Json = nlohmann::json;
+// Members stay in the order in which the daemon has written them.
+using Json = nlohmann::ordered_json;
 
 // The text is one JSON object of at most `limit` bytes, not nested deeper than anything of ours is.
 std::optional<Json> parse_object(std::string_view text, std::size_t limit);

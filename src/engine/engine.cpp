@@ -28,7 +28,6 @@ struct Engine::Impl {
     std::unique_ptr<flow::ConnectionTable> connections;
     std::unique_ptr<flow::IpCache> own_ip_cache; // unless the workers share one
     flow::IpCache& ip_cache;
-    std::unique_ptr<lua::Host> host;
     lua::State state;
     lua::Desync desync;
     Upkeep upkeep;
@@ -38,9 +37,10 @@ struct Engine::Impl {
 
   private:
     std::unique_ptr<flow::ConnectionTable> make_connections();
-    // Where packets go that the trace is to show.
-    capture::PacketSender& traced_sender() const;
-    void fill_host();
+    // Packets go through the trace on their way, if there is one.
+    capture::TracedOutlet traced_outlet() const;
+    lua::Services lua_services() const;
+    lua::Limits lua_limits() const;
 };
 
 std::unique_ptr<flow::ConnectionTable> Engine::Impl::make_connections() {
@@ -50,9 +50,24 @@ std::unique_ptr<flow::ConnectionTable> Engine::Impl::make_connections() {
     return std::make_unique<flow::ConnectionTable>(table, now);
 }
 
-capture::PacketSender& Engine::Impl::traced_sender() const {
-    if (services.trace == nullptr) return *services.sender;
-    return *services.trace;
+capture::TracedOutlet Engine::Impl::traced_outlet() const {
+    if (services.trace == nullptr) return capture::TracedOutlet(*services.sender);
+    return capture::TracedOutlet(*services.trace);
+}
+
+lua::Services Engine::Impl::lua_services() const {
+    return {.clock = *services.clock,
+            .random = *services.random,
+            .outlet = traced_outlet(),
+            .network = *services.network,
+            .connections = connections.get(),
+            .file_gate = options.file_gate,
+            .desync_fwmark = options.desync_fwmark,
+            .server_mode = options.server};
+}
+
+lua::Limits Engine::Impl::lua_limits() const {
+    return {options.lua_call_ms, options.lua_memory_mb, options.lua_wait_ms, options.in_thread};
 }
 
 Engine::Impl::Impl(Options opts, Services svc)
@@ -62,16 +77,15 @@ Engine::Impl::Impl(Options opts, Services svc)
                        ? nullptr
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
       ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache),
-      host(std::make_unique<lua::Host>()), state(*host), desync(*host),
-      upkeep(now, *services.lists, host->guard, services.memory),
-      pipeline({options, services, traced_sender(), now, connections.get(), ip_cache, *host, desync,
+      state(lua_services(), lua_limits()), desync(state),
+      upkeep(now, *services.lists, state.guard(), services.memory),
+      pipeline({options, services, traced_outlet(), now, connections.get(), ip_cache, state, desync,
                 upkeep, counters}) {
     if (connections) connections->set_observer(&pipeline);
     if (services.trace != nullptr) {
         services.trace->send_through(*services.sender);
         desync.set_observer(services.trace);
     }
-    fill_host();
 }
 
 // Tracks hold references into the Lua state, so they end first.
@@ -79,26 +93,11 @@ Engine::Impl::~Impl() {
     if (connections) connections->clear();
 }
 
-void Engine::Impl::fill_host() {
-    host->clock = services.clock;
-    host->random = services.random;
-    host->sender = &traced_sender();
-    host->network = services.network;
-    host->connections = connections.get();
-    host->desync_fwmark = options.desync_fwmark;
-    host->server_mode = options.server;
-    host->file_gate = options.file_gate;
-}
-
 bool Engine::Impl::init_lua(const std::function<bool()>& stop_requested,
                             std::optional<std::size_t>* failed) {
-    std::vector<lua::NamedBlob> blobs;
     std::size_t blob_bytes = 0;
-    for (Blob& blob : options.blobs) {
+    for (const lua::Blob& blob : options.blobs)
         blob_bytes += blob.data.size();
-        blobs.push_back({std::move(blob.name), std::move(blob.data)});
-    }
-    options.blobs.clear();
     upkeep.count_blobs(blob_bytes);
     lua::Globals globals;
     globals.version = options.version;
@@ -110,14 +109,8 @@ bool Engine::Impl::init_lua(const std::function<bool()>& stop_requested,
     globals.server = options.server;
     globals.ipcache_hostname = options.ipcache_hostname;
     globals.ctrack_disable = options.ctrack_disable;
-    host->guard.set_limits(
-        {options.lua_call_ms, options.lua_memory_mb, options.lua_wait_ms, options.in_thread});
-    if (!state.open(blobs, globals, options.seeded)) return false;
-    std::vector<lua::InitItem> items;
-    for (const LuaInit& item : options.lua_init) {
-        items.push_back({item.is_file, item.text});
-    }
-    return state.run_init(items, stop_requested, failed);
+    return state.open(std::move(options.blobs), globals, options.seeded) &&
+           state.run_init(options.lua_init, stop_requested, failed);
 }
 
 // Without memory the packet passes as it came.
@@ -155,7 +148,7 @@ void Engine::interrupt() {
 }
 
 void Engine::adopt() {
-    impl_->host->guard.adopt();
+    impl_->state.guard().adopt();
 }
 
 capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
@@ -180,16 +173,16 @@ capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
 }
 
 bool Engine::has_timers() const {
-    return !impl_->host->timers.empty();
+    return !impl_->state.timers().empty();
 }
 
 std::int64_t Engine::next_timer_ms() const {
-    return impl_->host->timers.next_due_ms();
+    return impl_->state.timers().next_due_ms();
 }
 
 std::int64_t Engine::next_oneshot_ms() const {
     std::int64_t next = std::numeric_limits<std::int64_t>::max();
-    impl_->host->timers.for_each([&next](const lua::Timer& timer) {
+    impl_->state.timers().for_each([&next](const lua::Timer& timer) {
         if (timer.oneshot) next = std::min(next, timer.next_ms);
     });
     return next;
@@ -209,10 +202,8 @@ int Engine::next_wakeup_ms() const {
 }
 
 void Engine::run_timers() {
-    lua::Host& host = *impl_->host;
     impl_->now.update();
-    if (!host.timers.empty())
-        impl_->timer_errors += host.timers.run_due(host.L, host.clock->boot_ms());
+    if (has_timers()) impl_->timer_errors += impl_->state.run_timers();
     if (impl_->connections != nullptr) {
         impl_->connections->purge();
         impl_->connections->release_overdue();

@@ -20,11 +20,11 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
     struct Surroundings {
         const Options& options;
         const Services& services;
-        capture::PacketSender& traced_sender;
+        capture::TracedOutlet traced_outlet; // of what is made on the way
         PacketClock& now;
         flow::ConnectionTable* connections; // nullptr with --ctrack-disable
         flow::IpCache& ip_cache;
-        lua::Host& host;
+        lua::State& state;
         lua::Desync& desync;
         Upkeep& upkeep;
         Counters& counters;

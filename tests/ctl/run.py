@@ -162,10 +162,20 @@ def test_filters_reach_the_daemon(w):
         assert daemon.asked[-1] == {"cmd": "log", "level": "debug"}
 
 
+def test_why_explains_such_a_connection_as_there_are(w):
+    flow = {"proto": "tcp", "l7": "http", "host": "a.example", "client": {"address": "10.0.0.1", "port": 5},
+            "server": {"address": "10.0.0.2", "port": 8080, "bytes": 0, "pos": 2649}, "state": "fin"}
+    daemon = Daemon(w.socket, answers={"flows": [{"flow": flow}, {"end": True}]})
+    with contextlib.closing(daemon):
+        contains(w.ask("why", "a.example"), "answered, 2.6 kB")
+        assert daemon.asked[-1] == {"cmd": "find", "host": "a.example", "port": 8080, "proto": "tcp", "l7": "http"}
+
+
 def test_json_is_what_the_daemon_says(w):
     with w.daemon():
         lines = [json.loads(line) for line in w.ask("--json", "flows", "-n", "3").splitlines()]
         assert [list(line)[0] for line in lines[:-1]] == ["flow"] * 3 and lines[-1]["end"], lines
+        assert w.ask("-j", "stop") == '{"stopping":true,"end":true}\n', "in the order of the daemon"
         trace = w.ask("trace", "--json").encode()
         contains(w.run("ladder", stdin=trace), "www.example.com")
 

@@ -28,7 +28,7 @@ flow::TableOptions parse_ctrack_timeouts(const std::string& text, flow::TableOpt
 Privileges parse_uid(const std::string& text, Privileges base);
 Privileges parse_user(const std::string& name, Privileges base);
 std::vector<capture::Network> parse_networks(const std::string& text);
-engine::LuaInit parse_lua_init(const std::string& text);
+lua::LuaInit parse_lua_init(const std::string& text);
 
 // realpath of the file or of its directory + name; BadValue "bad file 'P'".
 std::string made_absolute(const std::string& path);

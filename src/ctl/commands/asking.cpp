@@ -57,8 +57,19 @@ void run(const Shared& shared, const Question& question, Report report) {
 
 void run_why(const Shared& shared, const std::string& host) {
     Connection daemon = shared.connect();
-    const Json find{{"cmd", "find"}, {"host", host}}, flows{{"cmd", "flows"}, {"host", host}};
-    const Lines found = daemon.ask(find), known = daemon.ask(flows);
+    const Lines known = daemon.ask({{"cmd", "flows"}, {"host", host}, {"limit", 100}});
+    Json find{{"cmd", "find"}, {"host", host}};
+    // What is explained is such a connection as there are, if there are any.
+    if (!known.empty()) {
+        const Json& flow = member(known.front(), "flow");
+        const Json& port = member(member(flow, "server"), "port");
+        if (port.is_number_integer()) find["port"] = port;
+        for (const char* key : {"proto", "l7"})
+            if (const std::string value = text_of(member(flow, key));
+                !value.empty() && value != "unknown")
+                find[key] = value;
+    }
+    const Lines found = daemon.ask(find);
     if (!shared.json) return print(why_report(host, found, known, Style::of_output()));
     print_lines(found);
     print_lines(known);

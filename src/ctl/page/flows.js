@@ -9,20 +9,26 @@ export function endpoint(side) {
 }
 
 const profileName = (flow) => (flow.profile ? flow.profile.name || String(flow.profile.n) : "-");
-const answered = (flow) => flow.server.bytes > 0;
+
+// What came from the server: packets that were seen, or what the client has acknowledged where only its own come by.
+export function received(flow) {
+  if (flow.server.bytes > 0 || flow.proto !== "tcp") return flow.server.bytes;
+  return Math.max(0, (flow.server.pos || 0) - 1);
+}
+
 
 export function fill(flow, row) {
   row.append(
     element("span", { class: "a" }, flow.host || endpoint(flow.server)),
-    element("span", { class: "c" }, `${size(flow.client.bytes)} / ${size(flow.server.bytes)}`),
+    element("span", { class: "c" }, `${size(flow.client.bytes)} / ${size(received(flow))}`),
     element("span", { class: "b" }, `${flow.l7 && flow.l7 !== "unknown" ? flow.l7 : flow.proto} · ${profileName(flow)} · ${endpoint(flow.client)} → ${endpoint(flow.server)}`),
-    element("span", { class: `d ${answered(flow) ? "good" : "warn"}` }, `${flow.state} · ${duration(flow.age_ms)}`));
+    element("span", { class: `d ${received(flow) > 0 ? "good" : "warn"}` }, `${flow.state} · ${duration(flow.age_ms)}`));
 }
 
 function details(flow) {
   const rows = [["host", flow.host], ["client", endpoint(flow.client)], ["server", endpoint(flow.server)],
     ["protocol", `${flow.proto}, ${flow.l7}`], ["profile", profileName(flow)], ["state", flow.state],
-    ["out", `${size(flow.client.bytes)}, ${count(flow.client.packets)}`], ["in", `${size(flow.server.bytes)}, ${count(flow.server.packets)}`],
+    ["out", `${size(flow.client.bytes)}, ${count(flow.client.packets)}`], ["in", `${size(received(flow))}, ${count(flow.server.packets)}`],
     ["age", duration(flow.age_ms)], ["idle", duration(flow.idle_ms)], ["held", flow.held || null],
     ["retransmissions", count(flow.retransmissions)], ["cutoff", word(flow.cutoff_in && flow.cutoff_out ? "yes" : "no")]];
   const list = element("dl", {});

@@ -1,7 +1,7 @@
 // The same by host name; for one of them what is done with it, and why.
 import { ask, complain, repeat } from "./api.js";
 import { element, Rows } from "./dom.js";
-import { endpoint } from "./flows.js";
+import { endpoint, received } from "./flows.js";
 import { count, duration, size, word } from "./words.js";
 
 function fill(host, row) {
@@ -27,7 +27,14 @@ function search(found) {
 }
 
 async function why(name, aside) {
-  const [found, flows] = await Promise.all([ask("find", { host: name }), ask("flows", { host: name, limit: 20 })]);
+  const flows = await ask("flows", { host: name, limit: 20 });
+  const fields = { host: name };
+  const like = flows.map((line) => line.flow).find(Boolean);
+  if (like) { // what is explained is such a connection as there are
+    Object.assign(fields, { port: like.server.port, proto: like.proto });
+    if (like.l7 && like.l7 !== "unknown") fields.l7 = like.l7;
+  }
+  const found = await ask("find", fields);
   const matches = found.filter((line) => line.match).map((line) => line.match);
   const parts = [element("h2", {}, name), element("p", {}, element("a", { href: `#ladder/${encodeURIComponent(name)}` }, word("traceThis")))];
   parts.push(element("h3", {}, word("resets")));
@@ -38,8 +45,8 @@ async function why(name, aside) {
   const known = flows.filter((line) => line.flow).map((line) => line.flow);
   if (known.length) {
     parts.push(element("h3", {}, word("flows")), element("ul", {}, ...known.map((flow) => element("li", {},
-      `${endpoint(flow.server)} `, element("span", { class: flow.server.bytes > 0 ? "good" : "bad" },
-        flow.server.bytes > 0 ? size(flow.server.bytes) : word("silent")), element("span", { class: "quiet" }, ` ${duration(flow.age_ms)}`)))));
+      `${endpoint(flow.server)} `, element("span", { class: received(flow) > 0 ? "good" : "bad" },
+        received(flow) > 0 ? size(received(flow)) : word("silent")), element("span", { class: "quiet" }, ` ${duration(flow.age_ms)}`)))));
   }
   aside.replaceChildren(...parts);
 }

@@ -30,6 +30,13 @@ std::string endpoint(const Json& side) {
     return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
 }
 
+std::int64_t received(const Json& flow) {
+    const Json& server = member(flow, "server");
+    const std::int64_t bytes = number(server, "bytes");
+    if (bytes > 0 || text_of(member(flow, "proto")) != "tcp") return bytes;
+    return std::max<std::int64_t>(number(server, "pos") - 1, 0); // the SYN counts as one
+}
+
 std::string age_of(std::int64_t unix_time) {
     const std::int64_t now = std::time(nullptr);
     if (unix_time <= 0 || unix_time > now) return "-";

@@ -167,7 +167,7 @@ std::string flows_report(const Lines& lines, const Style& style) {
                    {waits ? state + "*" : state,
                     state == "established" || state == "answered" ? Colour::good : Colour::warn},
                    size_text(number(client, "bytes")),
-                   size_text(number(server, "bytes")),
+                   size_text(received(f)),
                    duration_text(number(f, "age_ms")),
                    duration_text(number(f, "idle_ms"))});
     }

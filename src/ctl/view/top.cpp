@@ -17,7 +17,7 @@ const Json& total_of(const Lines& counters) {
 }
 
 std::int64_t traffic(const Json& flow) {
-    return number(member(flow, "client"), "bytes") + number(member(flow, "server"), "bytes");
+    return number(member(flow, "client"), "bytes") + received(flow);
 }
 
 // Unique as long as the daemon runs.

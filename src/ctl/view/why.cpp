@@ -55,7 +55,7 @@ std::string explain_text(const Json& explain, const Style& style) {
 
 std::string flow_end(const Json& f) {
     const std::string state = text_of(member(f, "state"));
-    const std::int64_t in = number(member(f, "server"), "bytes");
+    const std::int64_t in = received(f);
     if (in > 0) return "answered, " + size_text(in);
     if (number(f, "retransmissions") > 0)
         return "no answer, " + count_text(number(f, "retransmissions")) + " retransmissions";
@@ -100,7 +100,7 @@ std::string why_report(const std::string& host, const Lines& find, const Lines& 
     for (const Json& line : flows) {
         const Json& f = member(line, "flow");
         if (!f.is_object()) continue;
-        const bool good = number(member(f, "server"), "bytes") > 0;
+        const bool good = received(f) > 0;
         table.add({endpoint(member(f, "server")),
                    text_of(member(f, "host")),
                    text_of(member(f, "l7")),
