@@ -22,7 +22,7 @@ function legend() {
 // Pictures come as SVG, one after the other; they are parsed as XML, so that nothing in them is a script.
 async function draw(lines, box) {
   const width = box.clientWidth < 600 ? 340 : 760;
-  const { pictures } = await (await post(`ladder?width=${width}&lang=${current()}`, lines)).json();
+  const { pictures } = await post(`ladder?width=${width}&lang=${current()}`, lines);
   if (!pictures.length) return false;
   box.replaceChildren(...pictures.map((text) => {
     const picture = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;

@@ -29,7 +29,7 @@ export default function lists(view, _, page) {
     button.disabled = true;
     button.textContent = word("reloading");
     try {
-      show((await (await post("lists/reload")).json()).lines);
+      show((await post("lists/reload")).lines);
       toast(word("reloaded"));
     } catch (error) { complain(error); }
     button.disabled = false;
