@@ -1,7 +1,10 @@
 # nfqws2ctl, a program of its own: header-only CLI11 and nlohmann-json, and cpp-httplib for its page. The daemon
 # gets none of them. Where they are missing the program is left out.
 set(NFQWS2_HAVE_CTL OFF)
-if(NFQWS2_CTL STREQUAL ON OR NFQWS2_CTL STREQUAL AUTO)
+if(NFQWS2_STATIC AND NFQWS2_CTL STREQUAL AUTO)
+    # Distributions that have cpp-httplib compiled have it as a shared library only.
+    message(STATUS "nfqws2ctl is left out of static builds (NFQWS2_CTL=ON builds it)")
+elseif(NFQWS2_CTL STREQUAL ON OR NFQWS2_CTL STREQUAL AUTO)
     set(ctl_missing)
     find_package(CLI11 CONFIG QUIET)
     find_package(nlohmann_json CONFIG QUIET)

@@ -114,6 +114,12 @@ def test_ladder_page_and_picture(w):
     contains(w.run("ladder", TRACE, "--host", "example.com"), "www.example.com")
 
 
+def test_picture_of_the_manual(w):
+    with open(os.path.join(HERE, "..", "..", "docs", "pictures", "ladder.svg")) as f:
+        assert f.read() == w.run("ladder", TRACE, "--flow", "1", "--svg"), \
+            "draw it again: nfqws2ctl ladder tests/data/ctl/trace.jsonl --flow 1 -o docs/pictures/ladder.svg"
+
+
 def test_ladder_without_a_trace(w):
     contains(w.run("ladder", os.path.join(w.folder, "none"), code=1), "No such file")
     contains(w.run("ladder", stdin=b"hello\n", code=1), "this is no trace")

@@ -53,7 +53,7 @@ ApiRequest api_request(const std::string& what, const Parameters& parameters) {
     Json request{{"cmd", what}};
     for (const auto& [key, value] : parameters) {
         const auto field = std::find_if(command->fields.begin(), command->fields.end(),
-                                        [&](const Field& f) { return key == f.name; });
+                                        [&name = key](const Field& f) { return name == f.name; });
         if (field == command->fields.end()) return {{}, "unknown parameter " + key};
         if (value.size() > longest) return {{}, key + " is too long"};
         if (field->kind == Kind::text) {

@@ -12,6 +12,7 @@
 
 #include <httplib.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -230,7 +231,10 @@ void Site::take_samples() {
             // The pages are told that it is gone, and it may come back.
         }
         history_.add(std::move(sample));
-        std::this_thread::sleep_until(begun + std::chrono::duration<double>(options_.interval));
+        // Lines need some points: the first ones come faster.
+        const double pause =
+            history_.number() < 5 ? std::min(options_.interval, 1.0) : options_.interval;
+        std::this_thread::sleep_until(begun + std::chrono::duration<double>(pause));
     }
 }
 
