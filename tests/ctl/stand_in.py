@@ -44,9 +44,13 @@ class Daemon:
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(path)
         self.server.listen(16)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.acceptor = threading.Thread(target=self._accept, daemon=True)
+        self.acceptor.start()
 
     def close(self):
+        """Nobody is accepted any more: the thread must not wait at a number that the next socket gets."""
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.acceptor.join()
         self.server.close()
 
     def _accept(self):
