@@ -13,8 +13,8 @@ set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 carry and lets Lua functions split, reorder, disguise or precede them, so that
 an inspecting box loses track while the real server does not.
 
-The package has the daemon, its Lua libraries, the tools ip2net and mdig, and
-the zapret2 service: firewall rules and lists by one config file.")
+The package has the daemon, its Lua libraries, the tools nfqws2ctl, ip2net and
+mdig, and the zapret2 service: firewall rules and lists by one config file.")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS

@@ -10,6 +10,7 @@
 #include "nfqws2/protocol/hostname.hpp"
 #include "packet_text.hpp"
 #include "passage.hpp"
+#include "trace_bytes.hpp"
 
 #include <chrono>
 
@@ -64,6 +65,35 @@ void append(std::string& list, std::string_view element) {
 std::string host_of(const Passage& p) {
     if (p.track != nullptr && p.track->has_hostname()) return std::string(p.track->hostname());
     return p.raw_host ? protocol::normalise_host(*p.raw_host).name : std::string();
+}
+
+void write_range(JsonWriter& json, const char* key, const std::optional<ByteRange>& range) {
+    if (range)
+        json.key(key).raw(nfqws2::format("[%lld,%lld]", static_cast<long long>(range->from),
+                                         static_cast<long long>(range->to)));
+}
+
+// Where the name of the message stands, counted from the first byte of this packet; of a message in
+// several packets it may be in another one.
+std::optional<ByteRange> host_place(const Passage& p) {
+    const Message message = message_of(p);
+    std::optional<ByteRange> place = find_host(message.data, host_of(p));
+    if (place && p.replay && p.reasm_data) {
+        place->from -= p.replay->offset;
+        place->to -= p.replay->offset;
+    }
+    return place;
+}
+
+// Of a packet sent in place of the one being handled, or beside it.
+void write_bytes(JsonWriter& json, const Passage& p, Bytes packet) {
+    const packet::Dissect d = packet::dissect(packet);
+    if (!d.is_ip() || d.payload.empty() || d.fragment) return;
+    write_range(json, "host_at", find_host(d.payload, host_of(p)));
+    const bool same_way = d.l4 == p.dis.l4 && d.source() == p.dis.source();
+    if (!same_way || p.dis.payload.empty()) return;
+    const Message message = p.is_tcp() ? message_of(p) : Message{p.dis.payload, 0};
+    write_range(json, "foreign", foreign_bytes(message, d.payload, number_of_data(d)));
 }
 
 void write_l4(JsonWriter& json, const packet::Dissect& d) {
@@ -190,6 +220,8 @@ void Trace::add_out(Record& record, const char* kind, Bytes packet) {
     json.key("len").number(packet.size());
     json.key("info").text(packet_text(
         packet, record.passage != nullptr ? record.passage->track : nullptr, generated));
+    // What passes as it came is told by the line itself.
+    if (record.passage != nullptr && kind[0] != 'o') write_bytes(json, *record.passage, packet);
     json.close_object();
     append(record.out, element_);
 }
@@ -278,6 +310,7 @@ void Trace::write_packet(JsonWriter& json, const Passage& p) const {
     json.key("payload").text(protocol::name(p.payload));
     json.key("l7").text(protocol::name(p.l7));
     json.key("host").text_or_null(host_of(p));
+    write_range(json, "host_at", host_place(p));
 }
 
 void Trace::write_profile(JsonWriter& json, const Passage& p, const Record& record) const {

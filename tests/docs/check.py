@@ -14,6 +14,7 @@ Last line: "N passed, N failed, N skipped".
 """
 import argparse
 import difflib
+import json
 import os
 import re
 import subprocess
@@ -156,6 +157,11 @@ def check_options(tally, program, _lua):
         known |= set(re.findall(r"^ --([a-z0-9-]+)",
                                 output_of(os.path.join(os.path.dirname(program), tool), "--help"),
                                 re.M))
+    client = os.path.join(os.path.dirname(program), "nfqws2ctl")
+    if os.path.exists(client):  # it is left out where its libraries are missing
+        described = json.loads(output_of(client, "--describe"))
+        known |= {name[2:] for part in [described] + described["words"] for option in part["options"]
+                  for name in option["names"]}
     pages = {name for name in all_documents() if name.startswith(CONTRACTS)}
     for name in sorted(set(RUN) | set(MANUALS) | set(TRANSLATED) | pages):
         text = document(name)

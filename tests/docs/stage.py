@@ -91,7 +91,7 @@ class Stage:
             os.mkdir(os.path.join(self.folder, name), 0o755)
         laboratory.libraries(self.folder, lua)
         os.symlink(os.path.join(ROOT, "tests"), os.path.join(self.folder, "tests"))
-        for tool in ("ip2net", "mdig"):
+        for tool in ("ip2net", "mdig", "nfqws2ctl"):
             os.symlink(os.path.join(os.path.dirname(program), tool),
                        os.path.join(self.folder, "bin", tool))
         self.replaced = {"/usr/local/share/nfqws2/lua": self.folder + "/lua",

@@ -235,8 +235,20 @@ def noise(count, longest):
         yield "noise-%d" % n, source.randbytes(source.randrange(1, longest))
 
 
+def traces():
+    with open(os.path.join(DATA, "ctl", "trace.jsonl"), "rb") as f:
+        text = f.read()
+    yield "whole", text
+    for n, line in enumerate(text.splitlines(True)):
+        yield "line-%d" % n, line
+    for old, new in ((b'"', b"'"), (b"[", b"{"), (b":1", b":-1"), (b"1", b"99999999999999999999"),
+                     (b"www", b"<script>\\u001b"), (b"dlen=", b"dlen=9999999"), (b"out", b"in")):
+        yield "%s-%s" % (old.hex(), new.hex()), text.replace(old, new)
+
+
 TARGETS = {
     "packet": packet, "frames": frames, "scripts": scripts, "engine": engine, "config": config, "firewall": firewall,
+    "trace": traces,
     "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
     "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),
     "tls": lambda: protocol("tls"), "quic": lambda: protocol("quic"),

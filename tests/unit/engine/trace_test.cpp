@@ -1,6 +1,7 @@
 // What --trace writes. The engine is the one of the other tests, run again with a trace.
 #include "nfqws2/engine/trace.hpp"
 
+#include "hellos.hpp"
 #include "machine.hpp"
 
 #include <nlohmann/json.hpp>
@@ -143,7 +144,32 @@ TEST(Trace, GeneratedPacketsComeInOrderWithTheirText) {
     EXPECT_EQ(line["out"][2],
               (Json{{"kind", "generated"},
                     {"len", 43},
-                    {"info", "10.1.0.1:1111>10.2.0.1:443 PA seq=-3 ack=1 dlen=3 ttl=3"}}));
+                    {"info", "10.1.0.1:1111>10.2.0.1:443 PA seq=-3 ack=1 dlen=3 ttl=3"},
+                    {"foreign", {0, 3}}}));
+}
+
+TEST(Trace, WhereTheNameIsReadableAndWhichBytesAreForeign) {
+    Traced machine({{"--payload=http_req", "--lua-desync=f"},
+                    "local function part(d, from, to, data) d.dis.payload = data or "
+                    "string.sub(d.whole, from, to) d.dis.tcp.th_seq = d.seq + from - 1 "
+                    "rawsend_dissect(d.dis) end "
+                    "function f(ctx, d) d.whole = d.dis.payload d.seq = d.dis.tcp.th_seq "
+                    "part(d, 1, 24) part(d, 25, -1) part(d, 23, 29, 'XXOne.com') "
+                    "part(d, 1, 4, 'GET ?') return VERDICT_DROP end"});
+    const TcpFlow flow;
+    machine.open(flow);
+    machine.out(flow.from_client(text("GET / HTTP/1.1\r\nHost: One.com\r\n\r\n"), 0));
+    const Json line = machine.last();
+    EXPECT_EQ(line["host_at"], (Json{22, 29}));
+    const Json& out = line["out"];
+    ASSERT_EQ(out.size(), 4U);
+    for (const std::size_t i : {0U, 1U}) {
+        EXPECT_FALSE(out[i].contains("host_at")) << "cut in the middle of the name";
+        EXPECT_FALSE(out[i].contains("foreign"));
+    }
+    EXPECT_EQ(out[2]["host_at"], (Json{2, 9}));
+    EXPECT_EQ(out[2]["foreign"], (Json{0, 9}));
+    EXPECT_EQ(out[3]["foreign"], (Json{4, 5})) << "the beginning is the message's own";
 }
 
 TEST(Trace, ManyRepeatsAreCountedNotListed) {
@@ -372,7 +398,25 @@ TEST(Trace, HeldAndReplayed) {
         EXPECT_EQ(line["verdict"], "drop");
         ASSERT_EQ(line["out"].size(), 1U);
         EXPECT_EQ(line["out"][0]["kind"], "generated");
+        EXPECT_FALSE(line["out"][0].contains("foreign"));
     }
+}
+
+TEST(Trace, TheNameOfAMessageInTwoPacketsIsCountedFromEach) {
+    Traced machine({{"--payload=tls_client_hello", "--lua-desync=pass"}});
+    const TcpFlow flow;
+    machine.open(flow);
+    const Buffer hello = hello_record(600, "www.example.com", true);
+    machine.out(flow.from_client({hello.data(), 400}, 0));
+    machine.out(flow.from_client({hello.data() + 400, 200}, 400));
+    const auto lines = machine.lines();
+    ASSERT_EQ(lines.size(), 7U);
+    const auto first = lines[5]["host_at"], second = lines[6]["host_at"];
+    ASSERT_EQ(second.size(), 2U);
+    const int at = second[0];
+    EXPECT_EQ(first, (Json{at + 400, at + 415}));
+    const std::string whole(hello.begin(), hello.end());
+    EXPECT_EQ(at + 400, static_cast<int>(whole.find("www.example.com")));
 }
 
 TEST(Trace, ReleasedPackets) {

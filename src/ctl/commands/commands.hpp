@@ -1,0 +1,38 @@
+// The words of the command line. Each adds its options to the description of the program, and does
+// its work when it is called; what goes wrong is thrown as Failure.
+#pragma once
+
+#include "client/connection.hpp"
+#include "view/terminal.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+
+namespace nfqws2::ctl {
+
+// The options that all words share.
+struct Shared {
+    std::string socket, queue;
+    bool json = false;
+    std::string find_socket() const; // throws Failure
+    Connection connect() const { return Connection(find_socket()); }
+};
+using SharedPtr = std::shared_ptr<const Shared>;
+
+void add_asking(CLI::App& app,
+                const SharedPtr& shared); // status, counters, flows, hosts, lists, find, why
+void add_streaming(CLI::App& app, const SharedPtr& shared); // trace, log
+void add_acting(CLI::App& app, const SharedPtr& shared);    // metrics, stop
+void add_top(CLI::App& app, const SharedPtr& shared);
+void add_serve(CLI::App& app, const SharedPtr& shared);
+void add_ladder(CLI::App& app);
+
+// Everything written goes through here: an output that cannot be written to ends the program.
+void print(std::string_view text);
+
+// Words of several commands.
+void add_flow_filters(CLI::App& word, Json& request);
+
+} // namespace nfqws2::ctl

@@ -1,0 +1,60 @@
+#include "view/parts.hpp"
+
+#include "view/amounts.hpp"
+#include "view/markup.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+namespace nfqws2::ctl {
+
+std::int64_t number(const Json& object, const char* key) {
+    return integer_of(member(object, key)).value_or(0);
+}
+
+std::string count(const Json& object, const char* key) {
+    return count_text(number(object, key));
+}
+
+std::string profile_name(const Json& profile) {
+    if (!profile.is_object()) return "-";
+    const std::string name = text_of(member(profile, "name"));
+    return name.empty() ? std::to_string(number(profile, "n")) : name;
+}
+
+std::string endpoint(const Json& side) {
+    const std::string address = text_of(member(side, "address"));
+    const std::int64_t port = number(side, "port");
+    if (port == 0) return address;
+    const bool v6 = address.find(':') != std::string::npos;
+    return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
+}
+
+std::int64_t received(const Json& flow) {
+    const Json& server = member(flow, "server");
+    const std::int64_t bytes = number(server, "bytes");
+    if (bytes > 0 || text_of(member(flow, "proto")) != "tcp") return bytes;
+    return std::max<std::int64_t>(number(server, "pos") - 1, 0); // the SYN counts as one
+}
+
+std::string age_of(std::int64_t unix_time) {
+    const std::int64_t now = std::time(nullptr);
+    if (unix_time <= 0 || unix_time > now) return "-";
+    return duration_text((now - unix_time) * 1000);
+}
+
+std::string pairs(const std::vector<std::pair<std::string, Cell>>& rows, const Style& style) {
+    std::size_t width = 0;
+    for (const auto& [key, cell] : rows)
+        if (!cell.text.empty()) width = std::max(width, character_count(key));
+    std::string out;
+    for (const auto& [key, cell] : rows) {
+        if (cell.text.empty()) continue;
+        const std::string room(width - character_count(key) + 2, ' ');
+        out += style.paint(Colour::quiet, key) + room + style.paint(cell.colour, safe(cell.text)) +
+               "\n";
+    }
+    return out;
+}
+
+} // namespace nfqws2::ctl

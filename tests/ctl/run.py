@@ -1,0 +1,358 @@
+#!/usr/bin/env python3
+"""nfqws2ctl against a stand-in for the daemon (stand_in.py), and without any.
+
+usage: run.py NFQWS2CTL [-v] [NAME_PART ...]
+Last line: "N passed, N failed, N skipped".
+"""
+import contextlib
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, "..", "support"))
+import cases  # noqa: E402
+from stand_in import TRACE, Daemon  # noqa: E402
+
+LIMIT = 120
+
+
+class World:
+    def __init__(self, program, folder):
+        self.program, self.folder = program, folder
+        self.socket = os.path.join(folder, "d.sock")
+
+    def daemon(self, **how):
+        return contextlib.closing(Daemon(self.socket, **how))
+
+    def run(self, *words, code=0, stdin=None, env=None):
+        """What it said on standard output; on standard error for another code than 0."""
+        done = subprocess.run([self.program, *words], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=LIMIT, env=env and {**os.environ, **env}, check=False)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert done.returncode == code, "exit code %d, not %d\n%s%s" % (done.returncode, code, out, err)
+        return err if code else out
+
+    def ask(self, *words, **more):
+        return self.run("-s", self.socket, *words, **more)
+
+    @contextlib.contextmanager
+    def page(self, *words):
+        """A server of the page: (port, what it printed)."""
+        process = subprocess.Popen([self.program, "-s", self.socket, "serve", *words], stdout=subprocess.PIPE)
+        try:
+            link = process.stdout.readline().decode().strip()
+            yield int(re.search(r":(\d+)/", link)[1]), link
+        finally:
+            process.terminate()
+            process.wait(LIMIT)
+            process.stdout.close()
+
+
+def fetch(port, path, method="GET", body=None, **headers):
+    """(status, headers, text)"""
+    headers = {key.replace("_", "-"): value for key, value in headers.items()}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read().decode()
+    finally:
+        connection.close()
+
+
+def contains(text, *parts):
+    for part in parts:
+        assert part in text, "%r is not in\n%s" % (part, text)
+
+
+def clean(text):
+    """Nothing that steers a terminal."""
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text), repr(text)
+
+
+# --- without a daemon
+
+
+def test_help_names_every_word(w):
+    words = "status counters flows hosts lists find why trace log top metrics stop serve ladder"
+    contains(w.run("--help"), *words.split())
+    contains(w.run("--version"), "nfqws2ctl ")
+    for word in ("flows", "trace", "serve", "ladder"):
+        contains(w.run(word, "--help"), "--")
+
+
+def test_mistakes_of_the_command_line(w):
+    contains(w.run("flws", code=2), "unknown word 'flws'; did you mean 'flows'?")
+    contains(w.run(code=2), "Usage")
+    for words in (["flows", "--port=99999"], ["flows", "--nonsense"], ["find"], ["serve", "--listen=nowhere"]):
+        done = subprocess.run([w.program, *words], capture_output=True, timeout=LIMIT, check=False)
+        assert done.returncode == 2 and done.stderr, words
+
+
+def test_no_daemon(w):
+    contains(w.ask("status", code=1), "there is no such socket")
+    with w.daemon():
+        pass
+    contains(w.ask("status", code=1), "does not run any more")
+    contains(w.run("-s", "/tmp/" + "x" * 200, "status", code=1), "too long")
+
+
+def test_ladder_page_and_picture(w):
+    page = w.run("ladder", TRACE)
+    contains(page, "<!doctype html>", "www.example.com", "decoy")
+    assert page == w.run("ladder", stdin=open(TRACE, "rb").read())
+    contains(w.run("ladder", TRACE, "--svg"), '<?xml version="1.0"')
+    file = os.path.join(w.folder, "x.svg")
+    w.run("ladder", TRACE, "-o", file, "--flow", "2", "--lang", "ru")
+    with open(file) as f:
+        contains(f.read(), "сеть")
+    contains(w.run("ladder", TRACE, "--host", "example.com"), "www.example.com")
+
+
+def test_picture_of_the_manual(w):
+    with open(os.path.join(HERE, "..", "..", "docs", "pictures", "ladder.svg")) as f:
+        assert f.read() == w.run("ladder", TRACE, "--flow", "1", "--svg"), \
+            "draw it again: nfqws2ctl ladder tests/data/ctl/trace.jsonl --flow 1 -o docs/pictures/ladder.svg"
+
+
+def test_ladder_without_a_trace(w):
+    contains(w.run("ladder", os.path.join(w.folder, "none"), code=1), "No such file")
+    contains(w.run("ladder", stdin=b"hello\n", code=1), "this is no trace")
+    contains(w.run("ladder", "--host", "other.example", TRACE, code=1), "no packet of the trace fits")
+    contains(w.run("ladder", TRACE, "-o", w.folder + "/no/where", code=1), "No such file")
+
+
+# --- tables
+
+
+def test_every_table(w):
+    with w.daemon(flows=60):
+        contains(w.ask("status"), "4711", "https", "gso", "cannot access hostlist")
+        contains(w.ask("counters"), "fake_1_1", "multidisorder_1_2", "180")
+        contains(w.ask("flows"), "www.example.com", "https", "established")
+        contains(w.ask("hosts"), "video.example.net")
+        contains(w.ask("lists"), "zapret-hosts-user.txt", "100 000", "cannot open", "line 3: no network")
+        contains(w.ask("find", "www.example.com"), "example.com", "refused by --hostlist", "calls multisplit")
+        contains(w.ask("why", "example.com"), "wins", "answered", "no answer, 3 retransmissions")
+        contains(w.ask("trace"), "tls_client_hello", "www.example.com", "+5")
+        contains(w.ask("top", "-d", "0.1", "-n", "1"), "packets/s", "https", "www.example.com")
+        assert w.ask("metrics").endswith('nfqws2_packets_total{worker="0"} 1000\n')
+        contains(w.ask("stop"), "the daemon ends")
+
+
+def test_filters_reach_the_daemon(w):
+    with w.daemon() as closing:
+        del closing
+    os.remove(w.socket)
+    daemon = Daemon(w.socket)
+    with contextlib.closing(daemon):
+        w.ask("flows", "-a", "192.0.2.0/24", "-p", "443", "--host", "example.com", "--proto", "tcp", "--l7", "tls",
+              "--profile", "2", "--state", "syn", "--held", "-n", "5")
+        assert daemon.asked[-1] == {"cmd": "flows", "address": "192.0.2.0/24", "port": 443, "host": "example.com",
+                                    "proto": "tcp", "l7": "tls", "profile": 2, "state": "syn", "held": True,
+                                    "limit": 5}, daemon.asked[-1]
+        w.ask("flows", "--profile", "https")
+        assert daemon.asked[-1] == {"cmd": "flows", "profile": "https"}
+        w.ask("trace", "--host", "a.example", "-n", "7", "-t", "3")
+        assert daemon.asked[-1] == {"cmd": "trace", "host": "a.example", "packets": 7, "seconds": 3}
+        w.ask("lists", "--reload")
+        assert daemon.asked[-1] == {"cmd": "lists", "reload": True}
+        w.ask("find", "2001:db8::1", "--proto", "udp", "-p", "53")
+        assert daemon.asked[-1] == {"cmd": "find", "address": "2001:db8::1", "proto": "udp", "port": 53}
+        w.ask("log", "debug")
+        assert daemon.asked[-1] == {"cmd": "log", "level": "debug"}
+
+
+def test_why_explains_such_a_connection_as_there_are(w):
+    flow = {"proto": "tcp", "l7": "http", "host": "a.example", "client": {"address": "10.0.0.1", "port": 5},
+            "server": {"address": "10.0.0.2", "port": 8080, "bytes": 0, "pos": 2649}, "state": "fin"}
+    daemon = Daemon(w.socket, answers={"flows": [{"flow": flow}, {"end": True}]})
+    with contextlib.closing(daemon):
+        contains(w.ask("why", "a.example"), "answered, 2.6 kB")
+        assert daemon.asked[-1] == {"cmd": "find", "host": "a.example", "port": 8080, "proto": "tcp", "l7": "http"}
+
+
+def test_json_is_what_the_daemon_says(w):
+    with w.daemon():
+        lines = [json.loads(line) for line in w.ask("--json", "flows", "-n", "3").splitlines()]
+        assert [list(line)[0] for line in lines[:-1]] == ["flow"] * 3 and lines[-1]["end"], lines
+        assert w.ask("-j", "stop") == '{"stopping":true,"end":true}\n', "in the order of the daemon"
+        trace = w.ask("trace", "--json").encode()
+        contains(w.run("ladder", stdin=trace), "www.example.com")
+
+
+# --- answers that nobody should send
+
+
+def test_control_characters_never_reach_the_terminal(w):
+    evil = "x\x1b[31m\x07\x9b2J\u202e\r\n"
+    flow = {"worker": 0, "id": 1, "proto": evil, "client": {"address": evil, "port": 1, "bytes": 1},
+            "server": {"address": evil, "port": 2, "bytes": 2}, "state": evil, "l7": evil, "host": evil,
+            "profile": {"n": 1, "name": evil}, "age_ms": 1, "idle_ms": 1, "held": 0}
+    answers = {"flows": [{"flow": flow}, {"end": True}],
+               "status": [{"status": {"version": evil, "features": {evil: True}, "messages": [{"text": evil}],
+                                      "profiles": [{"name": evil}]}}, {"end": True}],
+               "lists": [{"list": {"file": evil, "kind": evil, "error": evil, "warnings": [evil, {evil: evil}]}},
+                         {"end": True}],
+               "find": [{"match": {"file": evil, "entry": evil}},
+                        {"explain": {"searches": [{"profiles": [{"name": evil, "refused_by": evil, "list": evil}],
+                                                   "instances": [{"call": evil}]}]}}, {"end": True}],
+               "trace": [{"trace": {"t": 1, "out": [], "src": evil, "dst": evil, "host": evil, "verdict": evil,
+                                    "profile": {"name": evil}, "payload": evil, "l4": evil, "instances":
+                                    [{"called": True, "func": evil, "verdict": evil, "error": evil}]}},
+                         {"end": True}],
+               "counters": [{"profile": {"name": evil, "instances": [{"name": evil}]}}, {"end": True}],
+               "stop": [{"error": evil, "code": evil, "end": True}]}
+    with w.daemon(answers=answers):
+        for words in (["flows"], ["status"], ["lists"], ["find", "x"], ["why", "x"], ["trace"], ["counters"],
+                      ["hosts"], ["log"], ["top", "-d", "0.1", "-n", "1"]):
+            clean(w.ask(*words))
+        clean(w.ask("stop", code=1))
+
+
+def test_answers_of_other_kinds(w):
+    for wrong in (5, None, "text", [], {"n": []}, [[]], True):
+        line = {key: wrong for key in ("status", "flow", "host", "list", "match", "explain", "profile", "total", "log",
+                                       "trace", "metrics")}
+        answers = {command: [line, {"end": True}] for command in
+                   ("status", "flows", "hosts", "lists", "find", "counters", "trace", "log", "metrics")}
+        again = Daemon(w.socket, answers=answers)
+        with contextlib.closing(again):
+            for words in (["flows"], ["status"], ["lists"], ["find", "x"], ["why", "x"], ["trace"], ["counters"],
+                          ["hosts"], ["log"], ["metrics"], ["top", "-d", "0.1", "-n", "1"]):
+                w.ask(*words)
+        os.remove(w.socket)
+
+
+def test_garbage_and_broken_answers(w):
+    for raw in (b"hello\n", b"\xff\xfe\n", b"[]\n", b'{"flow":{}}\n', b"", b'{"a":' + b"[" * 5000 + b"\n",
+                b"x" * (9 << 20) + b"\n"):
+        with w.daemon(raw={"flows": raw}):
+            said = w.ask("flows", code=1)
+            clean(said)
+            contains(said, "nfqws2ctl: ")
+        os.remove(w.socket)
+
+
+def test_errors_of_the_daemon(w):
+    with w.daemon(answers={"stop": [{"error": "not for this user", "code": "forbidden", "end": True}]}):
+        contains(w.ask("stop", code=1), "not for this user")
+
+
+def test_output_that_cannot_be_written(w):
+    with w.daemon(), open("/dev/full", "w") as full:
+        done = subprocess.run([w.program, "-s", w.socket, "status"], stdout=full, stderr=subprocess.PIPE,
+                              timeout=LIMIT, check=False)
+        assert done.returncode == 1 and b"No space" in done.stderr, done
+
+
+# --- the page's server
+
+
+def test_page_and_data(w):
+    with w.daemon(flows=50), w.page("--listen=127.0.0.1:0") as (port, link):
+        assert "token" not in link
+        for path, part in (("/", "<!doctype html>"), ("/app.js", "import"), ("/style.css", "--ground"),
+                           ("/ladder.css", ".ladder"), ("/icon.svg", "<svg")):
+            status, headers, text = fetch(port, path)
+            assert status == 200, (path, status)
+            contains(text, part)
+            contains(headers["Content-Security-Policy"], "default-src 'none'")
+            assert headers["X-Content-Type-Options"] == "nosniff"
+        hello = json.loads(fetch(port, "/api/hello")[2])
+        assert hello["readonly"] is False and hello["pid"] == 4711
+        for what, count in (("flows?limit=7", 7), ("status", 1), ("counters", 3), ("lists", 2), ("hosts", 7),
+                            ("find?host=x", 2)):
+            assert len(json.loads(fetch(port, "/api/" + what)[2])["lines"]) == count, what
+        assert fetch(port, "/metrics")[2].startswith("# TYPE nfqws2_packets_total")
+        assert fetch(port, "/api/flows?evil=1")[0] == 400
+        assert fetch(port, "/api/flows?limit=x")[0] == 400
+        assert fetch(port, "/api/stop")[0] == 404
+        assert fetch(port, "/../../etc/passwd")[0] == 404
+
+
+def test_changes_need_the_page(w):
+    with w.daemon(), w.page("--listen=127.0.0.1:0") as (port, _):
+        assert fetch(port, "/api/lists/reload", "POST")[0] == 403, "another site can send this"
+        assert fetch(port, "/api/lists/reload", "POST", X_Nfqws2="1")[0] == 200
+    os.remove(w.socket)
+    with w.daemon(), w.page("--listen=127.0.0.1:0", "--read-only") as (port, _):
+        assert fetch(port, "/api/lists/reload", "POST", X_Nfqws2="1")[0] == 403
+        assert json.loads(fetch(port, "/api/hello")[2])["readonly"] is True
+
+
+def test_names_are_no_hosts(w):
+    with w.daemon(), w.page("--listen=127.0.0.1:0") as (port, _):
+        for host, status in (("localhost:%d" % port, 200), ("127.0.0.1", 200), ("[::1]:1", 200),
+                             ("evil.example:%d" % port, 403), ("", 403), ("127.0.0.1.evil.example", 403)):
+            assert fetch(port, "/", Host=host)[0] == status, host
+
+
+def test_token_beyond_loopback(w):
+    with w.daemon(), w.page("--listen=0.0.0.0:0") as (port, link):
+        token = link.partition("?token=")[2]
+        assert len(token) == 32, link
+        for path in ("/", "/api/flows", "/metrics", "/app.js", "/?token=" + "0" * 32):
+            assert fetch(port, path)[0] == 401, path
+        status, headers, _ = fetch(port, "/?token=" + token)
+        assert status == 302 and headers["Location"] == "/"
+        contains(headers["Set-Cookie"], "HttpOnly", "SameSite=Strict")
+        assert fetch(port, "/", Cookie=headers["Set-Cookie"].partition(";")[0])[0] == 200
+        assert fetch(port, "/metrics", Authorization="Bearer " + token)[0] == 200
+        assert fetch(port, "/metrics", Authorization="Bearer x")[0] == 401
+
+
+def test_streams(w):
+    with w.daemon(), w.page("--listen=127.0.0.1:0") as (port, _):
+        contains(fetch(port, "/api/trace?host=example.com")[2], "event: trace\ndata: {", "event: done")
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
+        connection.request("GET", "/api/live")
+        answer, text = connection.getresponse(), b""
+        while b"event: sample" not in text:
+            text += answer.read1(4096)
+        connection.close()
+
+
+def test_drawing(w):
+    with w.daemon(), w.page("--listen=127.0.0.1:0") as (port, _):
+        with open(TRACE, "rb") as f:
+            answer = fetch(port, "/api/ladder?width=340&lang=ru", "POST", f.read(), X_Nfqws2="1")
+        pictures = json.loads(answer[2])["pictures"]
+        assert len(pictures) == 8 and 'viewBox="0 0 340' in pictures[0], pictures[:1]
+        assert fetch(port, "/api/ladder", "POST", b"x" * (6 << 20), X_Nfqws2="1")[0] == 413
+
+
+def test_daemon_that_goes_and_comes_back(w):
+    with w.page("--listen=127.0.0.1:0") as (port, _):
+        status, _, text = fetch(port, "/api/status")
+        assert status == 502, status
+        contains(text, "no such socket")
+        with w.daemon():
+            assert fetch(port, "/api/status")[0] == 200
+
+
+def main():
+    words = sys.argv[1:]
+    verbose = "-v" in words
+    program, *parts = [word for word in words if word != "-v"]
+    program = os.path.abspath(program)
+    report = cases.Report(verbose)
+    for name, test in sorted(globals().items()):
+        if not name.startswith("test_") or parts and not any(part in name for part in parts):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                test(World(program, folder))
+                report.ok(name)
+            except (AssertionError, OSError, ValueError, subprocess.TimeoutExpired) as error:
+                report.fail(name, error)
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

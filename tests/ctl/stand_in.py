@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""A daemon's control socket that answers by a script (docs/control.md), for tests of nfqws2ctl and for a look at
+its page without a daemon.
+
+usage: stand_in.py SOCKET [FLOWS]
+"""
+import json
+import math
+import os
+import socket
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TRACE = os.path.join(HERE, "..", "data", "ctl", "trace.jsonl")
+NAMES = ("www.example.com", "video.example.net", "static.cdn.example.org", "a-rather-long-host-name-of-a-shop.example",
+         "chat.example.com", "xn--e1afmkfd.example")
+HOSTILE = "evil\x1b[31m\x07<script>alert(1)</script>\u202eexample"
+
+
+def flow(n):
+    quic, answered = n % 5 == 4, n % 7 != 3
+    return {"worker": 0, "id": n, "proto": "udp" if quic else "tcp",
+            "client": {"address": "192.168.1.%d" % (2 + n % 200), "port": 40000 + n % 20000, "packets": 5 + n % 9,
+                       "data_packets": 2, "bytes": 517 + n, "pos": 518},
+            "server": {"address": "2001:db8::%x" % n if n % 11 == 0 else "198.51.100.%d" % (n % 250), "port": 443,
+                       "packets": 4, "data_packets": 2, "bytes": (n * 7919) % 900000 + 1 if answered else 0,
+                       "pos": 5000 if answered else 1},
+            "state": ("answered" if answered else "new") if quic else "established" if answered else "syn",
+            "l7": "quic" if quic else "tls", "host": NAMES[n % len(NAMES)] if n % 13 else None,
+            "profile": {"n": 1, "name": "https"} if n % 3 else None, "age_ms": n * 37 % 900000,
+            "idle_ms": n * 11 % 60000, "held": 1 if n % 97 == 5 else 0, "retransmissions": 0 if answered else 3,
+            "cutoff_in": True, "cutoff_out": n % 2 == 0}
+
+
+class Daemon:
+    """`answers`: by command what to say instead; `raw`: by command bytes."""
+
+    def __init__(self, path, flows=20, answers=None, raw=None):
+        self.path, self.flows = path, flows
+        self.answers, self.raw = answers or {}, raw or {}
+        self.asked, self.begin = [], time.time()
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(path)
+        self.server.listen(16)
+        self.acceptor = threading.Thread(target=self._accept, daemon=True)
+        self.acceptor.start()
+
+    def close(self):
+        """Nobody is accepted any more: the thread must not wait at a number that the next socket gets."""
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.acceptor.join()
+        self.server.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        try:
+            with client, client.makefile("rb") as lines:
+                for line in lines:
+                    if line.strip():
+                        self._answer(client, json.loads(line))
+        except OSError:
+            return  # the other side is gone
+
+    def _answer(self, client, request):
+        self.asked.append(request)
+        command = request.get("cmd")
+        if command in self.raw:
+            client.sendall(self.raw[command])
+            client.shutdown(socket.SHUT_RDWR)
+            return
+        lines = self.answers[command] if command in self.answers else \
+            getattr(self, "on_" + command, self._unknown)(request)
+        for line in lines:
+            client.sendall(json.dumps(line).encode() + b"\n")
+
+    @staticmethod
+    def _unknown(request):
+        yield {"error": "unknown command '%s'" % request.get("cmd"), "code": "unknown-command", "end": True}
+
+    @staticmethod
+    def on_hello(_):
+        yield {"protocol": 1, "version": "1.0.6 (0123456789ab)", "pid": 4711, "access": "all",
+               "commands": ["counters", "flows", "hello"], "end": True}
+
+    def on_status(self, _):
+        yield {"status": {
+            "version": "1.0.6 (0123456789ab)", "pid": 4711, "uptime_s": int(time.time() - self.begin) + 11700,
+            "control": self.path, "config": "/run/zapret2/200.conf",
+            "options": "--qnum=200\n--filter-tcp=443\n--hostlist=/opt/zapret2/ipset/zapret-hosts-user.txt\n"
+                       "--lua-desync=fake:blob=fake_default_tls:tcp_md5\n--lua-desync=multidisorder:pos=1,midsld\n",
+            "workers": 1, "queues": [200], "features": {"gso": True, "conntrack": True, "landlock": 4, "seccomp": True},
+            "profiles": [{"n": 1, "name": "https", "instances": 2}, {"n": 0, "name": "no_action", "instances": 0}],
+            "memory": {"rss": 7340032 + self.flows * 100, "limit": 536870912, "flows": 40960, "held": 0, "lua": 524288},
+            "flows": self.flows, "held": 1, "lists": 2, "errors": 1,
+            "messages": [{"at": int(time.time()) - 500, "text": "cannot access hostlist file '/etc/hosts.txt'"}]}}
+        yield {"end": True}
+
+    def on_counters(self, _):
+        span = time.time() - self.begin
+        packets = int(100000 + span * 420 + 700 * math.sin(span / 7))
+        total = {"uptime_s": int(span), "packets": packets, "bytes": packets * 800, "accepted": packets - 60,
+                 "modified": 40 + int(span), "dropped": 20 + int(span * 2), "ignored": 0, "lua_errors": 0,
+                 "flows": self.flows, "flows_seen": self.flows * 3, "flows_evicted": 0, "held": 1, "held_seen": 30,
+                 "queue_lost": 0}
+        yield {"total": total}
+        yield {"profile": {"n": 1, "name": "https", "flows": 200, "packets": packets // 2, "instances": [
+            {"name": "fake_1_1", "func": "fake", "called": 180, "sent": 180, "modified": 0, "dropped": 0, "errors": 0},
+            {"name": "multidisorder_1_2", "func": "multidisorder", "called": 180, "sent": 540, "modified": 0,
+             "dropped": 180, "errors": 0}]}}
+        yield {"profile": {"n": 0, "name": "no_action", "flows": 40, "packets": packets // 3, "instances": []}}
+        yield {"end": True, "count": 2}
+
+    def on_flows(self, request):
+        count = 0
+        for n in range(1, self.flows + 1):
+            one = flow(n)
+            if "host" in request and not (one["host"] or "").endswith(request["host"]):
+                continue
+            if request.get("limit", 1000) and count == request.get("limit", 1000):
+                break
+            count += 1
+            yield {"flow": one}
+        yield {"end": True, "count": count, "more": False}
+
+    def on_hosts(self, _):
+        for n, name in enumerate(NAMES + (HOSTILE,)):
+            yield {"host": {"name": name, "flows": 9 - n, "answered": 0 if n == 3 else 8 - n, "tcp": 2, "udp": 1,
+                            "packets": 60, "bytes": 40000 * (9 - n) ** 3, "profiles": [1], "held": 0,
+                            "retransmissions": n, "idle_ms": 20 * n}}
+        yield {"end": True, "count": len(NAMES) + 1, "more": False}
+
+    @staticmethod
+    def on_lists(_):
+        now = int(time.time())
+        yield {"list": {"file": "/opt/zapret2/ipset/zapret-hosts-user.txt", "kind": "hosts", "automatic": False,
+                        "entries": 100000, "size": 1800000, "modified_at": now - 86400 * 3, "loaded": True,
+                        "loading": False, "error": None, "warnings": [], "memory": 2400000,
+                        "uses": [{"profile": 1, "exclude": False}]}}
+        yield {"list": {"file": "/opt/zapret2/ipset/zapret-ip-exclude.txt", "kind": "nets", "automatic": False,
+                        "entries": 0, "size": 0, "modified_at": None, "loaded": False, "loading": False,
+                        "error": "cannot open: No such file or directory", "warnings": ["line 3: no network"],
+                        "memory": 0, "uses": [{"profile": 1, "exclude": True}]}}
+        yield {"end": True, "count": 2}
+
+    @staticmethod
+    def on_find(request):
+        yield {"match": {"file": "/opt/zapret2/ipset/zapret-hosts-user.txt", "kind": "hosts", "entry": "example.com",
+                         "uses": [{"profile": 1, "exclude": False}]}}
+        yield {"explain": {"query": "tcp:192.0.2.1:443,host=%s,l7=tls" % request.get("host"), "searches": [
+            {"informed": False, "profiles": [{"n": 1, "name": "https", "refused_by": "hostlist"},
+                                             {"n": 0, "name": "no_action", "refused_by": None}], "instances": []},
+            {"informed": True, "profiles": [{"n": 1, "name": "https", "refused_by": None}],
+             "hostlist": {"list": "/opt/zapret2/ipset/zapret-hosts-user.txt", "entry": "example.com"},
+             "instances": [{"func": "multisplit_1_1", "call": "multisplit:pos=midsld", "called": True}]}]}}
+        yield {"end": True, "count": 1}
+
+    @staticmethod
+    def on_trace(_):
+        with open(TRACE) as f:
+            lines = [json.loads(line) for line in f]
+        for line in lines:
+            yield {"trace": line}
+        yield {"end": True, "count": len(lines), "lost": 0}
+
+    @staticmethod
+    def on_log(_):
+        yield {"log": {"level": "error", "worker": 0, "text": "bad\x1b]0;title\x07 name"}}
+        yield {"end": True, "count": 1, "lost": 0}
+
+    @staticmethod
+    def on_metrics(_):
+        yield {"metrics": "# TYPE nfqws2_packets_total counter\n"}
+        yield {"metrics": 'nfqws2_packets_total{worker="0"} 1000\n'}
+        yield {"end": True}
+
+    @staticmethod
+    def on_stop(_):
+        yield {"stopping": True, "end": True}
+
+
+if __name__ == "__main__":
+    Daemon(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20)
+    threading.Event().wait()
