@@ -11,6 +11,8 @@ namespace {
 
 using capture::NfQueue;
 
+// Batches in a row that are taken without a look at the clients of the control socket.
+constexpr unsigned most_unwatched = 16;
 constexpr int first_pause_ms = 1000, last_pause_ms = 16'000;
 
 // False: the program should end, on request or because the queue cannot be had.
@@ -28,12 +30,17 @@ bool reopen(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
 
 bool run_live(Runtime& run, NfQueue& queue, const NfQueue::Options& options) {
     bool more = false, broken = false;
+    unsigned unwatched = 0;
     run.queue = &queue;
     MemoryShare sends(&run.memory, MemoryBudget::Part::sends);
     sends.set(queue.verdict_memory());
     while (!run.signals.quit() && !broken) {
         do_requests(run);
-        const bool readable = more || run.bell.wait(queue.fd(), run.engine.next_wakeup_ms());
+        const bool look = !more || (run.control != nullptr && ++unwatched == most_unwatched);
+        if (look) unwatched = 0;
+        const bool readable =
+            (look && wait_for_work(run, queue.fd(), more ? 0 : run.engine.next_wakeup_ms())) ||
+            more;
         if (run.signals.quit()) break; // what is queued passes unprocessed
         if (readable) {
             const auto before = queue.counters().packets;

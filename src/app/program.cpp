@@ -9,6 +9,7 @@
 #include "nfqws2/app/command_line.hpp"
 #include "nfqws2/app/daemon.hpp"
 #include "nfqws2/app/data_output.hpp"
+#include "nfqws2/app/desk.hpp"
 #include "nfqws2/app/explain.hpp"
 #include "nfqws2/app/fence.hpp"
 #include "nfqws2/app/live_worker.hpp"
@@ -84,6 +85,7 @@ class Program {
     DataOutput standard_output_;
     OfflineFiles offline_;
     std::optional<engine::TraceFile> trace_;
+    Desk desk_; // of the control socket
     Report report_;
     std::optional<log::ErrorCollector> errors_; // for a report in JSON
 };
@@ -117,7 +119,8 @@ int Program::start(int argc, const char* const* argv) {
     if (config_.offline()) {
         if (!offline_.open_output(config_, standard_output_, clock_, *random_))
             return exit_capture_error;
-    } else if (!pid_file_.open(config_.pidfile)) {
+    } else if (!desk_.make_socket(config_, arguments_, clock_) ||
+               !pid_file_.open(config_.pidfile)) {
         return 1;
     }
     if (!open_trace()) return 1;
@@ -353,6 +356,7 @@ int Program::run_with_kernel() {
         session.add_worker(worker->random(), std::move(around));
     }
     if (!session.init_lua()) return session.quit_requested() ? 0 : 1;
+    const auto serving = desk_.open(config_, session, lists_, fence_);
     return config_.intercept ? run_queues(session) : run_without_queue(session);
 }
 

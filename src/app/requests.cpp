@@ -1,6 +1,7 @@
 #include "nfqws2/app/loops.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/control/server.hpp"
 
 namespace nfqws2::app {
 namespace {
@@ -41,8 +42,17 @@ void dump_pools(const Runtime& run) {
 
 } // namespace
 
+bool wait_for_work(Runtime& run, int fd, int timeout_ms) {
+    if (run.control == nullptr) return run.bell.wait(fd, timeout_ms);
+    const int wait_ms = run.control->wait_ms();
+    if (wait_ms >= 0 && (timeout_ms < 0 || wait_ms < timeout_ms)) timeout_ms = wait_ms;
+    return run.bell.wait(fd, timeout_ms, run.control->watched());
+}
+
 void do_requests(Runtime& run) {
     run.engine.collect_garbage();
+    if (run.errands.waiting()) run.errands.run(run);
+    if (run.control != nullptr) run.control->turn();
     if (run.worker == 0) {
         if (run.signals.take_hup()) {
             log::status("HUP received ! Lists will be reloaded.");

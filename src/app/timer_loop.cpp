@@ -12,7 +12,8 @@ int run_timers_only(Runtime& run) {
     while (!run.signals.quit() && run.engine.has_timers()) {
         do_requests(run);
         const auto wait = run.engine.next_timer_ms() - run.clock.boot_ms();
-        if (wait > 0) run.bell.wait(-1, static_cast<int>(std::min<std::int64_t>(wait, INT_MAX)));
+        if (wait > 0)
+            wait_for_work(run, -1, static_cast<int>(std::min<std::int64_t>(wait, INT_MAX)));
         if (!run.signals.quit()) run.engine.run_timers();
     }
     if (run.signals.quit()) log::status("quit requested");

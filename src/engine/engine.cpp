@@ -15,6 +15,17 @@ unsigned default_lua_memory_mb() {
     return lua::default_memory_limit();
 }
 
+namespace {
+
+std::size_t highest_number(const profile::ProfileSet& profiles) {
+    std::size_t highest = 0;
+    for (const auto& profile : profiles.all())
+        highest = std::max<std::size_t>(highest, profile->number);
+    return highest;
+}
+
+} // namespace
+
 // Everything that lives as long as the engine; the way of a packet through it is the pipeline.
 struct Engine::Impl {
     Impl(Options options, Services services);
@@ -33,6 +44,7 @@ struct Engine::Impl {
     lua::Desync desync;
     Upkeep upkeep;
     Counters counters;
+    std::vector<ProfileCounts> by_profile; // by number
     std::uint64_t timer_errors = 0;
     Pipeline pipeline;
 
@@ -64,8 +76,9 @@ Engine::Impl::Impl(Options opts, Services svc)
       ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache),
       host(std::make_unique<lua::Host>()), state(*host), desync(*host),
       upkeep(now, *services.lists, host->guard, services.memory),
+      by_profile(highest_number(*services.profiles) + 1),
       pipeline({options, services, traced_sender(), now, connections.get(), ip_cache, *host, desync,
-                upkeep, counters}) {
+                upkeep, counters, by_profile}) {
     if (connections) connections->set_observer(&pipeline);
     if (services.trace != nullptr) {
         services.trace->send_through(*services.sender);
@@ -163,6 +176,7 @@ capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
     if (verdict.action == capture::Action::split) return verdict; // the pieces will be counted
     Counters& counters = impl_->counters;
     counters.packets++;
+    counters.bytes += packet.data.size();
     switch (verdict.action) {
     case capture::Action::accept:
         counters.accepted++;
@@ -235,6 +249,32 @@ const Counters& Engine::counters() const {
     Counters& counters = impl_->counters;
     counters.lua_errors = impl_->desync.errors() + impl_->timer_errors;
     return counters;
+}
+
+ProfileCounts Engine::counts_of(std::uint32_t profile) const {
+    return profile < impl_->by_profile.size() ? impl_->by_profile[profile] : ProfileCounts{};
+}
+
+std::span<const lua::InstanceCounts> Engine::instance_counts(std::uint32_t profile) const {
+    return impl_->desync.counts(profile);
+}
+
+std::uint64_t Engine::flows_seen() const {
+    return impl_->connections != nullptr ? impl_->connections->created() : 0;
+}
+
+std::uint64_t Engine::flows_evicted() const {
+    return impl_->connections != nullptr ? impl_->connections->evicted() : 0;
+}
+
+std::uint32_t Engine::scan_flows(
+    std::uint32_t cursor, std::size_t least,
+    const std::function<void(const flow::Track&, std::int64_t now_ns)>& visit) const {
+    if (impl_->connections == nullptr) return 0;
+    impl_->now.update();
+    const std::int64_t now = impl_->now.boot_ns();
+    return impl_->connections->scan(cursor, least,
+                                    [&](const flow::Track& track) { visit(track, now); });
 }
 
 std::size_t Engine::flows() const {

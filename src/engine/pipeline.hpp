@@ -28,6 +28,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
         lua::Desync& desync;
         Upkeep& upkeep;
         Counters& counters;
+        std::vector<ProfileCounts>& by_profile;
     };
     explicit Pipeline(const Surroundings& around);
 

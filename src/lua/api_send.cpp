@@ -49,7 +49,10 @@ bool send(lua_State* L, Bytes packet, const SendOptions& options) {
     out.mark = options.mark;
     out.ifout = options.ifout;
     out.repeats = options.repeats;
-    return host_of(L).sender->send(out);
+    Host& host = host_of(L);
+    if (!host.sender->send(out)) return false;
+    host.sent += out.repeats;
+    return true;
 }
 
 int rawsend(lua_State* L) {

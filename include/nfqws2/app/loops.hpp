@@ -3,12 +3,17 @@
 
 #include "nfqws2/app/bell.hpp"
 #include "nfqws2/app/config.hpp"
+#include "nfqws2/app/errands.hpp"
 #include "nfqws2/app/process_clock.hpp"
 #include "nfqws2/app/signals.hpp"
 #include "nfqws2/capture/nfqueue.hpp"
 
 #include <atomic>
 #include <string>
+
+namespace nfqws2::control {
+class Server;
+}
 
 namespace nfqws2::capture {
 class PcapSink;
@@ -18,6 +23,7 @@ class PcapSource;
 namespace nfqws2::app {
 
 class Session;
+struct Runtime;
 
 // What the loop of a worker needs. Worker 0 is the main thread: it does what is to be done once.
 struct Runtime {
@@ -34,7 +40,12 @@ struct Runtime {
     std::atomic<bool> dump{false};           // asked to print its flows
     Runtime* next = nullptr;                 // prints after this one
     const capture::NfQueue* queue = nullptr; // while packets come from one
+    control::Server* control = nullptr;      // of the first worker: who may ask
+    Errands errands{};                       // that the control socket's clients ask of this one
 };
+
+// Sleeps as Bell::wait() until `timeout_ms` have passed, or there is something to do.
+bool wait_for_work(Runtime& run, int fd, int timeout_ms);
 
 // Garbage collection, reload and dumps: what is done between packets on somebody's request.
 void do_requests(Runtime& run);

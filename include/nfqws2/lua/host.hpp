@@ -59,6 +59,7 @@ struct Host {
     std::unique_ptr<Facts> facts;
 
     DesyncCall* call = nullptr;
+    std::uint64_t sent = 0; // packets that scripts have sent
     Guard guard;
     Timers timers{guard};
 
