@@ -7,4 +7,4 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${libraries})
 execute_process(COMMAND ${NFQWS2_PYTHON} -B ${CMAKE_SOURCE_DIR}/src/tools/lua-library/make.py table
                         ${generated}/library_arguments.inc
                 COMMAND_ERROR_IS_FATAL ANY)
-set_source_files_properties(src/app/known_functions.cpp PROPERTIES INCLUDE_DIRECTORIES ${generated})
+set_source_files_properties(src/app/check/known_functions.cpp PROPERTIES INCLUDE_DIRECTORIES ${generated})

@@ -95,4 +95,4 @@ set(build_compiler
 
 configure_file(${CMAKE_SOURCE_DIR}/src/base/build.cpp.in ${CMAKE_BINARY_DIR}/build.cpp @ONLY)
 add_library(nfqws2_build STATIC ${CMAKE_BINARY_DIR}/build.cpp)
-target_link_libraries(nfqws2_build PRIVATE nfqws2_flags)
+target_link_libraries(nfqws2_build PRIVATE nfqws2_base)

@@ -1,4 +1,4 @@
-#include "nfqws2/app/program.hpp"
+#include "program.hpp"
 
 int main(int argc, char** argv) {
     return nfqws2::app::run_program(argc, argv);

@@ -3,27 +3,33 @@
 // then Lua: what others have written is read by the unprivileged user and under the system call
 // filter. A daemon becomes a process of its own before it drops anything; its parent ends only when
 // Lua and the queue are ready.
-#include "nfqws2/app/program.hpp"
+#include "program.hpp"
 
-#include "nfqws2/app/check.hpp"
-#include "nfqws2/app/command_line.hpp"
-#include "nfqws2/app/daemon.hpp"
-#include "nfqws2/app/data_output.hpp"
-#include "nfqws2/app/desk.hpp"
-#include "nfqws2/app/explain.hpp"
-#include "nfqws2/app/fence.hpp"
-#include "nfqws2/app/live_worker.hpp"
-#include "nfqws2/app/offline.hpp"
-#include "nfqws2/app/report.hpp"
-#include "nfqws2/app/session.hpp"
-#include "nfqws2/app/startup.hpp"
-#include "nfqws2/app/version.hpp"
+#include "check/check_functions.hpp"
+#include "check/check_instances.hpp"
+#include "check/check_lists.hpp"
+#include "check/check_profiles.hpp"
+#include "check/check_words.hpp"
+#include "check/report.hpp"
+#include "control/desk.hpp"
+#include "explain/explain_output.hpp"
 #include "nfqws2/base/answers.hpp"
 #include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/engine/trace_file.hpp"
 #include "nfqws2/lua/guard.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
+#include "offline/offline_files.hpp"
+#include "offline/offline_loop.hpp"
+#include "options/command_line.hpp"
+#include "options/help.hpp"
+#include "run/timer_loop.hpp"
+#include "run/worker_threads.hpp"
+#include "start/daemon.hpp"
+#include "start/data_output.hpp"
+#include "start/fence.hpp"
+#include "start/startup.hpp"
+#include "version.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -66,9 +72,9 @@ class Program {
     void show_report();
     int explain_packets();
     int run_with_kernel();
-    int run_without_queue(Session& session);
-    bool make_workers(unsigned count);
-    int run_queues(Session& session);
+    int run_without_queue(Workers& workers);
+    bool open_sockets(unsigned count);
+    int run_queues(Workers& workers);
     void announce_ready();
 
     Arguments arguments_;
@@ -81,7 +87,7 @@ class Program {
     PidFile pid_file_;
     Background background_;
     std::vector<std::unique_ptr<Random>> more_random_; // of the workers behind the first
-    LiveWorkers workers_;
+    SocketsOfWorkers sockets_;
     DataOutput standard_output_;
     OfflineFiles offline_;
     std::optional<engine::TraceFile> trace_;
@@ -280,19 +286,19 @@ void Program::check_lua() {
     errors_->take();
     NoSender nowhere;
     capture::LiveNetworkInfo network;
-    Session session(config_, clock_, lists_);
-    session.add_worker(*random_, {nowhere, network, {}, nullptr});
-    const Profiles& profiles = session.profiles().all();
+    Workers workers(config_, clock_, lists_);
+    workers.add(*random_, {nowhere, network, {}, nullptr});
+    const Profiles& profiles = workers.shared().profiles.all();
     check_profiles(profiles, report_);
     check_instances(profiles, circumstances, report_);
     std::optional<std::size_t> failed;
-    if (session.run_lua_init(&failed)) {
-        const auto globals = session.runtime().engine.lua_globals();
+    if (workers.run_lua_init(&failed)) {
+        const auto globals = workers[0].engine.lua_globals();
         check_functions(profiles, {globals.begin(), globals.end()}, report_);
         return;
     }
     std::string why = errors_->take();
-    if (session.quit_requested()) why = "interrupted";
+    if (workers.signals().quit()) why = "interrupted";
     const bool known = failed && *failed < config_.lua_init_positions.size();
     report_.add(Level::error,
                 known ? std::optional(config_.lua_init_positions[*failed]) : std::nullopt,
@@ -331,47 +337,47 @@ void Program::announce_ready() {
 }
 
 // Every worker has its own generator; that of the first is the program's.
-bool Program::make_workers(unsigned count) {
+bool Program::open_sockets(unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         if (i != 0) more_random_.push_back(make_secure_random());
         Random& random = i == 0 ? *random_ : *more_random_.back();
-        workers_.push_back(std::make_unique<LiveWorker>(config_, i, random));
+        sockets_.push_back(std::make_unique<WorkerSockets>(config_, i, random));
         const std::string text = worker_label(i, count);
         const log::Label label(text);
-        if (!workers_.back()->open_sender()) return false;
+        if (!sockets_.back()->open_sender()) return false;
     }
     return true;
 }
 
 int Program::run_with_kernel() {
     const unsigned count = config_.intercept ? config_.workers : 1;
-    if (!make_workers(count)) return 1;
+    if (!open_sockets(count)) return 1;
     if (!config_.intercept) announce_ready();
 
     NoSender nowhere;
-    Session session(config_, clock_, lists_, count, Session::Threads::one_each);
-    for (const auto& worker : workers_) {
-        Surroundings around = worker->surroundings(config_.fuzz_packets != 0 ? &nowhere : nullptr);
-        around.trace = trace();
-        session.add_worker(worker->random(), std::move(around));
+    Workers workers(config_, clock_, lists_, count, Threads::one_each);
+    for (const auto& sockets : sockets_) {
+        Outside outside = sockets->outside(config_.fuzz_packets != 0 ? &nowhere : nullptr);
+        outside.trace = trace();
+        workers.add(sockets->random(), std::move(outside));
     }
-    if (!session.init_lua()) return session.quit_requested() ? 0 : 1;
-    const auto serving = desk_.open(config_, session, lists_, fence_);
-    return config_.intercept ? run_queues(session) : run_without_queue(session);
+    if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
+    const auto serving = desk_.open(config_, workers, lists_, fence_);
+    return config_.intercept ? run_queues(workers) : run_without_queue(workers);
 }
 
-int Program::run_without_queue(Session& session) {
-    if (config_.fuzz_packets != 0) run_fuzz(session.runtime(), *random_, config_.fuzz_packets);
-    return run_timers_only(session.runtime());
+int Program::run_without_queue(Workers& workers) {
+    if (config_.fuzz_packets != 0) run_fuzz(workers[0], *random_, config_.fuzz_packets);
+    return run_timers_only(workers[0]);
 }
 
-int Program::run_queues(Session& session) {
-    for (std::size_t i = 0; i < workers_.size(); i++) {
-        const log::Label label(session.runtime(i).label);
-        if (!workers_[i]->open_queue(config_.uses_ssid)) return 1;
+int Program::run_queues(Workers& workers) {
+    for (std::size_t i = 0; i < sockets_.size(); i++) {
+        const log::Label label(workers[i].label);
+        if (!sockets_[i]->open_queue(config_.uses_ssid)) return 1;
     }
     announce_ready();
-    return run_workers(session, workers_);
+    return run_threads(workers, sockets_);
 }
 
 } // namespace

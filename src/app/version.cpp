@@ -1,4 +1,4 @@
-#include "nfqws2/app/version.hpp"
+#include "version.hpp"
 
 #include "nfqws2/base/build.hpp"
 #include "nfqws2/lua/lua.hpp"

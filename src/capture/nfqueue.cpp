@@ -12,7 +12,7 @@
 // checksum, which is completed here. tests/bench/queue_bench.py, load tcp, measures all this.
 #include "nfqws2/capture/nfqueue.hpp"
 
-#include "nfqws2/capture/partial_checksum.hpp"
+#include "partial_checksum.hpp"
 
 #include <arpa/inet.h>
 #include <cerrno>

@@ -1,6 +1,6 @@
 // How many packets the kernel could not deliver to us. With fail-open these pass unprocessed and no
 // other counter shows them.
-#include "nfqws2/capture/queue_losses.hpp"
+#include "queue_losses.hpp"
 
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/capture/nfqueue.hpp"

@@ -21,15 +21,15 @@
 // track is kept until the last pin is gone; meanwhile its tuple may get a new track.
 #include "nfqws2/flow/connection_table.hpp"
 
+#include "dump.hpp"
+#include "expiry_wheel.hpp"
+#include "flow_memory.hpp"
 #include "heap_trim.hpp"
+#include "hold_list.hpp"
+#include "linear_hash.hpp"
 #include "nfqws2/base/siphash.hpp"
-#include "nfqws2/flow/dump.hpp"
-#include "nfqws2/flow/expiry_wheel.hpp"
-#include "nfqws2/flow/flow_memory.hpp"
-#include "nfqws2/flow/hold_list.hpp"
-#include "nfqws2/flow/linear_hash.hpp"
-#include "nfqws2/flow/past_list.hpp"
-#include "nfqws2/flow/tcp_state.hpp"
+#include "past_list.hpp"
+#include "tcp_state.hpp"
 #include "tuple.hpp"
 
 #include <algorithm>

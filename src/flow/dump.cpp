@@ -1,4 +1,4 @@
-#include "nfqws2/flow/dump.hpp"
+#include "dump.hpp"
 
 #include "nfqws2/base/text.hpp"
 

@@ -1,4 +1,4 @@
-#include "nfqws2/flow/hold_list.hpp"
+#include "hold_list.hpp"
 
 namespace nfqws2::flow {
 

@@ -1,4 +1,4 @@
-#include "nfqws2/flow/page_arena.hpp"
+#include "page_arena.hpp"
 
 #include "poison.hpp"
 

@@ -1,6 +1,6 @@
-#include "nfqws2/flow/past_list.hpp"
+#include "past_list.hpp"
 
-#include "nfqws2/flow/hold_list.hpp"
+#include "hold_list.hpp"
 
 namespace nfqws2::flow {
 

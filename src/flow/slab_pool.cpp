@@ -1,4 +1,4 @@
-#include "nfqws2/flow/slab_pool.hpp"
+#include "slab_pool.hpp"
 
 #include "poison.hpp"
 

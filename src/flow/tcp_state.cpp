@@ -5,9 +5,10 @@
 // data seen (serial arithmetic), so that data below it is a retransmission. A side's `seq0` is its
 // initial sequence number, learned from its own handshake packet or from the other side's
 // acknowledgement; until it is known nothing can be said about progress.
-#include "nfqws2/flow/tcp_state.hpp"
+#include "tcp_state.hpp"
 
 #include "nfqws2/flow/track.hpp"
+#include "nfqws2/packet/header_walk.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "nfqws2/flow/track.hpp"
 
-#include "nfqws2/flow/flow_memory.hpp"
+#include "flow_memory.hpp"
 
 #include <algorithm>
 #include <cstddef>

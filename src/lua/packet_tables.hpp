@@ -4,6 +4,7 @@
 
 #include "keys.hpp"
 #include "nfqws2/lua/host.hpp"
+#include "nfqws2/packet/header_walk.hpp"
 
 namespace nfqws2::lua {
 

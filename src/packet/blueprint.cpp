@@ -1,4 +1,6 @@
-#include "nfqws2/packet/reconstruct.hpp"
+#include "nfqws2/packet/blueprint.hpp"
+
+#include "nfqws2/packet/header_walk.hpp"
 
 #include <algorithm>
 

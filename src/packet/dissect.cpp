@@ -1,4 +1,5 @@
 #include "nfqws2/packet/dissect.hpp"
+#include "nfqws2/packet/header_walk.hpp"
 
 #include <algorithm>
 

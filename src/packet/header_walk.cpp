@@ -1,6 +1,4 @@
-// The two header lists of variable length: TCP options and IPv6 extension headers. Both walks only
-// move forward and stop silently at what they cannot follow.
-#include "nfqws2/packet/dissect.hpp"
+#include "nfqws2/packet/header_walk.hpp"
 
 #include <algorithm>
 

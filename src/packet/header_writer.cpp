@@ -1,6 +1,7 @@
 #include "header_writer.hpp"
 
 #include "nfqws2/packet/checksum.hpp"
+#include "nfqws2/packet/header_walk.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -6,6 +6,7 @@
 #include "header_writer.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/checksum.hpp"
+#include "nfqws2/packet/header_walk.hpp"
 
 #include <algorithm>
 #include <cstring>

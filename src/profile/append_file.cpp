@@ -1,4 +1,4 @@
-#include "nfqws2/profile/append_file.hpp"
+#include "append_file.hpp"
 
 #include "nfqws2/base/output_file.hpp"
 

@@ -1,4 +1,4 @@
-#include "nfqws2/profile/background_loader.hpp"
+#include "background_loader.hpp"
 
 #include <sys/resource.h>
 

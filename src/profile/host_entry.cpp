@@ -1,4 +1,4 @@
-#include "nfqws2/profile/host_entry.hpp"
+#include "host_entry.hpp"
 
 #include "nfqws2/base/idn.hpp"
 #include "nfqws2/base/ip_address.hpp"

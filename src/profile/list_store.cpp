@@ -15,12 +15,12 @@
 // an empty list means "no condition", which must not happen while a script rewrites the file.
 #include "nfqws2/profile/list_store.hpp"
 
+#include "append_file.hpp"
+#include "background_loader.hpp"
+#include "list_reader.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/output_file.hpp"
-#include "nfqws2/profile/append_file.hpp"
-#include "nfqws2/profile/background_loader.hpp"
-#include "nfqws2/profile/list_reader.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

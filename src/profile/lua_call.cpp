@@ -1,6 +1,6 @@
-// The value of --lua-desync (docs/contracts/command-line.md#calls-of-functions), also as text.
+#include "nfqws2/profile/lua_call.hpp"
+
 #include "nfqws2/base/text.hpp"
-#include "nfqws2/profile/profile_builder.hpp"
 
 #include <algorithm>
 

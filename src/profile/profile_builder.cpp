@@ -1,6 +1,7 @@
 #include "profile_draft.hpp"
 
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/profile/lua_call.hpp"
 #include "nfqws2/protocol/name_hint.hpp"
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 // client may send in any order, in pieces and over several datagrams.
 #include "nfqws2/protocol/quic.hpp"
 
-#include "nfqws2/protocol/quic_keys.hpp"
 #include "quic_frames.hpp"
+#include "quic_keys.hpp"
 
 #include <mbedtls/aes.h>
 #include <mbedtls/gcm.h>

@@ -1,4 +1,4 @@
-#include "nfqws2/protocol/quic_keys.hpp"
+#include "quic_keys.hpp"
 
 #include <mbedtls/hkdf.h>
 #include <mbedtls/md.h>

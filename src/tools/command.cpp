@@ -1,4 +1,4 @@
-#include "nfqws2/tools/command.hpp"
+#include "command.hpp"
 
 #include "nfqws2/base/build.hpp"
 

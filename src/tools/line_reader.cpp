@@ -1,4 +1,4 @@
-#include "nfqws2/tools/line_reader.hpp"
+#include "line_reader.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "nfqws2/tools/output_buffer.hpp"
+#include "output_buffer.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -1,11 +1,13 @@
 // Configuration text: line splitting, expansion, the option grammar and the readers of values that
 // touch no files.
-#include "nfqws2/app/arguments.hpp"
-#include "nfqws2/app/option_parser.hpp"
-#include "nfqws2/app/options.hpp"
-#include "nfqws2/app/values.hpp"
+#include "app/options/blob_value.hpp"
+#include "app/options/config_file.hpp"
+#include "app/options/option_parser.hpp"
+#include "app/options/option_table.hpp"
+#include "app/options/values.hpp"
 #include "nfqws2/flow/range.hpp"
 #include "nfqws2/profile/filters.hpp"
+#include "nfqws2/profile/lua_call.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
 
 #include <cstdlib>

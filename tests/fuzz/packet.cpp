@@ -1,5 +1,6 @@
 // Dissect, plan and rebuild arbitrary bytes. The first byte chooses the options, the rest is the
 // packet. What was built must be a packet again.
+#include "nfqws2/packet/blueprint.hpp"
 #include "nfqws2/packet/checksum.hpp"
 #include "nfqws2/packet/reconstruct.hpp"
 

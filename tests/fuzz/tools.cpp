@@ -1,10 +1,10 @@
 // Lines of ip2net and mdig, and DNS replies. The first byte chooses, the rest is the input. What is
 // read must be what the C library reads, and what is written must be read back.
 #include "nfqws2/base/ip_address.hpp"
-#include "nfqws2/tools/dns_message.hpp"
-#include "nfqws2/tools/ip2net_input.hpp"
-#include "nfqws2/tools/mdig_line.hpp"
-#include "nfqws2/tools/net_text.hpp"
+#include "tools/ip2net/ip2net_input.hpp"
+#include "tools/ip2net/net_text.hpp"
+#include "tools/mdig/dns_message.hpp"
+#include "tools/mdig/mdig_line.hpp"
 
 #include <arpa/inet.h>
 #include <cstdlib>

@@ -11,6 +11,7 @@
 #include "nfqws2/lua/guard.hpp"
 #include "nfqws2/lua/lua.hpp"
 #include "nfqws2/lua/timers.hpp"
+#include "nfqws2/packet/blueprint.hpp"
 #include "nfqws2/packet/dissect.hpp"
 #include "nfqws2/packet/reconstruct.hpp"
 #include "nfqws2/profile/profile.hpp"

@@ -107,12 +107,4 @@ Reconstructed build_icmp_header(const IcmpFields& f, MutBytes out);
 // zero or names an extension header, which the payload is not.
 std::uint8_t raw_protocol_of(std::uint8_t l4proto);
 
-// Blueprint of a dissected packet, the C++ twin of "dissect then reconstruct" in Lua. The scratch
-// arrays hold what the blueprint's spans point to and must outlive it.
-struct BlueprintScratch {
-    std::array<TcpOptionField, max_tcp_options> tcp_options;
-    std::vector<ExtensionField> extensions; // bounded by the packet; keeps its capacity
-};
-Blueprint blueprint_of(const Dissect& d, BlueprintScratch& scratch);
-
 } // namespace nfqws2::packet

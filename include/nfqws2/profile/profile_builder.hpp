@@ -120,10 +120,4 @@ class ProfileBuilder {
 // server mode".
 bool uses_auto_hosts(const std::vector<std::unique_ptr<Profile>>& profiles);
 
-// --lua-desync=FUNC[:ARG[=VALUE]]..., see docs/contracts/command-line.md#calls-of-functions.
-// nullopt and *error ("bad identifier 'X'" and "invalid lua function call : V").
-std::optional<LuaInstance> parse_lua_call(std::string_view text, std::string* error);
-// Debug listing: profile 1 (noname) lua f(a="1" range_in=x0-x0 range_out=a0-a0 payload_type= all)
-std::string describe(const Profile& profile, const LuaInstance& instance);
-
 } // namespace nfqws2::profile

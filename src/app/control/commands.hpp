@@ -1,9 +1,9 @@
 // The commands of the control socket (docs/control.md), a file each.
 #pragma once
 
-#include "nfqws2/app/config.hpp"
-#include "nfqws2/app/session.hpp"
 #include "nfqws2/control/command.hpp"
+#include "options/config.hpp"
+#include "run/workers.hpp"
 
 #include <string>
 #include <vector>
@@ -25,7 +25,7 @@ struct StartFacts {
 // Whom they are about. All of it outlives the answers.
 struct Subject {
     const Config& config;
-    Session& session;
+    Workers& workers;
     profile::ListStore& lists;
     LogKeeper& log;
     const StartFacts& start;

@@ -63,12 +63,12 @@ class CountersWalk final : public Walk {
   public:
     explicit CountersWalk(const Subject& subject) : subject_(subject) {}
 
-    bool piece(Runtime& worker, std::string&) override {
-        tally_.take(worker, subject_.session.profiles());
+    bool piece(Worker& worker, std::string&) override {
+        tally_.take(worker, subject_.workers.shared().profiles);
         return true;
     }
     bool finish(std::string& out) override {
-        const auto& profiles = subject_.session.profiles().all();
+        const auto& profiles = subject_.workers.shared().profiles.all();
         if (written_ == 0) write_workers(out);
         const std::size_t stop = std::min(written_ + profiles_per_piece, profiles.size());
         for (; written_ < stop; written_++)
@@ -81,7 +81,7 @@ class CountersWalk final : public Walk {
   private:
     void write_workers(std::string& out) const {
         const std::int64_t up_ms =
-            subject_.session.runtime().clock.boot_ms() - subject_.start.boot_ms;
+            subject_.workers.shared().clock.boot_ms() - subject_.start.boot_ms;
         JsonWriter total(out);
         total.open_object();
         total.key("total").open_object();
@@ -120,7 +120,7 @@ control::Command counters_command(const Subject& subject) {
         control::Access::read,
         {},
         [subject](const control::Request&, control::Refusal*) -> std::unique_ptr<control::Answer> {
-            return std::make_unique<WalkAnswer>(subject.session,
+            return std::make_unique<WalkAnswer>(subject.workers,
                                                 std::make_shared<CountersWalk>(subject));
         }};
 }

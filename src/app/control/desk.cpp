@@ -1,4 +1,4 @@
-#include "nfqws2/app/desk.hpp"
+#include "desk.hpp"
 
 #include "commands.hpp"
 #include "log_keeper.hpp"
@@ -58,7 +58,7 @@ std::string options_text(const Arguments& arguments) {
 struct Desk::Start {
     explicit Start(const Clock& clock) : keeper(clock) {}
 
-    LogKeeper keeper; // from here on, since much is said before there is a session
+    LogKeeper keeper; // from here on, since much is said before there is a workers
     control::ListeningSocket socket;
     unsigned owner = geteuid();
     StartFacts facts;
@@ -67,16 +67,17 @@ struct Desk::Start {
 namespace {
 
 struct Serving {
-    Serving(Runtime& worker, control::ListeningSocket socket, const control::Rights& rights,
+    Serving(Worker& worker, control::ListeningSocket socket, const control::Rights& rights,
             const Subject& subject)
-        : first(worker), server(std::move(socket), rights, all_commands(subject), worker.clock) {
+        : first(worker),
+          server(std::move(socket), rights, all_commands(subject), worker.shared.clock) {
         first.control = &server;
     }
     ~Serving() { first.control = nullptr; }
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;
 
-    Runtime& first;
+    Worker& first;
     control::Server server;
 };
 
@@ -100,15 +101,15 @@ bool Desk::make_socket(const Config& config, const Arguments& arguments, const C
     return false;
 }
 
-std::shared_ptr<void> Desk::open(const Config& config, Session& session, profile::ListStore& lists,
+std::shared_ptr<void> Desk::open(const Config& config, Workers& workers, profile::ListStore& lists,
                                  const Fence& fence) {
     if (!start_) return nullptr;
     StartFacts& facts = start_->facts;
     facts.landlock = fence.landlock();
     facts.seccomp = fence.seccomp();
     const control::Rights rights{start_->owner, config.control_group, geteuid()};
-    const Subject subject{config, session, lists, start_->keeper, facts};
-    return std::make_shared<Serving>(session.runtime(), std::move(start_->socket), rights, subject);
+    const Subject subject{config, workers, lists, start_->keeper, facts};
+    return std::make_shared<Serving>(workers[0], std::move(start_->socket), rights, subject);
 }
 
 } // namespace nfqws2::app

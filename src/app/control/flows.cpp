@@ -30,14 +30,14 @@ std::uint64_t milliseconds(std::int64_t ns) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0) / 1'000'000);
 }
 
-void write_flow(std::string& out, const flow::Track& track, const Runtime& worker,
+void write_flow(std::string& out, const flow::Track& track, const Worker& worker,
                 const profile::ProfileSet& profiles, std::int64_t now_ns) {
     const flow::Positions positions = track.positions();
     const flow::TrackExtension* extension = track.extension();
     JsonWriter json(out);
     json.open_object();
     json.key("flow").open_object();
-    json.key("worker").number(worker.worker);
+    json.key("worker").number(worker.number);
     json.key("id").number(track.number());
     json.key("proto").text(track.is_tcp() ? "tcp" : "udp");
     json.key("client");
@@ -73,7 +73,7 @@ class FlowsWalk final : public Walk {
     FlowsWalk(FlowFilter filter, const profile::ProfileSet& profiles, std::uint64_t limit)
         : filter_(std::move(filter)), profiles_(profiles), limit_(limit) {}
 
-    bool piece(Runtime& worker, std::string& out) override {
+    bool piece(Worker& worker, std::string& out) override {
         cursor_ = worker.engine.scan_flows(cursor_, flows_per_piece,
                                            [&](const flow::Track& track, std::int64_t now_ns) {
                                                if (more_ || !filter_.admits(track)) return;
@@ -114,17 +114,17 @@ class FlowsWalk final : public Walk {
 // The same walk again and again.
 class WatchAnswer final : public Answer {
   public:
-    WatchAnswer(Session& session, FlowFilter filter, std::uint64_t limit, std::int64_t interval_s)
-        : session_(session), filter_(std::move(filter)), limit_(limit),
+    WatchAnswer(Workers& workers, FlowFilter filter, std::uint64_t limit, std::int64_t interval_s)
+        : workers_(workers), filter_(std::move(filter)), limit_(limit),
           interval_ms_(interval_s * 1000) {}
 
     Next write(std::string& out) override {
         if (!round_) {
             if (now_ms() < next_ms_) return Next::later;
             next_ms_ = now_ms() + interval_ms_;
-            auto walk = std::make_shared<FlowsWalk>(filter_, session_.profiles(), limit_);
+            auto walk = std::make_shared<FlowsWalk>(filter_, workers_.shared().profiles, limit_);
             walk->set_round(++rounds_);
-            round_ = std::make_unique<WalkAnswer>(session_, std::move(walk));
+            round_ = std::make_unique<WalkAnswer>(workers_, std::move(walk));
         }
         const Next next = round_->write(out);
         if (next != Next::end) return next;
@@ -145,9 +145,9 @@ class WatchAnswer final : public Answer {
     }
 
   private:
-    std::int64_t now_ms() const { return session_.runtime().clock.boot_ms(); }
+    std::int64_t now_ms() const { return workers_.shared().clock.boot_ms(); }
 
-    Session& session_;
+    Workers& workers_;
     const FlowFilter filter_;
     const std::uint64_t limit_;
     const std::int64_t interval_ms_;
@@ -166,16 +166,17 @@ control::Command flows_command(const Subject& subject) {
         "flows", control::Access::read, std::move(fields),
         [subject](const control::Request& request,
                   control::Refusal* refusal) -> std::unique_ptr<Answer> {
-            Session& session = subject.session;
+            Workers& workers = subject.workers;
             FlowFilter filter;
-            if (!filter.read(request, session.profiles(), refusal)) return nullptr;
+            if (!filter.read(request, workers.shared().profiles, refusal)) return nullptr;
             const std::int64_t* given = request.number("limit");
             const auto limit =
                 static_cast<std::uint64_t>(given != nullptr ? *given : default_limit);
             if (const std::int64_t* interval = request.number("watch"))
-                return std::make_unique<WatchAnswer>(session, std::move(filter), limit, *interval);
+                return std::make_unique<WatchAnswer>(workers, std::move(filter), limit, *interval);
             return std::make_unique<WalkAnswer>(
-                session, std::make_shared<FlowsWalk>(std::move(filter), session.profiles(), limit));
+                workers,
+                std::make_shared<FlowsWalk>(std::move(filter), workers.shared().profiles, limit));
         }};
 }
 

@@ -1,8 +1,8 @@
 // "hello" and "stop", and the line that ends an answer.
 #include "commands.hpp"
 
-#include "nfqws2/app/version.hpp"
 #include "nfqws2/base/json.hpp"
+#include "version.hpp"
 
 #include <unistd.h>
 
@@ -53,7 +53,7 @@ control::Command stop_command(const Subject& subject) {
             Access::all,
             {},
             [subject](const control::Request&, control::Refusal*) -> std::unique_ptr<Answer> {
-                subject.session.signals().quit_as_term();
+                subject.workers.signals().quit_as_term();
                 return std::make_unique<control::ReadyAnswer>("{\"stopping\":true,\"end\":true}\n");
             }};
 }

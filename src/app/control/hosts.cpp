@@ -48,7 +48,7 @@ class HostsWalk final : public Walk {
     HostsWalk(std::optional<std::string> below, std::uint64_t limit)
         : below_(std::move(below)), limit_(limit) {}
 
-    bool piece(Runtime& worker, std::string&) override {
+    bool piece(Worker& worker, std::string&) override {
         cursor_ = worker.engine.scan_flows(
             cursor_, flows_per_piece, [this](const flow::Track& track, std::int64_t now_ns) {
                 const std::string_view name = track.hostname();
@@ -145,7 +145,7 @@ control::Command hosts_command(const Subject& subject) {
                 const auto limit =
                     static_cast<std::uint64_t>(given != nullptr ? *given : default_limit);
                 return std::make_unique<WalkAnswer>(
-                    subject.session, std::make_shared<HostsWalk>(std::move(below), limit));
+                    subject.workers, std::make_shared<HostsWalk>(std::move(below), limit));
             }};
 }
 

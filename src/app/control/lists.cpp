@@ -1,9 +1,10 @@
 // "lists": the state of each list file, and reading them again; "find": who has an entry.
 #include "commands.hpp"
 
-#include "nfqws2/app/explain.hpp"
-#include "nfqws2/app/values.hpp"
+#include "explain/explain_output.hpp"
+#include "explain/explain_query.hpp"
 #include "nfqws2/base/json.hpp"
+#include "options/values.hpp"
 
 #include <algorithm>
 
@@ -88,7 +89,7 @@ class ListsAnswer final : public Answer {
         taken_ = true;
         const std::size_t stop = std::min(written_ + lists_per_piece, states_.size());
         for (; written_ < stop; written_++)
-            write_list(out, states_[written_], subject_.session.profiles());
+            write_list(out, states_[written_], subject_.workers.shared().profiles);
         if (written_ < states_.size()) return Next::more;
         out += end_line(written_);
         return Next::end;
@@ -197,7 +198,7 @@ std::unique_ptr<Answer> find(const Subject& subject, const control::Request& req
     refusal->text = "'host' or 'address' is needed";
     if (!wanted.host && !wanted.address) return nullptr;
 
-    const profile::ProfileSet& profiles = subject.session.profiles();
+    const profile::ProfileSet& profiles = subject.workers.shared().profiles;
     const auto still = subject.lists.hold_still();
     std::string out;
     Matches matches(wanted, &out, profiles);

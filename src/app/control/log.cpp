@@ -90,8 +90,7 @@ control::Command log_command(const Subject& subject) {
                 }
                 refusal->text = "'to' is 'client' or 'log'";
                 if (to != nullptr && *to != "client") return nullptr;
-                return std::make_unique<LogAnswer>(subject.log, subject.session.runtime().bell,
-                                                   debug);
+                return std::make_unique<LogAnswer>(subject.log, subject.workers[0].bell, debug);
             }};
 }
 

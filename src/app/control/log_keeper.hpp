@@ -2,9 +2,9 @@
 // whoever listens live gets every line.
 #pragma once
 
-#include "nfqws2/app/bell.hpp"
 #include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/log.hpp"
+#include "run/bell.hpp"
 
 #include <deque>
 #include <mutex>

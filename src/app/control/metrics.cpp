@@ -107,8 +107,8 @@ class MetricsWalk final : public Walk {
   public:
     explicit MetricsWalk(const Subject& subject) : subject_(subject) {}
 
-    bool piece(Runtime& worker, std::string&) override {
-        tally_.take(worker, subject_.session.profiles());
+    bool piece(Worker& worker, std::string&) override {
+        tally_.take(worker, subject_.workers.shared().profiles);
         return true;
     }
     bool finish(std::string& out) override {
@@ -140,13 +140,13 @@ class MetricsWalk final : public Walk {
                         &series_);
     }
     void write_profiles(Page& page, const ProfileFamily& family) {
-        const auto& profiles = subject_.session.profiles().all();
+        const auto& profiles = subject_.workers.shared().profiles.all();
         page.family(family.name, "counter");
         for (std::size_t i = 0; i < profiles.size(); i++)
             page.series(labels_of(*profiles[i]), family.value(tally_.profiles[i].counts), &series_);
     }
     void write_instances(Page& page, const InstanceFamily& family) {
-        const auto& profiles = subject_.session.profiles().all();
+        const auto& profiles = subject_.workers.shared().profiles.all();
         page.family(family.name, "counter");
         for (std::size_t i = 0; i < profiles.size(); i++) {
             const auto& counts = tally_.profiles[i].instances;
@@ -171,7 +171,7 @@ control::Command metrics_command(const Subject& subject) {
         control::Access::read,
         {},
         [subject](const control::Request&, control::Refusal*) -> std::unique_ptr<control::Answer> {
-            return std::make_unique<WalkAnswer>(subject.session,
+            return std::make_unique<WalkAnswer>(subject.workers,
                                                 std::make_shared<MetricsWalk>(subject));
         }};
 }

@@ -3,9 +3,9 @@
 #include "log_keeper.hpp"
 #include "walk.hpp"
 
-#include "nfqws2/app/version.hpp"
 #include "nfqws2/base/json.hpp"
 #include "nfqws2/base/text.hpp"
+#include "version.hpp"
 
 #include <unistd.h>
 
@@ -96,7 +96,7 @@ void write_messages(JsonWriter& json, const LogKeeper& keeper) {
 void write_process(JsonWriter& json, const Subject& subject) {
     const Config& config = subject.config;
     const StartFacts& start = subject.start;
-    const std::int64_t up_ms = subject.session.runtime().clock.boot_ms() - start.boot_ms;
+    const std::int64_t up_ms = subject.workers.shared().clock.boot_ms() - start.boot_ms;
     json.key("version").text(version_text());
     json.key("pid").number(static_cast<std::uint64_t>(getpid()));
     json.key("started_at").number(positive(start.unix_s));
@@ -108,9 +108,9 @@ void write_process(JsonWriter& json, const Subject& subject) {
     json.key("control").text(start.control);
     json.key("config").text_or_null(start.config);
     json.key("options").text(start.options);
-    json.key("workers").number(subject.session.workers());
+    json.key("workers").number(subject.workers.size());
     json.key("queues").open_array();
-    for (unsigned i = 0; config.intercept && i < subject.session.workers(); i++)
+    for (unsigned i = 0; config.intercept && i < subject.workers.size(); i++)
         json.number(config.qnum.value_or(0) + i);
     json.close_array();
 }
@@ -120,7 +120,7 @@ class StatusWalk final : public Walk {
   public:
     explicit StatusWalk(const Subject& subject) : subject_(subject) {}
 
-    bool piece(Runtime& worker, std::string&) override {
+    bool piece(Worker& worker, std::string&) override {
         flows_ += worker.engine.flows();
         held_ += worker.engine.held();
         return true;
@@ -131,8 +131,8 @@ class StatusWalk final : public Walk {
         json.key("status").open_object();
         write_process(json, subject_);
         write_features(json, subject_.config, subject_.start);
-        write_profiles(json, subject_.session.profiles());
-        write_memory(json, subject_.session.runtime().memory);
+        write_profiles(json, subject_.workers.shared().profiles);
+        write_memory(json, subject_.workers.shared().memory);
         json.key("flows").number(flows_);
         json.key("held").number(held_);
         json.key("lists").number(subject_.lists.count());
@@ -156,7 +156,7 @@ control::Command status_command(const Subject& subject) {
         control::Access::read,
         {},
         [subject](const control::Request&, control::Refusal*) -> std::unique_ptr<control::Answer> {
-            return std::make_unique<WalkAnswer>(subject.session,
+            return std::make_unique<WalkAnswer>(subject.workers,
                                                 std::make_shared<StatusWalk>(subject));
         }};
 }

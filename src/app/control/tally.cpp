@@ -19,10 +19,10 @@ void WorkerTally::add(const WorkerTally& other) {
     queue_lost += other.queue_lost;
 }
 
-void Tally::take(const Runtime& worker, const profile::ProfileSet& profile_set) {
+void Tally::take(const Worker& worker, const profile::ProfileSet& profile_set) {
     const engine::Engine& engine = worker.engine;
     WorkerTally tally;
-    tally.worker = worker.worker;
+    tally.worker = worker.number;
     tally.counters = engine.counters();
     tally.flows = engine.flows();
     tally.flows_seen = engine.flows_seen();

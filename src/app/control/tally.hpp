@@ -1,8 +1,8 @@
 // All that is counted, of all workers, for "counters" and "metrics".
 #pragma once
 
-#include "nfqws2/app/session.hpp"
 #include "nfqws2/lua/desync.hpp"
+#include "run/workers.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -28,7 +28,7 @@ struct Tally {
     std::vector<ProfileTally> profiles; // in the order of ProfileSet::all()
 
     // In the worker's thread.
-    void take(const Runtime& worker, const profile::ProfileSet& profile_set);
+    void take(const Worker& worker, const profile::ProfileSet& profile_set);
     WorkerTally total() const;
 };
 

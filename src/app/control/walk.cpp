@@ -3,10 +3,10 @@
 namespace nfqws2::app {
 
 control::Answer::Next WalkAnswer::write(std::string& out) {
-    if (worker_ == session_.workers() || walk_->enough())
+    if (worker_ == workers_.size() || walk_->enough())
         return walk_->finish(out) ? Next::end : Next::more;
     if (worker_ == 0) { // the main thread's own
-        if (walk_->piece(session_.runtime(), out)) worker_++;
+        if (walk_->piece(workers_[0], out)) worker_++;
         return Next::more;
     }
     if (!piece_) ask();
@@ -19,9 +19,9 @@ control::Answer::Next WalkAnswer::write(std::string& out) {
 
 void WalkAnswer::ask() {
     piece_ = std::make_shared<Piece>();
-    Runtime& worker = session_.runtime(worker_);
-    const Bell& bell = session_.runtime().bell;
-    worker.errands.add([piece = piece_, walk = walk_, &bell](Runtime& run) {
+    Worker& worker = workers_[worker_];
+    const Bell& bell = workers_[0].bell;
+    worker.errands.add([piece = piece_, walk = walk_, &bell](Worker& run) {
         piece->last = walk->piece(run, piece->text);
         piece->done.store(true, std::memory_order_release);
         bell.ring();

@@ -2,8 +2,8 @@
 // other and piece by piece, and the main thread hands on what they have written.
 #pragma once
 
-#include "nfqws2/app/session.hpp"
 #include "nfqws2/control/command.hpp"
+#include "run/workers.hpp"
 
 #include <atomic>
 #include <memory>
@@ -16,7 +16,7 @@ class Walk {
   public:
     virtual ~Walk() = default;
     // In the worker's thread, at most about a millisecond of work. True: no more of this worker.
-    virtual bool piece(Runtime& worker, std::string& out) = 0;
+    virtual bool piece(Worker& worker, std::string& out) = 0;
     // In the main thread, when all workers have been asked or enough() is true; at most about a
     // millisecond too. True: that was all.
     virtual bool finish(std::string& out) = 0;
@@ -25,8 +25,8 @@ class Walk {
 
 class WalkAnswer final : public control::Answer {
   public:
-    WalkAnswer(Session& session, std::shared_ptr<Walk> walk)
-        : session_(session), walk_(std::move(walk)) {}
+    WalkAnswer(Workers& workers, std::shared_ptr<Walk> walk)
+        : workers_(workers), walk_(std::move(walk)) {}
 
     Next write(std::string& out) override;
 
@@ -38,7 +38,7 @@ class WalkAnswer final : public control::Answer {
     };
     void ask();
 
-    Session& session_;
+    Workers& workers_;
     std::shared_ptr<Walk> walk_;
     std::size_t worker_ = 0;
     std::shared_ptr<Piece> piece_; // that was asked for

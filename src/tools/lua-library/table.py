@@ -1,5 +1,5 @@
 """The description of the arguments for the program, which parses it when --check is asked for: it is smaller as
-text than as tables (src/app/known_functions.cpp)."""
+text than as tables (src/app/check/known_functions.cpp)."""
 MARKS = {"plain": "", "blob": "@", "new blob": "!", "marker": "#", "markers": "+", "condition": "?", "function": "^"}
 
 HEAD = """// Made from the comments of lua/*.lua by src/tools/lua-library/make.py.

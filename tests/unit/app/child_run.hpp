@@ -1,7 +1,7 @@
 // The whole program in a child process, because it gives up its privileges for good.
 #pragma once
 
-#include "nfqws2/app/program.hpp"
+#include "app/program.hpp"
 
 #include "parse_helper.hpp"
 

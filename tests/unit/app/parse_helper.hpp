@@ -1,7 +1,7 @@
 // Parses a command line in the test process and keeps what it said.
 #pragma once
 
-#include "nfqws2/app/command_line.hpp"
+#include "app/options/command_line.hpp"
 #include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/log.hpp"
 

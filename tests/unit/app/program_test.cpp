@@ -1,6 +1,7 @@
 #include "child_run.hpp"
 
-#include "nfqws2/app/version.hpp"
+#include "app/options/help.hpp"
+#include "app/version.hpp"
 
 #include <algorithm>
 #include <csignal>

@@ -1,5 +1,5 @@
+#include "capture/queue_losses.hpp"
 #include "nfqws2/capture/nfqueue.hpp"
-#include "nfqws2/capture/queue_losses.hpp"
 #include "nfqws2/capture/raw_sender.hpp"
 
 #include "net_lab.hpp"

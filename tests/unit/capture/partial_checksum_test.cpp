@@ -1,4 +1,4 @@
-#include "nfqws2/capture/partial_checksum.hpp"
+#include "capture/partial_checksum.hpp"
 
 #include "nfqws2/packet/checksum.hpp"
 #include "nfqws2/packet/dissect.hpp"

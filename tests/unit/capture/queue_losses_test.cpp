@@ -1,4 +1,4 @@
-#include "nfqws2/capture/queue_losses.hpp"
+#include "capture/queue_losses.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // What leaves for the first held segment of a ClientHello with --fastpath-workaround.
 #include "nfqws2/packet/dissect.hpp"
+#include "nfqws2/packet/header_walk.hpp"
 #include "tls_client.hpp"
 
 namespace nfqws2::engine::test {

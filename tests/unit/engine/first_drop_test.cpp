@@ -1,5 +1,5 @@
 // Which dropped packets get a substitute, alone.
-#include "../../../src/engine/first_drop.hpp"
+#include "engine/first_drop.hpp"
 #include "parts.hpp"
 
 namespace nfqws2::engine::test {

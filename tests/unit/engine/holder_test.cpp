@@ -1,6 +1,6 @@
 // Packets that are put aside, alone: no detection, no scripts.
-#include "../../../src/engine/holder.hpp"
-#include "../../../src/engine/replayer.hpp"
+#include "engine/holder.hpp"
+#include "engine/replayer.hpp"
 #include "parts.hpp"
 
 namespace nfqws2::engine::test {

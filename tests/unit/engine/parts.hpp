@@ -1,7 +1,7 @@
 // What single parts of the pipeline are tested with: a flow table, a wire, one profile.
 #pragma once
 
-#include "../../../src/engine/direction.hpp"
+#include "engine/direction.hpp"
 #include "machine.hpp"
 
 namespace nfqws2::engine::test {

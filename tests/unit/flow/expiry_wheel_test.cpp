@@ -1,4 +1,4 @@
-#include "nfqws2/flow/expiry_wheel.hpp"
+#include "flow/expiry_wheel.hpp"
 
 #include <gtest/gtest.h>
 

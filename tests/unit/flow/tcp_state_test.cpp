@@ -1,4 +1,4 @@
-#include "nfqws2/flow/tcp_state.hpp"
+#include "flow/tcp_state.hpp"
 
 #include "nfqws2/flow/connection_table.hpp"
 #include "packets.hpp"

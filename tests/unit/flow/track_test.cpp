@@ -1,7 +1,7 @@
 #include "nfqws2/flow/track.hpp"
 
+#include "flow/flow_memory.hpp"
 #include "nfqws2/flow/connection_table.hpp"
-#include "nfqws2/flow/flow_memory.hpp"
 #include "packets.hpp"
 
 #include <gtest/gtest.h>

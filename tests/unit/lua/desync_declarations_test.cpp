@@ -1,6 +1,6 @@
 // The structures of a `desync` table (src/lua/table/facts.hpp) as the compiler lays them out and as
 // the FFI does: two fields that have changed places would be seen by scripts as each other.
-#include "../../../src/lua/table/builder_text.hpp"
+#include "lua/table/builder_text.hpp"
 
 #include "nfqws2/lua/lua.hpp"
 

@@ -1,8 +1,8 @@
 // Both ways of building the `desync` table must give the same table: every packet of the golden
 // captures is built twice and compared deeply.
-#include "../../../src/lua/table/facts.hpp"
 #include "../places.hpp"
 #include "api_fixture.hpp"
+#include "lua/table/facts.hpp"
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/lua/desync_table.hpp"

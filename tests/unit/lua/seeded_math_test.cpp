@@ -1,6 +1,6 @@
 // One seed, one result: the numbers here are the same on every processor and with every engine.
-#include "../../../src/lua/seeded_math.hpp"
 #include "api_fixture.hpp"
+#include "lua/seeded_math.hpp"
 
 namespace nfqws2::lua {
 namespace {

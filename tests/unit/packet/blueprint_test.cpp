@@ -1,4 +1,5 @@
 // Dissect and rebuild: the identity for well-formed packets, and the known exceptions.
+#include "nfqws2/packet/blueprint.hpp"
 #include "packet_testing.hpp"
 
 #include <gtest/gtest.h>

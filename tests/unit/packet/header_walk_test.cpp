@@ -1,3 +1,4 @@
+#include "nfqws2/packet/header_walk.hpp"
 #include "packet_testing.hpp"
 
 #include <gtest/gtest.h>

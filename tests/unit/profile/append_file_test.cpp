@@ -1,4 +1,4 @@
-#include "nfqws2/profile/append_file.hpp"
+#include "profile/append_file.hpp"
 
 #include "profile_testing.hpp"
 

@@ -1,4 +1,4 @@
-#include "nfqws2/profile/background_loader.hpp"
+#include "profile/background_loader.hpp"
 
 #include "profile_testing.hpp"
 

@@ -1,4 +1,4 @@
-#include "nfqws2/profile/host_entry.hpp"
+#include "profile/host_entry.hpp"
 
 #include "nfqws2/base/idn.hpp"
 

@@ -1,3 +1,4 @@
+#include "nfqws2/profile/lua_call.hpp"
 #include "profile_testing.hpp"
 
 namespace nfqws2::profile {

@@ -3,7 +3,7 @@
 
 #include "hello_builder.hpp"
 
-#include "nfqws2/protocol/quic_keys.hpp"
+#include "protocol/quic_keys.hpp"
 
 namespace nfqws2::protocol::test {
 

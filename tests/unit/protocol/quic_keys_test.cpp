@@ -1,4 +1,4 @@
-#include "nfqws2/protocol/quic_keys.hpp"
+#include "protocol/quic_keys.hpp"
 
 #include "samples.hpp"
 

@@ -1,4 +1,4 @@
-#include "nfqws2/tools/command.hpp"
+#include "tools/command.hpp"
 
 #include <gtest/gtest.h>
 

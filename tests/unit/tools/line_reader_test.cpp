@@ -1,4 +1,4 @@
-#include "nfqws2/tools/line_reader.hpp"
+#include "tools/line_reader.hpp"
 
 #include "tool_testing.hpp"
 

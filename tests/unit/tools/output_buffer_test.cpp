@@ -1,4 +1,4 @@
-#include "nfqws2/tools/output_buffer.hpp"
+#include "tools/output_buffer.hpp"
 
 #include "tool_testing.hpp"
 

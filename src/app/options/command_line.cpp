@@ -1,0 +1,132 @@
+#include "options/command_line.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "options/help.hpp"
+#include "options/option_table.hpp"
+
+#include <cstdlib>
+
+namespace nfqws2::app {
+namespace {
+
+// "nfqws2: option '--qnum' (argument 2): "
+std::string origin(const ParseState& state, std::size_t position) {
+    return "nfqws2: option '--" + state.option_at[position] + "' (" +
+           state.arguments->where(position) + "): ";
+}
+
+// Throws BadValue.
+void apply(const OptionSpec& option, const OptionValue& value, ParseState& state) {
+    if (const auto* action = std::get_if<GlobalOption>(&option.action)) {
+        (*action)(state, value);
+        return;
+    }
+    std::string text;
+    const std::string argument = value ? *value : option.without_value;
+    state.profiles.set_position(state.position);
+    const bool good =
+        std::holds_alternative<ProfileOption>(option.action)
+            ? (state.profiles.*std::get<ProfileOption>(option.action))(argument, &text)
+            : state.profiles.filter(*std::get<const profile::FilterRow*>(option.action), argument,
+                                    &text);
+    if (!good) throw BadValue(text);
+    if (!text.empty()) state.warnings.emplace_back(state.position, text);
+}
+
+struct Complaint {
+    const char* option; // "" if it is about none
+    std::string text;
+};
+
+// What does not concern one option alone.
+std::optional<Complaint> complaint(const Config& config) {
+    const bool needs_queue = config.intercept && !config.offline() && config.explain.empty();
+    if (needs_queue && !config.qnum) return {{"", "Need queue number (--qnum), e.g. --qnum=200"}};
+    if (needs_queue && *config.qnum + config.workers - 1 > UINT16_MAX)
+        return {{"workers", "--workers needs that many queue numbers from --qnum on, up to 65535"}};
+    if (config.engine.seeded && needs_queue)
+        return {{"seed", "--seed needs --pcap-in or --intercept=0"}};
+    if (config.offline() && !config.intercept)
+        return {{"pcap-in", "--pcap-in cannot be used with --intercept=0 or --fuzz"}};
+    if (!config.offline() && !config.pcap_out.empty())
+        return {{"pcap-out", "--pcap-out needs --pcap-in"}};
+    if (config.check && !config.explain.empty())
+        return {{"explain", "--check and --explain cannot be used together"}};
+    if (config.trace_file == "-" && config.pcap_out == "-")
+        return {{"trace", "--trace and --pcap-out cannot both write to standard output"}};
+    if ((config.offload_mark & config.engine.desync_fwmark) != 0)
+        return {{"offload-mark", "--offload-mark and --fwmark need different bits"}};
+    if (config.engine.server && profile::uses_auto_hosts(config.profiles))
+        return {{"server", "autohostlists not supported in server mode"}};
+    return std::nullopt;
+}
+
+// Points at the last option of that name.
+[[noreturn]] void refuse(ParseState& state, const Complaint& what) {
+    for (std::size_t i = state.option_at.size(); i-- > 0;) {
+        if (what.option[0] == '\0' || state.option_at[i] != what.option) continue;
+        state.position = i;
+        state.failed = true;
+        throw ConfigError(origin(state, i) + what.text);
+    }
+    throw ConfigError(what.text);
+}
+
+int refuse_word(ParseState& state, const std::string& error) {
+    state.failed = true;
+    tell_warnings(state);
+    // The help is long: what was wrong with the word comes after it.
+    if (!state.config.dry_run && !state.config.check) log::status_text(help_text());
+    log::error("%s: %s", state.arguments->program.c_str(), error.c_str());
+    return 1;
+}
+
+} // namespace
+
+std::optional<int> parse_options(const Arguments& arguments, ParseState& state) {
+    OptionParser parser(arguments, option_names(), std::getenv("POSIXLY_CORRECT") != nullptr);
+    state.arguments = &arguments;
+    state.option_at.resize(arguments.words.size());
+    for (;;) {
+        const auto step = parser.next();
+        if (step == OptionParser::Step::end) break;
+        state.position = parser.option().position;
+        if (step == OptionParser::Step::error) return refuse_word(state, parser.error());
+        const OptionSpec& option = option_table()[parser.option().index];
+        state.option_at[state.position] = option.name.name;
+        try {
+            apply(option, parser.option().value, state);
+        } catch (const BadValue& e) {
+            state.failed = true;
+            tell_warnings(state);
+            log::error_text(origin(state, state.position) + e.what());
+            return 1;
+        }
+        if (state.exit_code) return state.exit_code;
+    }
+    state.ignored = parser.ignored();
+    return std::nullopt;
+}
+
+void tell_warnings(const ParseState& state) {
+    for (const auto& [position, text] : state.warnings)
+        log::error_text(origin(state, position) + text);
+}
+
+void finish_config(ParseState& state) {
+    Config& config = state.config;
+    std::string error;
+    auto built = state.profiles.finish(&error);
+    if (!built) refuse(state, {"template", error});
+    config.profiles = std::move(built->profiles);
+    config.user_profiles = built->user_profiles;
+    config.templates = built->templates;
+    config.unused_templates = std::move(built->unused_templates);
+    config.list_uses = std::move(built->list_uses);
+    for (const auto& profile : config.profiles)
+        config.uses_ssid = config.uses_ssid || !profile->ssids.empty();
+
+    if (const auto what = complaint(config)) refuse(state, *what);
+}
+
+} // namespace nfqws2::app

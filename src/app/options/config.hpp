@@ -1,0 +1,76 @@
+// Everything a command line says, as plain data. Filled by the option parser, read by start-up.
+#pragma once
+
+#include "explain/explain_query.hpp"
+#include "nfqws2/base/output_file.hpp"
+#include "nfqws2/capture/network_info.hpp"
+#include "nfqws2/engine/engine.hpp"
+#include "nfqws2/profile/list_store.hpp"
+#include "nfqws2/profile/profile.hpp"
+#include "nfqws2/profile/profile_builder.hpp"
+#include "nfqws2/sandbox/mode.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nfqws2::app {
+
+// The ids of a process that gave its privileges away: belongs to nobody.
+inline constexpr unsigned default_id = 0x7FFFFFFF;
+
+struct Privileges {
+    bool drop = false;
+    bool by_user = false; // --user: supplementary groups come from initgroups
+    std::string user;
+    unsigned uid = default_id;
+    std::vector<unsigned> gids{default_id}; // first is primary
+};
+
+struct Config {
+    engine::Options engine;
+
+    std::vector<std::unique_ptr<profile::Profile>> profiles; // 1, 2, ... without profile 0
+    std::size_t user_profiles = 0, templates = 0;            // for the status lines
+    std::vector<profile::UnusedTemplate> unused_templates;
+    std::vector<profile::ListUse> list_uses;
+    bool uses_ssid = false;
+
+    bool intercept = true, dry_run = false;
+    unsigned fuzz_packets = 0;
+    std::optional<std::uint16_t> qnum;
+    unsigned workers = 1;                                     // with a queue each, from qnum on
+    std::size_t memory_limit = MemoryBudget::default_limit(); // of all workers; 0 = none
+    bool gso = true;                // packets larger than the MTU are taken whole
+    std::uint32_t offload_mark = 0; // of finished connections, 0 = off
+    bool bind_fix4 = false, bind_fix6 = false;
+    bool daemon = false;
+    std::string pidfile;
+    std::string control; // path of the control socket, "" = none
+    unsigned control_group = 0;
+    Privileges privileges;
+    sandbox::Mode sandbox = sandbox::Mode::enforce;
+    bool sandbox_required = false;      // no start without all of it
+    std::string fence_status;           // what of it holds (fence.hpp)
+    std::vector<std::string> lua_allow; // real paths that scripts may use besides the usual ones
+    bool writable = false;
+    std::string writable_dir; // "" = default
+    OutputFile auto_debug;    // --hostlist-auto-debug
+
+    // offline mode
+    std::string pcap_in, pcap_out, pcap_ifname = "pcap0";
+    std::vector<capture::Network> pcap_local;
+    std::uint32_t pcap_mark = 0; // of every packet that is read
+
+    // tracing and checking
+    std::string trace_file; // "" = off, "-" = standard output
+    bool check = false, check_json = false, explain_json = false;
+    std::vector<ExplainQuery> explain;
+    std::vector<profile::OptionPosition> lua_init_positions; // of each engine.lua_init
+
+    bool offline() const { return !pcap_in.empty(); }
+};
+
+} // namespace nfqws2::app

@@ -1,0 +1,67 @@
+#include "run/requests.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/control/server.hpp"
+
+namespace nfqws2::app {
+namespace {
+
+void print_line(const std::string& line) {
+    log::status_text(line);
+}
+
+void dump_connections(const Worker& worker) {
+    log::status_text("\nCONNTRACK DUMP\n");
+    worker.engine.dump_conntrack(print_line);
+    log::status_text("\n");
+    if (worker.next == nullptr) {
+        log::status_text(worker.shared.memory.report());
+        log::status_text(worker.shared.config.fence_status);
+    }
+    if (worker.queue == nullptr) return;
+    log::status("%llu packets passed unprocessed because the queue was full",
+                static_cast<unsigned long long>(worker.queue->kernel_drops().value_or(0)));
+}
+
+// Flows belong to the worker's own thread, so each prints its part and passes the word on.
+void take_turn_to_dump(Worker& worker) {
+    worker.dump = false;
+    dump_connections(worker);
+    if (worker.next == nullptr) return;
+    worker.next->dump = true;
+    worker.next->bell.ring();
+}
+
+void dump_pools(const Worker& worker) {
+    log::status_text("\nHOSTFAIL POOL DUMP\n");
+    worker.shared.auto_hosts.dump(print_line);
+    log::status_text("\nIPCACHE\n");
+    worker.engine.dump_ip_cache(print_line);
+    log::status_text("\n");
+}
+
+} // namespace
+
+bool wait_for_work(Worker& worker, int fd, int timeout_ms) {
+    if (worker.control == nullptr) return worker.bell.wait(fd, timeout_ms);
+    const int wait_ms = worker.control->wait_ms();
+    if (wait_ms >= 0 && (timeout_ms < 0 || wait_ms < timeout_ms)) timeout_ms = wait_ms;
+    return worker.bell.wait(fd, timeout_ms, worker.control->watched());
+}
+
+void do_requests(Worker& worker) {
+    worker.engine.collect_garbage();
+    if (worker.errands.waiting()) worker.errands.run(worker);
+    if (worker.control != nullptr) worker.control->turn();
+    if (worker.number == 0) {
+        if (worker.shared.signals.take_hup()) {
+            log::status("HUP received ! Lists will be reloaded.");
+            worker.shared.lists.request_reload();
+        }
+        if (worker.shared.signals.take_usr1()) worker.dump = true;
+        if (worker.shared.signals.take_usr2()) dump_pools(worker);
+    }
+    if (worker.dump.load(std::memory_order_relaxed)) take_turn_to_dump(worker);
+}
+
+} // namespace nfqws2::app

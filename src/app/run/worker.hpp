@@ -1,0 +1,56 @@
+// A worker: an engine with what its loop needs, beside what it shares with the others. The loops
+// (queue_loop, timer_loop, offline_loop) take one or, offline, all of them.
+#pragma once
+
+#include "nfqws2/base/random.hpp"
+#include "nfqws2/capture/network_info.hpp"
+#include "nfqws2/capture/nfqueue.hpp"
+#include "nfqws2/engine/engine.hpp"
+#include "nfqws2/engine/trace.hpp"
+#include "run/bell.hpp"
+#include "run/errands.hpp"
+#include "run/shared.hpp"
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace nfqws2::control {
+class Server;
+}
+
+namespace nfqws2::app {
+
+// What a worker sees of the world, and who watches it.
+struct Outside {
+    capture::PacketSender& sender;
+    capture::NetworkInfo& network;
+    std::function<std::string_view(std::string_view)> ssid_of;
+    const engine::TraceFile* trace = nullptr;
+};
+
+struct Worker {
+    Worker(Shared& common, unsigned number, Random& random, Outside outside);
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    Shared& shared;
+    const unsigned number;   // 0 is the main thread, which does what is to be done once
+    const std::string label; // of its log lines, "" if there is one worker only
+    profile::ProfileSet profiles;
+    std::optional<engine::Trace> trace;
+    engine::Engine engine;
+    Bell bell;
+    std::atomic<bool> dump{false};           // asked to print its flows
+    Worker* next = nullptr;                  // prints after this one
+    const capture::NfQueue* queue = nullptr; // while packets come from one
+    control::Server* control = nullptr;      // of the first worker: who may ask
+    Errands errands;                         // that clients of the control socket ask of this one
+};
+
+// What log lines of a worker begin with, "" if it is the only one.
+std::string worker_label(unsigned worker, unsigned workers);
+
+} // namespace nfqws2::app

@@ -1,0 +1,36 @@
+#include "run/worker_sockets.hpp"
+
+#include "nfqws2/base/log.hpp"
+
+namespace nfqws2::app {
+
+WorkerSockets::WorkerSockets(const Config& config, unsigned number, Random& random)
+    : random_(random),
+      network_([this](std::string_view interface) { return wlan_.ssid(interface); }),
+      sender_({config.bind_fix4, config.bind_fix6}) {
+    queue_options_.number = static_cast<std::uint16_t>(config.qnum.value_or(0) + number);
+    // A trace shows packets as they are on the wire.
+    queue_options_.take_merged = config.gso && config.trace_file.empty();
+    queue_options_.offload_mark = config.offload_mark;
+    queue_options_.port_is_process_id = number == 0;
+}
+
+Outside WorkerSockets::outside(capture::PacketSender* instead_of_sender) {
+    return {instead_of_sender != nullptr ? *instead_of_sender : sender_, network_,
+            [this](std::string_view interface) { return wlan_.ssid(interface); }, nullptr};
+}
+
+bool WorkerSockets::open_queue(bool uses_ssid) {
+    if (!queue_.open(queue_options_)) return false;
+    sender_.set_before_send([this] { queue_.flush(); });
+    if (!uses_ssid || wlan_.open()) return true;
+    log::error("cannot initialize wlan info capture");
+    return false;
+}
+
+void WorkerSockets::close_queue() {
+    queue_.close();
+    sender_.set_before_send({});
+}
+
+} // namespace nfqws2::app

@@ -1,5 +1,0 @@
-#include "nfqws2/tools/ip2net.hpp"
-
-int main(int argc, char** argv) {
-    return nfqws2::tools::ip2net_main(argc, argv);
-}

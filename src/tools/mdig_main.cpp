@@ -1,5 +1,0 @@
-#include "nfqws2/tools/mdig.hpp"
-
-int main(int argc, char** argv) {
-    return nfqws2::tools::mdig_main(argc, argv);
-}
