@@ -42,6 +42,7 @@ struct Engine::Impl {
     std::unique_ptr<lua::Host> host;
     lua::State state;
     lua::Desync desync;
+    Onlooker onlooker;
     Upkeep upkeep;
     Counters counters;
     std::vector<ProfileCounts> by_profile; // by number
@@ -50,8 +51,6 @@ struct Engine::Impl {
 
   private:
     std::unique_ptr<flow::ConnectionTable> make_connections();
-    // Where packets go that the trace is to show.
-    capture::PacketSender& traced_sender() const;
     void fill_host();
 };
 
@@ -62,11 +61,6 @@ std::unique_ptr<flow::ConnectionTable> Engine::Impl::make_connections() {
     return std::make_unique<flow::ConnectionTable>(table, now);
 }
 
-capture::PacketSender& Engine::Impl::traced_sender() const {
-    if (services.trace == nullptr) return *services.sender;
-    return *services.trace;
-}
-
 Engine::Impl::Impl(Options opts, Services svc)
     : options(std::move(opts)), services(std::move(svc)), now(*services.clock),
       connections(make_connections()),
@@ -75,15 +69,12 @@ Engine::Impl::Impl(Options opts, Services svc)
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
       ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache),
       host(std::make_unique<lua::Host>()), state(*host), desync(*host),
+      onlooker(services.trace, *services.sender, desync),
       upkeep(now, *services.lists, host->guard, services.memory),
       by_profile(highest_number(*services.profiles) + 1),
-      pipeline({options, services, traced_sender(), now, connections.get(), ip_cache, *host, desync,
+      pipeline({options, services, onlooker, now, connections.get(), ip_cache, *host, desync,
                 upkeep, counters, by_profile}) {
     if (connections) connections->set_observer(&pipeline);
-    if (services.trace != nullptr) {
-        services.trace->send_through(*services.sender);
-        desync.set_observer(services.trace);
-    }
     fill_host();
 }
 
@@ -95,7 +86,7 @@ Engine::Impl::~Impl() {
 void Engine::Impl::fill_host() {
     host->clock = services.clock;
     host->random = services.random;
-    host->sender = &traced_sender();
+    host->sender = &onlooker;
     host->network = services.network;
     host->connections = connections.get();
     host->desync_fwmark = options.desync_fwmark;
@@ -275,6 +266,19 @@ std::uint32_t Engine::scan_flows(
     const std::int64_t now = impl_->now.boot_ns();
     return impl_->connections->scan(cursor, least,
                                     [&](const flow::Track& track) { visit(track, now); });
+}
+
+bool Engine::watch(FlowWatcher& watcher) {
+    if (impl_->services.trace != nullptr) return false;
+    const auto worker =
+        impl_->options.in_thread ? std::optional(impl_->options.worker) : std::nullopt;
+    impl_->onlooker.set_watcher(&watcher, *impl_->services.clock, worker);
+    return true;
+}
+
+void Engine::unwatch(const FlowWatcher& watcher) {
+    if (impl_->onlooker.watcher() != &watcher) return;
+    impl_->onlooker.set_watcher(nullptr, *impl_->services.clock, std::nullopt);
 }
 
 std::size_t Engine::flows() const {

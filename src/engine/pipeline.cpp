@@ -6,12 +6,12 @@
 namespace nfqws2::engine {
 
 Pipeline::Pipeline(const Surroundings& around)
-    : around_(around), connections_(around.connections), story_(around.services.trace),
+    : around_(around), connections_(around.connections), story_(around.onlooker.trace()),
       holder_({connections_, *around.services.sender, *around.services.profiles, story_,
                around.options.desync_fwmark, around.options.server}),
       replayer_(holder_, connections_, *this, story_), past_(connections_, replayer_, around.now),
       joiner_(around.options, connections_, holder_, replayer_, past_),
-      watch_(*around.services.auto_hosts, around.traced_sender, *around.services.random,
+      watch_(*around.services.auto_hosts, around.onlooker, *around.services.random,
              around.options.desync_fwmark),
       detector_(around.options, around.ip_cache, joiner_, past_, holder_, watch_),
       selector_(around.options, around.services, around.ip_cache, watch_, story_,
@@ -34,6 +34,7 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
         around_.by_profile[p.profile->number].packets++;
     story_.leaves(packet, verdict);
     story_.ends(p, verdict);
+    around_.onlooker.has_left();
     return verdict;
 }
 
@@ -46,6 +47,7 @@ void Pipeline::enter(Passage& p, const capture::InputPacket& packet) {
     p.ifin = packet.ifin;
     p.ifout = packet.ifout;
     p.merged = packet.merged;
+    around_.onlooker.sets_out(p.dis, connections_);
     story_.begins(p);
 }
 

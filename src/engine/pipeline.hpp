@@ -8,6 +8,7 @@
 #include "finished_rule.hpp"
 #include "first_drop.hpp"
 #include "lua_stage.hpp"
+#include "onlooker.hpp"
 #include "payload_detector.hpp"
 #include "profile_selector.hpp"
 #include "upkeep.hpp"
@@ -20,7 +21,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
     struct Surroundings {
         const Options& options;
         const Services& services;
-        capture::PacketSender& traced_sender;
+        Onlooker& onlooker;
         PacketClock& now;
         flow::ConnectionTable* connections; // nullptr with --ctrack-disable
         flow::IpCache& ip_cache;

@@ -108,7 +108,7 @@ def example(request, lab):
     return request.replace("example.com\"", "%s\"" % SITE)
 
 
-STREAMS = ("log",)
+STREAMS = ("log", "trace")
 
 
 def test_every_command_answers(env):
@@ -266,6 +266,39 @@ def test_log(env):
             size = len(daemon.output())
             browse(lab)
             check("packet: id=" not in daemon.output()[size:], "debug text after the end")
+
+
+@cases({"one": (1,), "four": (4,)})
+def test_trace(env, workers):
+    """Packets of the wanted flows alone, in the lines of --trace, as many as were asked for."""
+    other = "www.example.org"
+    laboratory.WORKERS = workers
+    with env.lab() as lab:
+        lab.start_site(SITE, other)
+        lab.queue_client(QUEUE)
+        with serving(env, lab, *SPLIT) as (_, path), Client(path) as client:
+            client.send(json.dumps({"cmd": "trace", "host": "example.com", "packets": 3}))
+            lab.wait_for(lambda: ask(path, "trace")[0].get("code") == "busy", "no trace began")
+            ask(path, "counters")  # every worker has heard of it by then
+            browse(lab, name=other)
+            browse(lab)
+            lines = client.answer()
+            traced = named(lines, "trace")
+            check_equal("end", lines[-1], {"end": True, "count": 3, "lost": 0})
+            check_equal("hosts", {line["host"] for line in traced}, {SITE})
+            check_equal("workers", all(("worker" in line) == (workers > 1) for line in traced), True)
+            hello, = [line for line in traced if line["payload"] == "http_req"]
+            check_equal("verdict", (hello["verdict"], hello["instances"][0]["verdict"], len(hello["out"])),
+                        ("drop", "drop", 2))
+            client.send(json.dumps({"cmd": "trace", "address": "192.0.2.1", "seconds": 1}))
+            check_equal("of nothing", client.answer(), [{"end": True, "count": 0, "lost": 0}])
+            client.send(json.dumps({"cmd": "trace", "port": 80, "proto": "tcp", "profile": "web"}))
+            browse(lab)
+            check_equal("profile", client.line()["trace"]["profile"]["name"], "web")
+            client.send(b"\n")
+            client.answer()
+        with serving(env, lab, *SPLIT, "--trace=" + os.path.join(lab.folder, "trace")) as (_, path):
+            check_equal("code beside --trace", ask(path, "trace")[0]["code"], "failed")
 
 
 def test_errors_are_kept(env):

@@ -30,6 +30,7 @@ struct InstanceCounts;
 
 namespace nfqws2::engine {
 
+class FlowWatcher;
 class Trace;
 
 struct Blob {
@@ -143,6 +144,9 @@ class Engine final : public capture::PacketHandler {
     scan_flows(std::uint32_t cursor, std::size_t least,
                const std::function<void(const flow::Track&, std::int64_t now_ns)>& visit) const;
     std::size_t held() const;
+    // Between packets; one watcher at a time, the last. False: not beside --trace.
+    bool watch(FlowWatcher& watcher);
+    void unwatch(const FlowWatcher& watcher); // nothing if it is another one
     void dump_conntrack(const std::function<void(const std::string&)>& line) const; // SIGUSR1
     void dump_ip_cache(const std::function<void(const std::string&)>& line) const;  // SIGUSR2
 

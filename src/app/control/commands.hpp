@@ -29,6 +29,7 @@ struct Subject {
     profile::ListStore& lists;
     LogKeeper& log;
     const StartFacts& start;
+    bool& tracing; // somebody does
 };
 
 control::Command hello_command(std::vector<std::string> names,
@@ -41,6 +42,7 @@ control::Command hosts_command(const Subject& subject);
 control::Command lists_command(const Subject& subject);
 control::Command find_command(const Subject& subject);
 control::Command log_command(const Subject& subject);
+control::Command trace_command(const Subject& subject);
 control::Command stop_command(const Subject& subject);
 
 // Line with "end" and how many things came before it.

@@ -31,10 +31,11 @@ std::string quoted(const std::string& word) {
 }
 
 std::vector<control::Command> all_commands(const Subject& subject) {
-    std::vector<control::Command> commands = {
-        counters_command(subject), find_command(subject),   flows_command(subject),
-        hosts_command(subject),    lists_command(subject),  log_command(subject),
-        metrics_command(subject),  status_command(subject), stop_command(subject)};
+    std::vector<control::Command> commands = {counters_command(subject), find_command(subject),
+                                              flows_command(subject),    hosts_command(subject),
+                                              lists_command(subject),    log_command(subject),
+                                              metrics_command(subject),  status_command(subject),
+                                              stop_command(subject),     trace_command(subject)};
     std::vector<std::string> names{"hello"}, to_read{"hello"};
     for (const control::Command& command : commands) {
         names.emplace_back(command.name);
@@ -62,6 +63,7 @@ struct Desk::Start {
     control::ListeningSocket socket;
     unsigned owner = geteuid();
     StartFacts facts;
+    bool tracing = false;
 };
 
 namespace {
@@ -108,7 +110,7 @@ std::shared_ptr<void> Desk::open(const Config& config, Workers& workers, profile
     facts.landlock = fence.landlock();
     facts.seccomp = fence.seccomp();
     const control::Rights rights{start_->owner, config.control_group, geteuid()};
-    const Subject subject{config, workers, lists, start_->keeper, facts};
+    const Subject subject{config, workers, lists, start_->keeper, facts, start_->tracing};
     return std::make_shared<Serving>(workers[0], std::move(start_->socket), rights, subject);
 }
 

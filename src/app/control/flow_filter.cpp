@@ -80,13 +80,31 @@ bool FlowFilter::read(const control::Request& request, const profile::ProfileSet
     return true;
 }
 
+bool FlowFilter::fits_network(const IpAddress& one, const IpAddress& other) const {
+    return network_.empty() || in_network(one, network_, prefix_) ||
+           in_network(other, network_, prefix_);
+}
+
+bool FlowFilter::is_below(std::string_view host) const {
+    return is_host_below(host, *host_);
+}
+
+bool FlowFilter::may_admit(const packet::Dissect& packet) const {
+    if (!packet.is_ip()) return false;
+    const bool tcp = packet.l4 == packet::L4::tcp;
+    const bool ports = tcp || packet.l4 == packet::L4::udp;
+    if (tcp_ && (!ports || tcp != *tcp_)) return false;
+    if (port_ &&
+        (!ports || (packet.source_port() != *port_ && packet.destination_port() != *port_)))
+        return false;
+    return network_.empty() || fits_network(packet.source(), packet.destination());
+}
+
 bool FlowFilter::admits(const flow::Track& track) const {
     if (tcp_ && track.is_tcp() != *tcp_) return false;
     if (port_ && track.client().port != *port_ && track.server().port != *port_) return false;
-    if (!network_.empty() && !in_network(track.client().address, network_, prefix_) &&
-        !in_network(track.server().address, network_, prefix_))
-        return false;
-    if (host_ && !is_host_below(track.hostname(), *host_)) return false;
+    if (!fits_network(track.client().address, track.server().address)) return false;
+    if (refuses_host(track.hostname())) return false;
     if (profiles_ && (!track.profile_searched() || std::find(profiles_->begin(), profiles_->end(),
                                                              track.profile()) == profiles_->end()))
         return false;

@@ -3,6 +3,7 @@
 
 #include "nfqws2/control/command.hpp"
 #include "nfqws2/flow/track.hpp"
+#include "nfqws2/packet/dissect.hpp"
 #include "nfqws2/profile/profile_set.hpp"
 
 #include <optional>
@@ -21,9 +22,16 @@ class FlowFilter {
     bool read(const control::Request& request, const profile::ProfileSet& profiles,
               control::Refusal* refusal);
     bool admits(const flow::Track& track) const;
+    // Whether a packet may be of such a flow, whatever else is known of that.
+    bool may_admit(const packet::Dissect& packet) const;
+    // Whether only a flow can tell.
+    bool asks_flow() const { return host_ || profiles_ || l7_ || state_ || held_; }
+    bool refuses_host(std::string_view host) const { return host_ && !is_below(host); }
 
   private:
     bool read_address(const std::string& text);
+    bool fits_network(const IpAddress& one, const IpAddress& other) const;
+    bool is_below(std::string_view host) const;
 
     IpAddress network_; // empty: any
     unsigned prefix_ = 0;

@@ -6,6 +6,7 @@
 
 #include "app/control/flow_filter.hpp"
 #include "app/control/log_keeper.hpp"
+#include "app/options/config_file.hpp"
 
 namespace nfqws2::app {
 namespace {
