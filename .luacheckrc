@@ -14,7 +14,7 @@ local function names(command)
 end
 
 -- Native functions, constants and variables: the tables and calls that register them.
-read_globals = names([[grep -ohE '(\{|set_(global|blob)\(L, )"[A-Za-z_][A-Za-z_0-9]*"' src/lua/*.cpp |
+read_globals = names([[grep -ohE '(\{|set_(global|blob)\(L, )"[A-Za-z_][A-Za-z_0-9]*"' src/lua/*.cpp src/lua/*/*.cpp |
 	sed 's/.*"\(.*\)"/\1/']])
 -- What the libraries define: functions, tables and rows of constants.
 globals = names([[find lua -name '*.lua' -exec sed -nE \

@@ -203,7 +203,7 @@ bool Program::load_files() {
 
 bool Program::load_blobs() {
     for (const ParseState::BlobFile& file : state_.blob_files) {
-        engine::Blob& blob = config_.engine.blobs[file.blob];
+        lua::Blob& blob = config_.engine.blobs[file.blob];
         try {
             blob.data = read_blob(file.source);
         } catch (const BadValue& e) {
@@ -213,7 +213,7 @@ bool Program::load_blobs() {
     }
     state_.blob_files.clear();
     if (log::debug_enabled())
-        for (const engine::Blob& blob : config_.engine.blobs)
+        for (const lua::Blob& blob : config_.engine.blobs)
             log::debug("blob '%s' : size=%zu", blob.name.c_str(), blob.data.size());
     return true;
 }

@@ -121,7 +121,7 @@ void AutoHostWatch::send_reset(const Passage& p) {
     const packet::Reconstructed built = packet::reconstruct(reset, {}, random_, buffer);
     if (!built.ok()) return;
     log::debug("sending RST to retransmitter");
-    sender_.send({Bytes(buffer.data(), built.size), desync_fwmark_, p.ifin, 1});
+    outlet_.send({Bytes(buffer.data(), built.size), desync_fwmark_, p.ifin, 1});
 }
 
 } // namespace nfqws2::engine

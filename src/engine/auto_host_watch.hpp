@@ -2,7 +2,7 @@
 #pragma once
 
 #include "nfqws2/base/random.hpp"
-#include "nfqws2/capture/packet_io.hpp"
+#include "nfqws2/capture/outlet.hpp"
 #include "nfqws2/profile/auto_hosts.hpp"
 #include "passage.hpp"
 
@@ -10,9 +10,9 @@ namespace nfqws2::engine {
 
 class AutoHostWatch {
   public:
-    AutoHostWatch(profile::AutoHosts& hosts, capture::PacketSender& sender, Random& random,
+    AutoHostWatch(profile::AutoHosts& hosts, capture::TracedOutlet outlet, Random& random,
                   std::uint32_t desync_fwmark)
-        : hosts_(hosts), sender_(sender), random_(random), desync_fwmark_(desync_fwmark) {}
+        : hosts_(hosts), outlet_(outlet), random_(random), desync_fwmark_(desync_fwmark) {}
 
     // TCP data from the client, from the server, any UDP.
     void retransmission(Passage& p);
@@ -24,7 +24,7 @@ class AutoHostWatch {
     void send_reset(const Passage& p);
 
     profile::AutoHosts& hosts_;
-    capture::PacketSender& sender_;
+    capture::TracedOutlet outlet_;
     Random& random_;
     std::uint32_t desync_fwmark_;
 };

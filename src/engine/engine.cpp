@@ -39,10 +39,9 @@ struct Engine::Impl {
     std::unique_ptr<flow::ConnectionTable> connections;
     std::unique_ptr<flow::IpCache> own_ip_cache; // unless the workers share one
     flow::IpCache& ip_cache;
-    std::unique_ptr<lua::Host> host;
+    Onlooker onlooker;
     lua::State state;
     lua::Desync desync;
-    Onlooker onlooker;
     Upkeep upkeep;
     Counters counters;
     std::vector<ProfileCounts> by_profile; // by number
@@ -51,7 +50,8 @@ struct Engine::Impl {
 
   private:
     std::unique_ptr<flow::ConnectionTable> make_connections();
-    void fill_host();
+    lua::Services lua_services();
+    lua::Limits lua_limits() const;
 };
 
 std::unique_ptr<flow::ConnectionTable> Engine::Impl::make_connections() {
@@ -61,6 +61,21 @@ std::unique_ptr<flow::ConnectionTable> Engine::Impl::make_connections() {
     return std::make_unique<flow::ConnectionTable>(table, now);
 }
 
+lua::Services Engine::Impl::lua_services() {
+    return {.clock = *services.clock,
+            .random = *services.random,
+            .outlet = capture::TracedOutlet(onlooker),
+            .network = *services.network,
+            .connections = connections.get(),
+            .file_gate = options.file_gate,
+            .desync_fwmark = options.desync_fwmark,
+            .server_mode = options.server};
+}
+
+lua::Limits Engine::Impl::lua_limits() const {
+    return {options.lua_call_ms, options.lua_memory_mb, options.lua_wait_ms, options.in_thread};
+}
+
 Engine::Impl::Impl(Options opts, Services svc)
     : options(std::move(opts)), services(std::move(svc)), now(*services.clock),
       connections(make_connections()),
@@ -68,14 +83,13 @@ Engine::Impl::Impl(Options opts, Services svc)
                        ? nullptr
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
       ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache),
-      host(std::make_unique<lua::Host>()), state(*host), desync(*host),
-      onlooker(services.trace, *services.sender, desync),
-      upkeep(now, *services.lists, host->guard, services.memory),
+      onlooker(services.trace, *services.sender), state(lua_services(), lua_limits()),
+      desync(state), upkeep(now, *services.lists, state.guard(), services.memory),
       by_profile(highest_number(*services.profiles) + 1),
-      pipeline({options, services, onlooker, now, connections.get(), ip_cache, *host, desync,
+      pipeline({options, services, onlooker, now, connections.get(), ip_cache, state, desync,
                 upkeep, counters, by_profile}) {
     if (connections) connections->set_observer(&pipeline);
-    fill_host();
+    onlooker.observe(desync);
 }
 
 // Tracks hold references into the Lua state, so they end first.
@@ -83,26 +97,11 @@ Engine::Impl::~Impl() {
     if (connections) connections->clear();
 }
 
-void Engine::Impl::fill_host() {
-    host->clock = services.clock;
-    host->random = services.random;
-    host->sender = &onlooker;
-    host->network = services.network;
-    host->connections = connections.get();
-    host->desync_fwmark = options.desync_fwmark;
-    host->server_mode = options.server;
-    host->file_gate = options.file_gate;
-}
-
 bool Engine::Impl::init_lua(const std::function<bool()>& stop_requested,
                             std::optional<std::size_t>* failed) {
-    std::vector<lua::NamedBlob> blobs;
     std::size_t blob_bytes = 0;
-    for (Blob& blob : options.blobs) {
+    for (const lua::Blob& blob : options.blobs)
         blob_bytes += blob.data.size();
-        blobs.push_back({std::move(blob.name), std::move(blob.data)});
-    }
-    options.blobs.clear();
     upkeep.count_blobs(blob_bytes);
     lua::Globals globals;
     globals.version = options.version;
@@ -114,14 +113,8 @@ bool Engine::Impl::init_lua(const std::function<bool()>& stop_requested,
     globals.server = options.server;
     globals.ipcache_hostname = options.ipcache_hostname;
     globals.ctrack_disable = options.ctrack_disable;
-    host->guard.set_limits(
-        {options.lua_call_ms, options.lua_memory_mb, options.lua_wait_ms, options.in_thread});
-    if (!state.open(blobs, globals, options.seeded)) return false;
-    std::vector<lua::InitItem> items;
-    for (const LuaInit& item : options.lua_init) {
-        items.push_back({item.is_file, item.text});
-    }
-    return state.run_init(items, stop_requested, failed);
+    return state.open(std::move(options.blobs), globals, options.seeded) &&
+           state.run_init(options.lua_init, stop_requested, failed);
 }
 
 // Without memory the packet passes as it came.
@@ -159,7 +152,7 @@ void Engine::interrupt() {
 }
 
 void Engine::adopt() {
-    impl_->host->guard.adopt();
+    impl_->state.guard().adopt();
 }
 
 capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
@@ -185,16 +178,16 @@ capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
 }
 
 bool Engine::has_timers() const {
-    return !impl_->host->timers.empty();
+    return !impl_->state.timers().empty();
 }
 
 std::int64_t Engine::next_timer_ms() const {
-    return impl_->host->timers.next_due_ms();
+    return impl_->state.timers().next_due_ms();
 }
 
 std::int64_t Engine::next_oneshot_ms() const {
     std::int64_t next = std::numeric_limits<std::int64_t>::max();
-    impl_->host->timers.for_each([&next](const lua::Timer& timer) {
+    impl_->state.timers().for_each([&next](const lua::Timer& timer) {
         if (timer.oneshot) next = std::min(next, timer.next_ms);
     });
     return next;
@@ -214,10 +207,8 @@ int Engine::next_wakeup_ms() const {
 }
 
 void Engine::run_timers() {
-    lua::Host& host = *impl_->host;
     impl_->now.update();
-    if (!host.timers.empty())
-        impl_->timer_errors += host.timers.run_due(host.L, host.clock->boot_ms());
+    if (has_timers()) impl_->timer_errors += impl_->state.run_timers();
     if (impl_->connections != nullptr) {
         impl_->connections->purge();
         impl_->connections->release_overdue();

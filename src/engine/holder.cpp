@@ -62,7 +62,7 @@ void Holder::resume(Passage& p, const flow::HeldPacket& piece) const {
 }
 
 bool Holder::send(const flow::HeldPacket& piece, Bytes data) {
-    return around_.sender.send({data, piece.mark | around_.desync_fwmark, piece.ifout, 1});
+    return around_.outlet.send({data, piece.mark | around_.desync_fwmark, piece.ifout, 1});
 }
 
 } // namespace nfqws2::engine

@@ -2,7 +2,7 @@
 // dropped. They leave in order; none is ever lost.
 #pragma once
 
-#include "nfqws2/capture/packet_io.hpp"
+#include "nfqws2/capture/outlet.hpp"
 #include "nfqws2/profile/profile_set.hpp"
 #include "story.hpp"
 
@@ -12,7 +12,7 @@ class Holder {
   public:
     struct Surroundings {
         flow::ConnectionTable* connections; // nullptr with --ctrack-disable: nothing is held
-        capture::PacketSender& sender;
+        capture::UntracedOutlet outlet;     // they are told of when they are held and released
         const profile::ProfileSet& profiles;
         Story story;
         std::uint32_t desync_fwmark;

@@ -10,51 +10,42 @@
 
 namespace nfqws2::engine {
 
-// Where scripts and the pipeline send: on its way a packet may have to be seen.
+// What is made on the way of a packet is sent through here, since it may have to be seen.
 class Onlooker final : public capture::PacketSender {
   public:
     // `trace`: of --trace, or nullptr.
-    Onlooker(Trace* trace, capture::PacketSender& sender, lua::Desync& desync)
-        : sender_(sender), desync_(desync) {
-        look(trace);
-        if (trace != nullptr) trace->send_through(sender);
-    }
+    Onlooker(Trace* trace, capture::PacketSender& sender);
 
+    // Whose calls it sees.
+    void observe(lua::Desync& desync);
     // The trace of the packet that is on its way, nullptr if nobody watches it.
     Trace* const& trace() const { return now_; }
-
     bool send(const capture::OutputPacket& packet) override {
         return now_ != nullptr ? now_->send(packet) : sender_.send(packet);
     }
 
-    // Between packets. Not beside --trace.
-    void set_watcher(FlowWatcher* watcher, const Clock& clock, std::optional<unsigned> worker) {
-        watcher_ = watcher;
-        live_ = watcher != nullptr ? std::make_unique<Trace>(*watcher, clock, worker) : nullptr;
-        if (live_) live_->send_through(sender_);
-    }
+    // Between packets, not beside --trace. `worker`: which of several, if there are several.
+    void set_watcher(FlowWatcher* watcher, const Clock& clock, std::optional<unsigned> worker);
     const FlowWatcher* watcher() const { return watcher_; }
 
-    // A packet sets out. Those inside of it are seen with it.
+    // A packet sets out, and has left. Those inside of it are seen with it.
     void sets_out(const packet::Dissect& packet, const flow::ConnectionTable* connections) {
-        if (watcher_ == nullptr || now_ != nullptr || !watcher_->may_want(packet)) return;
-        const flow::Track* track =
-            connections != nullptr ? connections->find(packet).track : nullptr;
-        if (watcher_->may_want(track)) look(live_.get());
+        if (watcher_ != nullptr) [[unlikely]]
+            look_at(packet, connections);
     }
     void has_left() {
-        if (watcher_ != nullptr && now_ != nullptr && !now_->is_busy()) look(nullptr);
+        if (watcher_ != nullptr) [[unlikely]]
+            look_away();
     }
 
   private:
-    void look(Trace* trace) {
-        now_ = trace;
-        desync_.set_observer(trace);
-    }
+    void look_at(const packet::Dissect& packet, const flow::ConnectionTable* connections);
+    void look_away();
+    void use(Trace* trace);
 
     capture::PacketSender& sender_;
-    lua::Desync& desync_;
-    Trace* now_ = nullptr;
+    lua::Desync* desync_ = nullptr;
+    Trace* now_;
     FlowWatcher* watcher_ = nullptr;
     std::unique_ptr<Trace> live_;
 };

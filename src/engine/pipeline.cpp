@@ -7,12 +7,13 @@ namespace nfqws2::engine {
 
 Pipeline::Pipeline(const Surroundings& around)
     : around_(around), connections_(around.connections), story_(around.onlooker.trace()),
-      holder_({connections_, *around.services.sender, *around.services.profiles, story_,
-               around.options.desync_fwmark, around.options.server}),
+      holder_({connections_, capture::UntracedOutlet(*around.services.sender),
+               *around.services.profiles, story_, around.options.desync_fwmark,
+               around.options.server}),
       replayer_(holder_, connections_, *this, story_), past_(connections_, replayer_, around.now),
       joiner_(around.options, connections_, holder_, replayer_, past_),
-      watch_(*around.services.auto_hosts, around.onlooker, *around.services.random,
-             around.options.desync_fwmark),
+      watch_(*around.services.auto_hosts, capture::TracedOutlet(around.onlooker),
+             *around.services.random, around.options.desync_fwmark),
       detector_(around.options, around.ip_cache, joiner_, past_, holder_, watch_),
       selector_(around.options, around.services, around.ip_cache, watch_, story_,
                 around.by_profile),
@@ -175,7 +176,7 @@ void Pipeline::set_direction(Passage& p, bool reverse) {
 
 void Pipeline::on_track_end(flow::Track& track) {
     if (track.holding()) holder_.release(track);
-    lua::drop_lua_state(around_.host, track);
+    around_.state.forget(track);
 }
 
 void Pipeline::on_held_timeout(flow::Track& track) {

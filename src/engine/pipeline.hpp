@@ -25,7 +25,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
         PacketClock& now;
         flow::ConnectionTable* connections; // nullptr with --ctrack-disable
         flow::IpCache& ip_cache;
-        lua::Host& host;
+        lua::State& state;
         lua::Desync& desync;
         Upkeep& upkeep;
         Counters& counters;

@@ -4,7 +4,11 @@
 // each run leaves it as found. Errors end the run: the packet passes unmodified.
 #include "nfqws2/lua/desync.hpp"
 
-#include "collector.hpp"
+#include "desync_call.hpp"
+#include "errors.hpp"
+#include "guard/collector.hpp"
+#include "table/desync_table.hpp"
+#include "table/read_packet.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
@@ -87,11 +91,6 @@ bool push_global(lua_State* L, std::string_view name) {
 
 } // namespace
 
-const flow::SidePositions* PacketView::direct() const {
-    if (positions == nullptr) return nullptr;
-    return from_client ? &positions->client : &positions->server;
-}
-
 // Lua references of what never changes about an instance.
 struct Desync::Prepared {
     struct Argument {
@@ -117,14 +116,14 @@ struct Desync::Run {
     capture::Verdict answer;
 };
 
-Desync::Desync(Host& host) : host_(host), table_(host) {
+Desync::Desync(State& state) : state_(state) {
 }
 Desync::~Desync() = default;
 
 bool Desync::prepare(const profile::ProfileSet& profiles) {
-    lua_State* L = host_.L;
+    lua_State* L = state_.lua();
     const CollectorRest rest(L);
-    table_.prepare(profiles);
+    state_.desync_table().prepare(L, profiles);
     lua_pushcfunction(L, [](lua_State* l) {
         Run& run = *static_cast<Run*>(lua_touserdata(l, 2));
         lua_settop(l, message_handler_index);
@@ -221,11 +220,11 @@ capture::Verdict Desync::run(const PacketView& view) {
 // Most of what can fail is in the instances' own protected calls; but metatables of the globals or
 // of the table, and want of memory, may raise errors between them.
 capture::Verdict Desync::run_protected(const PacketView& view, bool cuts) {
-    lua_State* L = host_.L;
+    lua_State* L = state_.lua();
     lua_settop(L, message_handler_index);
     Run run{this, &view, cuts, 0, false, {}};
-    host_.guard.enter_profile(*view.profile);
-    const GuardScope scope(host_.guard);
+    state_.guard().enter_profile(*view.profile);
+    const GuardScope scope(state_.guard());
     lua_rawgeti(L, LUA_REGISTRYINDEX, run_ref_);
     lua_pushvalue(L, message_handler_index); // has the same index inside
     lua_pushlightuserdata(L, &run);
@@ -245,11 +244,11 @@ capture::Verdict Desync::run_protected(const PacketView& view, bool cuts) {
 }
 
 void Desync::run_due(Run& run) {
-    lua_State* L = host_.L;
+    lua_State* L = state_.lua();
     const PacketView& view = *run.view;
     const profile::Profile& profile = *view.profile;
     luaL_checkstack(L, 64, "desync");
-    if (!table_.push(view)) lua_error(L);
+    if (!state_.desync_table().push(L, view)) lua_error(L);
     const int desync_index = lua_gettop(L);
 
     int verdict = verdict_pass;
@@ -267,12 +266,12 @@ void Desync::run_due(Run& run) {
         if (observer_ != nullptr) observer_->calling(instance);
         InstanceCounts& counts = prepared.counts[i];
         counts.called++;
-        const std::uint64_t sent_before = host_.sent;
+        const std::uint64_t sent_before = state_.sent();
         run.serving = true;
         const std::optional<int> result =
             call(view, instance, prepared.instances[i], desync_index, &cancelled);
         run.serving = false;
-        counts.sent += host_.sent - sent_before;
+        counts.sent += state_.sent() - sent_before;
         if (!result) {
             counts.errors++;
             if (observer_ != nullptr) tell_skipped(profile, i + 1, Skipped::error);
@@ -301,8 +300,8 @@ void Desync::run_due(Run& run) {
 
 std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstance& instance,
                                 const Prepared& prepared, int desync_index, bool* cancelled) {
-    lua_State* L = host_.L;
-    host_.guard.next_call(instance);
+    lua_State* L = state_.lua();
+    state_.guard().next_call(instance);
     // The function is looked up now: scripts may redefine it at run time.
     lua_getglobal(L, instance.func.c_str());
     if (!lua_isfunction(L, -1)) {
@@ -310,7 +309,7 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
         log::error_text(error);
         return instance_failed(error);
     }
-    push_ctx(host_);
+    push_ctx(L);
     lua_pushvalue(L, desync_index);
 
     // Arguments are resolved against the table as the previous instance left it.
@@ -333,9 +332,10 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     running.instance = &instance;
     running.outgoing = view.outgoing;
     running.raw_packet = view.dis->packet;
-    host_.call = &running;
-    const int status = lua_pcall(L, 2, LUA_MULTRET, message_handler_index);
-    host_.call = nullptr;
+    const int status = [&] {
+        const CallScope scope(state_, running);
+        return lua_pcall(L, 2, LUA_MULTRET, message_handler_index);
+    }();
     *cancelled = running.plan_cancelled;
     if (status != 0) return instance_failed(log_lua_error(L, describe(view, instance)));
     return verdict_of(lua_gettop(L) - desync_index, view, instance);
@@ -343,7 +343,7 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
 
 std::optional<int> Desync::verdict_of(int result_count, const PacketView& view,
                                       const profile::LuaInstance& instance) {
-    lua_State* L = host_.L;
+    lua_State* L = state_.lua();
     if (result_count == 0) return verdict_pass;
     std::string complaint;
     std::optional<int> verdict;
@@ -381,7 +381,7 @@ void Desync::tell_skipped(const profile::Profile& profile, std::size_t from, Ski
 }
 
 bool Desync::push_arguments(const Prepared& instance, int desync_index) {
-    lua_State* L = host_.L;
+    lua_State* L = state_.lua();
     lua_createtable(L, 0, static_cast<int>(instance.arguments.size()));
     for (const Prepared::Argument& argument : instance.arguments) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, argument.name_ref);
@@ -399,7 +399,7 @@ bool Desync::push_arguments(const Prepared& instance, int desync_index) {
 
 // Pushes the substituted value (docs/contracts/lua-bridge.md#arguments).
 bool Desync::substitute(const Prepared&, std::string_view value, int desync_index) {
-    lua_State* L = host_.L;
+    lua_State* L = state_.lua();
     if (value[0] == '\\') {
         push(L, value.substr(1));
         return true;
@@ -435,7 +435,7 @@ bool Desync::substitute(const Prepared&, std::string_view value, int desync_inde
 }
 
 capture::Verdict Desync::rebuild(const PacketView& view, int desync_index, bool preserve_next) {
-    lua_State* L = host_.L;
+    lua_State* L = state_.lua();
     lua_pushliteral(L, "dis");
     lua_rawget(L, desync_index);
     if (!lua_istable(L, -1)) {
@@ -448,7 +448,8 @@ capture::Verdict Desync::rebuild(const PacketView& view, int desync_index, bool 
     RebuildOptions options;
     options.ip6_preserve_next = preserve_next;
     std::string error;
-    const Bytes packet = rebuild_dissect(host_, lua_gettop(L), options, &error);
+    const Bytes packet = rebuild_protected(L, state_.scratch(), state_.services().random,
+                                           lua_gettop(L), options, &error);
     if (packet.empty()) {
         errors_++;
         log::error("failed to reconstruct packet after VERDICT_MODIFY: %s (profile %s)",
@@ -462,7 +463,7 @@ capture::Verdict Desync::rebuild(const PacketView& view, int desync_index, bool 
 
 capture::Verdict Desync::failed() {
     log::error("desync ERROR. passing packet unmodified.");
-    lua_settop(host_.L, message_handler_index);
+    lua_settop(state_.lua(), message_handler_index);
     return {};
 }
 

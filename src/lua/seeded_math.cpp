@@ -3,7 +3,7 @@
 // processor and with every engine. Only integers are computed with here, for the same reason.
 #include "seeded_math.hpp"
 
-#include "api.hpp"
+#include "api/functions.hpp"
 
 #include <bit>
 
@@ -32,7 +32,7 @@ std::uint64_t draw(Random& random, std::uint64_t most) {
 void push_between(lua_State* L, int last) {
     const lua_Integer low = last == 1 ? 1 : luaL_checkinteger(L, 1);
     const lua_Integer high = luaL_checkinteger(L, last);
-    Random& random = *host_of(L).random;
+    Random& random = state_of(L).services().random;
 #if LUA_VERSION_NUM >= 504
     if (last == 1 && high == 0) { // all bits random
         lua_pushinteger(L, static_cast<lua_Integer>(random.next64()));
@@ -54,7 +54,7 @@ void push_between(lua_State* L, int last) {
     const lua_Number span = luaL_checknumber(L, last) - low;
     if (!(span >= 0)) empty_interval(L, last);
     const auto steps = static_cast<std::uint64_t>(span < most ? span : most);
-    lua_pushnumber(L, low + static_cast<lua_Number>(draw(*host_of(L).random, steps)));
+    lua_pushnumber(L, low + static_cast<lua_Number>(draw(state_of(L).services().random, steps)));
 }
 
 #endif
@@ -65,16 +65,17 @@ int random_number(lua_State* L) {
     if (count > 0)
         push_between(L, count);
     else
-        lua_pushnumber(L, static_cast<lua_Number>(host_of(L).random->next64() >> 11) * 0x1p-53);
+        lua_pushnumber(L, static_cast<lua_Number>(state_of(L).services().random.next64() >> 11) *
+                              0x1p-53);
     return 1;
 }
 
 } // namespace
 
-void seed_math_library(Host& host) {
-    lua_State* L = host.L;
+void seed_math_library(State& state) {
+    lua_State* L = state.lua();
     lua_getglobal(L, "math");
-    lua_pushlightuserdata(L, &host);
+    lua_pushlightuserdata(L, &state);
     lua_pushcclosure(L, random_number, 1);
     lua_setfield(L, -2, "random");
     lua_pushcfunction(L, [](lua_State*) { return 0; });

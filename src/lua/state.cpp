@@ -1,14 +1,19 @@
 #include "nfqws2/lua/state.hpp"
 
-#include "collector.hpp"
+#include "api/functions.hpp"
+#include "errors.hpp"
+#include "flow_states.hpp"
+#include "guard/collector.hpp"
+#include "guard/shed.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
-#include "nfqws2/lua/desync_table.hpp"
-#include "nfqws2/lua/restrict.hpp"
 #include "nfqws2/protocol/blobs.hpp"
+#include "packet_scratch.hpp"
+#include "restrict/guard_files.hpp"
+#include "restrict/restrict.hpp"
 #include "seeded_math.hpp"
-#include "shed.hpp"
+#include "table/desync_table.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -24,32 +29,6 @@ namespace {
 // value.
 constexpr int small_heap_pause = 400, large_heap_pause = 200, large_heap_kb = 4096;
 constexpr unsigned small_part = 16; // of the memory limit
-
-constexpr int max_traced_depth = 1000;
-
-// Message handler: keeps the message on its own first line, the traceback follows.
-int add_traceback(lua_State* L) {
-    const char* message = lua_tostring(L, 1);
-    if (message == nullptr) {
-        lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
-        message = lua_tostring(L, -1);
-    }
-    // After a stack overflow a traceback would overflow again, and PUC Lua walks the whole stack
-    // for each of its lines.
-    lua_Debug frame;
-    if (lua_getstack(L, max_traced_depth, &frame))
-        lua_pushstring(L, message);
-    else
-        luaL_traceback(L, L, message, 1);
-    return 1;
-}
-
-int panic(lua_State* L) {
-    const char* message = lua_tostring(L, -1);
-    log::error("LUA ERROR: %s", message != nullptr ? message : "(no message)");
-    log::error("LUA PANIC: THIS IS FATAL. DYING.");
-    std::_Exit(100);
-}
 
 #if LUA_VERSION_NUM >= 504
 void warn(void* data, const char* text, int to_be_continued) {
@@ -121,7 +100,7 @@ void report_engine(lua_State* L) {
 }
 
 void push_unix_time(lua_State* L) {
-    const std::int64_t now = host_of(L).clock->unix_s();
+    const std::int64_t now = state_of(L).services().clock.unix_s();
 #if LUA_VERSION_NUM >= 503
     lua_pushinteger(L, static_cast<lua_Integer>(now));
 #else
@@ -130,7 +109,7 @@ void push_unix_time(lua_State* L) {
 }
 
 // os.time() and os.date() without a time follow the process's clock, which is the capture's in
-// offline mode. Upvalues: the Host, the original function.
+// offline mode. Upvalues: the State, the original function.
 int clock_time(lua_State* L) {
     if (!lua_isnoneornil(L, 1)) {
         lua_settop(L, 1);
@@ -157,22 +136,6 @@ int clock_date(lua_State* L) {
     lua_insert(L, 1);
     lua_call(L, 2, 1);
     return 1;
-}
-
-void follow_clock(Host& host) {
-    lua_State* L = host.L;
-    const struct {
-        const char* name;
-        lua_CFunction function;
-    } functions[] = {{"time", clock_time}, {"date", clock_date}};
-    lua_getglobal(L, "os");
-    for (const auto& f : functions) {
-        lua_pushlightuserdata(L, &host);
-        lua_getfield(L, -2, f.name);
-        lua_pushcclosure(L, f.function, 2);
-        lua_setfield(L, -2, f.name);
-    }
-    lua_pop(L, 1);
 }
 
 bool load_file(lua_State* L, const std::string& path) {
@@ -223,85 +186,72 @@ bool load_source(lua_State* L, const std::string& source) {
 
 } // namespace
 
-std::string log_lua_error(lua_State* L, const std::string& where) {
-    std::string text;
-    std::size_t size = 0;
-    if (const char* p = lua_tolstring(L, -1, &size)) {
-        text.assign(p, size);
-    } else {
-        text = std::string("(error object is a ") + luaL_typename(L, -1) + " value)";
-    }
-    lua_pop(L, 1);
-    const std::size_t traceback = text.find("\nstack traceback:");
-    std::string message = text.substr(0, traceback);
-    log::error("LUA ERROR: %s", message.c_str());
-    if (Guard* guard = Guard::current(); guard != nullptr && guard->take_refused())
-        log::error("  the limit of %u MB is reached (--lua-mem-limit)",
-                   guard->limits().memory_megabytes);
-    if (!where.empty()) log::error("  in %s", where.c_str());
-    // One traceback tells as much as a thousand: scripts that fail do so for every packet.
-    static thread_local log::RateLimit limit(1000);
-    if (traceback != std::string::npos && limit.allow())
-        log::error("%s", text.c_str() + traceback + 1);
-    return message;
-}
-
-State::State(Host& host) : host_(host) {
+State::State(const Services& services, const Limits& limits)
+    : services_(services), guard_(limits), flow_states_(std::make_unique<FlowStates>()),
+      desync_table_(std::make_unique<DesyncTable>(*flow_states_)),
+      scratch_(std::make_unique<PacketScratch>()),
+      shedder_(std::make_unique<Shedder>(guard_, *flow_states_, services.connections)) {
 }
 
 State::~State() {
-    if (host_.L == nullptr) return;
-    host_.timers.clear(host_.L);
-    host_.guard.detach();
-    lua_close(host_.L);
-    host_.guard.leave();
-    host_.L = nullptr;
+    if (L_ == nullptr) return;
+    timers_.clear(L_);
+    guard_.detach();
+    lua_close(L_);
+    guard_.leave();
 }
 
-bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool seeded) {
-    lua_State* L = luaL_newstate();
-    if (L == nullptr) {
+bool State::open(std::vector<Blob> blobs, const Globals& globals, bool seeded) {
+    L_ = luaL_newstate();
+    if (L_ == nullptr) {
         log::error("LUA: not enough memory for the state");
         return false;
     }
-    host_.L = L;
-    host_.guard.attach(L);
+    guard_.attach(L_);
     large_heap_kb_ = large_heap_kb;
-    if (const std::size_t limit = host_.guard.ceiling(); limit != 0)
+    if (const std::size_t limit = guard_.ceiling(); limit != 0)
         large_heap_kb_ =
             static_cast<int>(std::min<std::size_t>(large_heap_kb, limit / small_part / 1024));
-    host_.guard.on_shortage([this] { shed(host_); });
+    guard_.on_shortage([this] { shedder_->shed(L_); });
+    load_libraries(globals.worker == 0);
+    push_message_handler(L_);
+    set_globals(blobs, globals);
+    register_constants(L_);
+    register_all(*this);
+    follow_clock();
+    if (seeded) seed_math_library(*this);
+    return true;
+}
+
+// The order counts: our builder needs the FFI, which is taken away with the rest.
+void State::load_libraries(bool report) {
+    lua_State* L = L_;
     lua_atpanic(L, panic);
     lua_gc(L, LUA_GCSETPAUSE, small_heap_pause);
     luaL_openlibs(L);
-    if (globals.worker == 0) report_engine(L);
+    if (report) report_engine(L);
 #if LUA_VERSION_NUM >= 504
-    lua_setwarnf(L, warn, &host_.pending_warning);
+    lua_setwarnf(L, warn, &pending_warning_);
 #endif
     lua_settop(L, 0);
-    lua_newtable(L);
-    host_.states_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_newtable(L);
-    host_.profile_texts_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    load_fast_table(host_);
-    guard_files(L, host_.file_gate);
+    flow_states_->open(L);
+    desync_table_->open(L);
+    guard_files(L, services_.file_gate);
     restrict_libraries(L);
+}
 
-    lua_pushcfunction(L, add_traceback);
-
+void State::set_globals(std::span<const Blob> blobs, const Globals& globals) {
+    lua_State* L = L_;
     set_blob(L, "fake_default_tls", protocol::fake_default_tls());
     set_blob(L, "fake_default_http", protocol::fake_default_http());
     set_blob(L, "fake_default_quic", protocol::fake_default_quic());
-    for (NamedBlob& blob : blobs) {
+    for (const Blob& blob : blobs)
         set_blob(L, blob.name.c_str(), blob.data);
-    }
-    blobs.clear();
-    blobs.shrink_to_fit();
 
     set_global(L, "NFQWS2_VER", globals.version);
     set_global(L, "NFQWS2_COMPAT_VER", 6.0);
     set_global(L, "qnum", static_cast<double>(globals.qnum));
-    set_global(L, "desync_fwmark", static_cast<double>(host_.desync_fwmark));
+    set_global(L, "desync_fwmark", static_cast<double>(services_.desync_fwmark));
     set_global(L, "b_debug", globals.debug);
     set_global(L, "b_daemon", globals.daemon);
     set_global(L, "b_server", globals.server);
@@ -311,14 +261,25 @@ bool State::open(std::vector<NamedBlob>& blobs, const Globals& globals, bool see
         set_global(L, "WRITABLE", globals.writable);
         set_global(L, "WRITEABLE", globals.writable);
     }
-    register_constants(host_);
-    register_all(host_);
-    follow_clock(host_);
-    if (seeded) seed_math_library(host_);
-    return true;
 }
 
-bool State::run_init(std::span<const InitItem> items, const std::function<bool()>& stop,
+void State::follow_clock() {
+    lua_State* L = L_;
+    const struct {
+        const char* name;
+        lua_CFunction function;
+    } functions[] = {{"time", clock_time}, {"date", clock_date}};
+    lua_getglobal(L, "os");
+    for (const auto& f : functions) {
+        lua_pushlightuserdata(L, this);
+        lua_getfield(L, -2, f.name);
+        lua_pushcclosure(L, f.function, 2);
+        lua_setfield(L, -2, f.name);
+    }
+    lua_pop(L, 1);
+}
+
+bool State::run_init(std::span<const LuaInit> items, const std::function<bool()>& stop,
                      std::optional<std::size_t>* failed) {
     for (std::size_t i = 0; i < items.size(); i++) {
         if (stop && stop()) return false;
@@ -331,7 +292,7 @@ bool State::run_init(std::span<const InitItem> items, const std::function<bool()
 
 std::vector<std::pair<std::string, std::string>> State::globals() const {
     std::vector<std::pair<std::string, std::string>> result;
-    lua_State* L = host_.L;
+    lua_State* L = L_;
     // The table itself, not the variable _G: that may be gone, and a metatable raise an error.
     lua_pushglobaltable(L);
     lua_pushnil(L);
@@ -344,16 +305,16 @@ std::vector<std::pair<std::string, std::string>> State::globals() const {
     return result;
 }
 
-bool State::load(const InitItem& item) {
-    const CollectorRest rest(host_.L);
-    return item.is_file ? load_file(host_.L, item.text) : load_source(host_.L, item.text);
+bool State::load(const LuaInit& item) {
+    const CollectorRest rest(L_);
+    return item.is_file ? load_file(L_, item.text) : load_source(L_, item.text);
 }
 
-bool State::run_item(const InitItem& item) {
-    lua_State* L = host_.L;
+bool State::run_item(const LuaInit& item) {
+    lua_State* L = L_;
     if (!load(item)) return false;
-    host_.guard.enter_init("--lua-init");
-    const GuardScope scope(host_.guard);
+    guard_.enter_init("--lua-init");
+    const GuardScope scope(guard_);
     // Whatever the chunk returns is ignored.
     if (lua_pcall(L, 0, 0, message_handler_index) != 0) {
         log_lua_error(L, "--lua-init");
@@ -362,28 +323,28 @@ bool State::run_item(const InitItem& item) {
     return true;
 }
 
-void State::interrupt() {
-    host_.guard.interrupt();
+void State::forget(flow::Track& track) {
+    flow_states_->drop(L_, track);
 }
 
 // Only a change of the size sets the pause: a script may have set its own.
 void State::adapt_pause() {
-    const bool large = lua_gc(host_.L, LUA_GCCOUNT, 0) > large_heap_kb_;
+    const bool large = lua_gc(L_, LUA_GCCOUNT, 0) > large_heap_kb_;
     if (large == large_heap_) return;
     large_heap_ = large;
-    host_.guard.set_pause(large ? large_heap_pause : small_heap_pause);
+    guard_.set_pause(large ? large_heap_pause : small_heap_pause);
 }
 
 void State::collect_garbage(unsigned period_s) {
     adapt_pause();
     if (period_s == 0) return;
-    const std::int64_t now = host_.clock->boot_ms();
+    const std::int64_t now = services_.clock.boot_ms();
     if (now < next_gc_ms_) return;
     next_gc_ms_ = now + static_cast<std::int64_t>(period_s) * 1000;
-    const int before = lua_gc(host_.L, LUA_GCCOUNT, 0);
-    host_.guard.collect();
+    const int before = lua_gc(L_, LUA_GCCOUNT, 0);
+    guard_.collect();
     if (log::debug_enabled())
-        log::debug("LUA GARBAGE COLLECT: %dK => %dK", before, lua_gc(host_.L, LUA_GCCOUNT, 0));
+        log::debug("LUA GARBAGE COLLECT: %dK => %dK", before, lua_gc(L_, LUA_GCCOUNT, 0));
 }
 
 } // namespace nfqws2::lua

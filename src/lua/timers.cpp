@@ -6,7 +6,7 @@
 // the next serial visits exactly what starting over would.
 #include "nfqws2/lua/timers.hpp"
 
-#include "nfqws2/lua/state.hpp"
+#include "errors.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -2,9 +2,10 @@
 // the compiled builder, calls of `pass`, of the library's `fake` and `multisplit`, and a packet
 // sent by a script. Nothing leaves the process. Run it in the root of the project, or name the
 // folder of the script libraries in NFQWS2_LUA. Goals: docs/contracts/goals.md#per-packet.
+#include "lua/table/desync_table.hpp"
+#include "lua/table/push_packet.hpp"
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/lua/desync.hpp"
-#include "nfqws2/lua/restrict.hpp"
 #include "nfqws2/lua/state.hpp"
 #include "nfqws2/packet/reconstruct.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
@@ -84,28 +85,22 @@ class Bridge {
     Bridge(std::vector<std::uint8_t> bytes, bool with_track,
            const std::vector<std::string>& instances = {}, const lua::Limits& limits = {})
         : lists_(clock_), random_(make_seeded_random(1)),
-          connections_(flow::TableOptions{}, clock_), state_(host_), packet_(std::move(bytes)) {
-        host_.clock = &clock_;
-        host_.random = random_.get();
-        host_.sender = &sender;
-        host_.network = &network_;
-        host_.connections = &connections_;
-        host_.guard.set_limits(limits);
+          connections_(flow::TableOptions{}, clock_),
+          state_({clock_, *random_, capture::TracedOutlet(sender), network_, &connections_},
+                 limits),
+          packet_(std::move(bytes)) {
         const Quiet quiet;
-        std::vector<lua::NamedBlob> blobs;
-        if (!state_.open(blobs, {}, true) || !load_libraries())
+        if (!state_.open({}, {}, true) || !load_libraries())
             throw std::runtime_error("the Lua state cannot be made");
         make_profile(instances);
         make_view(with_track);
     }
-    ~Bridge() { host_.connections = nullptr; }
 
-    lua_State* state() { return host_.L; }
-    lua::Host& host() { return host_; }
+    lua_State* state() { return state_.lua(); }
+    lua::DesyncTable& table() { return state_.desync_table(); }
     const lua::PacketView& view() const { return view_; }
     const packet::Dissect& dissected() const { return dissect_; }
     capture::Verdict run() { return desync_->run(view_); }
-    bool push_table() { return table_->push(view_); }
     std::uint64_t errors() const { return desync_->errors(); }
 
     NullSender sender;
@@ -113,7 +108,7 @@ class Bridge {
   private:
     bool load_libraries() {
         const char* folder = std::getenv("NFQWS2_LUA");
-        std::vector<lua::InitItem> items;
+        std::vector<lua::LuaInit> items;
         for (const char* name : {"/zapret-lib.lua", "/zapret-antidpi.lua"})
             items.push_back({true, (folder != nullptr ? folder : std::string("lua")) + name});
         return state_.run_init(items, {});
@@ -129,9 +124,8 @@ class Bridge {
         if (!good || !built) throw std::runtime_error(error);
         profiles_ =
             std::make_unique<profile::ProfileSet>(std::move(built->profiles), lists_, clock_);
-        desync_ = std::make_unique<lua::Desync>(host_);
+        desync_ = std::make_unique<lua::Desync>(state_);
         if (!desync_->prepare(*profiles_)) throw std::runtime_error("no such desync function");
-        table_ = std::make_unique<lua::DesyncTable>(host_);
     }
 
     void make_view(bool with_track) {
@@ -161,7 +155,6 @@ class Bridge {
     std::unique_ptr<Random> random_;
     NoNetwork network_;
     flow::ConnectionTable connections_;
-    lua::Host host_;
     lua::State state_;
     std::vector<std::uint8_t> packet_;
     packet::Dissect dissect_;
@@ -169,7 +162,6 @@ class Bridge {
     lua::PacketView view_;
     std::unique_ptr<profile::ProfileSet> profiles_;
     std::unique_ptr<lua::Desync> desync_;
-    std::unique_ptr<lua::DesyncTable> table_;
 };
 
 void finish(benchmark::State& state, Bridge& bridge) {
@@ -185,7 +177,7 @@ void finish(benchmark::State& state, Bridge& bridge) {
 void table_by_api(benchmark::State& state) {
     Bridge bridge(packet_of(state.range(0)), state.range(1) != 0);
     for (auto _ : state) {
-        lua::push_desync_table(bridge.host(), bridge.view());
+        bridge.table().push_by_api(bridge.state(), bridge.view());
         lua_pop(bridge.state(), 1);
     }
     finish(state, bridge);
@@ -193,10 +185,10 @@ void table_by_api(benchmark::State& state) {
 
 void table_compiled(benchmark::State& state) {
     Bridge bridge(packet_of(state.range(0)), state.range(1) != 0);
-    if (bridge.host().build_table_ref == LUA_NOREF)
+    if (bridge.table().facts() == nullptr)
         return state.SkipWithError("this Lua has no compiled builder");
     for (auto _ : state) {
-        benchmark::DoNotOptimize(bridge.push_table());
+        benchmark::DoNotOptimize(bridge.table().push(bridge.state(), bridge.view()));
         lua_pop(bridge.state(), 1);
     }
     finish(state, bridge);

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Holds the documents against the program.
 
-usage: check.py PROGRAM [-v] [PART ...]
+usage: check.py PROGRAM [-v] [--update] [PART ...]
 
 Parts: options (man page and manuals against --help), functions (API documents against what scripts see),
 library (what the script libraries say of their arguments against their code, the documents and --check),
 links, citations (what comments refer to exists), translations (same code, same options), walks (the steps
 of the walks of development.md fit the tree), blocks (what the documents tell to run is run; see
 documents.py for the marks and stage.py for what they do).
-Default: all.
+Default: all. With --update what the man page and the manuals repeat of --help is written first.
 Last line: "N passed, N failed, N skipped".
 """
 import argparse
+import difflib
 import os
 import re
 import subprocess
@@ -25,15 +26,14 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "lab"), os.path.join(ROOT, "te
 import cases  # noqa: E402
 import citations  # noqa: E402
 import dispositions  # noqa: E402
+import from_help  # noqa: E402
 import library  # noqa: E402
 import documents  # noqa: E402
-from documents import Mark, man_entries, option_table, without_comments  # noqa: E402
+from documents import Mark, option_table, without_comments  # noqa: E402
 import stage  # noqa: E402
 import walks  # noqa: E402
 
 MANUALS = {"docs/manual.md": "Default", "docs/manual.ru.md": "По умолчанию"}
-# Options whose help ends with a list of names, which the manuals tell somewhere too.
-WITH_NAMES = ("filter-l7", "payload")
 # Their code blocks are marked, and run unless the mark says no.
 RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md", "docs/packaging.md",
        "CONTRIBUTING.md")
@@ -42,7 +42,7 @@ TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md"
 # Long options of other tools that the documents mention, and the example of development.md.
 FOREIGN = set("""
     queue-num queue-bypass dport sport dports sports mark connbytes connbytes-dir connbytes-mode
-    ctstate tcp-flags notrack prefix-length v4-threshold family local-port connect-to resolve http3
+    ctstate tcp-flags notrack prefix-length v4-threshold family local-port connect-to resolve http3 update
     pcap-limit filter-ttl preset install build target now reload global gtest help verbose output-on-failure
     or-mark set-xmark long list shell compiler prefix
 """.split())
@@ -64,6 +64,8 @@ for _, name in ipairs(names) do print('function ' .. name) end
 
 
 class Tally(cases.Report):
+    update = False
+
     def problems(self, title, problems):
         """One test: passed if there is no problem."""
         self.check(not problems, title, "\n".join(problems))
@@ -82,15 +84,19 @@ def output_of(*argv):
 # --- options
 
 
-def check_man_page(tally, table):
-    with open(os.path.join(ROOT, "docs", "nfqws2.8"), encoding="utf-8") as f:
-        entries = man_entries(f.read())
-    problems = ["--%s is missing" % name for name in table if name not in entries]
-    problems += ["--%s does not exist" % name for name in entries if name not in table]
-    for name, (syntax, text) in entries.items():
-        if name in table and (syntax, text) != table[name][:2]:
-            problems.append("--%s differs: %s: %s" % (name, syntax, text))
-    tally.problems("nfqws2.8 agrees with --help", problems)
+def check_repetitions(tally, help_text):
+    """What documents repeat of --help; with --update they get it first."""
+    for name in (from_help.MAN_PAGE, *MANUALS):
+        path = os.path.join(ROOT, name)
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        wanted = from_help.updated(name, text, help_text)
+        if tally.update and wanted != text:
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(wanted)
+            text = wanted
+        lines = difflib.unified_diff(text.splitlines(), wanted.splitlines(), name, "as --help has it", lineterm="")
+        tally.problems(name + " has the words of --help (check.py PROGRAM --update options)", list(lines))
 
 
 def check_manual(tally, name, word, table):
@@ -115,16 +121,14 @@ def check_manual(tally, name, word, table):
                                                                          wanted_default))
         if len(text) < 20:
             problems.append("line %d: --%s is not explained" % (line, option))
-    code = set(re.findall(r"`([^`]+)`", "\n".join(manual.prose)))
-    problems += ["%s of --%s is not named" % (n, option) for option in WITH_NAMES
-                 for n in table[option][1].rpartition(": ")[2].split() if n not in code]
     tally.problems(name + " explains the options of --help", problems)
 
 
 def check_options(tally, program, _lua):
-    table = option_table(output_of(program, "--help"))
+    help_text = output_of(program, "--help")
+    table = option_table(help_text)
     tally.check(len(table) > 60, "--help lists the options")
-    check_man_page(tally, table)
+    check_repetitions(tally, help_text)
     for name, word in MANUALS.items():
         check_manual(tally, name, word, table)
     known = set(table) | FOREIGN
@@ -299,11 +303,13 @@ def main():
     parser.add_argument("program", type=os.path.abspath)
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("-v", action="store_true")
+    parser.add_argument("--update", action="store_true")
     args = parser.parse_intermixed_args()
     for part in set(args.parts) - set(PARTS):
         parser.error("no such part: " + part)
     dispositions.restore()
     tally = Tally(args.v)
+    tally.update = args.update
     for part in args.parts or PARTS:
         PARTS[part](tally, args.program, os.path.join(ROOT, "lua"))
     return tally.finish()

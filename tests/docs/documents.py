@@ -124,40 +124,35 @@ class Document:
         return entries
 
 
-def option_table(help_text):
-    """name -> (syntax, text, default or None) of `--help`, in order."""
-    table, current = {}, None
+def option_groups(help_text):
+    """(title, name -> (syntax, text)) of each group of `--help`, in order."""
+    groups, current = [], None
     for line in help_text.split("\n"):
-        if re.match(r" --[a-z0-9]", line):
+        title = re.match(r"([A-Z]{2}.*):$", line)
+        if title:
+            groups.append((title.group(1), {}))
+        elif re.match(r" --[a-z0-9]", line):
             syntax, _, text = line.strip().partition("  ")
             current = [syntax, text.strip()]
-            table[OPTION.match(syntax).group(1)] = current
+            groups[-1][1][OPTION.match(syntax).group(1)] = current
+            continue
         elif current is not None and line.startswith("     "):
             current[1] = (current[1] + " " + line.strip()).strip()
-        else:
-            current = None
-    return {name: (syntax, text, default_of(text)) for name, (syntax, text) in table.items()}
+            continue
+        current = None
+    return groups
+
+
+def option_table(help_text):
+    """name -> (syntax, text, default or None) of `--help`, in order."""
+    return {name: (syntax, text, default_of(text)) for _, options in option_groups(help_text)
+            for name, (syntax, text) in options.items()}
 
 
 def default_of(text):
     # "Default a quarter of ..." is no value.
     match = re.search(r"\bDefault (?!a [a-z])([^\s,]+)", text)
     return match.group(1).rstrip(".:") if match else None
-
-
-def man_entries(text):
-    """name -> (syntax, text) of the option entries of a man page."""
-    def plain(words):
-        words = re.sub(r"\\f[BIRP]", "", words).replace("\\-", "-").replace("\\e", "\\")
-        return re.sub(r"\s+", " ", words).strip()
-    entries = {}
-    for part in re.split(r"^\.TP\n", text, flags=re.M)[1:]:
-        part = re.split(r"^\.S[HS]\b", part, flags=re.M)[0]
-        tag, _, body = part.partition("\n")
-        tag = plain(re.sub(r"^\.[A-Z]+ ", "", tag))
-        if tag.startswith("--"):
-            entries[OPTION.match(tag).group(1)] = (tag, plain(body))
-    return entries
 
 
 def without_comments(text):

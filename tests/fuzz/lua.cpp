@@ -2,9 +2,11 @@
 // every order, inside and outside of a desync call and in timers. Errors are the functions' good
 // right; nothing else may come of it. Run with -close_fd_mask=3: some functions print.
 #include "doors.hpp"
+#include "lua/desync_call.hpp"
+#include "lua/errors.hpp"
+#include "lua/restrict/restrict.hpp"
 
 #include "nfqws2/base/text.hpp"
-#include "nfqws2/lua/restrict.hpp"
 #include "nfqws2/lua/state.hpp"
 #include "nfqws2/protocol/blobs.hpp"
 
@@ -323,16 +325,10 @@ std::vector<std::uint8_t> sample_packet(std::uint8_t which) {
 class World {
   public:
     explicit World(std::uint8_t which) : raw(sample_packet(which)) {
-        host.clock = &clock;
-        host.random = random.get();
-        host.sender = &door;
-        host.network = &door;
-        host.connections = &connections;
         const Bytes hello = protocol::fake_default_tls();
-        std::vector<lua::NamedBlob> blobs{{"raw", raw}, {"hello", {hello.begin(), hello.end()}}};
-        require(state.open(blobs, lua::Globals{}, true));
-        lua::push_ctx(host);
-        lua_setglobal(host.L, "ctx");
+        require(state.open({{"raw", raw}, {"hello", {hello.begin(), hello.end()}}}, {}, true));
+        lua::push_ctx(state.lua());
+        lua_setglobal(state.lua(), "ctx");
 
         profile.number = 1;
         profile.instances.resize(2);
@@ -356,21 +352,23 @@ class World {
         return names;
     }
 
-    void run(const std::string& script, bool in_call) {
-        host.call = in_call ? &call : nullptr;
-        const int top = lua_gettop(host.L);
-        require(lua::load_text(host.L, script, "=generated"));
-        if (lua_pcall(host.L, 0, 0, lua::message_handler_index) != 0) lua_pop(host.L, 1);
-        require(lua_gettop(host.L) == top);
-        host.call = nullptr;
+    void run_in_call(const std::string& script) {
+        const lua::CallScope scope(state, call);
+        run(script);
+    }
+    void run(const std::string& script) {
+        lua_State* L = state.lua();
+        const int top = lua_gettop(L);
+        require(lua::load_text(L, script, "=generated"));
+        if (lua_pcall(L, 0, 0, lua::message_handler_index) != 0) lua_pop(L, 1);
+        require(lua_gettop(L) == top);
     }
 
     VirtualClock clock{1'700'000'000'000'000'000};
     std::unique_ptr<Random> random = make_seeded_random(1);
     NoDoor door;
     flow::ConnectionTable connections{flow::TableOptions{}, clock};
-    lua::Host host;
-    lua::State state{host};
+    lua::State state{{clock, *random, capture::TracedOutlet(door), door, &connections}, {}};
     std::vector<std::uint8_t> raw;
     profile::Profile profile;
     lua::DesyncCall call;
@@ -384,11 +382,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto functions = world.functions();
     const std::string script = Generator({data + 1, size - 1}, functions).script();
     if (std::getenv("SHOW_SCRIPT") != nullptr) std::fputs(script.c_str(), stderr);
-    world.run(script, true);
+    world.run_in_call(script);
     world.clock.advance_to(world.clock.boot_ns() + 300'000'000'000);
-    world.host.timers.run_due(world.host.L, world.clock.boot_ns() / 1'000'000);
+    world.state.run_timers();
     // What is left in `v` has seen its call end.
-    world.run(script, false);
+    world.run(script);
     world.state.collect_garbage(1);
     return 0;
 }

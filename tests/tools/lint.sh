@@ -131,9 +131,21 @@ base() {
 	git rev-list --max-count=$((commits + 1)) HEAD | tail -n 1
 }
 
+# What differs from the base by more than its place and its includes.
+changed_files() {
+	git diff -z -M -I '^#include ' --numstat --diff-filter=d "$(base)" -- '*.cpp' '*.hpp' | tr '\0' '\n' |
+		awk -F '\t' '
+			names && --names { next } # where it was
+			!NF { next }
+			NF == 1 { if (lines) print; next }
+			{ lines = $1 + $2; names = 0 }
+			$3 == "" { names = 2; next }
+			lines { print $3 }'
+}
+
 # The changed sources; of a changed header a source that includes it, which shows what is found there.
 changed() {
-	git diff --name-only --diff-filter=d "$(base)" -- '*.cpp' '*.hpp' | while IFS= read -r file; do
+	changed_files | while IFS= read -r file; do
 		case $file in
 		*.cpp) echo "$file" ;;
 		*) files 'src/*.cpp' 'tests/*.cpp' | xargs grep -lE "#include \"(.*/)?${file##*/}\"" | head -n 1 ;;

@@ -8,6 +8,7 @@
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/flow/ip_cache.hpp"
+#include "nfqws2/lua/init.hpp"
 #include "nfqws2/profile/auto_hosts.hpp"
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile_set.hpp"
@@ -32,17 +33,6 @@ namespace nfqws2::engine {
 
 class FlowWatcher;
 class Trace;
-
-struct Blob {
-    std::string name;
-    std::vector<std::uint8_t> data;
-};
-
-// One --lua-init: a file (absolute path) or source text.
-struct LuaInit {
-    bool is_file = false;
-    std::string text;
-};
 
 unsigned default_lua_memory_mb(); // depends on the machine
 
@@ -69,8 +59,8 @@ struct Options {
     bool debug = false, daemon = false; // globals b_debug, b_daemon
     std::string version;                // global NFQWS2_VER
     std::string writable;               // globals WRITABLE and WRITEABLE, "" = none
-    std::vector<Blob> blobs;            // user blobs in order; the standard ones are added
-    std::vector<LuaInit> lua_init;
+    std::vector<lua::Blob> blobs;       // user blobs in order; the standard ones are added
+    std::vector<lua::LuaInit> lua_init;
     unsigned lua_gc_s = 60;
     unsigned lua_call_ms = 1000;                      // processor time of a call, 0 = no limit
     unsigned lua_wait_ms = 10'000;                    // of waiting in a call, 0 = no limit

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "nfqws2/capture/packet_io.hpp"
-#include "nfqws2/lua/desync_table.hpp"
-#include "nfqws2/lua/host.hpp"
+#include "nfqws2/lua/packet_view.hpp"
+#include "nfqws2/lua/state.hpp"
 #include "nfqws2/profile/profile_set.hpp"
 
 #include <cstdint>
@@ -39,7 +39,7 @@ struct InstanceCounts {
 
 class Desync {
   public:
-    explicit Desync(Host& host);
+    explicit Desync(State& state);
     ~Desync();
 
     // Interns names and arguments of all instances. False: a desync function does not exist
@@ -47,7 +47,7 @@ class Desync {
     bool prepare(const profile::ProfileSet& profiles);
     // nullptr: nobody watches.
     void set_observer(InstanceObserver* observer) { observer_ = observer; }
-    // The result's bytes live in host.scratch: valid until Lua runs again.
+    // The result's bytes live in the buffer of the state: valid until Lua runs again.
     capture::Verdict run(const PacketView& view);
     std::uint64_t errors() const { return errors_; }
     // Of the instances of this profile, in order.
@@ -72,8 +72,7 @@ class Desync {
     // The rest of the instances, from index `from` on, are not called for the same reason.
     void tell_skipped(const profile::Profile& profile, std::size_t from, Skipped why);
 
-    Host& host_;
-    DesyncTable table_;
+    State& state_;
     std::vector<PreparedProfile> prepared_; // by profile number
     int run_ref_ = LUA_NOREF;               // the function around run_due()
     std::uint64_t errors_ = 0;

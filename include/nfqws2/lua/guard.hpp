@@ -1,8 +1,8 @@
 // Keeps a runaway script from holding the network: a budget of processor time for each call, a
 // bound for its waiting, a ceiling for the memory of the Lua state, and the end of the process
 // where a call cannot be ended from within. One per Lua state; a state may be made in one thread
-// and then used in another. How time is watched is told in guard.cpp, waiting in guard_wait.cpp,
-// memory in guard_memory.cpp.
+// and then used in another. How time is watched is told in guard.cpp, waiting in waiting.cpp,
+// memory in memory.cpp.
 #pragma once
 
 #include "nfqws2/lua/compiler.hpp"
@@ -39,13 +39,11 @@ class Guard {
     // Of a process whose script could not be ended, and of one that lacks memory.
     static constexpr int exit_code = 101, memory_exit_code = 102;
 
-    Guard() = default;
+    explicit Guard(const Limits& limits);
     ~Guard();
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
-    // Before attach().
-    void set_limits(const Limits& limits);
     // From now on the state's memory is counted. detach() must come before lua_close(), which is
     // watched like everything else.
     void attach(lua_State* L);

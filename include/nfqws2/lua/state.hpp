@@ -1,11 +1,18 @@
-// The Lua state of a worker: libraries, what is taken away from scripts, globals, the
-// --lua-init items, the interrupt (docs/contracts/lua-bridge.md#life-of-the-state).
+// The Lua state of a worker: the engine with its libraries, less what is taken away from scripts,
+// the globals, the --lua-init items, the interrupt
+// (docs/contracts/lua-bridge.md#life-of-the-state). What lives as long as the state belongs to it:
+// guard, timers, what is kept in the registry, the buffer packets are rebuilt in.
 #pragma once
 
-#include "nfqws2/lua/host.hpp"
+#include "nfqws2/lua/guard.hpp"
+#include "nfqws2/lua/init.hpp"
+#include "nfqws2/lua/lua.hpp"
+#include "nfqws2/lua/services.hpp"
+#include "nfqws2/lua/timers.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,66 +21,80 @@
 
 namespace nfqws2::lua {
 
-struct NamedBlob {
-    std::string name;
-    std::vector<std::uint8_t> data;
-};
-
-struct InitItem {
-    bool is_file = false;
-    std::string text; // absolute path or source
-};
-
-struct Globals {
-    std::string version;
-    std::string writable; // "" = none
-    std::uint32_t qnum = 0xFFFFFFFF;
-    unsigned worker = 0; // the first one tells about the engine
-    bool debug = false, daemon = false, server = false;
-    bool ipcache_hostname = false, ctrack_disable = false;
-};
+struct DesyncCall;
+class DesyncTable;
+class FlowStates;
+struct PacketScratch;
+class Shedder;
 
 class State {
   public:
-    explicit State(Host& host);
+    State(const Services& services, const Limits& limits);
     ~State();
     State(const State&) = delete;
     State& operator=(const State&) = delete;
 
-    // Creates the state and all globals. `seeded`: math.random follows host.random's seed and
-    // math.randomseed ignores its argument. The blobs' memory is released. False: logged.
-    bool open(std::vector<NamedBlob>& blobs, const Globals& globals, bool seeded);
+    // Creates the state and all globals. `seeded`: math.random follows the seed of `random` and
+    // math.randomseed ignores its argument. False: logged.
+    bool open(std::vector<Blob> blobs, const Globals& globals, bool seeded);
     // Runs the items in order; false at the first error (logged) or when `stop` says so. `failed`
     // gets the index of the item with the error.
-    bool run_init(std::span<const InitItem> items, const std::function<bool()>& stop,
+    bool run_init(std::span<const LuaInit> items, const std::function<bool()>& stop,
                   std::optional<std::size_t>* failed = nullptr);
 
     // The global variables with the types of their values ("function", "string", ...).
     std::vector<std::pair<std::string, std::string>> globals() const;
 
     // Raises the error INTERRUPT in running Lua code. Async-signal-safe.
-    void interrupt();
+    void interrupt() { guard_.interrupt(); }
     // Full collection when `period_s` have passed since the last (0 = never); the first call
     // collects. Every call adapts the pause of the incremental collector to the size of the heap.
     void collect_garbage(unsigned period_s);
+    // Fires the timers that are due; how many failed.
+    unsigned run_timers() { return timers_.run_due(L_, services_.clock.boot_ms()); }
+    // The flow ends: what scripts keep of it goes too.
+    void forget(flow::Track& track);
+
+    lua_State* lua() const { return L_; } // nullptr before open()
+    const Services& services() const { return services_; }
+    Guard& guard() { return guard_; }
+    const Guard& guard() const { return guard_; }
+    std::uint64_t sent() const { return sent_; } // packets that scripts have sent
+    Timers& timers() { return timers_; }
+    const Timers& timers() const { return timers_; }
+
+    // For the room itself.
+    void count_sent(unsigned packets) { sent_ += packets; }
+    FlowStates& flow_states() { return *flow_states_; }
+    DesyncTable& desync_table() { return *desync_table_; }
+    PacketScratch& scratch() { return *scratch_; }
+    Shedder& shedder() { return *shedder_; }
+    DesyncCall* running_call() const { return running_call_; } // nullptr: none
 
   private:
-    bool load(const InitItem& item);
-    bool run_item(const InitItem& item);
+    friend class CallScope;
+
+    void load_libraries(bool report);
+    void set_globals(std::span<const Blob> blobs, const Globals& globals);
+    void follow_clock();
+    bool load(const LuaInit& item);
+    bool run_item(const LuaInit& item);
     void adapt_pause();
 
-    Host& host_;
+    const Services services_;
+    Guard guard_;
+    Timers timers_{guard_};
+    std::unique_ptr<FlowStates> flow_states_;
+    std::unique_ptr<DesyncTable> desync_table_;
+    std::unique_ptr<PacketScratch> scratch_;
+    std::unique_ptr<Shedder> shedder_;
+    lua_State* L_ = nullptr;
+    DesyncCall* running_call_ = nullptr;
+    std::string pending_warning_; // of Lua's warn(), until its last part
+    std::uint64_t sent_ = 0;
     std::int64_t next_gc_ms_ = 0;
     int large_heap_kb_ = 0; // beyond it
     bool large_heap_ = false;
 };
-
-// Stack index of the message handler that every protected call of ours names; it turns the error
-// value into text and adds a traceback.
-inline constexpr int message_handler_index = 1;
-
-// Pops the error value left by a failed protected call and logs it: "LUA ERROR: <message>", then
-// `where` (may be empty) and the traceback. Returns the message.
-std::string log_lua_error(lua_State* L, const std::string& where);
 
 } // namespace nfqws2::lua

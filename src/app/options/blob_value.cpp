@@ -65,7 +65,7 @@ void open_source(BlobSource& blob, const std::string& source) {
 
 } // namespace
 
-BlobSource open_blob(const std::string& text, const std::vector<engine::Blob>& existing) {
+BlobSource open_blob(const std::string& text, const std::vector<lua::Blob>& existing) {
     static constexpr const char* predefined[] = {"fake_default_tls", "fake_default_http",
                                                  "fake_default_quic"};
     const std::size_t colon = text.find(':');
@@ -74,7 +74,7 @@ BlobSource open_blob(const std::string& text, const std::vector<engine::Blob>& e
     if (colon == std::string::npos || colon + 1 == text.size())
         throw BadValue("blob '" + name + "' has no source, should be " + name + ":0xHEX or " +
                        name + ":[+offset]@file");
-    const auto same_name = [&](const engine::Blob& b) { return b.name == name; };
+    const auto same_name = [&](const lua::Blob& b) { return b.name == name; };
     if (std::ranges::find(predefined, name) != std::end(predefined) ||
         std::ranges::any_of(existing, same_name))
         throw BadValue("duplicate blob name '" + name + "'");

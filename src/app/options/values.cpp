@@ -125,7 +125,7 @@ std::vector<capture::Network> parse_networks(const std::string& text) {
     return networks;
 }
 
-engine::LuaInit parse_lua_init(const std::string& text) {
+lua::LuaInit parse_lua_init(const std::string& text) {
     if (text.starts_with('@')) return {true, made_absolute(text.substr(1))};
     // Never a Lua statement.
     const bool is_name = text.find_first_of(" \t\r\n=(;") == std::string::npos;

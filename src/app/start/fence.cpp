@@ -49,7 +49,7 @@ void allow_nearby(FileRules& rules, const std::string& directory) {
 }
 
 void allow_scripts(FileRules& rules, const Config& config) {
-    for (const engine::LuaInit& item : config.engine.lua_init) {
+    for (const lua::LuaInit& item : config.engine.lua_init) {
         if (!item.is_file) continue;
         allow_nearby(rules, directory_of(item.text));
         rules.allow(item.text, FileAccess::read);

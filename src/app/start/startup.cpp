@@ -71,7 +71,7 @@ void give_files_away(Config& config, profile::ListStore& lists) {
 
 bool test_files(const Config& config, const profile::ListStore& lists, std::string* culprit) {
     if (!lists.test_access(culprit)) return false;
-    for (const engine::LuaInit& item : config.engine.lua_init) {
+    for (const lua::LuaInit& item : config.engine.lua_init) {
         if (!item.is_file || test_lua_file(item.text)) continue;
         *culprit = item.text;
         return false;

@@ -1,7 +1,9 @@
 // The `desync` table through the Lua C API: every engine can do this.
-#include "fill.hpp"
+#include "table/desync_table.hpp"
 
-#include "../api.hpp"
+#include "api/arguments.hpp"
+#include "table/fill.hpp"
+#include "table/push_packet.hpp"
 
 namespace nfqws2::lua {
 
@@ -10,9 +12,11 @@ namespace {
 // Sets fields of the table on top of the stack, each by its kind.
 class Table {
   public:
-    // `dissect` is for the table of a packet only.
-    Table(lua_State* L, const Host& host, const packet::Dissect* dissect = nullptr)
-        : L_(L), host_(host), dissect_(dissect) {}
+    // The references are those of lists in the registry. `dissect` is for the table of a packet
+    // only.
+    Table(lua_State* L, int profile_texts_ref, int flows_ref,
+          const packet::Dissect* dissect = nullptr)
+        : L_(L), profile_texts_ref_(profile_texts_ref), flows_ref_(flows_ref), dissect_(dissect) {}
 
     // Pushes a table with all fields of a structure, and room for `more`.
     template <typename Structure> void push(const Structure& facts, int more = 0) {
@@ -52,9 +56,9 @@ class Table {
         set_text(L_, name, protocol::name(f.value));
     }
     void set(const char* name, const ProfileText& f) {
-        if (f.value != 0) set_kept(name, host_.profile_texts_ref, f.value);
+        if (f.value != 0) set_kept(name, profile_texts_ref_, f.value);
     }
-    void set(const char* name, const FlowState& f) { set_kept(name, host_.states_ref, f.value); }
+    void set(const char* name, const FlowState& f) { set_kept(name, flows_ref_, f.value); }
     void set(const char* name, const Mss& f) {
         if (f.value == Mss::of_global) {
             lua_getglobal(L_, "DEFAULT_MSS");
@@ -110,26 +114,26 @@ class Table {
     }
 
     lua_State* L_;
-    const Host& host_;
+    int profile_texts_ref_, flows_ref_;
     const packet::Dissect* dissect_;
 };
 
 } // namespace
 
-void push_track(lua_State* L, Host& host, flow::Track& track, const flow::Positions& positions,
-                bool direct_is_client) {
-    need_lua_state(L, host, track);
+void DesyncTable::push_track(lua_State* L, flow::Track& track, const flow::Positions& positions,
+                             bool direct_is_client) const {
+    flows_.need(L, track);
     TrackFacts facts{};
     fill(facts, track, positions, direct_is_client);
-    Table(L, host).push(facts);
+    Table(L, profile_texts_ref_, flows_.ref()).push(facts);
 }
 
-void push_desync_table(Host& host, const PacketView& view) {
-    if (view.track != nullptr) need_lua_state(host.L, host, *view.track);
+void DesyncTable::push_by_api(lua_State* L, const PacketView& view) const {
+    if (view.track != nullptr) flows_.need(L, *view.track);
     Facts facts{};
     fill(facts, view);
     // arg, func, func_n, func_instance, plan
-    Table(host.L, host, view.dis).push(facts, 5);
+    Table(L, profile_texts_ref_, flows_.ref(), view.dis).push(facts, 5);
 }
 
 } // namespace nfqws2::lua

@@ -2,8 +2,8 @@
 // (builder.lua.hpp) and the description of the fields (facts.hpp).
 #pragma once
 
-#include "builder.lua.hpp"
-#include "facts.hpp"
+#include "table/builder.lua.hpp"
+#include "table/facts.hpp"
 
 #include <array>
 #include <cstddef>

@@ -7,7 +7,7 @@
 // expand them; everything else goes by `each`.
 #pragma once
 
-#include "kinds.hpp"
+#include "table/kinds.hpp"
 
 namespace nfqws2::lua {
 

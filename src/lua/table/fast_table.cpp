@@ -2,13 +2,14 @@
 // roughly hundred fields of a `desync` table. LuaJIT compiles table constructors with constant keys
 // to a copy of a template and plain stores, so the table is built by a Lua function that reads a C
 // struct through the FFI. The function is loaded before the FFI is removed and only it keeps a
-// reference. The bench is tests/bench/bridge_bench.cpp; tests/unit/lua/desync_table_test.cpp holds
-// both ways against each other.
-#include "builder_text.hpp"
-#include "fill.hpp"
+// reference. The bench is tests/bench/bridge_bench.cpp;
+// tests/unit/lua/table/desync_table_test.cpp holds both ways against each other.
+#include "errors.hpp"
+#include "table/builder_text.hpp"
+#include "table/desync_table.hpp"
+#include "table/fill.hpp"
 
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/lua/state.hpp"
 
 namespace nfqws2::lua {
 
@@ -39,48 +40,43 @@ static_assert(static_cast<int>(packet::L3::ipv4) == 1 && static_cast<int>(packet
 static_assert(static_cast<int>(packet::L4::tcp) == 1 && static_cast<int>(packet::L4::udp) == 2 &&
               static_cast<int>(packet::L4::icmp) == 3);
 
-int push_by_api(lua_State* L) {
-    Host& host = *static_cast<Host*>(lua_touserdata(L, 1));
-    push_desync_table(host, *static_cast<const PacketView*>(lua_touserdata(L, 2)));
+int push_protected(lua_State* L) {
+    const auto& table = *static_cast<const DesyncTable*>(lua_touserdata(L, 1));
+    table.push_by_api(L, *static_cast<const PacketView*>(lua_touserdata(L, 2)));
     return 1;
 }
 
 } // namespace
 
-Host::Host() = default;
-Host::~Host() = default;
-
-void load_fast_table(Host& host) {
-    lua_State* L = host.L;
+void DesyncTable::open(lua_State* L) {
+    lua_newtable(L);
+    profile_texts_ref_ = luaL_ref(L, LUA_REGISTRYINDEX);
     if (!is_luajit || !jit_is_on(L)) return;
     if (luaL_loadbuffer(L, builder_source.data(), builder_source.size(), builder_chunk) != 0) {
         log::error("LUA: %s", lua_tostring(L, -1));
         lua_pop(L, 1);
         return;
     }
-    host.facts = std::make_unique<Facts>();
-    lua_pushlightuserdata(L, host.facts.get());
+    facts_ = std::make_unique<Facts>();
+    lua_pushlightuserdata(L, facts_.get());
     lua_pushnumber(L, sizeof(Facts));
     push_names<protocol::Payload>(L);
     push_names<protocol::L7>(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, host.profile_texts_ref);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, host.states_ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, profile_texts_ref_);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, flows_.ref());
     if (lua_pcall(L, 6, 2, 0) != 0 || !lua_isfunction(L, -2)) {
         // No FFI in this build of LuaJIT: the C API way is always there.
         lua_settop(L, 0);
+        facts_.reset();
         return;
     }
     // The library itself must not be collected: LuaJIT needs its finalizer table at lua_close.
     luaL_ref(L, LUA_REGISTRYINDEX);
-    host.build_table_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    builder_ref_ = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-DesyncTable::DesyncTable(Host& host) : host_(host) {
-}
-
-void DesyncTable::prepare(const profile::ProfileSet& profiles) {
-    lua_State* L = host_.L;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, host_.profile_texts_ref);
+void DesyncTable::prepare(lua_State* L, const profile::ProfileSet& profiles) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, profile_texts_ref_);
     for (const auto& profile : profiles.all()) {
         if (const std::uint32_t place = name_place(*profile); place != 0) {
             lua::push(L, profile->profile_name);
@@ -94,22 +90,24 @@ void DesyncTable::prepare(const profile::ProfileSet& profiles) {
     lua_pop(L, 1);
 }
 
-bool DesyncTable::push(const PacketView& view) {
-    lua_State* L = host_.L;
-    if (host_.build_table_ref == LUA_NOREF) {
-        lua_pushcfunction(L, push_by_api);
-        lua_pushlightuserdata(L, &host_);
+bool DesyncTable::push(lua_State* L, const PacketView& view) {
+    if (facts_ == nullptr) {
+        lua_pushcfunction(L, push_protected);
+        lua_pushlightuserdata(L, this);
         lua_pushlightuserdata(L, const_cast<PacketView*>(&view));
         return lua_pcall(L, 2, 1, message_handler_index) == 0;
     }
-    Facts& f = *host_.facts;
-    if (view.track != nullptr) need_lua_state(L, host_, *view.track);
-    fill(f, view);
-    fill(f.dis, *view.dis);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, host_.build_table_ref);
-    f.valid = {1};
+    if (view.track != nullptr) flows_.need(L, *view.track);
+    fill(*facts_, view);
+    fill(facts_->dis, *view.dis);
+    return push_facts(L);
+}
+
+bool DesyncTable::push_facts(lua_State* L) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, builder_ref_);
+    facts_->valid = {1};
     const bool built = lua_pcall(L, 0, 1, message_handler_index) == 0;
-    f.valid = {0};
+    facts_->valid = {0};
     return built;
 }
 

@@ -1,4 +1,4 @@
-#include "fill.hpp"
+#include "table/fill.hpp"
 
 namespace nfqws2::lua {
 

@@ -2,8 +2,8 @@
 // builders.
 #pragma once
 
-#include "facts.hpp"
-#include "nfqws2/lua/desync_table.hpp"
+#include "nfqws2/lua/packet_view.hpp"
+#include "table/facts.hpp"
 
 namespace nfqws2::lua {
 

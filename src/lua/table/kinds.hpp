@@ -66,13 +66,12 @@ struct PayloadName {
     static constexpr KindText c_type = "uint8_t", lua = "payload_names[f.%]";
     protocol::Payload value;
 };
-// A text of the profile: its place in Host::profile_texts_ref, 0 = absent. DesyncTable::prepare()
-// has put it there.
+// A text of the profile: its place in the list of DesyncTable, 0 = absent.
 struct ProfileText {
     static constexpr KindText c_type = "uint32_t", lua = "profile_texts[f.%]";
     std::uint32_t value;
 };
-// The table of a flow that belongs to the scripts: its place in Host::states_ref.
+// The table of a flow that belongs to the scripts: its place in FlowStates.
 struct FlowState {
     static constexpr KindText c_type = "uint32_t", lua = "states[f.%]";
     std::uint32_t value;

@@ -26,8 +26,8 @@ class HolderTest : public testing::Test {
     TcpFlow flow;
     Parts parts;
     flow::Track* track = nullptr;
-    Holder holder{
-        {&parts.connections, parts.wire, *parts.profiles, Story(nobody), own_mark, false}};
+    Holder holder{{&parts.connections, capture::UntracedOutlet(parts.wire), *parts.profiles,
+                   Story(nobody), own_mark, false}};
 };
 
 TEST_F(HolderTest, ReleasesInOrderWithMarkAndInterface) {

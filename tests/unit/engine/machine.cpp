@@ -35,7 +35,7 @@ Machine::Machine(Config config) {
     EXPECT_TRUE(lists.load_all());
     profiles = std::make_unique<profile::ProfileSet>(std::move(words.built.profiles), lists, clock);
     auto_hosts = std::make_unique<profile::AutoHosts>(*profiles, lists, clock);
-    std::vector<LuaInit>& init = config.options.lua_init;
+    std::vector<lua::LuaInit>& init = config.options.lua_init;
     init.insert(init.begin(), {false, prelude});
     init.push_back({false, config.lua});
     Services services;

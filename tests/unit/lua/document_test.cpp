@@ -1,6 +1,6 @@
 // docs/lua-api.md: its examples hold, and nothing is missing from it.
 #include "../places.hpp"
-#include "api_fixture.hpp"
+#include "fixture.hpp"
 
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/packet/dissect.hpp"
@@ -62,7 +62,7 @@ class DocumentTest : public ApiTest {
         auto built = builder.finish(&error);
         EXPECT_TRUE(built) << error;
         const profile::ProfileSet profiles(std::move(built->profiles), lists, clock);
-        Desync desync(host);
+        Desync desync(state);
         EXPECT_TRUE(desync.prepare(profiles));
 
         const auto syn = *from_hex(
@@ -119,9 +119,9 @@ TEST_F(DocumentTest, EveryFunctionIsShownAndTried) {
     for (const auto& [name, type] : state.globals()) {
         if (type != "function") continue;
         lua_getglobal(L(), name.c_str());
-        // Ours carry the Host as an upvalue; what wraps functions of the base library is not ours.
+        // Ours carry the State as an upvalue; what wraps functions of the base library is not ours.
         const bool native = lua_getupvalue(L(), -1, 1) != nullptr;
-        const bool ours = native && lua_touserdata(L(), -1) == &host;
+        const bool ours = native && lua_touserdata(L(), -1) == &state;
         lua_pop(L(), native ? 2 : 1);
         if (!ours) continue;
         functions++;

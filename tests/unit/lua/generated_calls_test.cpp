@@ -2,7 +2,7 @@
 // types, extreme values, broken tables. Each must give a result or a Lua error. Worth most under
 // the sanitizers.
 #include "../places.hpp"
-#include "api_fixture.hpp"
+#include "fixture.hpp"
 
 #include <algorithm>
 
@@ -120,7 +120,7 @@ class GeneratedCalls : public ApiTest {
             if (type != "function" || name.rfind("DLOG", 0) == 0) continue;
             lua_getglobal(L(), name.c_str());
             const bool native = lua_getupvalue(L(), -1, 1) != nullptr;
-            const bool ours = native && lua_touserdata(L(), -1) == &host;
+            const bool ours = native && lua_touserdata(L(), -1) == &state;
             lua_pop(L(), native ? 2 : 1);
             if (!ours) continue;
             lua::push(L(), name);
@@ -148,7 +148,7 @@ TEST_F(GeneratedCalls, GiveAResultOrAnError) {
     // Both happen often, else the generator has lost its bite.
     EXPECT_GT(good, calls / 20);
     EXPECT_GT(bad, calls / 2);
-    host.timers.clear(L());
+    state.timers().clear(L());
 }
 
 } // namespace

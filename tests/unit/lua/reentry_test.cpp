@@ -1,6 +1,6 @@
 // The collector may take a step whenever something is pushed, and run a finalizer of the script,
 // which may call the very function that pushes. Under a sanitizer these tests see more.
-#include "api_fixture.hpp"
+#include "fixture.hpp"
 
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/profile/list_store.hpp"
@@ -119,7 +119,7 @@ TEST_F(ReentryTest, TimersThatFire) {
               "");
     for (int i = 0; i < 100; i++) {
         clock.advance_to(start_ns + (i + 1) * 20'000'000LL);
-        host.timers.run_due(L(), clock.boot_ms());
+        state.run_timers();
     }
     lua_gc(L(), LUA_GCSTOP, 0);
     EXPECT_EQ(eval("count > 20 and finalized > 20"), "true");
@@ -146,7 +146,7 @@ TEST_F(ReentryTest, NoFinalizerRunsBetweenCalls) {
     for (int i = 0; i < 500; i++)
         source += format("'text %d',", i);
     std::optional<std::size_t> failed;
-    const InitItem items[] = {{false, source + "}"}};
+    const LuaInit items[] = {{false, source + "}"}};
     EXPECT_TRUE(state.run_init(items, {}, &failed));
 #ifdef LUA_GCISRUNNING
     EXPECT_EQ(lua_gc(L(), LUA_GCISRUNNING, 0), 0) << "the script has stopped it";
@@ -166,7 +166,7 @@ TEST_F(ReentryTest, NoFinalizerRunsBetweenCalls) {
     list.push_back(std::move(profile));
     profile::ListStore lists(clock);
     profile::ProfileSet profiles(std::move(list), lists, clock);
-    Desync desync(host);
+    Desync desync(state);
     EXPECT_TRUE(desync.prepare(profiles));
     lua_gc(L(), LUA_GCSTOP, 0);
 }

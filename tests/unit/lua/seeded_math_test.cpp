@@ -1,5 +1,5 @@
 // One seed, one result: the numbers here are the same on every processor and with every engine.
-#include "api_fixture.hpp"
+#include "fixture.hpp"
 #include "lua/seeded_math.hpp"
 
 namespace nfqws2::lua {
@@ -7,7 +7,7 @@ namespace {
 
 class SeededMath : public ApiTest {
   protected:
-    SeededMath() { seed_math_library(host); }
+    SeededMath() { seed_math_library(state); }
 };
 
 TEST_F(SeededMath, NumbersAreFixed) {
@@ -22,8 +22,7 @@ TEST_F(SeededMath, NumbersAreFixed) {
 
 TEST_F(SeededMath, TheScriptCannotSeed) {
     const std::string first = eval("math.random(1e9)");
-    random = make_seeded_random(1);
-    host.random = random.get();
+    random.seed(1);
     EXPECT_EQ(run("math.randomseed(5)"), "");
     EXPECT_EQ(eval("math.random(1e9)"), first);
 }

@@ -1,4 +1,4 @@
-#include "api_fixture.hpp"
+#include "fixture.hpp"
 
 #include <limits>
 
@@ -13,13 +13,13 @@ class TimerTest : public ApiTest {
     // Advances the clock to `ms` after the start and runs one pass.
     unsigned pass(std::int64_t ms) {
         clock.advance_to(start_ns + ms * 1'000'000);
-        return host.timers.run_due(L(), clock.boot_ms());
+        return state.run_timers();
     }
     // Passes whenever something is due, up to `ms`.
     unsigned run_until(std::int64_t ms) {
         unsigned failures = 0;
-        while (host.timers.next_due_ms() <= base_ + ms)
-            failures += pass(host.timers.next_due_ms() - base_);
+        while (state.timers().next_due_ms() <= base_ + ms)
+            failures += pass(state.timers().next_due_ms() - base_);
         return failures;
     }
     std::string noted() { return eval("log"); }
@@ -39,7 +39,7 @@ TEST_F(TimerTest, OneShotThatRearmsItself) {
     EXPECT_EQ(noted(), "first ");
     pass(30);
     EXPECT_EQ(noted(), "first second ");
-    EXPECT_TRUE(host.timers.empty());
+    EXPECT_TRUE(state.timers().empty());
 }
 
 TEST_F(TimerTest, ErrorDeletesTheTimer) {
@@ -50,7 +50,7 @@ TEST_F(TimerTest, ErrorDeletesTheTimer) {
     EXPECT_NE(errors.find("LUA ERROR: test:1: boom"), std::string::npos) << errors;
     EXPECT_NE(errors.find("err"), std::string::npos);
     EXPECT_EQ(noted(), "err ");
-    EXPECT_TRUE(host.timers.empty());
+    EXPECT_TRUE(state.timers().empty());
 }
 
 TEST_F(TimerTest, ReplacedInsideItsCallback) {
@@ -61,8 +61,8 @@ TEST_F(TimerTest, ReplacedInsideItsCallback) {
     ::testing::internal::CaptureStderr();
     run_until(40);
     ::testing::internal::GetCapturedStderr();
-    EXPECT_FALSE(host.timers.empty()) << "the new timer outlives the error of the old callback";
-    EXPECT_EQ(host.timers.next_due_ms() - base_, 70);
+    EXPECT_FALSE(state.timers().empty()) << "the new timer outlives the error of the old callback";
+    EXPECT_EQ(state.timers().next_due_ms() - base_, 70);
     run_until(200);
     EXPECT_EQ(noted(), "repA repB ");
 }
@@ -80,7 +80,7 @@ TEST_F(TimerTest, LateTimersFireOnceAndHaveNoGrid) {
     EXPECT_EQ(run("timer_set('p', function() note('x') end, 50)"), "");
     pass(220);
     EXPECT_EQ(noted(), "x ");
-    EXPECT_EQ(host.timers.next_due_ms() - base_, 270);
+    EXPECT_EQ(state.timers().next_due_ms() - base_, 270);
     EXPECT_EQ(pass(220), 0U);
     EXPECT_EQ(noted(), "x ");
 }
@@ -110,7 +110,7 @@ TEST_F(TimerTest, RearmingCannotHoldThePass) {
                   "timer_set('t', again, 10)"),
               "");
     // The clock stands still while the pass believes that much time has gone by.
-    EXPECT_EQ(host.timers.run_due(L(), base_ + 100000), 0U);
+    EXPECT_EQ(state.timers().run_due(L(), base_ + 100000), 0U);
     EXPECT_EQ(noted(), "x ");
 }
 
@@ -138,7 +138,7 @@ TEST_F(TimerTest, ArgumentChecksInTheirOrder) {
               "test:1: timer_set expect from 3 to 5 arguments, got 2");
     EXPECT_EQ(run("timer_set({}, print, 10)"),
               "test:1: bad argument #1 to 'timer_set' (string expected, got table)");
-    EXPECT_TRUE(host.timers.empty());
+    EXPECT_TRUE(state.timers().empty());
 }
 
 TEST_F(TimerTest, NamesMayHoldNul) {
@@ -151,11 +151,11 @@ TEST_F(TimerTest, NamesMayHoldNul) {
 
 TEST_F(TimerTest, HugePeriodsDoNotOverflow) {
     EXPECT_EQ(run("timer_set('t', print, 9e18)"), "");
-    EXPECT_GT(host.timers.next_due_ms(), clock.boot_ms());
+    EXPECT_GT(state.timers().next_due_ms(), clock.boot_ms());
 }
 
 TEST_F(TimerTest, NothingIsDueWithoutTimers) {
-    EXPECT_EQ(host.timers.next_due_ms(), std::numeric_limits<std::int64_t>::max());
+    EXPECT_EQ(state.timers().next_due_ms(), std::numeric_limits<std::int64_t>::max());
 }
 
 // Periods 10 to 999 ms, half of them once only, in the virtual clock.
@@ -180,7 +180,7 @@ TEST_F(TimerTest, TenThousandTimers) {
                   "assert(fired[i] == (i % 2 == 0 and 1 or math.floor(2000 / period)), i) end"),
               "");
     EXPECT_EQ(run("for _, name in ipairs(timer_enum()) do assert(timer_del(name)) end"), "");
-    EXPECT_TRUE(host.timers.empty());
+    EXPECT_TRUE(state.timers().empty());
 }
 
 // Replacing and deleting ten thousand timers from one callback must not take quadratic time.

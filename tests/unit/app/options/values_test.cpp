@@ -16,7 +16,7 @@ template <typename F> std::string failure(F&& action) {
     return "";
 }
 
-engine::Blob whole_blob(const std::string& text, const std::vector<engine::Blob>& existing) {
+lua::Blob whole_blob(const std::string& text, const std::vector<lua::Blob>& existing) {
     BlobSource source = open_blob(text, existing);
     if (source.file) source.blob.data = read_blob(source);
     return std::move(source.blob);
@@ -113,7 +113,7 @@ TEST(Values, BlobFile) {
     const TempDir dir;
     const std::string file = dir.file("b", "0123456789");
     const std::string empty = dir.file("empty", "");
-    const auto text = [](const engine::Blob& b) { return std::string(as_text(b.data)); };
+    const auto text = [](const lua::Blob& b) { return std::string(as_text(b.data)); };
     EXPECT_EQ(text(whole_blob("a:" + file, {})), "0123456789");
     EXPECT_EQ(text(whole_blob("a:@" + file, {})), "0123456789");
     EXPECT_EQ(text(whole_blob("a:+3@" + file, {})), "3456789");
@@ -139,7 +139,7 @@ TEST(Values, BlobSizes) {
 }
 
 TEST(Values, BlobNames) {
-    const std::vector<engine::Blob> existing{{"b", {}}};
+    const std::vector<lua::Blob> existing{{"b", {}}};
     EXPECT_EQ(failure([&] { whole_blob("b:0x00", existing); }), "duplicate blob name 'b'");
     for (const std::string name : {"fake_default_tls", "fake_default_http", "fake_default_quic"})
         EXPECT_EQ(failure([&] { whole_blob(name + ":0x00", {}); }),

@@ -1,0 +1,26 @@
+// What native functions need from the process. Given when a state is made, and good as long as it
+// lives.
+#pragma once
+
+#include "nfqws2/base/clock.hpp"
+#include "nfqws2/base/random.hpp"
+#include "nfqws2/capture/outlet.hpp"
+#include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/lua/file_gate.hpp"
+
+#include <cstdint>
+
+namespace nfqws2::lua {
+
+struct Services {
+    Clock& clock;
+    Random& random;
+    capture::TracedOutlet outlet; // of what scripts send
+    capture::NetworkInfo& network;
+    flow::ConnectionTable* connections = nullptr; // nullptr with --ctrack-disable
+    const FileGate* file_gate = nullptr;          // nullptr: scripts may open anything
+    std::uint32_t desync_fwmark = 0x40000000;
+    bool server_mode = false;
+};
+
+} // namespace nfqws2::lua

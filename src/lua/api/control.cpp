@@ -1,0 +1,188 @@
+// Control over the run of instances (docs/contracts/lua-bridge.md#cutoffs-and-the-plan). `ctx` is
+// one userdata for the whole life of the state; it is good exactly as long as a CallScope lasts.
+#include "api/arguments.hpp"
+#include "api/functions.hpp"
+#include "api/owned.hpp"
+#include "desync_call.hpp"
+
+#include "nfqws2/base/log.hpp"
+
+namespace nfqws2::lua {
+
+namespace {
+
+constexpr const char* ctx_type = "desync_ctx";
+char registry_tag; // of the userdata
+
+bool is_ctx(lua_State* L, int index) {
+    if (lua_touserdata(L, index) == nullptr || !lua_getmetatable(L, index)) return false;
+    luaL_getmetatable(L, ctx_type);
+    const bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+DesyncCall& check_ctx(lua_State* L) {
+    if (lua_isnil(L, 1)) luaL_error(L, "missing ctx");
+    if (!is_ctx(L, 1)) wrong_type(L, 1, ctx_type);
+    DesyncCall* const call = state_of(L).running_call();
+    if (call == nullptr) raise(L, "ctx is invalid");
+    return *call;
+}
+
+// The optional argument `outgoing`: nil stands for both directions.
+struct Directions {
+    bool in = true, out = true;
+    const char* text() const { return in && out ? "in/out" : out ? "out" : "in"; }
+};
+Directions check_directions(lua_State* L, int index) {
+    if (lua_isnoneornil(L, index)) return {};
+    if (!lua_isboolean(L, index)) wrong_type(L, index, "boolean");
+    const bool out = lua_toboolean(L, index);
+    return {!out, out};
+}
+
+int instance_cutoff(lua_State* L) {
+    check_count(L, "instance_cutoff", 1, 2);
+    if (lua_isnil(L, 1)) { // the caller was not called as an instance of its own
+        if (log::debug_enabled()) log::debug("instance cutoff ignored: no ctx");
+        return 0;
+    }
+    const DesyncCall& call = check_ctx(L);
+    const Directions directions = check_directions(L, 2);
+    if (call.track == nullptr) {
+        if (log::debug_enabled())
+            log::debug("instance cutoff of '%s' not possible: no conntrack",
+                       call.instance->name.c_str());
+        return 0;
+    }
+    if (log::debug_enabled())
+        log::debug("instance cutoff of '%s' %s", call.instance->name.c_str(), directions.text());
+    call.track->cut_instance(call.profile->number, call.instance->func_n, directions.in,
+                             directions.out);
+    return 0;
+}
+
+int lua_cutoff(lua_State* L) {
+    check_count(L, "lua_cutoff", 1, 2);
+    const DesyncCall& call = check_ctx(L);
+    const Directions directions = check_directions(L, 2);
+    if (call.track == nullptr) {
+        if (log::debug_enabled()) log::debug("lua cutoff not possible: no conntrack");
+        return 0;
+    }
+    if (log::debug_enabled())
+        log::debug("lua cutoff %s by '%s'", directions.text(), call.instance->name.c_str());
+    if (directions.in) call.track->set_cutoff(false);
+    if (directions.out) call.track->set_cutoff(true);
+    return 0;
+}
+
+int raw_packet(lua_State* L) {
+    check_count(L, "raw_packet", 1);
+    push(L, check_ctx(L).raw_packet);
+    return 1;
+}
+
+int execution_plan_cancel(lua_State* L) {
+    check_count(L, "execution_plan_cancel", 1);
+    DesyncCall& call = check_ctx(L);
+    call.plan_cancelled = true;
+    if (log::debug_enabled())
+        log::debug("execution plan cancel from '%s'", call.instance->name.c_str());
+    return 0;
+}
+
+void set_range_end(lua_State* L, const char* name, const flow::RangePos& end) {
+    lua_createtable(L, 0, 2);
+    set_text(L, "mode", {&end.mode, 1});
+    set_int(L, "pos", end.pos);
+    lua_setfield(L, -2, name);
+}
+
+void push_arguments(lua_State* L, const profile::LuaInstance& instance) {
+    lua_createtable(L, 0, static_cast<int>(instance.args.size()));
+    // Backwards, so that the first of equal names is the one that stays.
+    for (auto argument = instance.args.rbegin(); argument != instance.args.rend(); ++argument) {
+        push(L, argument->first);
+        push(L, argument->second);
+        lua_rawset(L, -3);
+    }
+}
+
+void push_payload_set(lua_State* L, protocol::PayloadSet set) {
+    using protocol::Payload;
+    lua_newtable(L);
+    for (unsigned i = 0; i < static_cast<unsigned>(Payload::count); i++) {
+        const auto type = static_cast<Payload>(i);
+        if (set.empty() ? type != Payload::all : !set.has(type)) continue;
+        push(L, protocol::name(type));
+        lua_pushboolean(L, true);
+        lua_rawset(L, -3);
+    }
+}
+
+void push_plan_element(lua_State* L, const profile::LuaInstance& instance, bool outgoing) {
+    lua_createtable(L, 0, 7);
+    set_text(L, "func", instance.func);
+    set_int(L, "func_n", instance.func_n);
+    set_text(L, "func_instance", instance.name);
+    push_arguments(L, instance);
+    lua_setfield(L, -2, "arg");
+
+    const flow::Range& range = instance.range(outgoing);
+    lua_createtable(L, 0, 3);
+    set_range_end(L, "from", range.from);
+    set_range_end(L, "to", range.to);
+    lua_pushboolean(L, range.upper_exclusive);
+    lua_setfield(L, -2, "upper_cutoff");
+    lua_setfield(L, -2, "range");
+
+    push_payload_set(L, instance.payload);
+    lua_setfield(L, -2, "payload");
+    auto& text = push_owned<std::string>(L);
+    text = protocol::to_text(instance.payload);
+    push(L, text);
+    lua_setfield(L, -3, "payload_filter");
+    free_owned(text);
+    lua_pop(L, 1);
+}
+
+int execution_plan(lua_State* L) {
+    check_count(L, "execution_plan", 1);
+    const DesyncCall& call = check_ctx(L);
+    const auto& instances = call.profile->instances;
+    const auto first = static_cast<std::size_t>(call.instance - instances.data()) + 1;
+    lua_createtable(L, static_cast<int>(instances.size() - first), 0);
+    for (std::size_t i = first; i < instances.size(); i++) {
+        push_plan_element(L, instances[i], call.outgoing);
+        lua_rawseti(L, -2, static_cast<int>(i - first + 1));
+    }
+    return 1;
+}
+
+} // namespace
+
+void push_ctx(lua_State* L) {
+    lua_pushlightuserdata(L, &registry_tag);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+void register_control_api(State& state) {
+    static constexpr NativeFunction functions[] = {
+        {"instance_cutoff", instance_cutoff}, {"lua_cutoff", lua_cutoff},
+        {"execution_plan", execution_plan},   {"execution_plan_cancel", execution_plan_cancel},
+        {"raw_packet", raw_packet},
+    };
+    register_functions(state, functions);
+
+    lua_State* L = state.lua();
+    lua_pushlightuserdata(L, &registry_tag);
+    lua_newuserdata(L, 1);
+    luaL_newmetatable(L, ctx_type);
+    hide_metatable(L, ctx_type);
+    lua_setmetatable(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+} // namespace nfqws2::lua

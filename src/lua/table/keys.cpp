@@ -1,0 +1,39 @@
+#include "table/keys.hpp"
+
+namespace nfqws2::lua {
+
+namespace {
+
+char registry_tag;
+
+constexpr const char* names[] = {
+#define NFQWS2_KEY(name) #name,
+    NFQWS2_KEYS(NFQWS2_KEY)
+#undef NFQWS2_KEY
+};
+
+void make_keys(lua_State* L) {
+    constexpr int count = sizeof names / sizeof *names;
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        lua_pushstring(L, names[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_pushlightuserdata(L, &registry_tag);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+} // namespace
+
+int push_keys(lua_State* L) {
+    lua_pushlightuserdata(L, &registry_tag);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        make_keys(L);
+    }
+    return lua_gettop(L);
+}
+
+} // namespace nfqws2::lua
