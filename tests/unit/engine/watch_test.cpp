@@ -7,6 +7,8 @@
 
 #include "nfqws2/lua/desync.hpp"
 
+#include <algorithm>
+
 namespace nfqws2::engine::test {
 namespace {
 
@@ -140,7 +142,7 @@ TEST(EngineWatch, AMessageInPieces) {
     const TcpFlow flow;
     m.open(flow);
     ASSERT_TRUE(m.engine->watch(watcher));
-    const Buffer hello = client_hello("www.example.com", 2000);
+    const Buffer hello = hello_record(2000, "www.example.com");
     const Bytes whole(hello);
     m.out(flow.from_client(whole.first(1000), 0));
     m.out(flow.from_client(whole.subspan(1000), 1000));
