@@ -107,7 +107,7 @@ class CountersWalk final : public Walk {
         }
     }
 
-    const Subject subject_;
+    const Subject& subject_;
     Tally tally_;
     std::size_t written_ = 0;
 };
@@ -119,7 +119,7 @@ control::Command counters_command(const Subject& subject) {
         "counters",
         control::Access::read,
         {},
-        [subject](const control::Request&, control::Refusal*) -> std::unique_ptr<control::Answer> {
+        [&subject](const control::Request&, control::Refusal*) -> std::unique_ptr<control::Answer> {
             return std::make_unique<WalkAnswer>(subject.workers,
                                                 std::make_shared<CountersWalk>(subject));
         }};

@@ -31,11 +31,11 @@ std::string quoted(const std::string& word) {
 }
 
 std::vector<control::Command> all_commands(const Subject& subject) {
-    std::vector<control::Command> commands = {counters_command(subject), find_command(subject),
-                                              flows_command(subject),    hosts_command(subject),
-                                              lists_command(subject),    log_command(subject),
-                                              metrics_command(subject),  status_command(subject),
-                                              stop_command(subject),     trace_command(subject)};
+    std::vector<control::Command> commands;
+    for (const auto make :
+         {counters_command, find_command, flows_command, hosts_command, lists_command, log_command,
+          metrics_command, status_command, stop_command, trace_command})
+        commands.push_back(make(subject));
     std::vector<std::string> names{"hello"}, to_read{"hello"};
     for (const control::Command& command : commands) {
         names.emplace_back(command.name);
@@ -70,8 +70,8 @@ namespace {
 
 struct Serving {
     Serving(Worker& worker, control::ListeningSocket socket, const control::Rights& rights,
-            const Subject& subject)
-        : first(worker),
+            const Subject& whom)
+        : first(worker), subject(whom),
           server(std::move(socket), rights, all_commands(subject), worker.shared.clock) {
         first.control = &server;
     }
@@ -80,6 +80,7 @@ struct Serving {
     Serving& operator=(const Serving&) = delete;
 
     Worker& first;
+    const Subject subject; // what commands and answers refer to
     control::Server server;
 };
 

@@ -164,8 +164,8 @@ control::Command flows_command(const Subject& subject) {
     fields.push_back({"watch", control::Kind::number, 1, 3600});
     return {
         "flows", control::Access::read, std::move(fields),
-        [subject](const control::Request& request,
-                  control::Refusal* refusal) -> std::unique_ptr<Answer> {
+        [&subject](const control::Request& request,
+                   control::Refusal* refusal) -> std::unique_ptr<Answer> {
             Workers& workers = subject.workers;
             FlowFilter filter;
             if (!filter.read(request, workers.shared().profiles, refusal)) return nullptr;

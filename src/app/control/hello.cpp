@@ -52,7 +52,7 @@ control::Command stop_command(const Subject& subject) {
     return {"stop",
             Access::all,
             {},
-            [subject](const control::Request&, control::Refusal*) -> std::unique_ptr<Answer> {
+            [&subject](const control::Request&, control::Refusal*) -> std::unique_ptr<Answer> {
                 subject.workers.signals().quit_as_term();
                 return std::make_unique<control::ReadyAnswer>("{\"stopping\":true,\"end\":true}\n");
             }};

@@ -137,8 +137,8 @@ control::Command hosts_command(const Subject& subject) {
     return {"hosts",
             control::Access::read,
             {{"host", Kind::text}, {"limit", Kind::number, 0, INT32_MAX}},
-            [subject](const control::Request& request,
-                      control::Refusal*) -> std::unique_ptr<control::Answer> {
+            [&subject](const control::Request& request,
+                       control::Refusal*) -> std::unique_ptr<control::Answer> {
                 std::optional<std::string> below;
                 if (const std::string* host = request.text("host")) below = ascii_lower(*host);
                 const std::int64_t* given = request.number("limit");

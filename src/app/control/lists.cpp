@@ -97,7 +97,7 @@ class ListsAnswer final : public Answer {
     int wait_ms() const override { return loading_ ? look_again_ms : -1; }
 
   private:
-    const Subject subject_;
+    const Subject& subject_;
     bool loading_, taken_ = false;
     std::vector<profile::ListState> states_;
     std::size_t written_ = 0;
@@ -175,7 +175,9 @@ ExplainQuery query_for(const control::Request& request, const Wanted& wanted) {
 }
 
 std::string explain_line(const ExplainQuery& query, const profile::ProfileSet& profiles) {
-    std::string array = to_json({explain(query, profiles)}); // of one element
+    std::vector<Explanation> one;
+    one.push_back(explain(query, profiles));
+    const std::string array = to_json(one);
     const std::size_t begin = array.find('{'), end = array.rfind('}');
     if (begin == std::string::npos) return {};
     return "{\"explain\":" + array.substr(begin, end + 1 - begin) + "}\n";
@@ -224,8 +226,8 @@ control::Command lists_command(const Subject& subject) {
     return {"lists",
             control::Access::read,
             {{"reload", control::Kind::flag}},
-            [subject](const control::Request& request,
-                      control::Refusal* refusal) -> std::unique_ptr<Answer> {
+            [&subject](const control::Request& request,
+                       control::Refusal* refusal) -> std::unique_ptr<Answer> {
                 const bool reload = request.flag("reload");
                 *refusal = {"forbidden", "'reload' is not for this user"};
                 if (reload && request.access != control::Access::all) return nullptr;
@@ -242,7 +244,7 @@ control::Command find_command(const Subject& subject) {
              {"proto", Kind::text},
              {"port", Kind::number, 0, 65535},
              {"l7", Kind::text}},
-            [subject](const control::Request& request, control::Refusal* refusal) {
+            [&subject](const control::Request& request, control::Refusal* refusal) {
                 return find(subject, request, refusal);
             }};
 }

@@ -76,8 +76,8 @@ control::Command log_command(const Subject& subject) {
     return {"log",
             control::Access::all,
             {{"to", Kind::text}, {"level", Kind::text}},
-            [subject](const control::Request& request,
-                      control::Refusal* refusal) -> std::unique_ptr<Answer> {
+            [&subject](const control::Request& request,
+                       control::Refusal* refusal) -> std::unique_ptr<Answer> {
                 const std::string* to = request.text("to");
                 const std::string* level = request.text("level");
                 *refusal = {"bad-field", "'level' is 'debug' or 'normal'"};

@@ -158,7 +158,7 @@ class MetricsWalk final : public Walk {
         }
     }
 
-    const Subject subject_;
+    const Subject& subject_;
     Tally tally_;
     std::size_t family_ = 0, series_ = 0;
 };
@@ -170,7 +170,7 @@ control::Command metrics_command(const Subject& subject) {
         "metrics",
         control::Access::read,
         {},
-        [subject](const control::Request&, control::Refusal*) -> std::unique_ptr<control::Answer> {
+        [&subject](const control::Request&, control::Refusal*) -> std::unique_ptr<control::Answer> {
             return std::make_unique<WalkAnswer>(subject.workers,
                                                 std::make_shared<MetricsWalk>(subject));
         }};

@@ -144,7 +144,7 @@ class StatusWalk final : public Walk {
     }
 
   private:
-    const Subject subject_;
+    const Subject& subject_;
     std::uint64_t flows_ = 0, held_ = 0;
 };
 
@@ -155,7 +155,7 @@ control::Command status_command(const Subject& subject) {
         "status",
         control::Access::read,
         {},
-        [subject](const control::Request&, control::Refusal*) -> std::unique_ptr<control::Answer> {
+        [&subject](const control::Request&, control::Refusal*) -> std::unique_ptr<control::Answer> {
             return std::make_unique<WalkAnswer>(subject.workers,
                                                 std::make_shared<StatusWalk>(subject));
         }};

@@ -135,7 +135,7 @@ class TraceAnswer final : public Answer {
         }
     }
 
-    const Subject subject_;
+    const Subject& subject_;
     std::shared_ptr<Watcher> watcher_;
     std::int64_t end_ms_;
     std::uint64_t count_ = 0;
@@ -155,8 +155,8 @@ control::Command trace_command(const Subject& subject) {
     fields.push_back({"packets", control::Kind::number, 0, INT32_MAX});
     fields.push_back({"seconds", control::Kind::number, 0, 86400});
     return {"trace", control::Access::all, std::move(fields),
-            [subject](const control::Request& request,
-                      control::Refusal* refusal) -> std::unique_ptr<Answer> {
+            [&subject](const control::Request& request,
+                       control::Refusal* refusal) -> std::unique_ptr<Answer> {
                 FlowFilter filter;
                 if (!filter.read(request, subject.workers.shared().profiles, refusal))
                     return nullptr;
