@@ -19,6 +19,7 @@
 #include "nfqws2/engine/trace_file.hpp"
 #include "nfqws2/lua/guard.hpp"
 #include "nfqws2/sandbox/privileges.hpp"
+#include "nfqws2/store/state_directory.hpp"
 #include "offline/offline_files.hpp"
 #include "offline/offline_loop.hpp"
 #include "options/command_line.hpp"
@@ -62,6 +63,7 @@ class Program {
     bool enter_fence();
     bool load_files();
     bool load_blobs();
+    void make_stores();
     bool open_trace();
     const engine::TraceFile* trace() const { return trace_ ? &*trace_ : nullptr; }
     bool give_up_privileges();
@@ -92,6 +94,8 @@ class Program {
     OfflineFiles offline_;
     std::optional<engine::TraceFile> trace_;
     Desk desk_; // of the control socket
+    std::optional<store::Stores> stores_;
+    std::optional<store::StateDirectory> state_directory_; // with --state-dir
     Report report_;
     std::optional<log::ErrorCollector> errors_; // for a report in JSON
 };
@@ -131,11 +135,16 @@ int Program::start(int argc, const char* const* argv) {
     }
     if (!open_trace()) return 1;
     if (config_.daemon && !config_.offline()) background_.begin();
-    if (!give_up_privileges() || !enter_fence()) return 1;
+    const std::string state_path = make_state_directory(config_);
+    if (!give_up_privileges()) return 1;
+    make_stores();
+    if (!state_path.empty()) state_directory_.emplace(*stores_).open(state_path);
+    if (!enter_fence()) return 1;
     if (config_.offline() && !offline_.begin(clock_)) return exit_capture_error;
     if (!load_files()) return 1;
+    if (state_directory_) state_directory_->load();
     if (!config_.offline()) return run_with_kernel();
-    const int code = offline_.run(config_, clock_, lists_, *random_, trace());
+    const int code = offline_.run(config_, clock_, lists_, *random_, trace(), *stores_);
     // What was asked for is not there: as with --pcap-out.
     return trace_ && !trace_->flush() ? exit_capture_error : code;
 }
@@ -218,6 +227,11 @@ bool Program::load_blobs() {
     return true;
 }
 
+// Names from the network become keys: nobody outside may foresee where they go.
+void Program::make_stores() {
+    stores_.emplace(clock_, SipKey::random(), config_.stores);
+}
+
 bool Program::files_readable() {
     std::string culprit;
     if (test_files(config_, lists_, &culprit)) return true;
@@ -287,6 +301,8 @@ void Program::check_lua() {
     NoSender nowhere;
     capture::LiveNetworkInfo network;
     Workers workers(config_, clock_, lists_);
+    make_stores(); // nothing is read or written
+    workers.shared().use(*stores_);
     workers.add(*random_, {nowhere, network, {}, nullptr});
     const Profiles& profiles = workers.shared().profiles.all();
     check_profiles(profiles, report_);
@@ -356,6 +372,7 @@ int Program::run_with_kernel() {
 
     NoSender nowhere;
     Workers workers(config_, clock_, lists_, count, Threads::one_each);
+    workers.shared().use(*stores_);
     for (const auto& sockets : sockets_) {
         Outside outside = sockets->outside(config_.fuzz_packets != 0 ? &nowhere : nullptr);
         outside.trace = trace();
@@ -363,6 +380,7 @@ int Program::run_with_kernel() {
     }
     if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
     const auto serving = desk_.open(config_, workers, lists_, fence_);
+    if (state_directory_) state_directory_->start(config_.state_interval_s);
     return config_.intercept ? run_queues(workers) : run_without_queue(workers);
 }
 

@@ -14,7 +14,7 @@ std::size_t MemoryBudget::default_limit() {
 
 bool MemoryBudget::room(std::size_t bytes) const {
     if (limit_ == 0) return true;
-    const std::size_t granted = share(Part::lists) + share(Part::blobs);
+    const std::size_t granted = share(Part::lists) + share(Part::blobs) + share(Part::stores);
     const std::size_t limit = std::max(limit_ - std::min(granted, limit_), least_beside_others);
     const std::size_t taken = share(Part::flows) + share(Part::held) + share(Part::messages) +
                               share(Part::lua) + share(Part::sends);

@@ -67,6 +67,7 @@ lua::Services Engine::Impl::lua_services() {
             .outlet = capture::TracedOutlet(onlooker),
             .network = *services.network,
             .connections = connections.get(),
+            .stores = services.stores,
             .file_gate = options.file_gate,
             .desync_fwmark = options.desync_fwmark,
             .server_mode = options.server};

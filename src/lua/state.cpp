@@ -216,6 +216,7 @@ bool State::open(std::vector<Blob> blobs, const Globals& globals, bool seeded) {
     load_libraries(globals.worker == 0);
     push_message_handler(L_);
     set_globals(blobs, globals);
+    blobs = {}; // scripts have copies of their own
     register_constants(L_);
     register_all(*this);
     follow_clock();

@@ -12,86 +12,78 @@ namespace {
 
 constexpr const char* port_form = "ports like 80,443,1000-2000 or ~22 for all others";
 
-// "<what> : <value> (<the item that is wrong>, should be <form>)" as error, unless it is all right.
+// Refuses as "<what> : <value> (<the item that is wrong>, should be <form>)".
 template <typename Filter>
-bool add_items(Filter& filter, std::string_view value, const char* what, const char* form,
-               std::string* error) {
-    if (filter.add(value)) return true;
+void add_items(Filter& filter, std::string_view value, const char* what, const char* form) {
+    if (filter.add(value)) return;
     std::string wrong;
     for (const std::string_view item : split(value, ',')) {
         if (item == value || Filter().add(item)) continue;
         wrong = item.empty() ? "an item is empty, " : "'" + std::string(item) + "' is wrong, ";
         break;
     }
-    *error =
-        std::string(what) + " : " + std::string(value) + " (" + wrong + "should be " + form + ")";
-    return false;
+    refuse(what, value, " (" + wrong + "should be " + form + ")");
 }
 
-bool add_ports(PortFilter& ports, std::string_view value, std::string* error) {
-    return add_items(ports, value, "Invalid port filter", port_form, error);
+void add_ports(PortFilter& ports, std::string_view value) {
+    add_items(ports, value, "Invalid port filter", port_form);
 }
 
 } // namespace
 
-bool parse_mark(Profile& p, bool, std::string_view value, std::string* error) {
-    return p.mark.set(value) || fail(error, "filter mark or mask format error", value,
-                                     " (should be mark[/mask], each a number or 0xHEX of 32 bits)");
+void parse_mark(Profile& p, bool, std::string_view value) {
+    if (!p.mark.set(value))
+        refuse("filter mark or mask format error", value,
+               " (should be mark[/mask], each a number or 0xHEX of 32 bits)");
 }
 
-bool parse_l3(Profile& p, bool again, std::string_view value, std::string* error) {
+void parse_l3(Profile& p, bool again, std::string_view value) {
     bool ipv4 = false;
     bool ipv6 = false;
     for (std::string_view item : split(value, ',')) {
         if (item != "ipv4" && item != "ipv6")
-            return fail(error, "bad value for --filter-l3", value,
-                        " (should be ipv4, ipv6 or ipv4,ipv6)");
+            refuse("bad value for --filter-l3", value, " (should be ipv4, ipv6 or ipv4,ipv6)");
         (item == "ipv4" ? ipv4 : ipv6) = true;
     }
     p.ipv4 = ipv4 || (again && p.ipv4);
     p.ipv6 = ipv6 || (again && p.ipv6);
-    return true;
 }
 
-bool parse_tcp(Profile& p, bool, std::string_view value, std::string* error) {
-    return add_ports(p.tcp, value, error);
+void parse_tcp(Profile& p, bool, std::string_view value) {
+    add_ports(p.tcp, value);
 }
 
-bool parse_udp(Profile& p, bool, std::string_view value, std::string* error) {
-    return add_ports(p.udp, value, error);
+void parse_udp(Profile& p, bool, std::string_view value) {
+    add_ports(p.udp, value);
 }
 
-bool parse_lport(Profile& p, bool, std::string_view value, std::string* error) {
-    return add_ports(p.lport, value, error);
+void parse_lport(Profile& p, bool, std::string_view value) {
+    add_ports(p.lport, value);
 }
 
-bool parse_icmp(Profile& p, bool, std::string_view value, std::string* error) {
-    return add_items(p.icmp, value, "Invalid icmp filter",
-                     "numbers like 8 or 3:1 (type:code), * or -", error);
+void parse_icmp(Profile& p, bool, std::string_view value) {
+    add_items(p.icmp, value, "Invalid icmp filter", "numbers like 8 or 3:1 (type:code), * or -");
 }
 
-bool parse_ipp(Profile& p, bool, std::string_view value, std::string* error) {
-    return add_items(p.ipp, value, "Invalid ip protocol filter", "numbers like 47,50, * or -",
-                     error);
+void parse_ipp(Profile& p, bool, std::string_view value) {
+    add_items(p.ipp, value, "Invalid ip protocol filter", "numbers like 47,50, * or -");
 }
 
-bool parse_l7(Profile& p, bool, std::string_view value, std::string* error) {
+void parse_l7(Profile& p, bool, std::string_view value) {
     std::string bad;
     const auto set = protocol::parse_l7_set(value, &bad);
-    if (!set) return fail(error, "Invalid l7 filter", value, protocol::l7_name_hint(bad));
+    if (!set) refuse("Invalid l7 filter", value, protocol::l7_name_hint(bad));
     p.l7 = *set;
-    return true;
 }
 
-bool parse_ssid(Profile& p, bool, std::string_view value, std::string*) {
+void parse_ssid(Profile& p, bool, std::string_view value) {
     for (std::string_view item : split(value, ','))
         if (!item.empty()) p.ssids.emplace_back(item);
-    return true;
 }
 
-bool parse_ssid_neg(Profile& p, bool, std::string_view value, std::string* error) {
+void parse_ssid_neg(Profile& p, bool, std::string_view value) {
     bool given = false;
-    return set_switch(p.other_ssids, given, value, error);
+    set_switch(p.other_ssids, given, value);
 }
 
 bool covers_lport(const Profile& a, const Profile& b) {
@@ -126,30 +118,26 @@ bool wants_ssid(const Profile& p, std::string_view ssid) {
     return listed != p.other_ssids;
 }
 
-bool state_mark(Query& q, std::string_view value, std::string* error) {
+void state_mark(Query& q, std::string_view value) {
     const auto mark = parse_mark_number(value);
-    if (!mark) return fail(error, "mark should be decimal or 0xHEX", value);
+    if (!mark) refuse("mark should be decimal or 0xHEX", value);
     q.mark = *mark;
-    return true;
 }
 
-bool state_lport(Query& q, std::string_view value, std::string* error) {
+void state_lport(Query& q, std::string_view value) {
     const auto port = decimal(value, UINT16_MAX);
-    if (!port || *port == 0) return fail(error, "lport should be 1..65535", value);
+    if (!port || *port == 0) refuse("lport should be 1..65535", value);
     q.lport = static_cast<std::uint16_t>(*port);
-    return true;
 }
 
-bool state_icmp_code(Query& q, std::string_view value, std::string* error) {
+void state_icmp_code(Query& q, std::string_view value) {
     const auto code = decimal(value, UINT8_MAX);
-    if (!code) return fail(error, "bad ICMP code", value);
+    if (!code) refuse("bad ICMP code", value);
     q.icmp_code = static_cast<std::uint8_t>(*code);
-    return true;
 }
 
-bool state_ssid(Query& q, std::string_view value, std::string*) {
+void state_ssid(Query& q, std::string_view value) {
     q.ssid = value;
-    return true;
 }
 
 } // namespace nfqws2::profile::filter

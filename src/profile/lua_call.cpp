@@ -1,5 +1,6 @@
 #include "nfqws2/profile/lua_call.hpp"
 
+#include "nfqws2/base/bad_value.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ std::vector<std::string> split_items(std::string_view text) {
 
 } // namespace
 
-std::optional<LuaInstance> parse_lua_call(std::string_view text, std::string* error) {
+LuaInstance parse_lua_call(std::string_view text) {
     const std::string invalid = "invalid lua function call : " + std::string(text);
     const std::string form =
         " (should be function:argument=value:..., like fake:blob=fake_default_tls:repeats=2)";
@@ -33,21 +34,17 @@ std::optional<LuaInstance> parse_lua_call(std::string_view text, std::string* er
 
     LuaInstance call;
     call.func = items.front();
-    if (!is_identifier(call.func)) {
-        *error = "bad identifier '" + call.func + "'\n" + invalid + form;
-        return std::nullopt;
-    }
+    if (!is_identifier(call.func))
+        throw BadValue("bad identifier '" + call.func + "'\n" + invalid + form);
     for (std::size_t i = 1; i < items.size(); ++i) {
         const std::string& item = items[i];
         const std::size_t equals = item.find('=');
         std::string name = item.substr(0, equals);
-        if (!is_identifier(name)) {
-            *error =
+        if (!is_identifier(name))
+            throw BadValue(
                 invalid +
                 (item.empty() ? " (an argument is empty" : " (bad argument name '" + name + "'") +
-                ", write \\: for a colon within a value)";
-            return std::nullopt;
-        }
+                ", write \\: for a colon within a value)");
         call.args.emplace_back(std::move(name),
                                equals == std::string::npos ? "" : item.substr(equals + 1));
     }

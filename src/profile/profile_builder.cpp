@@ -65,13 +65,15 @@ void apply_filter_defaults(Profile& p) {
 
 } // namespace
 
-bool ProfileBuilder::Draft::import(const Draft& from, std::string* error) {
+void refuse(const char* what, std::string_view value, std::string_view hint) {
+    throw BadValue(std::string(what) + " : " + std::string(value) + std::string(hint));
+}
+
+void ProfileBuilder::Draft::import(const Draft& from) {
     Profile& to = *profile;
     const Profile& source = *from.profile;
-    if (source.auto_hosts && to.auto_hosts && to.auto_hosts != source.auto_hosts) {
-        *error = "autohostlist replacement is not supported\ncould not copy template";
-        return false;
-    }
+    if (source.auto_hosts && to.auto_hosts && to.auto_hosts != source.auto_hosts)
+        throw BadValue("autohostlist replacement is not supported\ncould not copy template");
     if (source.auto_hosts) to.auto_hosts = source.auto_hosts;
     import_auto_options(to.auto_options, auto_given, source.auto_options, from.auto_given);
     for (std::size_t i = 0; i < filter_rows.size(); i++)
@@ -83,7 +85,6 @@ bool ProfileBuilder::Draft::import(const Draft& from, std::string* error) {
     append_lists(to.hosts_exclude, source.hosts_exclude);
     append_lists(to.nets, source.nets);
     append_lists(to.nets_exclude, source.nets_exclude);
-    return true;
 }
 
 ProfileBuilder::ProfileBuilder(ListStore& lists) : lists_(lists), open_(std::make_unique<Draft>()) {
@@ -103,37 +104,38 @@ void ProfileBuilder::set_position(OptionPosition position) {
     open_->profile->position = position;
 }
 
-bool ProfileBuilder::new_profile(Text name, std::string* error) {
-    if (!close(error)) return false;
-    set_position(position_);
-    open_->profile->profile_name = name;
-    return true;
+void ProfileBuilder::warn(std::string text) {
+    warnings_.push_back({position_, std::move(text)});
 }
 
-bool ProfileBuilder::close(std::string* error) {
+void ProfileBuilder::new_profile(Text name) {
+    close();
+    set_position(position_);
+    open_->profile->profile_name = name;
+}
+
+void ProfileBuilder::close() {
     std::unique_ptr<Draft> draft = std::exchange(open_, std::make_unique<Draft>());
     Profile& profile = *draft->profile;
-    if (draft->skipped) return true;
+    if (draft->skipped) return;
     if (!draft->is_template) {
         profile.number = static_cast<std::uint32_t>(profiles_.size() + 1);
         number_instances(profile);
         apply_filter_defaults(profile);
         profiles_.push_back(std::move(draft->profile));
-        return true;
+        return;
     }
     for (const auto& other : templates_) {
         if (profile.profile_name.empty() || other->profile->profile_name != profile.profile_name)
             continue;
-        *error = "template '" + profile.profile_name + "' already present";
-        return false;
+        throw BadValue("template '" + profile.profile_name + "' already present");
     }
     profile.number = static_cast<std::uint32_t>(templates_.size() + 1);
     templates_.push_back(std::move(draft));
-    return true;
 }
 
-std::optional<BuiltProfiles> ProfileBuilder::finish(std::string* error) {
-    if (!close(error)) return std::nullopt;
+BuiltProfiles ProfileBuilder::finish() {
+    close();
     BuiltProfiles built;
     built.user_profiles = profiles_.size();
     built.templates = templates_.size();
@@ -146,31 +148,28 @@ std::optional<BuiltProfiles> ProfileBuilder::finish(std::string* error) {
     return built;
 }
 
-bool ProfileBuilder::skip(Text, std::string*) {
+void ProfileBuilder::skip(Text) {
     open_->skipped = true;
-    return true;
 }
 
-bool ProfileBuilder::set_name(Text name, std::string*) {
+void ProfileBuilder::set_name(Text name) {
     open_->profile->profile_name = name;
-    return true;
 }
 
-bool ProfileBuilder::set_template(Text name, std::string*) {
+void ProfileBuilder::set_template(Text name) {
     open_->is_template = true;
     open_->template_position = position_;
     if (!name.empty()) open_->profile->profile_name = name;
-    return true;
 }
 
-bool ProfileBuilder::import(Text name, std::string* error) {
+void ProfileBuilder::import(Text name) {
     for (const auto& source : templates_) {
         if (name.empty() || source->profile->profile_name != name) continue;
         source->imported = true;
-        return open_->import(*source, error);
+        open_->import(*source);
+        return;
     }
-    *error = "template '" + std::string(name) + "' not found" + template_hint(name);
-    return false;
+    throw BadValue("template '" + std::string(name) + "' not found" + template_hint(name));
 }
 
 // The nearest name, or all there are: a template must be complete before it is imported.
@@ -188,49 +187,42 @@ std::string ProfileBuilder::template_hint(Text name) const {
     return " (templates before this option: " + names + ")";
 }
 
-bool ProfileBuilder::set_cookie(Text value, std::string*) {
+void ProfileBuilder::set_cookie(Text value) {
     open_->profile->cookie = std::string(value);
-    return true;
 }
 
-bool ProfileBuilder::filter(const FilterRow& row, Text value, std::string* error) {
+void ProfileBuilder::filter(const FilterRow& row, Text value) {
     const auto index = static_cast<std::size_t>(&row - filter_rows.data());
-    if (!row.parse(*open_->profile, open_->given[index], value, error)) return false;
+    row.parse(*open_->profile, open_->given[index], value);
     open_->given.set(index);
-    return true;
 }
 
-bool ProfileBuilder::payload(Text value, std::string* error) {
+void ProfileBuilder::payload(Text value) {
     std::string bad;
     const auto set = protocol::parse_payload_set(value, &bad);
-    if (!set) return fail(error, "Invalid payload filter", value, protocol::payload_name_hint(bad));
+    if (!set) refuse("Invalid payload filter", value, protocol::payload_name_hint(bad));
     open_->payload = *set;
-    return true;
 }
 
-bool ProfileBuilder::in_range(Text value, std::string* error) {
+void ProfileBuilder::in_range(Text value) {
     const auto range = flow::parse_range(value);
-    if (!range) return fail(error, "invalid packet range value", value, range_hint);
+    if (!range) refuse("invalid packet range value", value, range_hint);
     open_->in_range = *range;
-    return true;
 }
 
-bool ProfileBuilder::out_range(Text value, std::string* error) {
+void ProfileBuilder::out_range(Text value) {
     const auto range = flow::parse_range(value);
-    if (!range) return fail(error, "invalid packet range value", value, range_hint);
+    if (!range) refuse("invalid packet range value", value, range_hint);
     open_->out_range = *range;
-    return true;
 }
 
-bool ProfileBuilder::lua_desync(Text value, std::string* error) {
-    auto instance = parse_lua_call(value, error);
-    if (!instance) return false;
-    instance->in_range = open_->in_range;
-    instance->out_range = open_->out_range;
-    instance->payload = open_->payload;
-    instance->position = position_;
-    open_->profile->instances.push_back(std::move(*instance));
-    return true;
+void ProfileBuilder::lua_desync(Text value) {
+    LuaInstance instance = parse_lua_call(value);
+    instance.in_range = open_->in_range;
+    instance.out_range = open_->out_range;
+    instance.payload = open_->payload;
+    instance.position = position_;
+    open_->profile->instances.push_back(std::move(instance));
 }
 
 bool uses_auto_hosts(const std::vector<std::unique_ptr<Profile>>& profiles) {

@@ -9,27 +9,21 @@
 
 namespace nfqws2::profile {
 
-bool set_switch(bool& to, bool& given, std::string_view value, std::string* error) {
+void set_switch(bool& to, bool& given, std::string_view value) {
     const auto number = value.empty() ? 0 : decimal(value, UINT32_MAX);
-    if (!number) {
-        *error = "bad value '" + std::string(value) + "', should be 0 or 1";
-        return false;
-    }
+    if (!number) throw BadValue("bad value '" + std::string(value) + "', should be 0 or 1");
     to = *number != 0;
     given = true;
-    return true;
 }
 
 namespace {
 
 // A setting without limits of its own.
-bool set_number(std::uint32_t& to, bool& given, std::string_view value, const char* option,
-                std::string* error) {
+void set_number(std::uint32_t& to, bool& given, std::string_view value, const char* option) {
     const auto number = decimal(value, UINT32_MAX);
-    if (!number) return fail(error, option, value, " (should be a number from 0 on)");
+    if (!number) refuse(option, value, " (should be a number from 0 on)");
     to = static_cast<std::uint32_t>(*number);
     given = true;
-    return true;
 }
 
 // A name that cannot be a host name, or one that a list file would have.
@@ -39,42 +33,42 @@ bool looks_like_file(std::string_view name) {
            name.find('.') == std::string_view::npos;
 }
 
-// What was added to a list of the command line just now.
-void warn_of_flaws(const std::shared_ptr<HostList>& list, std::string* warning) {
-    const auto* fixed = dynamic_cast<const FixedHostList*>(list.get());
-    if (fixed != nullptr && !fixed->flaws().empty()) *warning = "never matches : " + fixed->flaws();
-}
-
 } // namespace
 
-bool ProfileBuilder::add_hosts(Text file, bool exclude, std::string* error) {
-    if (open_->skipped) return true;
-    auto list = lists_.host_file(std::string(file), error);
+// What was added to a list of the command line just now.
+void ProfileBuilder::warn_of_flaws(const std::shared_ptr<HostList>& list) {
+    const auto* fixed = dynamic_cast<const FixedHostList*>(list.get());
+    if (fixed != nullptr && !fixed->flaws().empty()) warn("never matches : " + fixed->flaws());
+}
+
+void ProfileBuilder::add_hosts(Text file, bool exclude) {
+    if (open_->skipped) return;
+    std::string error;
+    auto list = lists_.host_file(std::string(file), &error);
     if (!list) {
         if (!looks_like_file(file))
-            *error += exclude ? " (for host names use --hostlist-exclude-domains)"
-                              : " (for host names use --hostlist-domains)";
-        return false;
+            error += exclude ? " (for host names use --hostlist-exclude-domains)"
+                             : " (for host names use --hostlist-domains)";
+        throw BadValue(error);
     }
     list_uses_.push_back({position_, list, nullptr});
     Profile& p = *open_->profile;
     (exclude ? p.hosts_exclude : p.hosts).add(std::move(list));
-    return true;
 }
 
-bool ProfileBuilder::add_nets(Text file, bool exclude, std::string* error) {
-    if (open_->skipped) return true;
-    auto list = lists_.net_file(std::string(file), error);
+void ProfileBuilder::add_nets(Text file, bool exclude) {
+    if (open_->skipped) return;
+    std::string error;
+    auto list = lists_.net_file(std::string(file), &error);
     if (!list) {
         if (parse_network(file.substr(0, file.find(','))))
-            *error += exclude ? " (for addresses use --ipset-exclude-ip)"
-                              : " (for addresses use --ipset-ip)";
-        return false;
+            error += exclude ? " (for addresses use --ipset-exclude-ip)"
+                             : " (for addresses use --ipset-ip)";
+        throw BadValue(error);
     }
     list_uses_.push_back({position_, nullptr, list});
     Profile& p = *open_->profile;
     (exclude ? p.nets_exclude : p.nets).add(std::move(list));
-    return true;
 }
 
 void ProfileBuilder::add_domains(Text items, std::shared_ptr<HostList>& anonymous,
@@ -89,7 +83,7 @@ void ProfileBuilder::add_domains(Text items, std::shared_ptr<HostList>& anonymou
 }
 
 void ProfileBuilder::add_networks(Text items, std::shared_ptr<NetList>& anonymous,
-                                  NetCollection& collection, std::string* warning) {
+                                  NetCollection& collection) {
     if (open_->skipped) return;
     if (!anonymous) {
         anonymous = lists_.anonymous_nets();
@@ -98,118 +92,105 @@ void ProfileBuilder::add_networks(Text items, std::shared_ptr<NetList>& anonymou
     }
     const std::string bad = lists_.add_networks(*anonymous, items);
     if (!bad.empty())
-        *warning =
-            "bad ip or subnet : " + bad + " (skipped; should be like 192.0.2.1,2001:db8::/32)";
+        warn("bad ip or subnet : " + bad + " (skipped; should be like 192.0.2.1,2001:db8::/32)");
 }
 
-bool ProfileBuilder::hostlist(Text file, std::string* error) {
-    return add_hosts(file, false, error);
+void ProfileBuilder::hostlist(Text file) {
+    add_hosts(file, false);
 }
 
-bool ProfileBuilder::hostlist_exclude(Text file, std::string* error) {
-    return add_hosts(file, true, error);
+void ProfileBuilder::hostlist_exclude(Text file) {
+    add_hosts(file, true);
 }
 
-bool ProfileBuilder::ipset(Text file, std::string* error) {
-    return add_nets(file, false, error);
+void ProfileBuilder::ipset(Text file) {
+    add_nets(file, false);
 }
 
-bool ProfileBuilder::ipset_exclude(Text file, std::string* error) {
-    return add_nets(file, true, error);
+void ProfileBuilder::ipset_exclude(Text file) {
+    add_nets(file, true);
 }
 
-bool ProfileBuilder::hostlist_domains(Text items, std::string* warning) {
+void ProfileBuilder::hostlist_domains(Text items) {
     add_domains(items, open_->domains, open_->profile->hosts);
-    warn_of_flaws(open_->domains, warning);
-    return true;
+    warn_of_flaws(open_->domains);
 }
 
-bool ProfileBuilder::hostlist_exclude_domains(Text items, std::string* warning) {
+void ProfileBuilder::hostlist_exclude_domains(Text items) {
     add_domains(items, open_->domains_exclude, open_->profile->hosts_exclude);
-    warn_of_flaws(open_->domains_exclude, warning);
-    return true;
+    warn_of_flaws(open_->domains_exclude);
 }
 
-bool ProfileBuilder::ipset_ip(Text items, std::string* error) {
-    add_networks(items, open_->networks, open_->profile->nets, error);
-    return true;
+void ProfileBuilder::ipset_ip(Text items) {
+    add_networks(items, open_->networks, open_->profile->nets);
 }
 
-bool ProfileBuilder::ipset_exclude_ip(Text items, std::string* error) {
-    add_networks(items, open_->networks_exclude, open_->profile->nets_exclude, error);
-    return true;
+void ProfileBuilder::ipset_exclude_ip(Text items) {
+    add_networks(items, open_->networks_exclude, open_->profile->nets_exclude);
 }
 
-bool ProfileBuilder::hostlist_auto(Text file, std::string* error) {
-    if (open_->skipped) return true;
+void ProfileBuilder::hostlist_auto(Text file) {
+    if (open_->skipped) return;
     Profile& p = *open_->profile;
-    if (p.auto_hosts) {
-        *error = "only one auto hostlist per profile is supported";
-        return false;
-    }
-    p.auto_hosts = lists_.auto_host_file(std::string(file), error);
-    if (!p.auto_hosts) return false;
+    if (p.auto_hosts) throw BadValue("only one auto hostlist per profile is supported");
+    std::string error;
+    p.auto_hosts = lists_.auto_host_file(std::string(file), &error);
+    if (!p.auto_hosts) throw BadValue(error);
     p.hosts.add(p.auto_hosts);
-    return true;
 }
 
-bool ProfileBuilder::auto_fail_threshold(Text value, std::string* error) {
+void ProfileBuilder::auto_fail_threshold(Text value) {
     const auto number = decimal(value, UINT32_MAX);
     if (!number || *number < 1 || *number > 20)
-        return fail(error, "auto hostlist fail threshold must be within 1..20", value);
+        refuse("auto hostlist fail threshold must be within 1..20", value);
     open_->profile->auto_options.fail_threshold = static_cast<std::uint32_t>(*number);
     open_->auto_given.fail_threshold = true;
-    return true;
 }
 
-bool ProfileBuilder::auto_fail_time(Text value, std::string* error) {
+void ProfileBuilder::auto_fail_time(Text value) {
     const auto number = decimal(value, UINT32_MAX);
     if (!number || *number < 1)
-        return fail(error, "auto hostlist fail time is not valid", value,
-                    " (should be a number of seconds from 1 on)");
+        refuse("auto hostlist fail time is not valid", value,
+               " (should be a number of seconds from 1 on)");
     open_->profile->auto_options.fail_time = static_cast<std::uint32_t>(*number);
     open_->auto_given.fail_time = true;
-    return true;
 }
 
-bool ProfileBuilder::auto_retrans_threshold(Text value, std::string* error) {
+void ProfileBuilder::auto_retrans_threshold(Text value) {
     const auto number = decimal(value, UINT32_MAX);
     if (!number || *number < 2 || *number > 10)
-        return fail(error, "auto hostlist fail threshold must be within 2..10", value);
+        refuse("auto hostlist fail threshold must be within 2..10", value);
     open_->profile->auto_options.retrans_threshold = static_cast<std::uint32_t>(*number);
     open_->auto_given.retrans_threshold = true;
-    return true;
 }
 
-bool ProfileBuilder::auto_retrans_maxseq(Text value, std::string* error) {
-    return set_number(open_->profile->auto_options.retrans_maxseq, open_->auto_given.retrans_maxseq,
-                      value, "invalid hostlist-auto-retrans-maxseq value", error);
+void ProfileBuilder::auto_retrans_maxseq(Text value) {
+    set_number(open_->profile->auto_options.retrans_maxseq, open_->auto_given.retrans_maxseq, value,
+               "invalid hostlist-auto-retrans-maxseq value");
 }
 
-bool ProfileBuilder::auto_retrans_reset(Text value, std::string* error) {
-    return set_switch(open_->profile->auto_options.retrans_reset, open_->auto_given.retrans_reset,
-                      value, error);
+void ProfileBuilder::auto_retrans_reset(Text value) {
+    set_switch(open_->profile->auto_options.retrans_reset, open_->auto_given.retrans_reset, value);
 }
 
-bool ProfileBuilder::auto_incoming_maxseq(Text value, std::string* error) {
-    return set_number(open_->profile->auto_options.incoming_maxseq,
-                      open_->auto_given.incoming_maxseq, value,
-                      "invalid hostlist-auto-incoming-maxseq value", error);
+void ProfileBuilder::auto_incoming_maxseq(Text value) {
+    set_number(open_->profile->auto_options.incoming_maxseq, open_->auto_given.incoming_maxseq,
+               value, "invalid hostlist-auto-incoming-maxseq value");
 }
 
-bool ProfileBuilder::auto_udp_out(Text value, std::string* error) {
-    return set_number(open_->profile->auto_options.udp_out, open_->auto_given.udp_out, value,
-                      "invalid hostlist-auto-udp-out value", error);
+void ProfileBuilder::auto_udp_out(Text value) {
+    set_number(open_->profile->auto_options.udp_out, open_->auto_given.udp_out, value,
+               "invalid hostlist-auto-udp-out value");
 }
 
-bool ProfileBuilder::auto_udp_in(Text value, std::string* error) {
-    return set_number(open_->profile->auto_options.udp_in, open_->auto_given.udp_in, value,
-                      "invalid hostlist-auto-udp-in value", error);
+void ProfileBuilder::auto_udp_in(Text value) {
+    set_number(open_->profile->auto_options.udp_in, open_->auto_given.udp_in, value,
+               "invalid hostlist-auto-udp-in value");
 }
 
-bool ProfileBuilder::auto_max(Text value, std::string* error) {
-    return set_number(open_->profile->auto_options.max, open_->auto_given.max, value,
-                      "invalid hostlist-auto-max value", error);
+void ProfileBuilder::auto_max(Text value) {
+    set_number(open_->profile->auto_options.max, open_->auto_given.max, value,
+               "invalid hostlist-auto-max value");
 }
 
 } // namespace nfqws2::profile

@@ -29,17 +29,13 @@ struct ProfileBuilder::Draft {
     protocol::PayloadSet payload;
     flow::Range in_range = flow::Range::never(), out_range = flow::Range::always();
 
-    bool import(const Draft& from, std::string* error);
+    void import(const Draft& from);
 };
 
 // An option that is on for every number but 0 and off for an empty value.
-bool set_switch(bool& to, bool& given, std::string_view value, std::string* error);
+void set_switch(bool& to, bool& given, std::string_view value);
 
-// "<what> : <value><hint>" as error.
-inline bool fail(std::string* error, const char* what, std::string_view value,
-                 std::string_view hint = {}) {
-    *error = std::string(what) + " : " + std::string(value) + std::string(hint);
-    return false;
-}
+// Throws BadValue "<what> : <value><hint>".
+[[noreturn]] void refuse(const char* what, std::string_view value, std::string_view hint = {});
 
 } // namespace nfqws2::profile

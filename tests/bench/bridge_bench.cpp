@@ -116,14 +116,12 @@ class Bridge {
 
     void make_profile(const std::vector<std::string>& instances) {
         profile::ProfileBuilder builder(lists_);
-        std::string error;
-        bool good = builder.in_range("a", &error) && builder.payload("all", &error);
+        builder.in_range("a");
+        builder.payload("all");
         for (const std::string& instance : instances)
-            good = good && builder.lua_desync(instance, &error);
-        std::optional<profile::BuiltProfiles> built = builder.finish(&error);
-        if (!good || !built) throw std::runtime_error(error);
+            builder.lua_desync(instance);
         profiles_ =
-            std::make_unique<profile::ProfileSet>(std::move(built->profiles), lists_, clock_);
+            std::make_unique<profile::ProfileSet>(builder.finish().profiles, lists_, clock_);
         desync_ = std::make_unique<lua::Desync>(state_);
         if (!desync_->prepare(*profiles_)) throw std::runtime_error("no such desync function");
     }

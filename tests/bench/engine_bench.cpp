@@ -1,10 +1,9 @@
 // Time of a packet in the whole engine, from the bytes to the verdict: no profile wants it, all
 // instances are cut off, or a script sees it. One known UDP flow; more flows are the business of
 // flow_bench. Goals: docs/contracts/goals.md#per-packet.
-#include "nfqws2/engine/engine.hpp"
+#include "../support/engine_world.hpp"
 
 #include "nfqws2/profile/filter_table.hpp"
-#include "nfqws2/profile/profile_builder.hpp"
 
 #include "quiet.hpp"
 
@@ -32,9 +31,9 @@ class NoNetwork final : public capture::NetworkInfo {
 };
 
 // Sets one option of the profile under construction.
-using Setting = std::function<bool(profile::ProfileBuilder&, std::string_view, std::string*)>;
-bool udp_ports(profile::ProfileBuilder& builder, std::string_view value, std::string* error) {
-    return builder.filter(profile::filter_row("filter-udp"), value, error);
+using Setting = std::function<void(profile::ProfileBuilder&, std::string_view)>;
+void udp_ports(profile::ProfileBuilder& builder, std::string_view value) {
+    builder.filter(profile::filter_row("filter-udp"), value);
 }
 struct Option {
     Setting set;
@@ -44,30 +43,23 @@ using Options = std::vector<Option>;
 
 constexpr const char* script = "function nothing() end function cut(ctx) instance_cutoff(ctx) end";
 
-class Machine {
+struct Doors {
+    NullSender sender;
+    NoNetwork network;
+};
+
+class Machine : Doors, test::EngineWorld<RealClock> {
   public:
-    explicit Machine(const Options& options) {
-        profile::ProfileBuilder builder(lists_);
-        std::string error;
+    explicit Machine(const Options& options) : EngineWorld(make_secure_random()) {
+        profile::ProfileBuilder builder(lists);
         for (const Option& option : options)
-            if (!option.set(builder, option.value, &error)) throw std::runtime_error(error);
-        auto built = builder.finish(&error);
-        if (!built) throw std::runtime_error(error);
-        profiles_ =
-            std::make_unique<profile::ProfileSet>(std::move(built->profiles), lists_, clock_);
-        auto_hosts_ = std::make_unique<profile::AutoHosts>(*profiles_, lists_, clock_);
+            option.set(builder, option.value);
+        take(builder.finish().profiles);
         const Quiet quiet;
         engine::Options how;
         how.lua_init.push_back({false, script});
-        engine_ = std::make_unique<engine::Engine>(how, engine::Services{&clock_,
-                                                                         random_.get(),
-                                                                         &sender_,
-                                                                         &network_,
-                                                                         profiles_.get(),
-                                                                         &lists_,
-                                                                         auto_hosts_.get(),
-                                                                         {}});
-        if (!engine_->init_lua({})) throw std::runtime_error("the Lua state cannot be made");
+        if (!start(how, services(sender, network)))
+            throw std::runtime_error("the Lua state cannot be made");
         bytes_[9] = packet::proto::udp;
         store_be16(&bytes_[2], static_cast<std::uint16_t>(bytes_.size()));
         store_be32(&bytes_[12], 0x0A000001);
@@ -79,19 +71,11 @@ class Machine {
         packet_.ifout = "eth0";
     }
 
-    capture::Verdict packet() { return engine_->on_packet(packet_); }
-    void turn() { engine_->run_timers(); } // what the event loop does after a batch
-    std::uint64_t errors() const { return engine_->counters().lua_errors; }
+    capture::Verdict packet() { return engine->on_packet(packet_); }
+    void turn() { engine->run_timers(); } // what the event loop does after a batch
+    std::uint64_t errors() const { return engine->counters().lua_errors; }
 
   private:
-    RealClock clock_;
-    profile::ListStore lists_{clock_};
-    std::unique_ptr<Random> random_ = make_secure_random();
-    NullSender sender_;
-    NoNetwork network_;
-    std::unique_ptr<profile::ProfileSet> profiles_;
-    std::unique_ptr<profile::AutoHosts> auto_hosts_;
-    std::unique_ptr<engine::Engine> engine_;
     std::array<std::uint8_t, 20 + 8 + 64> bytes_{0x45};
     capture::InputPacket packet_;
 };

@@ -33,7 +33,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "lab"))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from lab import Lab, environment, why_unavailable  # noqa: E402
 
 QUEUE = 200

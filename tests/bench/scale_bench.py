@@ -23,7 +23,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "lab"))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab as laboratory  # noqa: E402
 from queue_bench import Net, QUEUE, cpu_seconds  # noqa: E402
 

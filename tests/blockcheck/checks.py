@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 
 import lab as laboratory
+import processes
 from boxes import BoxLab
-from harness import Failure, cases, check, check_equal  # noqa: F401 (for the tests)
+from expect import Failure, check, contains, lacks, wait_for, wait_for_text  # noqa: F401 (for the tests)
+from harness import cases, check_equal  # noqa: F401 (for the tests)
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PARTS = ("blockcheck2.sh", "blockcheck2.d", "common", "config.default")
@@ -83,10 +84,10 @@ class Result:
         return lines[:lines.index("")] if "" in lines else lines
 
     def has(self, text):
-        check(text in self.text, "%r is missing in:\n%s", text, self.text[-3000:])
+        contains(self.text, text)
 
     def lacks(self, text):
-        check(text not in self.text, "%r should not be in:\n%s", text, self.text[-3000:])
+        lacks(self.text, text)
 
 
 class Environment:
@@ -191,14 +192,7 @@ def said(process):
 
 
 def wait_said(process, text, timeout=60):
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        if text in said(process):
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)
-    raise Failure("blockcheck2 did not print %r but:\n%s" % (text, said(process)[-2000:]))
+    wait_for_text(lambda: said(process), text, "blockcheck2", lambda: process.poll() is None, timeout)
 
 
 def rules(lab):
@@ -210,31 +204,18 @@ def rules(lab):
     return lines
 
 
-def processes(lab, but=()):
-    """Command names of what runs in the client's namespace."""
-    pids = subprocess.run(["ip", "netns", "pids", lab.ns("client")], capture_output=True, text=True,
-                          env=laboratory.environment(), check=False).stdout.split()
-    names = []
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            with open("/proc/%s/cmdline" % pid) as f:
-                line = f.read().replace("\0", " ").strip()
-            with open("/proc/%s/stat" % pid) as f:
-                state = f.read().rpartition(")")[2].split()[0]
-            if state != "Z" and int(pid) not in but:
-                names.append(line)
-    return names
+def running(lab, but=()):
+    """Command lines of what runs in the client's namespace."""
+    return [" ".join(processes.words(pid)) for pid in lab.pids("client")
+            if pid not in but and processes.runs(pid)]
 
 
 def nothing_left(lab, what):
-    """Waits shortly for what ends by itself; then nothing of a run may be there."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        left = (rules(lab), processes(lab), os.listdir(os.path.join(lab.folder, "tmp")))
-        if not any(left):
-            return
-        time.sleep(0.1)
-    raise Failure("%s: left behind: rules %s, processes %s, files %s" % (what, *left))
+    """Waits for what ends by itself; then nothing of a run may be there."""
+    def left():
+        return rules(lab), running(lab), os.listdir(os.path.join(lab.folder, "tmp"))
+    wait_for(lambda: not any(left()), lambda: "%s: left behind: rules %s, processes %s, files %s" % (what, *left()),
+             pause=0.1)
 
 
 def need_tool(name):

@@ -11,7 +11,7 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "lab"), os.path.join(HERE, "..", "e2e")]
+sys.path[:0] = [HERE] + [os.path.join(HERE, "..", folder) for folder in ("support", "lab", "e2e")]
 import checks  # noqa: E402
 from runner import Runner  # noqa: E402
 

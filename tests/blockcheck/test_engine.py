@@ -1,9 +1,9 @@
 """How strategies are tested: daemon, rules, attempts, many at once."""
 import os
 import re
-import time
 
-from checks import check, check_equal, laboratory, need_tool, nothing_left, rules, said, wait_said
+from checks import check, check_equal, need_tool, nothing_left, rules, said, wait_said
+from expect import comes_true
 from fakes import SPLIT, CASE, FAKE, SLEEPER, fake_curl
 
 DAEMON = """#!/bin/sh
@@ -85,20 +85,13 @@ IPTABLES = """
 """
 
 
-def wait_for(look, complete):
-    """What `look` sees once it is complete, or after a while as it is."""
-    end = time.monotonic() + laboratory.PATIENCE
-    while not complete(seen := look()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return seen
-
-
 def rules_during(env, lab, complete, **variables):
     """The rules, once complete, while the test of the first strategies runs."""
     lists = env.custom(lab, [CASE] * 40, [CASE] * 40)
     with env.started(lab, CURL=env.tool(lab, "sleeper", SLEEPER), **lists, **variables) as process:
         wait_said(process, "* script :")
-        during = wait_for(lambda: rules(lab), complete)
+        comes_true(lambda: complete(rules(lab)))
+        during = rules(lab)
         match = re.search(r"blockcheck_output_(\d+)", "\n".join(during))
         check(match, "no rules:\n%s\n%s", "\n".join(during), said(process))
         os.kill(int(match.group(1)), 15)
@@ -153,8 +146,11 @@ def test_nftables(env):
         with env.started(lab, FWTYPE="nftables", REAL_NFT=real, NFT_LOG=log, ENGINE="classic",
                          ENABLE_HTTPS_TLS12=0, CURL=env.tool(lab, "sleeper", SLEEPER), **lists) as p:
             wait_said(p, "* script :")
-            text = wait_for(lambda: lab.run("client", real, "-nn", "list", "ruleset").stdout,
-                            lambda now: "notrack" in now and "ip saddr 10.77.2.2 counter" in now)
+
+            def ruleset():
+                return lab.run("client", real, "-nn", "list", "ruleset").stdout
+            comes_true(lambda: "notrack" in (now := ruleset()) and "ip saddr 10.77.2.2 counter" in now)
+            text = ruleset()
             pid = re.search(r"table inet blockcheck(\d+) ", text)
             check(pid, "no table:\n%s\n%s", text, said(p))
             for part in ("type filter hook postrouting priority 102",

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Gives a corpus of command lines to --check.
 
-usage: run.py PROGRAM LUA_DIR [-v] [-j N]
+usage: run.py PROGRAM LUA_DIR [-v] [-j N] [PART ...]
 
 tests/data/cmdlines/good.txt: each line must be accepted, without error and without warning.
 tests/data/cmdlines/bad.txt: each line must be refused with exit code 1, naming the word marked with
 ^ as the culprit (its option and its position), and with the text behind ## in the message. A line
-without a mark has no single culprit.
+without a mark has no single culprit. The title of a case is FILE:LINE; PARTs choose.
 Last line: "N passed, N failed, N skipped".
 """
 import argparse
@@ -114,10 +114,11 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
     parser.add_argument("program", type=os.path.abspath)
     parser.add_argument("lua", type=os.path.abspath)
+    parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("-v", action="store_true")
     parser.add_argument("-j", type=int, default=3)
-    args = parser.parse_args()
-    report = cases.Report(args.v)
+    args = parser.parse_intermixed_args()
+    report = cases.Report(args.v, cases.this_script(args.program, args.lua))
     with tempfile.TemporaryDirectory() as folder:
         make_files(folder)
         corpus = Corpus(args.program, args.lua, folder)
@@ -125,8 +126,10 @@ def main():
             found = read_cases(name)
             if not found:
                 report.fail(name, "no command line in it")
-            cases.run_all(report, found, lambda case: judge(case[1]), args.j,
-                          lambda case: "%s:%d %s" % (name, *case))
+
+            def title(case, name=name):
+                return "%s:%d %s" % (name, *case)
+            cases.run_all(report, cases.chosen(found, args.parts, title), lambda case: judge(case[1]), args.j, title)
     return report.finish()
 
 

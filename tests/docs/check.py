@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Holds the documents against the program.
 
-usage: check.py PROGRAM [-v] [--update] [PART ...]
+usage: check.py PROGRAM [-v] [--only TITLE] [--update] [PART ...]
 
 Parts: options (man page and manuals against --help), functions (API documents against what scripts see),
 library (what the script libraries say of their arguments against their code, the documents and --check),
 links, citations (what comments refer to exists), translations (same code, same options), walks (the steps
 of the walks of development.md fit the tree), blocks (what the documents tell to run is run; see
 documents.py for the marks and stage.py for what they do).
-Default: all. With --update what the man page and the manuals repeat of --help is written first.
+Default: all. --only: of their cases those with this in the title; other blocks are not run. With --update what
+the man page and the manuals repeat of --help is written first.
 Last line: "N passed, N failed, N skipped".
 """
 import argparse
@@ -21,8 +22,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "lab"), os.path.join(ROOT, "tests", "support"),
-                os.path.join(ROOT, "src", "tools", "lua-library")]
+sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "support"), os.path.join(ROOT, "src", "tools", "lua-library")]
 import cases  # noqa: E402
 import citations  # noqa: E402
 import dispositions  # noqa: E402
@@ -64,7 +64,27 @@ for _, name in ipairs(names) do print('function ' .. name) end
 
 
 class Tally(cases.Report):
-    update = False
+    """Of one part after the other."""
+
+    def __init__(self, args):
+        super().__init__(args.v)
+        self.update = args.update
+        self.program, self.only, self.part = args.program, args.only, None
+
+    def wants(self, title):
+        return self.only in title
+
+    def ok(self, title, output=""):
+        if self.wants(title):
+            super().ok(title, output)
+
+    def fail(self, title, why, alone=None):
+        if self.wants(title):
+            super().fail(title, why, cases.this_script(self.program, self.part, "--only=" + title))
+
+    def skip(self, title, why):
+        if self.wants(title):
+            super().skip(title, why)
 
     def problems(self, title, problems):
         """One test: passed if there is no problem."""
@@ -271,7 +291,7 @@ def run_blocks(tally, name, text, program, lua, no_lab):
             title = "%s:%d" % (name, block.line)
             if block.kind == "file":
                 place.write(block.mark, block.text)
-            if block.kind != "run":
+            if block.kind != "run" or not tally.wants(title):
                 continue
             mark = Mark(block.mark)
             if mark.kind in ("no", "walk"):
@@ -282,7 +302,7 @@ def run_blocks(tally, name, text, program, lua, no_lab):
                 continue
             try:
                 {"offline": place.offline, "lab": place.lab}[mark.kind](block, mark)
-            except (stage.Failure, stage.laboratory.LabError, subprocess.TimeoutExpired) as e:
+            except (stage.Failure, subprocess.TimeoutExpired) as e:
                 tally.fail(title, e)
             else:
                 tally.ok(title)
@@ -303,14 +323,15 @@ def main():
     parser.add_argument("program", type=os.path.abspath)
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("-v", action="store_true")
+    parser.add_argument("--only", default="", metavar="TITLE")
     parser.add_argument("--update", action="store_true")
     args = parser.parse_intermixed_args()
     for part in set(args.parts) - set(PARTS):
         parser.error("no such part: " + part)
     dispositions.restore()
-    tally = Tally(args.v)
-    tally.update = args.update
+    tally = Tally(args)
     for part in args.parts or PARTS:
+        tally.part = part
         PARTS[part](tally, args.program, os.path.join(ROOT, "lua"))
     return tally.finish()
 

@@ -34,7 +34,8 @@ def run(report, title, script):
     """One case: every command succeeds."""
     done = subprocess.run(["sh", "-ec", script], cwd=COPY, stdin=subprocess.DEVNULL, text=True, errors="replace",
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    return report.check(done.returncode == 0, title, "exit code %d\n%s" % (done.returncode, done.stdout[-3000:]))
+    return report.check(done.returncode == 0, title,
+                        "exit code %d\n%s\n%s" % (done.returncode, script.strip(), done.stdout[-3000:]))
 
 
 def main():

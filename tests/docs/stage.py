@@ -4,7 +4,7 @@ Names of a real machine are replaced by places in that folder (see REPLACED), so
 show the commands as its reader will type them. Three sorts of blocks:
 
 offline  runs in the folder, with the program in front of PATH.
-lab      runs in the client, the box or the server of tests/lab. `nfqws2` then starts the program in
+lab      runs in the client, the box or the server of support/lab.py. `nfqws2` then starts the program in
          the background and waits for its queue. Words of the mark:
            who=NAME[,NAME]  where (client); the block runs in each
            nft              where nftables queues: without its queue statement the rules are loaded
@@ -26,8 +26,10 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.join(ROOT, "tests", "lab"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 import lab as laboratory  # noqa: E402
+import processes  # noqa: E402
+from expect import Failure, comes_true  # noqa: E402
 
 # What is run drops its rights and may not look at itself at its end.
 os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
@@ -50,7 +52,7 @@ done
 log={folder}/daemon-$$.log
 {program} "$@" >"$log" 2>&1 &
 echo "$! $log" >>{folder}/daemons
-for _ in $(seq 40); do
+for _ in $(seq 240); do
     grep -qs . /proc/net/netfilter/nfnetlink_queue && exit 0
     kill -0 $! 2>/dev/null || break
     sleep 0.25
@@ -70,10 +72,6 @@ else
     printf '%s' "$*" | replace | "$nft" -f -
 fi
 """
-
-
-class Failure(Exception):
-    pass
 
 
 def missing_tool(script):
@@ -235,10 +233,7 @@ class Stage:
             except ProcessLookupError:
                 dead.append(log)
         for pid, log in started:
-            for _ in range(100):
-                if not os.path.exists("/proc/%s" % pid):
-                    break
-                subprocess.run(["sleep", "0.05"], check=True)
+            comes_true(lambda pid=pid: not processes.runs(pid))
             with open(log, encoding="utf-8", errors="replace") as f:
                 said += f.read()
         if dead:
@@ -251,5 +246,5 @@ def url_list(text):
 
 
 def opens(lab, url, version):
-    result = lab.curl(url, name=url.split("/")[2], version=version, timeout=4)
+    result = lab.curl(url, name=url.split("/")[2], version=version, timeout=20)
     return result.returncode == 0 and "It works" in result.stdout

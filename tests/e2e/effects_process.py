@@ -220,6 +220,58 @@ def _(world):
         check("%s %s\n" % (folder, folder) in run.said, "it said: %s", run.said)
 
 
+RUNS = "--lua-init=local s = store('a') print('run', s:add('runs', 'n', 1)) "
+
+
+@effect("state-dir")
+def _(world):
+    os.chmod(world.folder, 0o755)
+    folder = world.path("state")
+
+    def runs(*words):
+        return re.search(r"^run\t(\d+)$", world.env.run("--intercept=0", RUNS, *words).stdout, re.M).group(1)
+    check_equal("runs without it", [runs(), runs()], ["1", "1"])
+    check_equal("runs with it", [runs("--state-dir=" + folder), runs("--state-dir=" + folder)], ["1", "2"])
+    check_equal("another queue", runs("--state-dir=" + folder, "--qnum=7"), "1")
+    info = os.stat(folder + "/0")
+    check_equal("owner and mode", (info.st_uid, info.st_mode & 0o777), (2147483647, 0o700))
+    runs("--check", "--state-dir=" + folder)
+    check_equal("behind --check", runs("--state-dir=" + folder), "3")
+    check("state" not in world.env.run("--dry-run", "--qnum=1", "--state-dir=" + world.path("x")).stderr and
+          not os.path.exists(world.path("x")), "--dry-run has made a folder")
+    os.symlink("/", world.path("link"))
+    run = world.env.run("--intercept=0", RUNS, "--state-dir=" + world.path("link/no/such"))
+    check("bad file" in run.stderr, "it said: %s", run.stderr)
+
+
+@effect("state-interval")
+def _(world):
+    os.chmod(world.folder, 0o755)
+    # Looks for the file until it is there, or for two seconds.
+    script = RUNS + """
+        function look()
+            turns = (turns or 0) + 1
+            local file = io.open('%s/0/a.tsv')
+            if file or turns == %d then print(file and 'written' or 'not yet') timer_del('look') end
+        end
+        timer_set('look', 'look', 100)"""
+
+    def said(name, interval, turns):
+        folder = world.path(name)
+        return world.env.run("--intercept=0", "--state-dir=" + folder, "--state-interval=%d" % interval,
+                             script % (folder, turns)).stdout
+    check("written\n" in said("a", 1, 600), "nothing was written in a minute")
+    check("not yet\n" in said("b", 3600, 20), "it was written in two seconds")
+    check(os.path.exists(world.path("b/0/a.tsv")), "it was not written at the end")
+
+
+@effect("store-max")
+def _(world):
+    script = "--lua-init=local s = store('a') for i = 1, 100 do s:set(i, {}) end print('kept', s:count())"
+    check("kept\t100\n" in world.run(script).said, "not all without the option")
+    check("kept\t64\n" in world.run("--store-max=64", script).said, "not 64 with it")
+
+
 @effect("sandbox")
 def _(world):
     # Removing a folder is what no script may, even where everybody may.

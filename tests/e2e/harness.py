@@ -5,12 +5,12 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "lab"))
+sys.path.insert(1, os.path.join(HERE, "..", "support"))
 import lab as laboratory  # noqa: E402
 import packets  # noqa: E402
+from expect import Failure, check, check_equal, wait_for_text  # noqa: E402,F401 (for the tests)
 
 DATA = os.path.join(HERE, "..", "data")
 QUEUE = 200
@@ -25,24 +25,6 @@ TROUBLE = re.compile(r"LUA ERROR|desync ERROR|rawsend: (sendto|setsockopt)")
 
 WORKER = re.compile(r"^worker \d+: ", re.M)  # whose line it is does not matter
 INTERRUPTED = re.compile(r"LUA ERROR: .*INTERRUPT")
-
-
-class Failure(AssertionError):
-    pass
-
-
-def check(condition, text, *details):
-    if not condition:
-        raise Failure(text % details if details else text)
-
-
-def check_equal(what, got, want):
-    check(got == want, "%s: got %s, expected %s", what, shorten(got), shorten(want))
-
-
-def shorten(value):
-    text = repr(value)
-    return text if len(text) < 400 else text[:250] + "..." + text[-140:]
 
 
 def cases(table):
@@ -76,12 +58,7 @@ class Daemon:
         return self.process.poll() is None
 
     def wait_output(self, text, timeout=laboratory.PATIENCE):
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if text in self.output():
-                return
-            time.sleep(0.02)
-        raise Failure("the program did not print %r but:\n%s" % (text, self.output()[-1500:]))
+        wait_for_text(self.output, text, "the program", self.alive, timeout)
 
     def judge(self):
         said = self.output()
@@ -138,8 +115,7 @@ class Environment:
                troubled=False):
         """Starts the program; `troubled`: complaints of scripts are part of the test."""
         loaded = lab.libraries(self.lua, *libraries)
-        process = lab.start_nfqws2(self.program, *loaded, *args, who=who, queue=queue,
-                                   ready_timeout=20)
+        process = lab.start_nfqws2(self.program, *loaded, *args, who=who, queue=queue)
         return Daemon(lab, process, who, queue, troubled)
 
     def run(self, *args, timeout=60, **kwargs):

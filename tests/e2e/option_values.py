@@ -43,6 +43,8 @@ VALUES = {
     "offload-mark": (["1", "0x10000000"], [("0", "0"), ("3", "single bit"), ("mark", "mark"),
                                            ("", "")]),
     "workers": limits(1, 64),
+    "state-dir": (["$F/state", ""], [("/no/dir/s", "No such file|bad file")]),
+    "state-interval": limits(1, 604800), "store-max": limits(1, 1000000),
     "sandbox": (["off", "report", "enforce", "require"],
                 [("on", "off, report, enforce or require"),
                  ("", "off, report, enforce or require")]),

@@ -23,7 +23,8 @@ sys.path.insert(0, HERE)
 from harness import (QUEUE, Environment, big_client_hello, client_hello, golden,  # noqa: E402
                      laboratory)
 from packets import parse  # noqa: E402
-from test_flood import Flood, resident  # noqa: E402
+from processes import resident  # noqa: E402
+from test_flood import Flood  # noqa: E402
 from wire import DatagramServer  # noqa: E402
 
 NAMES = ["site%d.example" % n for n in range(200)]

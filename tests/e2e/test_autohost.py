@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 
+from expect import wait_for
 from harness import QUEUE, cases, check, check_equal, golden, laboratory
 from packets import RST, TCP, UDP, parse
 from wire import DatagramServer, Sniffer, StreamServer, exchange
@@ -120,7 +121,7 @@ def test_retransmissions_without_reset(env):
         lab.queue_client(QUEUE)
         auto = AutoList(lab)
         with env.daemon(lab, *auto.options("--hostlist-auto-retrans-reset=0", threshold=1), *SPLIT):
-            check_equal("curl's exit code", fetch(lab, timeout=3), 28)
+            check_equal("curl's exit code", fetch(lab, timeout=10), 28)
             check_equal("list", auto.hosts(), [SITE])
             check_equal("curl's exit code with the strategy", fetch(lab), 0)
 
@@ -176,10 +177,7 @@ def quic_flow(lab, server, count=4):
         for _ in range(count):
             before = len(server.datagrams)
             s.sendto(QUIC, (laboratory.SERVER4, QUIC_PORT))
-            end = time.monotonic() + 20
-            while len(server.datagrams) == before:
-                check(time.monotonic() < end, "a datagram was lost")
-                time.sleep(0.005)
+            wait_for(lambda n=before: len(server.datagrams) > n, "a datagram was lost", pause=0.005)
         return len([p for p in sniffer.stop() if p.packet.proto == UDP and p.packet.ttl == 1])
 
 
@@ -223,7 +221,7 @@ def test_answers_on_udp(env):
         with env.daemon(lab, *auto.options(threshold=1), "--lua-desync=pass"):
             with lab.socket("client", laboratory.socket.AF_INET,
                             laboratory.socket.SOCK_DGRAM) as s:
-                s.settimeout(20)
+                s.settimeout(laboratory.PATIENCE)
                 for _ in range(6):
                     s.sendto(QUIC, (laboratory.SERVER4, QUIC_PORT))
                     s.recv(65536)

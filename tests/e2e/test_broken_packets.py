@@ -83,7 +83,7 @@ def forwarded(lab, raws, number, wanted=0):
 
 def served(lab):
     for version in (4, 6):
-        result = lab.curl("https://%s/" % SITE, name=SITE, version=version, timeout=8)
+        result = lab.curl("https://%s/" % SITE, name=SITE, version=version)
         check(result.returncode == 0, "no service: %s", result.stderr)
 
 

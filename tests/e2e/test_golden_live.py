@@ -58,12 +58,16 @@ class Bench(laboratory.Lab):
             self.offloads_off("box", name)
             self.offloads_off("wire", "w" + name)
         self.sh("box", "sysctl -qw net.ipv6.conf.all.forwarding=1")
-        time.sleep(0.05)
+        self.wait_for(self.links_are_up, "the wire is not up")
         for tables in laboratory.TABLES:
             mark = ["-m", "mark", "!", "--mark", "0x40000000/0x40000000", "-j", "NFQUEUE",
                     *laboratory.queue_options(QUEUE)]
             self.run("box", tables, "-t", "mangle", "-A", "POSTROUTING", "-o", "rs", *mark)
             self.run("box", tables, "-t", "mangle", "-A", "PREROUTING", "-i", "rs", *mark)
+
+    def links_are_up(self):
+        """The kernel needs a moment to see it, and refuses packets until then."""
+        return all(self.run(who, "ip", "-o", "link", "show").stdout.count(" state UP ") >= 2 for who in ("box", "wire"))
 
     def inject(self, link, side, raw):
         """Puts a packet on the wire of side 0 (protected) or 1 (peer)."""

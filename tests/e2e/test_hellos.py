@@ -50,7 +50,7 @@ def test_overlap_arrives_as_written(env, instance):
                     server.finished.clear()
                     with lab.socket("client", socket.AF_INET if version == 4 else socket.AF_INET6,
                                     socket.SOCK_STREAM) as s:
-                        s.settimeout(10)
+                        s.settimeout(laboratory.PATIENCE)
                         s.connect((laboratory.SERVER[version], PORT))
                         s.sendall(data)
                         s.shutdown(socket.SHUT_WR)
@@ -67,31 +67,44 @@ def test_overlap_arrives_as_written(env, instance):
 @cases({"stack": (None,), "slow": (1.2,)})
 def test_release_in_spite_of_retransmissions(env, pause):
     """The tail never comes; the stack repeats the head, or an application adds a byte now and
-    then: the head leaves after 1.5 seconds all the same."""
+    then: the head leaves after 1.5 seconds all the same. If each of these were news to the program, the
+    head would leave 1.5 seconds after the second one at the earliest; a machine that is so slow says
+    nothing, so it is tried again."""
     request = hello(1800)
     with env.lab() as lab, StreamServer(lab, "server", PORT) as server:
         client_rules(lab)
         with env.daemon(lab, "--lua-desync=multisplit:pos=midsld"):
-            with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as s:
-                s.settimeout(10)
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                s.connect((laboratory.SERVER[4], PORT))
-                begin = time.monotonic()
-                s.sendall(request[:1000])
-                sent = 1000
-                while not server.streams or not server.streams[0]:
-                    took = time.monotonic() - begin
-                    check(took < 4, "nothing left after %.2f s", took)
-                    if pause and took > pause * (sent - 999):
-                        s.sendall(request[sent:sent + 1])
-                        sent += 1
-                    time.sleep(0.01)
-                took = time.monotonic() - begin
-                check(1.4 < took < 2.3, "the first byte came after %.2f s", took)
-                s.sendall(request[sent:])
-                check(server.wait(lambda x: len(x.streams[0]) == len(request), 8),
-                      "%d bytes arrived", len(server.streams[0]))
-                check_equal("stream", bytes(server.streams[0]), request)
+            for _ in range(4):
+                took = release_of_head(lab, server, request, pause)
+                check(took > 1.4, "the first byte came after %.2f s", took)
+                if took < 2.3:
+                    return
+            check(False, "the first byte came after %.2f s again and again", took)
+
+
+def release_of_head(lab, server, request, pause):
+    """After how many seconds the head arrived. Then the tail is sent too."""
+    server.streams.clear()
+    with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as s:
+        s.settimeout(laboratory.PATIENCE)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        s.connect((laboratory.SERVER[4], PORT))
+        begin = time.monotonic()
+        s.sendall(request[:1000])
+        sent = 1000
+        while not any(server.streams):
+            took = time.monotonic() - begin
+            check(took < laboratory.PATIENCE, "nothing left after %.2f s", took)
+            if pause and took > pause * (sent - 999):
+                s.sendall(request[sent:sent + 1])
+                sent += 1
+            time.sleep(0.01)
+        took = time.monotonic() - begin
+        s.sendall(request[sent:])
+        check(server.wait(lambda x: len(x.streams[0]) == len(request)),
+              "%d bytes arrived", len(server.streams[0]))
+        check_equal("stream", bytes(server.streams[0]), request)
+        return took
 
 
 # --- hellos that are recognised now
@@ -122,7 +135,7 @@ def test_recognised(env, make):
         with env.daemon(lab, "--payload=tls_client_hello", SAY,
                         "--lua-desync=multidisorder:pos=2") as daemon:
             with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as s:
-                s.settimeout(10)
+                s.settimeout(laboratory.PATIENCE)
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 s.connect((laboratory.SERVER[4], PORT))
                 for piece in pieces:
@@ -167,7 +180,7 @@ def test_segment_longer_than_the_path(env):
                 env.daemon(lab, padding, "--lua-desync=multisplit:pos=1348:fool=padding",
                            troubled=True):
             with lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as s:
-                s.settimeout(10)
+                s.settimeout(laboratory.PATIENCE)
                 s.connect((laboratory.SERVER[4], PORT))
                 lab.run("client", "ip", "link", "set", "eth0", "mtu", "1400")
                 s.sendall(request)

@@ -1,7 +1,6 @@
 """--offload-mark: the packets of a connection that needs the program no more leave the queue for
 good, and no connection leaves it too early."""
 import socket
-import time
 
 import transfer
 from harness import HTTP_REQUEST, QUEUE, cases, check, check_equal, client_hello, laboratory
@@ -23,7 +22,7 @@ def daemon_with_rules(env, lab, *options, protocol="tcp", offload_mark=MARK):
 def connect(lab, version=4):
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     s = lab.socket("client", family, socket.SOCK_STREAM)
-    s.settimeout(20)
+    s.settimeout(laboratory.PATIENCE)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     s.connect((laboratory.SERVER[version], PORT))
     return s
@@ -38,7 +37,7 @@ def send_and_wait(lab, server, s, data):
     before = len(server.streams[-1]) if server.streams else 0
     s.sendall(data)
     lab.wait_for(lambda: server.streams and len(server.streams[-1]) >= before + len(data),
-                 "data did not arrive", timeout=30)
+                 "data did not arrive")
 
 
 FINISHING = {
@@ -134,8 +133,7 @@ def test_automatic_list(env):
                         "--payload=tls_client_hello,http_req", "--out-range=-d10",
                         "--lua-desync=multisplit:pos=1,midsld"):
             def fetch(name):
-                return lab.curl("-o", "/dev/null", "https://%s/big.bin" % name, name=name,
-                                timeout=20).returncode
+                return lab.curl("-o", "/dev/null", "https://%s/big.bin" % name, name=name).returncode
             for _ in range(2):
                 check(fetch(HOST) != 0, "the box lets the host through")
             with open(path, encoding="ascii") as f:
@@ -152,7 +150,7 @@ def test_datagrams(env):
             daemon_with_rules(env, lab, "--out-range=-n3", "--payload=all", "--lua-desync=pass",
                               protocol="udp"), \
             lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(10)
+        s.settimeout(laboratory.PATIENCE)
         s.connect((laboratory.SERVER4, PORT))
         for n in range(10):
             s.send(b"%d" % n)
@@ -195,7 +193,7 @@ def test_new_connection_with_the_same_ports(env):
         for _ in range(2):
             s = lab.socket("client", socket.AF_INET, socket.SOCK_STREAM)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.settimeout(20)
+            s.settimeout(laboratory.PATIENCE)
             s.bind((laboratory.CLIENT4, 45678))
             before, streams = queued(lab), len(server.streams)
             s.connect((laboratory.SERVER4, PORT))
@@ -204,5 +202,5 @@ def test_new_connection_with_the_same_ports(env):
                 send_and_wait(lab, server, s, b"something %d" % n)
             check(queued(lab) - before >= 4, "only %d packets were queued", queued(lab) - before)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            s.close()  # with a reset, which ends the kernel's entry soon
-            time.sleep(0.2)
+            s.close()  # with a reset, which ends the kernel's entry
+            lab.wait_for(lambda n=streams: len(server.finished) > n, "the reset did not arrive")

@@ -27,13 +27,14 @@ class Client:
     def __init__(self, lab):
         self.lab = lab
 
-    def opens(self, name, version=4, scheme="https", timeout=8):
+    def opens(self, name, version=4, scheme="https", timeout=laboratory.PATIENCE):
         result = self.lab.curl("%s://%s/" % (scheme, name), name=name, version=version,
                                timeout=timeout)
         return result.returncode == 0 and "It works" in result.stdout
 
     def failures(self, name, most=12, **kwargs):
         """How often a site fails before it opens."""
+        kwargs.setdefault("timeout", 8)  # of those that are swallowed
         for count in range(most):
             if self.opens(name, **kwargs):
                 return count

@@ -2,7 +2,6 @@
 import os
 import re
 import signal
-import time
 
 from harness import QUEUE, cases, check, check_equal, laboratory
 from wire import Sniffer
@@ -206,7 +205,6 @@ def test_launcher_with_marks(env):
                 port = 20000 + n
                 with Sniffer(lab, "client") as sniffer:
                     got = lab.curl("http://%s/" % SITE, "--local-port", str(port), name=SITE)
-                    time.sleep(0.05)
                     sent = [len(s.packet.payload) for s in sniffer.stop()
                             if s.outgoing and s.packet.sport == port and s.packet.payload]
                 check_equal("exit code of curl", got.returncode, 0)

@@ -1,6 +1,5 @@
 """What the queue tells scripts and what verdicts keep: marks, interfaces, directions, held
 packets."""
-import os
 import signal
 import socket
 import time
@@ -8,6 +7,7 @@ import time
 from harness import (FWMARK, QUEUE, big_client_hello, cases, check, check_equal, client_hello,
                      golden, laboratory)
 from packets import ACK, PSH, SYN, TCP, UDP, ip, parse, tcp
+from processes import resident
 from wire import DatagramServer, Sniffer, StreamServer, exchange
 
 PORT = 5000
@@ -243,9 +243,7 @@ def test_many_half_hellos(env):
                                                        client_hello()), StreamServer.REPLY)
             check(server.wait(lambda w: sum(len(x) == len(half) for x in w.streams) == 500),
                   "only %d halves arrived", sum(len(x) == len(half) for x in server.streams))
-            with open("/proc/%d/statm" % daemon.pid) as f:
-                resident = int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-            print("resident: %.1f MB" % (resident / 1e6))
+            print("resident: %.1f MB" % (resident(daemon.pid) / 1e6))
             for s in waiting:
                 s.close()
 

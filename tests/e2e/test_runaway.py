@@ -1,7 +1,6 @@
 """Scripts that do not come back and scripts that take all memory: what can be ended is an error of one
 packet, what cannot ends the process with a message, and in both cases the network goes on."""
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -9,7 +8,8 @@ import time
 
 from harness import (HTTP_REQUEST, QUEUE, Failure, cases, check, check_equal, laboratory,
                      without_root)
-from test_flood import resident, sanitized
+from processes import peak, resident
+from test_flood import sanitized
 from wire import StreamServer, exchange
 
 PORT = 8080
@@ -113,11 +113,10 @@ def test_endless_allocation_is_an_error(env):
             text = daemon.output()
             check(text.count("the limit of %d MB is reached" % ceiling) >= 8, "errors:\n%s", text)
             check_told(text, 8, 8)
-            with open("/proc/%d/status" % daemon.pid) as f:
-                peak = int(re.search(r"VmHWM:\s+(\d+) kB", f.read())[1]) << 10
-            print("resident: %d kB at first, %d kB at most" % (before >> 10, peak >> 10))
-            check(sanitized(env.program) or peak < before + (ceiling + 16) * MEGABYTE,
-                  "%d MB at most", peak // MEGABYTE)
+            most = peak(daemon.pid)
+            print("resident: %d kB at first, %d kB at most" % (before >> 10, most >> 10))
+            check(sanitized(env.program) or most < before + (ceiling + 16) * MEGABYTE,
+                  "%d MB at most", most // MEGABYTE)
 
 
 # How the loop is written, the exit code, what is said.

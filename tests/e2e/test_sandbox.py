@@ -6,10 +6,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 import poor_kernel
+from expect import wait_for
 from harness import DATA, HERE, cases, check, check_equal, without_root
+from processes import status
 
 SOURCE = os.path.join(DATA, "golden", "085-multisplit-default", "in.pcap")
 ORDINARY_USER = 65534
@@ -177,14 +178,12 @@ def test_contents_are_read_inside(env, *options):
         writer = os.open(pipe, os.O_WRONLY)  # waits until it was opened
         try:
             os.write(writer, b"on")
-            status = {}
-            end = time.monotonic() + 10
-            while status.get("State") != "S" or status.get("Seccomp") != "2":
-                check(process.poll() is None and time.monotonic() < end, "it reads as: %s", status)
-                with open("/proc/%d/status" % process.pid) as f:
-                    status = dict(re.findall(r"^(State|Uid|Seccomp):\s*(\w+)", f.read(), re.M))
-                time.sleep(0.05)
-            check_equal("user and filter", (status["Uid"], status["Seccomp"]), ("2147483647", "2"))
+
+            def waits_in_its_filter():
+                check(process.poll() is None, "it ended by itself")
+                return status(process.pid, "State")[:1] == ["S"] and status(process.pid, "Seccomp") == ["2"]
+            wait_for(waits_in_its_filter, "it does not read within its filter")
+            check_equal("user", status(process.pid, "Uid")[0], "2147483647")
         finally:
             os.close(writer)
             process.kill()
@@ -277,13 +276,6 @@ def test_compatible_scripts(env, as_root):
         check("sandbox:" not in said, "it complained:\n%s", said)
 
 
-def wait_for(daemon, condition, what):
-    end = time.monotonic() + 30
-    while not condition():
-        check(time.monotonic() < end and daemon.alive(), "%s:\n%s", what, daemon.output()[-2000:])
-        time.sleep(0.05)
-
-
 def test_lists_and_logs(env):
     """Files of the program outside of /tmp: lists are replaced, logs are moved away."""
     with env.lab() as lab, places(env) as (_, outside):
@@ -298,8 +290,8 @@ def test_lists_and_logs(env):
             os.rename(hosts + ".new", hosts)
             os.rename(log, log + ".old")
             daemon.process.send_signal(signal.SIGHUP)
-            daemon.wait_output("Loaded 2 hosts from " + hosts, timeout=30)
-            wait_for(daemon, lambda: os.path.exists(log), "the log was not made again")
+            daemon.wait_output("Loaded 2 hosts from " + hosts)
+            lab.wait_for(lambda: os.path.exists(log), "the log was not made again", daemon.process)
             check_equal("sandbox in output", "sandbox: reading" in daemon.output(), False)
 
 

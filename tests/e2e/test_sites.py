@@ -18,7 +18,7 @@ SPLIT = ["--payload=http_req,tls_client_hello", "--lua-desync=multisplit:pos=mid
 
 def opens(lab, url, version=4):
     name = url.split("/")[2]
-    result = lab.curl(url, name=name, version=version, timeout=6)
+    result = lab.curl(url, name=name, version=version)
     return result.returncode == 0 and "It works" in result.stdout
 
 
@@ -30,7 +30,7 @@ def all_urls(name=SITE):
 def test_demo(env):
     """The demonstration: blocked before, open after."""
     result = subprocess.run([sys.executable, os.path.join(HERE, "..", "lab", "demo.py"),
-                             env.program, env.lua], capture_output=True, text=True, timeout=90)
+                             env.program, env.lua], capture_output=True, text=True, timeout=200)
     check_equal("exit code", result.returncode, 0)
     before, _, after = result.stdout.partition("With nfqws2")
     check_equal("blocked before", before.count("BLOCKED"), 4)
@@ -93,7 +93,7 @@ def big_request(lab, name, version):
     context.set_alpn_protocols(["protocol-number-%04d" % n for n in range(160)] + ["http/1.1"])
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     with lab.socket("client", family, socket.SOCK_STREAM) as s:
-        s.settimeout(8)
+        s.settimeout(laboratory.PATIENCE)
         try:
             s.connect((laboratory.SERVER[version], 443))
             with context.wrap_socket(s, server_hostname=name) as t:

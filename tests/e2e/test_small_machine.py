@@ -12,6 +12,7 @@ from cases import Skipped
 from harness import cases, check, check_equal, laboratory
 from offline_world import Flow
 from packets import ACK, RST, SYN, TCP, ip4, tcp
+from processes import peak
 from test_flood import SO_SNDBUFFORCE, make_lab, sanitized, waiting
 from test_load import Load, pages_served
 
@@ -91,11 +92,6 @@ def memory_group():
         finally:
             os.rmdir(group)
     raise Skipped("no control group for memory can be made here")
-
-
-def peak(pid):
-    with open("/proc/%d/status" % pid) as f:
-        return next(int(line.split()[1]) << 10 for line in f if line.startswith("VmHWM"))
 
 
 @contextlib.contextmanager

@@ -256,12 +256,12 @@ def site_works(lab):
     wanted = 0
     for version in (4, 6):
         for url in ("http://%s/" % SITE, "https://%s/" % SITE):
-            result = lab.curl(url, name=SITE, version=version, timeout=10)
+            result = lab.curl(url, name=SITE, version=version)
             check(result.returncode == 0 and "It works" in result.stdout, "curl -%d %s: %s %s",
                   version, url, result.stderr.strip(), result.stdout[:200])
         url = ("https" if version == 4 else "http") + "://%s/big.bin" % SITE
         target = os.path.join(lab.folder, "download")
-        result = lab.curl("-o", target, url, name=SITE, version=version, timeout=15)
+        result = lab.curl("-o", target, url, name=SITE, version=version)
         check(result.returncode == 0, "curl -%d %s: %s", version, url, result.stderr.strip())
         with open(target, "rb") as f:
             check_equal("1 MiB over IPv%d" % version, hashlib.sha256(f.read()).hexdigest(), digest)

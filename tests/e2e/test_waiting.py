@@ -33,7 +33,7 @@ def fifo(env, reader=True):
 
 
 def run(env, script, *options):
-    return env.run("--sandbox=off", "--intercept=0", *options, "--lua-init=" + script, timeout=30)
+    return env.run("--sandbox=off", "--intercept=0", *options, "--lua-init=" + script)
 
 
 @without_root

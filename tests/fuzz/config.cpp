@@ -40,7 +40,7 @@ void parse_options(const std::vector<app::Word>& words) {
 template <typename F> void attempt(F&& reader) {
     try {
         reader();
-    } catch (const app::BadValue&) {
+    } catch (const BadValue&) {
         // refusing is fine
     }
 }
@@ -59,8 +59,7 @@ void read_values(const std::string& text) {
     icmp.add(text);
     protocols.add(text);
     flow::parse_range(text);
-    std::string error;
-    profile::parse_lua_call(text, &error);
+    attempt([&] { profile::parse_lua_call(text); });
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 // changes some, feeds packets, and returns every verdict there is. The engine's promises are
 // checked after each step. Run with -close_fd_mask=3: Lua errors are many.
 #include "payloads.hpp"
+#include "reader.hpp"
 #include "world.hpp"
 
 #include "nfqws2/profile/filter_table.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 using namespace nfqws2;
 using fuzz::known_payload;
+using fuzz::Reader;
 using fuzz::require;
 using fuzz::World;
 
@@ -75,26 +77,6 @@ function act(ctx, d)
 end
 )lua";
 
-struct Reader {
-    Bytes rest;
-    std::uint8_t u8() {
-        if (rest.empty()) return 0;
-        const std::uint8_t v = rest[0];
-        rest = rest.subspan(1);
-        return v;
-    }
-    std::uint16_t u16() {
-        const unsigned high = u8();
-        return static_cast<std::uint16_t>(high << 8 | u8());
-    }
-    Bytes take(std::size_t size) {
-        size = std::min(size, rest.size());
-        const Bytes part = rest.first(size);
-        rest = rest.subspan(size);
-        return part;
-    }
-};
-
 engine::Options options(std::uint8_t how) {
     engine::Options o;
     o.server = (how & 1) != 0;
@@ -111,16 +93,19 @@ engine::Options options(std::uint8_t how) {
 
 void open(World& world, std::uint8_t how) {
     profile::ProfileBuilder builder(world.lists);
-    std::string error;
-    require(builder.in_range("a", &error) && builder.lua_desync("look", &error) &&
-            builder.filter(profile::filter_row("filter-l7"), "known", &error) &&
-            builder.hostlist_exclude_domains("example.com", &error) &&
-            builder.payload("known", &error) &&
-            builder.lua_desync("act:a=%target:b=#dis", &error) &&
-            builder.new_profile("other", &error) && builder.in_range("a", &error) &&
-            builder.lua_desync("look", &error) && builder.out_range("n1-d9", &error) &&
-            builder.lua_desync("act", &error) && builder.out_range("s1<p3000", &error) &&
-            builder.lua_desync("act:x=%reasm_data", &error));
+    builder.in_range("a");
+    builder.lua_desync("look");
+    builder.filter(profile::filter_row("filter-l7"), "known");
+    builder.hostlist_exclude_domains("example.com");
+    builder.payload("known");
+    builder.lua_desync("act:a=%target:b=#dis");
+    builder.new_profile("other");
+    builder.in_range("a");
+    builder.lua_desync("look");
+    builder.out_range("n1-d9");
+    builder.lua_desync("act");
+    builder.out_range("s1<p3000");
+    builder.lua_desync("act:x=%reasm_data");
     require(world.open(builder, options(how)));
 }
 

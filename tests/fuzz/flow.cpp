@@ -1,5 +1,7 @@
 // A stream of steps from the input: packets of a few flows, time, releases, limits. Each step takes
 // a fixed number of bytes. The table's promises are checked after each.
+#include "reader.hpp"
+
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/flow/range.hpp"
 
@@ -11,6 +13,7 @@ namespace {
 
 using namespace nfqws2;
 using namespace nfqws2::flow;
+using fuzz::Reader;
 
 void require(bool condition) {
     if (!condition) std::abort();
@@ -31,22 +34,6 @@ class Observer final : public TrackObserver {
             extension->reassembly.reset();
             table->held_changed(track);
         }
-    }
-};
-
-struct Reader {
-    Bytes rest;
-    std::uint8_t u8() {
-        if (rest.empty()) return 0;
-        const std::uint8_t v = rest[0];
-        rest = rest.subspan(1);
-        return v;
-    }
-    std::uint32_t u32() {
-        std::uint32_t v = 0;
-        for (int i = 0; i < 4; i++)
-            v = v << 8 | u8();
-        return v;
     }
 };
 

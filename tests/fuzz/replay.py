@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs a fuzz target over its seeds and over the findings that were kept (tests/data/fuzz).
 
-usage: replay.py [--mutate=SECONDS] TARGET PROGRAM...
+usage: replay.py [--mutate=SECONDS | --only=NAME] TARGET PROGRAM...
 
---mutate: goes on for so long with what the target's mutator makes of them.
+--mutate: goes on for so long with what the target's mutator makes of them. --only: the input of this name.
 PROGRAM is the target built without libFuzzer (driver.cpp), perhaps behind an emulator.
 Last line: "N passed, N failed, N skipped", counting input files.
 """
@@ -46,19 +46,27 @@ def mutated(command, files, option):
 
 def main():
     words = sys.argv[1:]
-    mutate = words.pop(0)[1:] if words[0].startswith("--mutate=") else None
+    option = words.pop(0) if words[0].startswith("--") else ""
+    mutate = option[1:] if option.startswith("--mutate=") else None
+    only = option[7:] if option.startswith("--only=") else None
     target, command = words[0], words[1:]
     report = cases.Report()
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, os.path.join(HERE, "seeds.py"), folder, target], check=True)
         inputs = sorted(glob.glob(os.path.join(folder, target, "*")) +
                         glob.glob(os.path.join(HERE, "..", "data", "fuzz", target, "*")))
+        inputs = [path for path in inputs if only in (None, os.path.basename(path))]
         if mutate:
             cases.run_all(report, [target], lambda _: mutated(command, inputs, mutate))
         elif inputs and problem_of(command, inputs) is None:
             report.passed = len(inputs)
         else:  # one by one, to name the culprit
-            cases.run_all(report, inputs, lambda file: problem_of(command, [file]))
+            for file in inputs:
+                problem, name = problem_of(command, [file]), os.path.basename(file)
+                if problem:
+                    report.fail(name, problem, cases.this_script("--only=" + name, target, *command))
+                else:
+                    report.ok(name)
     return report.finish()
 
 

@@ -43,15 +43,22 @@ engine::Options options() {
     return o;
 }
 
+bool add(profile::ProfileBuilder& builder, const std::string& instance) {
+    try {
+        builder.lua_desync(instance);
+        return true;
+    } catch (const BadValue&) {
+        return false;
+    }
+}
+
 // False: no engine, since the instances name no function that exists.
 bool open(World& world, std::string_view instances) {
     profile::ProfileBuilder builder(world.lists);
-    std::string error;
-    require(builder.in_range("a", &error));
+    builder.in_range("a");
     std::size_t count = 0;
     for (const std::string_view line : split(instances, '\n'))
-        if (count < max_instances && wanted(line))
-            count += builder.lua_desync(with_short_numbers(line), &error);
+        if (count < max_instances && wanted(line)) count += add(builder, with_short_numbers(line));
     return count != 0 && world.open(builder, options());
 }
 

@@ -105,7 +105,7 @@ def arguments():
     lines = set()
     for _, words, _ in goldens():
         lines.update(words)
-    with open(os.path.join(DATA, "..", "..", "src", "app", "option_table.cpp")) as f:
+    with open(os.path.join(DATA, "..", "..", "src", "app", "options", "option_table.cpp")) as f:
         lines.update("--%s=1" % name for name in re.findall(r'(?:common|ours)\("([^"]+)"', f.read()))
     return sorted(lines)
 
@@ -153,6 +153,13 @@ def tools():
             yield "%d-%d" % (kind, n), bytes([kind]) + text
     for name, payload in protocol("dns"):
         yield name, b"\4" + payload
+
+
+def store():
+    fields = ("", "\tok=1\tbad=2.5", "\tcur=%312\tt=a%20b", "\tn=nan\ti=-inf", "\tx=", "\ta=1\ta=2", "\tbad")
+    lines = ["tls/host.example\t1750000000\t2592000" + text for text in fields] + ["k%09ey/пример\t1\t0\tt=%"]
+    for n, line in enumerate(lines):
+        yield "%d" % n, line.encode()
 
 
 def gzipped():
@@ -226,7 +233,7 @@ def noise(count, longest):
 
 TARGETS = {
     "packet": packet, "frames": frames, "scripts": scripts, "engine": engine, "config": config,
-    "range": ranges, "lists": lists, "tools": tools, "gzip": gzipped, "wlan": wlan,
+    "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
     "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),
     "control": control, "tls": lambda: protocol("tls"), "quic": lambda: protocol("quic"),
     "http": lambda: protocol("http"), "dns": lambda: protocol("dns"),

@@ -51,10 +51,9 @@ engine::Options options(std::uint8_t how) {
 
 void open(World& world, std::uint8_t how) {
     profile::ProfileBuilder builder(world.lists);
-    std::string error;
-    require(builder.in_range("a", &error));
-    require(builder.payload(how & 16 ? "all" : "tls_client_hello,quic_initial,http_req", &error));
-    require(builder.lua_desync("rebuild", &error));
+    builder.in_range("a");
+    builder.payload(how & 16 ? "all" : "tls_client_hello,quic_initial,http_req");
+    builder.lua_desync("rebuild");
     require(world.open(builder, options(how)));
 }
 

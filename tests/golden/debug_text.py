@@ -9,6 +9,7 @@ are counted (-v shows where they differ). Why each line is there: docs/contracts
 Runs in DIFFERENT say something else on purpose; one that does not must leave the list.
 Last line: "N passed, N failed, N skipped".
 """
+import argparse
 import difflib
 import os
 import re
@@ -17,6 +18,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, "..", "support"))
+import cases  # noqa: E402
+
 GOLDEN = os.path.join(HERE, "..", "data", "golden")
 RECORDED = os.path.join(HERE, "..", "data", "debug-log")
 LOCAL = "192.0.2.10,2001:db8:1::10"
@@ -63,34 +67,34 @@ def difference(want, got):
     return "\n".join("  " + line for line in lines)
 
 
+def parted(lines):
+    """(those that have to be equal, the others)"""
+    return [x for x in lines if MUST.search(x)], [x for x in lines if not MUST.search(x)]
+
+
 def main():
-    args = [a for a in sys.argv[1:] if a != "-v"]
-    verbose = len(args) != len(sys.argv) - 1
-    program, lua_dir, wanted = os.path.abspath(args[0]), os.path.abspath(args[1]), args[2:]
-    passed, failed, others, other_equal = 0, 0, 0, 0
-    for name in sorted(f[:-4] for f in os.listdir(RECORDED) if f[0].isdigit()):
-        if wanted and not any(w in name for w in wanted):
-            continue
-        want, got = recorded(name), said(program, lua_dir, name)
-        must = difference([x for x in want if MUST.search(x)], [x for x in got if MUST.search(x)])
-        rest = [[x for x in lines if not MUST.search(x)] for lines in (want, got)]
-        others += len(rest[0])
-        other_equal += sum(block.size for block in difflib.SequenceMatcher(
-            None, *rest, autojunk=False).get_matching_blocks())
-        if bool(must) == (name in DIFFERENT):
-            passed += 1
-            if must:
-                print("different: %s: %s" % (name, DIFFERENT[name]))
-            elif verbose:
-                print("ok %s" % name)
-        else:
-            failed += 1
-            print("FAILED %s:\n%s" % (name, must or "  equal now: take it off the list"))
-        if verbose and rest[0] != rest[1]:
-            print(" other lines:\n" + difference(*rest))
-    print("%d of %d lines besides are as recorded" % (other_equal, others))
-    print("%d passed, %d failed, 0 skipped" % (passed, failed))
-    return 1 if failed else 0
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    parser.add_argument("program", type=os.path.abspath)
+    parser.add_argument("lua", type=os.path.abspath)
+    parser.add_argument("parts", nargs="*")
+    parser.add_argument("-v", action="store_true")
+    args = parser.parse_intermixed_args()
+    report = cases.Report(args.v, cases.this_script(args.program, args.lua))
+    others = others_equal = 0
+    for name in cases.chosen(sorted(f[:-4] for f in os.listdir(RECORDED) if f[0].isdigit()), args.parts):
+        (must, more), (said_must, said_more) = parted(recorded(name)), parted(said(args.program, args.lua, name))
+        problem = difference(must, said_must)
+        others += len(more)
+        others_equal += sum(block.size for block in difflib.SequenceMatcher(
+            None, more, said_more, autojunk=False).get_matching_blocks())
+        if name not in DIFFERENT:
+            report.check(not problem, name, "lines that programs read differ:\n" + problem)
+        elif report.check(problem, name, "equal now: take it off the list"):
+            print("different: %s: %s" % (name, DIFFERENT[name]))
+        if args.v and more != said_more:
+            print(" other lines:\n" + difference(more, said_more))
+    print("%d of %d lines besides are as recorded" % (others_equal, others))
+    return report.finish()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
-sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+sys.path.insert(1, os.path.join(HERE, "..", "support"))
 import packets  # noqa: E402
 from packets import ACK, ICMP, ICMP6, PSH, SYN, TCP, UDP, URG  # noqa: E402
 

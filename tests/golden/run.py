@@ -16,7 +16,6 @@ Last line: "N passed, N failed, N skipped".
 import argparse
 import json
 import os
-import struct
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,8 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(HERE, "..", "support"))
 import cases  # noqa: E402
+import packets  # noqa: E402
+from packets import read_pcap  # noqa: E402
 
 DATA = os.path.join(HERE, "..", "data", "golden")
 LOCAL = "192.0.2.10,2001:db8:1::10"
@@ -33,66 +34,15 @@ EPOCH = 1700000000
 LIVE_ONLY = {"240-multisplit-sendfail6": "needs a route MTU"}
 
 
-def read_pcap(path):
-    """List of (second, bytes) of a classic pcap, whose numbers are in the byte order of its writer."""
-    with open(path, "rb") as f:
-        data = f.read()
-    if len(data) < 24:
-        return []
-    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
-    packets, at = [], 24
-    while at + 16 <= len(data):
-        second, _, captured, _ = struct.unpack_from(order + "IIII", data, at)
-        packets.append((second, data[at + 16:at + 16 + captured]))
-        at += 16 + captured
-    return packets
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
-
-def ip_parts(packet):
-    """(version, protocol, header length, src, dst, is fragment)"""
-    if packet[0] >> 4 == 4:
-        off = struct.unpack_from(">H", packet, 6)[0]
-        return 4, packet[9], (packet[0] & 15) * 4, packet[12:16], packet[16:20], bool(off & 0x3FFF)
-    proto, at, fragment = packet[6], 40, False
-    while proto in (0, 43, 44, 51, 60, 135) and at + 8 <= len(packet):
-        fragment = fragment or proto == 44
-        size = 8 if proto == 44 else (packet[at + 1] + 2) * 4 if proto == 51 else \
-            (packet[at + 1] + 1) * 8
-        proto, at = packet[at], at + size
-    return 6, proto, at, packet[8:24], packet[24:40], fragment
-
-
 def direction(packet):
-    return "in" if ip_parts(packet)[4] in LOCAL_RAW else "out"
-
-
-def l4_checksum_ok(packet):
-    version, proto, at, src, dst, fragment = ip_parts(packet)
-    if fragment or proto not in (6, 17):
-        return True
-    body = packet[at:]
-    if proto == 17 and body[6:8] == b"\0\0" and version == 4:
-        return True
-    pseudo = src + dst + (struct.pack(">BBH", 0, proto, len(body)) if version == 4
-                          else struct.pack(">IHBB", len(body), 0, 0, proto))
-    return checksum(pseudo + body) == 0xFFFF
+    return "in" if packets.destination(packet) in LOCAL_RAW else "out"
 
 
 def random_problems(packet, args):
     """Why the random parts of a packet are not plausible."""
-    version, _, header, _, _, _ = ip_parts(packet)
-    if version == 4 and checksum(packet[:header]) != 0xFFFF:
+    if not packets.ip_checksum_ok(packet):
         return "wrong IPv4 header checksum"
-    if "badsum" not in args and not l4_checksum_ok(packet):
+    if "badsum" not in args and not packets.l4_checksum_ok(packet):
         return "wrong L4 checksum"
     return None
 
@@ -210,15 +160,15 @@ def main():
     parser.add_argument("-j", type=int, default=2)
     parser.add_argument("--workers")
     args = parser.parse_intermixed_args()
-    more = ["--workers=" + args.workers] if args.workers else []
-    more += os.environ.get("NFQWS2_EXTRA", "").split()
+    more_words = ["--workers=" + args.workers] if args.workers else []
+    more = more_words + os.environ.get("NFQWS2_EXTRA", "").split()
     waiting = waiting_list()
     names = sorted(n for n in os.listdir(DATA) if os.path.isdir(os.path.join(DATA, n)))
     names = cases.chosen(names, args.parts)
     for name in set(names) & set(LIVE_ONLY):
         print("live only: %s (%s)" % (name, LIVE_ONLY[name]))
         names.remove(name)
-    report = cases.Report(args.v)
+    report = cases.Report(args.v, cases.this_script(args.program, args.lua, *more_words))
     cases.run_all(report, names, lambda n: judge(args.program, args.lua, n, more, waiting), args.j)
     return report.finish()
 

@@ -66,8 +66,7 @@ class BoxLab(laboratory.Lab):
             program, *self.libraries(lua, "lib"), "--lua-init=@" + script, "--reasm-disable",
             "--in-range=a", "--payload=all",
             "--lua-desync=%s:name=%s:%s" % (
-                function, QUIC_BLOCKED if quic else BLOCKED, arguments), who="box", queue=QUEUE,
-            ready_timeout=20)
+                function, QUIC_BLOCKED if quic else BLOCKED, arguments), who="box", queue=QUEUE)
 
     def hosted(self, *argv):
         """The command line of a tool of the client that finds the lab's names in /etc/hosts."""

@@ -11,7 +11,7 @@ import shutil
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "lab")]
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import sandbox  # noqa: E402
 from runner import Runner  # noqa: E402
 

@@ -7,8 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import traceback
+
+import expect
+import processes
+from expect import Failure, check, contains, equal, lacks  # noqa: F401 (for the tests)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE = "/opt/zapret2"
@@ -23,30 +26,6 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 # What busybox does not replace, even where it could: the tests need the real ones.
 NOT_FROM_BUSYBOX = {"ip", "busybox", "init", "linuxrc", "mount", "umount"}
-
-
-class Failure(AssertionError):
-    pass
-
-
-def check(condition, text="not true"):
-    if not condition:
-        raise Failure(text)
-
-
-def equal(got, wanted, text=""):
-    if got != wanted:
-        raise Failure("%s\n--- got\n%s\n--- wanted\n%s" % (text, got, wanted))
-
-
-def contains(text, part):
-    if part not in text:
-        raise Failure("missing: %s\n--- in\n%s" % (part, text))
-
-
-def lacks(text, part):
-    if part in text:
-        raise Failure("unexpected: %s\n--- in\n%s" % (part, text))
 
 
 def libc_call(name, *args):
@@ -192,10 +171,7 @@ class World:
     def write(path, text, mode=0o644):
         if not path.startswith("/"):
             path = BASE + "/" + path
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-        os.chmod(path, mode)
+        expect.write(path, text, mode)
 
     @staticmethod
     def read(path):
@@ -243,31 +219,10 @@ class World:
 
     def daemon_words(self, number=1):
         pid = self.read("/run/nfqws2_%d.pid" % number).strip()
-        with open("/proc/%s/cmdline" % pid, "rb") as f:
-            return f.read().decode().split("\0")[:-1]
+        return processes.words(pid)
 
-    @staticmethod
-    def processes(name):
-        found = []
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                try:
-                    with open("/proc/%s/stat" % entry, encoding="utf-8") as f:
-                        comm, rest = f.read().split("(", 1)[1].rsplit(")", 1)
-                    if comm == name and rest.split()[0] not in "ZX":
-                        found.append(int(entry))
-                except OSError:
-                    pass
-        return found
-
-    @staticmethod
-    def wait_for(condition, text, timeout=30):
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if condition():
-                return
-            time.sleep(0.02)
-        raise Failure(text)
+    processes = staticmethod(processes.named)
+    wait_for = staticmethod(expect.wait_for)
 
 
 def in_world(programs, shell, function):
@@ -281,7 +236,7 @@ def in_world(programs, shell, function):
             code = 0
         except Failure as problem:
             line = traceback.extract_tb(problem.__traceback__)
-            where = [x for x in line if not x.filename.endswith("sandbox.py")] or line
+            where = [x for x in line if not x.filename.endswith(("sandbox.py", "expect.py"))] or line
             print("%s:%d: %s" % (os.path.basename(where[-1].filename), where[-1].lineno, problem))
         except Exception:  # pylint: disable=broad-except
             traceback.print_exc(file=sys.stdout)

@@ -3,6 +3,7 @@ import os
 import re
 import socket
 
+from expect import PATIENCE
 from sandbox import BASE, World, check, contains, equal, lacks
 from test_iptables import LISTING_A
 from test_nftables import WRAPPER, rules
@@ -57,7 +58,7 @@ def test_readiness_message(world: World):
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     receiver.bind("/run/notify")
     os.chmod("/run/notify", 0o777)
-    receiver.settimeout(10)
+    receiver.settimeout(PATIENCE)
     world.write("/etc/zapret2/one.conf", "--qnum=300\n--user=nobody\n")
     world.sh("%s/nfq2/nfqws2 @/etc/zapret2/one.conf >/dev/null &" % BASE, env={"NOTIFY_SOCKET": "/run/notify"})
     contains(receiver.recv(1000).decode(), "READY=1")

@@ -51,6 +51,13 @@ def listing_b(dev, six):
 
 COMMON = ("FWTYPE=iptables", "WS_USER=nobody", "NFQWS2_ENABLE=1")
 
+# A custom script with a daemon and a queue of its own.
+CUSTOM_DAEMON = """alloc_dnum D_X
+alloc_qnum Q_X
+zapret_custom_daemons() { do_nfqws $1 $D_X "--qnum=$Q_X"; }
+zapret_custom_firewall() { fw_nfqws_post $1 "-p tcp --dport 99" "" $Q_X; }
+"""
+
 
 def start(world, *config, variant="nft", verb="start"):
     world.use_iptables(variant)

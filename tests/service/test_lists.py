@@ -2,6 +2,7 @@
 import gzip
 import os
 import re
+import socket
 import time
 
 from sandbox import BASE, World, check, contains, equal, lacks, mount
@@ -385,10 +386,16 @@ def test_without_curl(world: World):
     equal(words, "-q -T 60 -O - https://antifilter.download/list/ip.lst")
 
 
+def answers(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_lists_without_encryption(world: World):
     """A list script of the user may name an http:// source: it works, with a warning. HTTPS never becomes HTTP."""
     prepare(world, web=True)
-    world.sh("python3 -m http.server 80 --bind 127.0.0.1 -d /opt/www >/opt/plain.log 2>&1 & sleep 1")
+    world.sh("python3 -m http.server 80 --bind 127.0.0.1 -d /opt/www >/opt/plain.log 2>&1 &")
+    world.wait_for(lambda: answers(80), "the server without encryption does not start")
     script = '#!/bin/sh\nEXEDIR=$(dirname "$(readlink -f "$0")")\n. "$EXEDIR/def.sh"\nrun_ip_list_script 1000 %s\n'
     publish(world, "list/ip.lst", addresses(12000))
     world.write(IPSET + "get_mine.sh", script % "http://antifilter.download/list/ip.lst", 0o755)

@@ -54,9 +54,7 @@ def test_rules_go_even_when_the_mark_changed(world: World):
 
 
 def test_custom_daemons_keep_their_connections(world: World):
-    world.write("init.d/sysv/custom.d/50-x", "alloc_dnum D_X\nalloc_qnum Q_X\n"
-                'zapret_custom_daemons() { do_nfqws $1 $D_X "--qnum=$Q_X"; }\n'
-                'zapret_custom_firewall() { fw_nfqws_post $1 "-p tcp --dport 99" "" $Q_X; }\n')
+    world.write("init.d/sysv/custom.d/50-x", test_iptables.CUSTOM_DAEMON)
     test_iptables.start(world, "NFQWS2_OFFLOAD_MARK=0x08000000")
     rule = [rule for rule in world.saved_rules()["mangle"] if "--dport 99" in rule]
     equal(len(rule), 1)

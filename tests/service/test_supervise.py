@@ -3,30 +3,19 @@ import os
 import re
 import signal
 
+import processes
 from sandbox import BASE, SCRIPT, World, check, contains, equal, kill
 
 SHELLS = ("dash", "busybox", "bash")
 COMMON = ("FWTYPE=iptables", "INIT_APPLY_FW=0", "WS_USER=nobody", "NFQWS2_ENABLE=1")
 SOON = {"SUPERVISE_PAUSE": "1"}
-LATER = {"SUPERVISE_PAUSE": "50"}
+LATER = {"SUPERVISE_PAUSE": "500"}
 PIDFILE = "/run/nfqws2_1.pid"
-PATIENCE = 30
 
 
 def supervisors():
-    """Pids of the supervisors. What a shell is about to become still has its name: children do not count."""
-    parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open("/proc/%s/cmdline" % entry, "rb") as f:
-                    words = f.read().split(b"\0")
-                if len(words) > 2 and words[1].endswith(b"/common/supervise.sh"):
-                    with open("/proc/%s/stat" % entry, encoding="utf-8") as f:
-                        parents[int(entry)] = int(f.read().rsplit(")", 1)[1].split()[1])
-            except OSError:
-                pass
-    return [pid for pid, parent in parents.items() if parent not in parents]
+    return processes.eldest(pid for pid in processes.pids()
+                            if any(word.endswith("/common/supervise.sh") for word in processes.words(pid)[1:2]))
 
 
 def daemon(world):
@@ -56,9 +45,9 @@ def test_crash(world: World):
     equal(len(supervisors()), 1)
     for signal_number in (signal.SIGSEGV, signal.SIGKILL):
         kill(pid, signal_number)
-        world.wait_for(lambda old=pid: daemon(world) not in (None, old), "not started again", PATIENCE)
+        world.wait_for(lambda old=pid: daemon(world) not in (None, old), "not started again")
         pid = daemon(world)
-    world.wait_for(lambda: "  300 " in world.read("/proc/net/netfilter/nfnetlink_queue"), "no queue", PATIENCE)
+    world.wait_for(lambda: "  300 " in world.read("/proc/net/netfilter/nfnetlink_queue"), "no queue")
     contains(world.service("start"), "already running")
     equal((daemon(world), len(supervisors())), (pid, 1))
     world.service("restart", env=SOON)
@@ -72,7 +61,7 @@ def test_an_end_on_purpose(world: World):
     for number in (signal.SIGTERM, signal.SIGINT):
         pid = start(world)
         kill(pid, number)
-        world.wait_for(lambda: not supervisors(), "the supervisor does not end", PATIENCE)
+        world.wait_for(lambda: not supervisors(), "the supervisor does not end")
         equal(world.processes("nfqws2"), [])
     contains(world.service("stop"), "Stopping daemon 1")
     nothing_left(world)
@@ -120,7 +109,7 @@ def test_crash_at_start_is_reported(world: World):
     world.tool("stub", "#!/bin/sh\necho I crash >&2\nexit 101\n")
     world.config(*COMMON, "NFQWS2=/opt/bin/stub")
     for pipe in ("", " 2>&1 | cat"):
-        text = world.sh("%s start%s" % (SCRIPT, pipe), check_code=None, env=LATER, timeout=20)
+        text = world.sh("%s start%s" % (SCRIPT, pipe), check_code=None, env=LATER)
         contains(text, "I crash")
         contains(text, "ERROR: daemon 1 did not start")
     equal(supervisors(), [])
@@ -131,7 +120,7 @@ def test_stop_and_start_during_the_pause(world: World):
     for verb in ("stop", "start"):
         pid = start(world, env=LATER)
         kill(pid, signal.SIGKILL)
-        world.wait_for(lambda: not world.processes("nfqws2"), "the daemon survived", PATIENCE)
+        world.wait_for(lambda: not world.processes("nfqws2"), "the daemon survived")
         equal(len(supervisors()), 1)
         world.service(verb)
     check(daemon(world) not in (None, pid), "not started")

@@ -162,7 +162,7 @@ def interrupted(world, answers, delay, sig):
     time.sleep(delay)
     (os.killpg if sig == signal.SIGINT else os.kill)(process.pid, sig)
     try:
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=120)
     finally:
         os.close(write_end)
     return code

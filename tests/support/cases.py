@@ -2,12 +2,16 @@
 
 A suite ends with the line "N passed, N failed, N skipped", which the driver of the whole test run
 reads (suite.py), and with one of three exit codes: 0, FAILED (also when nothing ran at all), or
-SKIPPED when there were only skips. A failure and a skip have a line of their own with the reason."""
+SKIPPED when there were only skips. A failure and a skip have a line of their own with the reason; a
+failure also has the command that runs this case only."""
 import concurrent.futures
+import os
+import shlex
 import sys
 
 FAILED = 1
 SKIPPED = 77  # ctest shows such an entry as skipped
+TAKEN_ALONG = ("NFQWS2_EXTRA", "NFQWS2_TEST_EVERY")  # of the environment, which cases depend on
 
 
 class Skipped(Exception):
@@ -15,10 +19,11 @@ class Skipped(Exception):
 
 
 class Report:
-    """Tells what became of each case, and counts."""
+    """Tells what became of each case, and counts. `command` has the words that run a case, to which its
+    title is added."""
 
-    def __init__(self, verbose=False):
-        self.verbose = verbose
+    def __init__(self, verbose=False, command=()):
+        self.verbose, self.command = verbose, command
         self.passed = self.failed = self.skipped = 0
 
     def ok(self, title, output=""):
@@ -26,8 +31,15 @@ class Report:
         if self.verbose:
             self._say("ok", title, output)
 
-    def fail(self, title, why):
+    def fail(self, title, why, alone=None):
+        """`alone`: the words that run this case, if they are others than those of all."""
         self.failed += 1
+        why = str(why).strip()
+        if alone is None and self.command:
+            alone = [*self.command, title]
+        if alone:
+            reason, _, more = why.partition("\n")  # near the reason: long logs get cut
+            why = "\n".join(text for text in (reason, "alone: " + command_line(alone), more) if text)
         self._say("FAILED", title, why)
 
     def skip(self, title, why):
@@ -58,9 +70,26 @@ class Report:
         sys.stdout.flush()
 
 
+def command_line(words):
+    """For a shell in this folder, to be copied."""
+    given = ["%s=%s" % (name, shlex.quote(os.environ[name])) for name in TAKEN_ALONG if os.environ.get(name)]
+    here = os.getcwd() + "/"
+    return " ".join(given + [shlex.quote(word.removeprefix(here)) for word in words])
+
+
+def this_script(*words):
+    """The words that start this script again, with others than it was given."""
+    return ["python3", os.path.abspath(sys.argv[0]), *words]
+
+
 def chosen(items, parts, title=str):
-    """The items whose title has one of the parts in it; all without parts."""
-    return [item for item in items if not parts or any(p in title(item) for p in parts)]
+    """The items whose title has one of the parts in it; all without parts. A part that is a whole title
+    means this item only."""
+    titles = {title(item) for item in items}
+
+    def means(part, name):
+        return part == name if part in titles else part in name
+    return [item for item in items if not parts or any(means(part, title(item)) for part in parts)]
 
 
 def run_all(report, items, judge, jobs=1, title=str):

@@ -28,13 +28,18 @@ def google_test(text):
         print("SKIPPED %s: %s" % (name, reason))
     failed = re.findall(r"^\[  FAILED  \] (\S+)(?:, where .*)? \(\d+ ms\)$", text, re.M)
     for name in failed:
-        print("FAILED %s\n    alone: %s --gtest_filter=%s" % (name, sys.argv[1], name))
+        print("FAILED %s\n    alone: %s" % (name, cases.command_line([*sys.argv[1:], "--gtest_filter=" + name])))
     return number("PASSED"), len(failed), number("SKIPPED")
 
 
 def lua_suite(text):
     found = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", text, re.M)
-    return tuple(int(n or 0) for n in found[-1]) if found else None
+    if not found:
+        return None
+    count = tuple(int(n or 0) for n in found[-1])
+    if count[1]:  # its cases cannot be had one by one, and take no time
+        print("    the suite alone: " + cases.command_line(sys.argv[1:]))
+    return count
 
 
 def main():

@@ -18,10 +18,10 @@ import threading
 import time
 import xml.etree.ElementTree
 
+import dispositions
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "lab")]
-import dispositions  # noqa: E402
 
 LOGS = os.path.join(ROOT, "build", "logs")
 CORES = os.cpu_count() or 1

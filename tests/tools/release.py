@@ -16,17 +16,14 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [os.path.join(ROOT, "tests", "support")]
+sys.path.insert(1, os.path.join(ROOT, "tests", "support"))
 import cases  # noqa: E402
+from expect import Failure, check_equal  # noqa: E402
 
 RECIPES = os.path.join(ROOT, "docs", "packaging")
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@test.invalid", "-c", "init.defaultBranch=main",
        "-c", "advice.detachedHead=false", "-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false")
 EPOCH = 1767225600  # Jan  1 2026
-
-
-class Failure(Exception):
-    pass
 
 
 def run(*words, cwd=ROOT, code=0, env=()):
@@ -38,8 +35,7 @@ def run(*words, cwd=ROOT, code=0, env=()):
 
 
 def equal(seen, expected, title):
-    if seen != expected:
-        raise Failure("%s: %r, expected %r" % (title, seen, expected))
+    check_equal(title, seen, expected)
 
 
 def project_version():
@@ -251,11 +247,11 @@ def test_recipes_pack_what_is_installed(trees):
 
 
 def main():
-    report = cases.Report()
+    report = cases.Report(command=cases.this_script())
     with tempfile.TemporaryDirectory() as folder:
         trees = Trees(folder)
         for name, test in sorted(globals().items()):
-            if not name.startswith("test_") or sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
+            if not name.startswith("test_") or not cases.chosen([name[5:]], sys.argv[1:]):
                 continue
             try:
                 test(trees)

@@ -5,7 +5,6 @@ usage: tools.py [WORD...]       tests whose names have one of the words
 
 Last line: "N passed, N failed, N skipped".
 """
-import glob
 import json
 import os
 import re
@@ -14,25 +13,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [os.path.join(ROOT, "tests", "support"), os.path.join(ROOT, "tests", "lab")]
+sys.path.insert(1, os.path.join(ROOT, "tests", "support"))
 import cases  # noqa: E402
 import dispositions  # noqa: E402
+import processes  # noqa: E402
+from expect import comes_true, write  # noqa: E402
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@test.invalid", "-c", "commit.gpgSign=false")
 PRESETS = """{ "version": 3,
   "configurePresets": [{ "name": "slow", "generator": "Ninja", "binaryDir": "${sourceDir}/build/slow" }],
   "buildPresets": [{ "name": "slow", "configurePreset": "slow" }] }
 """
-
-
-def write(path, text):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def copy(name, folder):
@@ -42,24 +36,7 @@ def copy(name, folder):
 
 def running(word):
     """The processes that have this word in their command line."""
-    found = []
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as file:
-                if word.encode() in file.read().split(b"\0"):
-                    found.append(int(path.split("/")[2]))
-        except OSError:
-            pass
-    return found
-
-
-def comes_true(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
+    return [pid for pid in processes.pids() if word in processes.words(pid)]
 
 
 def test_a_stopped_build_leaves_nothing_running(folder):
@@ -70,10 +47,10 @@ def test_a_stopped_build_leaves_nothing_running(folder):
           "add_custom_target(wait ALL COMMAND sleep %s)\n" % word)
     build = subprocess.Popen(["sh", folder + "/cmake/build.sh", "slow"], stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if not comes_true(lambda: running(word), 60):
+    if not comes_true(lambda: running(word)):
         return "the build did not begin"
     build.send_signal(signal.SIGTERM)
-    good = comes_true(lambda: build.poll() is not None and not running(word), 10)
+    good = comes_true(lambda: build.poll() is not None and not running(word))
     for pid in running(word):
         os.kill(pid, signal.SIGKILL)
     if build.wait() == 0:
@@ -107,6 +84,23 @@ def test_a_list_of_command_lines_is_not_empty(folder):
     return None
 
 
+def test_a_failure_tells_how_to_run_it_alone(folder):
+    copy("tests/cmdlines/run.py", folder)
+    copy("tests/support/cases.py", folder)
+    write(folder + "/tests/data/cmdlines/good.txt", '--new\n--new="a b"\n')
+    write(folder + "/tests/data/cmdlines/bad.txt", "--new ## text\n")
+
+    def said(command):
+        return subprocess.run(["sh", "-c", command], cwd=folder, stdout=subprocess.PIPE, text=True,
+                              check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}).stdout
+    first = said("python3 tests/cmdlines/run.py /bin/true lua")
+    commands = re.findall(r"alone: (.*)", first)
+    if len(commands) != 3:
+        return first
+    again = said(commands[1])
+    return None if again.count("FAILED  good.txt:2 ") == 1 and "0 passed, 1 failed" in again else again
+
+
 def test_no_file_is_told_to_look_into_the_systems_folder_of_headers(folder):
     # CMake of Debian 13 asks pkg-config for it; then <cstdlib> does not find the next <stdlib.h>.
     said = subprocess.run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DNFQWS2_TESTS=OFF"],
@@ -124,9 +118,9 @@ def test_no_file_is_told_to_look_into_the_systems_folder_of_headers(folder):
 
 def main():
     dispositions.restore()
-    report = cases.Report()
+    report = cases.Report(command=cases.this_script())
     for name, test in sorted(globals().items()):
-        if name.startswith("test_") and cases.chosen([name], sys.argv[1:]):
+        if name.startswith("test_") and cases.chosen([name[5:]], sys.argv[1:]):
             with tempfile.TemporaryDirectory() as folder:
                 problem = test(folder)
                 report.check(problem is None, name[5:], problem)

@@ -3,6 +3,7 @@ import importlib
 import os
 
 import world
+import cases
 from world import harness
 from runner import Runner, title  # noqa: F401
 
@@ -35,5 +36,5 @@ def choose(parts, with_long):
     """Those with one of the parts in their title; without parts the short list or all."""
     tests, _ = make_runner(0).discover()
     if parts:
-        return [t for t in tests if any(part in title(t) for part in parts)]
+        return cases.chosen(tests, parts, title)
     return [t for t in tests if with_long or not is_long(t)]

@@ -35,7 +35,7 @@ class QueueReader:
         self.number = number
         self.socket = lab.socket(who, socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self.socket.bind((0, 0))
-        self.socket.settimeout(20)
+        self.socket.settimeout(120)
         self.ask(CONFIG, attribute(CFG_CMD, struct.pack(">BxH", BIND, 0)))
         self.ask(CONFIG, attribute(CFG_PARAMS, struct.pack(">IB", 0xFFFF, COPY_PACKET)))
         self.ask(CONFIG, attribute(CFG_FLAGS, struct.pack(">I", F_CONNTRACK)) +

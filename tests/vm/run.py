@@ -54,17 +54,18 @@ def arguments():
 class Results(cases.Report):
     """Of several machines at a time."""
 
-    def __init__(self, verbose):
+    def __init__(self, args):
         super().__init__(verbose=True)
-        self.outputs, self.lock = verbose, threading.Lock()
+        self.outputs, self.lock = args.v, threading.Lock()
+        self.script = cases.this_script(args.program, args.lua)
 
-    def add(self, good, name, seconds, output="", work=0):
+    def add(self, good, name, seconds, output="", work=0, test=True):
         line = "%-66s %6.1f s, %5.1f of the processor" % (name, seconds, work)
         with self.lock:
             if good:
                 self.ok(line, output if self.outputs else "")
             else:
-                self.fail(line, output)
+                self.fail(line, output, [*self.script, name] if test else ())
 
 
 def news(path, position):
@@ -137,7 +138,7 @@ def run_boot(kernel, boot, name, tests, args, count):
         done = follow(machine, process, tests, args.limit, count)
         complaints = machine.complaints()
     if complaints or not done:
-        count.add(False, name + ": the kernel is well", 0, "\n".join(complaints[:20]))
+        count.add(False, name + ": the kernel is well", 0, "\n".join(complaints[:20]), test=False)
     print("==> %s: %d tests, %.0f s with boot, %.0f of the processor; logs in %s" % (
         name, len(tests), time.monotonic() - begin, machine.worked, os.path.relpath(results)))
 
@@ -173,7 +174,7 @@ def main():
     args = arguments()
     dispositions.restore()
     signal.signal(signal.SIGTERM, interrupted)  # machines end with their keeper
-    count = Results(args.v)
+    count = Results(args)
     tests = choose(args.parts, args.long)
     if args.list:
         print("\n".join("%-8s %s" % (boot_of(t), title(t)) for t in tests))
@@ -191,7 +192,7 @@ def main():
             return shell(kernel, args)
         run_boots(kernel, plan(tests, args.j), args, count)
     except (Unavailable, OSError, subprocess.SubprocessError) as problem:
-        count.add(False, "the lab: %s" % problem, 0)
+        count.add(False, "the lab: %s" % problem, 0, test=False)
     return count.finish()
 
 

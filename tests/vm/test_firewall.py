@@ -3,9 +3,8 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 
-from world import ROOT, cases, check, check_equal, contains, laboratory
+from world import ROOT, cases, check, check_equal, contains, laboratory, wait_for
 from service import Service
 from test_service_rules import NAMES, expect, host
 
@@ -22,13 +21,13 @@ def without_nft_queue():
     """The kernel finds no module for the queue statement, as where it is not packaged."""
     path = "/etc/modprobe.d/nfqws2-lab.conf"
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    end = time.monotonic() + laboratory.PATIENCE
-    # Rules of namespaces that are gone go a little later.
-    while os.path.exists("/sys/module/nft_queue"):
+
+    def unloaded():
         subprocess.run(["modprobe", "-r", "nft_queue"], check=False, capture_output=True,
                        env=laboratory.environment())
-        check(time.monotonic() < end, "nft_queue is in use")
-        time.sleep(0.1)
+        return not os.path.exists("/sys/module/nft_queue")
+    # Rules of namespaces that are gone go a little later.
+    wait_for(unloaded, "nft_queue is in use", pause=0.1)
     with open(path, "w", encoding="ascii") as f:
         f.write("install nft_queue /bin/false\n")
     try:

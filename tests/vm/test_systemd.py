@@ -3,9 +3,9 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import service
+import world
 from world import ROOT, check, check_equal, contains, laboratory, long
 
 BOOT = "systemd"
@@ -49,11 +49,9 @@ def daemon():
         return int(f.read())
 
 
-def wait_for(condition, what, timeout=60):
-    end = time.monotonic() + timeout
-    while not condition():
-        check(time.monotonic() < end, "%s:\n%s", what, sh("journalctl -b --no-pager | tail -n 40"))
-        time.sleep(0.1)
+def wait_for(condition, what, timeout=120):
+    world.wait_for(condition, lambda: "%s:\n%s" % (what, sh("journalctl -b --no-pager | tail -n 40")), timeout,
+                   pause=0.1)
 
 
 def queue_rules():
@@ -83,7 +81,7 @@ def test_life_of_the_service(env):
         lab.filter_words(NAMES[0])
 
         def expect(state, what):
-            result = lab.curl("https://%s/" % NAMES[0], name=NAMES[0], timeout=10)
+            result = lab.curl("https://%s/" % NAMES[0], name=NAMES[0])
             check_equal("open " + what, "It works" in result.stdout, state)
         expect(True, "after the boot")
         check_equal("stop", sh("systemctl stop zapret2"), "")

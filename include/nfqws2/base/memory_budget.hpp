@@ -12,9 +12,19 @@ namespace nfqws2 {
 
 class MemoryBudget {
   public:
-    // Lists and blobs are never refused, but what they take is missing for the others, down to a
-    // floor.
-    enum class Part : std::uint8_t { flows, held, messages, lua, sends, lists, blobs, count };
+    // Lists, blobs and stores (which bound themselves) are never refused, but what they take is
+    // missing for the others, down to a floor.
+    enum class Part : std::uint8_t {
+        flows,
+        held,
+        messages,
+        lua,
+        sends,
+        lists,
+        blobs,
+        stores,
+        count
+    };
     static constexpr std::size_t megabyte = 1024 * 1024;
     static constexpr std::size_t least = 24 * megabyte, least_beside_others = 12 * megabyte;
 

@@ -28,6 +28,9 @@ namespace nfqws2::lua {
 class FileGate;
 struct InstanceCounts;
 } // namespace nfqws2::lua
+namespace nfqws2::store {
+class Stores;
+}
 
 namespace nfqws2::engine {
 
@@ -81,6 +84,7 @@ struct Services {
     Trace* trace = nullptr;            // --trace
     flow::IpCache* ip_cache = nullptr; // shared by several engines; else each has its own
     MemoryBudget* memory = nullptr;    // likewise; nullptr: no bound but those of the options
+    store::Stores* stores = nullptr;   // what scripts remember; likewise
 };
 
 struct Counters {

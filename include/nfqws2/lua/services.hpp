@@ -10,6 +10,10 @@
 
 #include <cstdint>
 
+namespace nfqws2::store {
+class Stores;
+}
+
 namespace nfqws2::lua {
 
 struct Services {
@@ -18,6 +22,7 @@ struct Services {
     capture::TracedOutlet outlet; // of what scripts send
     capture::NetworkInfo& network;
     flow::ConnectionTable* connections = nullptr; // nullptr with --ctrack-disable
+    store::Stores* stores = nullptr;              // nullptr: store() says so
     const FileGate* file_gate = nullptr;          // nullptr: scripts may open anything
     std::uint32_t desync_fwmark = 0x40000000;
     bool server_mode = false;

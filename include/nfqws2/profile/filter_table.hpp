@@ -38,9 +38,8 @@ struct FilterRow {
     const char* help;
     std::uint8_t transports;
     Subject subject;
-    // Reads a value into the profile. `again`: the option was given before. False and *error if
-    // malformed.
-    bool (*parse)(Profile&, bool again, std::string_view value, std::string* error);
+    // Reads a value into the profile. `again`: the option was given before. Throws BadValue.
+    void (*parse)(Profile&, bool again, std::string_view value);
     // What an import does; only asked if the template has the option. `given`: `to` has it too.
     void (*merge)(Profile& to, bool given, const Profile& from);
     bool (*restricts)(const Profile&); // some packet could be refused
@@ -49,34 +48,33 @@ struct FilterRow {
     bool (*covers)(const Profile& a, const Profile& b) = nullptr;
     const char* (*impossible)(const Profile&) = nullptr; // why no packet can match, or nullptr
     const char* without_value = nullptr;                 // the argument is optional; its default
-    // --explain: the key that states what is looked at, its reader (false: *error has the reason),
-    // and what is missing if a filter asks for it unstated (nullptr: nothing, the default is a
-    // value).
+    // --explain: the key that states what is looked at, its reader (throws BadValue), and
+    // what is missing if a filter asks for it unstated (nullptr: nothing, the default is a value).
     const char* key = nullptr;
-    bool (*state)(Query&, std::string_view value, std::string* error) = nullptr;
+    void (*state)(Query&, std::string_view value) = nullptr;
     const char* unstated = nullptr;
 };
 
 // What is more than a line of a row.
 namespace filter {
-bool parse_mark(Profile&, bool, std::string_view, std::string*);
-bool parse_l3(Profile&, bool again, std::string_view, std::string*);
-bool parse_tcp(Profile&, bool, std::string_view, std::string*);
-bool parse_udp(Profile&, bool, std::string_view, std::string*);
-bool parse_lport(Profile&, bool, std::string_view, std::string*);
-bool parse_icmp(Profile&, bool, std::string_view, std::string*);
-bool parse_ipp(Profile&, bool, std::string_view, std::string*);
-bool parse_l7(Profile&, bool, std::string_view, std::string*);
-bool parse_ssid(Profile&, bool, std::string_view, std::string*);
-bool parse_ssid_neg(Profile&, bool, std::string_view, std::string*);
+void parse_mark(Profile&, bool, std::string_view);
+void parse_l3(Profile&, bool again, std::string_view);
+void parse_tcp(Profile&, bool, std::string_view);
+void parse_udp(Profile&, bool, std::string_view);
+void parse_lport(Profile&, bool, std::string_view);
+void parse_icmp(Profile&, bool, std::string_view);
+void parse_ipp(Profile&, bool, std::string_view);
+void parse_l7(Profile&, bool, std::string_view);
+void parse_ssid(Profile&, bool, std::string_view);
+void parse_ssid_neg(Profile&, bool, std::string_view);
 bool covers_lport(const Profile& a, const Profile& b);
 bool covers_l7(const Profile& a, const Profile& b);
 bool covers_ssid(const Profile& a, const Profile& b);
 bool wants_ssid(const Profile&, std::string_view ssid);
-bool state_mark(Query&, std::string_view, std::string*);
-bool state_lport(Query&, std::string_view, std::string*);
-bool state_icmp_code(Query&, std::string_view, std::string*);
-bool state_ssid(Query&, std::string_view, std::string*);
+void state_mark(Query&, std::string_view);
+void state_lport(Query&, std::string_view);
+void state_icmp_code(Query&, std::string_view);
+void state_ssid(Query&, std::string_view);
 inline constexpr auto l7_help = protocol::text_with_names<protocol::l7_rows>("flow protocols: ");
 inline constexpr const char* ports = "[~]port1[-port2]|*[,...]";
 } // namespace filter

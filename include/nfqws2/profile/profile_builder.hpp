@@ -3,6 +3,7 @@
 // option is one method of the same shape, so that an option table can hold pointers to them.
 #pragma once
 
+#include "nfqws2/base/bad_value.hpp"
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile.hpp"
 
@@ -30,6 +31,11 @@ struct ListUse {
     std::shared_ptr<NetList> nets;
 };
 
+struct OptionWarning {
+    OptionPosition position = 0;
+    std::string text;
+};
+
 struct BuiltProfiles {
     std::vector<std::unique_ptr<Profile>> profiles; // 1, 2, ... without profile 0
     std::size_t user_profiles = 0;                  // = profiles.size(), for the status line
@@ -48,68 +54,72 @@ class ProfileBuilder {
     // Position of the option whose method is called next.
     void set_position(OptionPosition position);
 
-    // All methods: false = the program ends; *error then holds the message, one or more lines
-    // separated by '\n' without a final one. true and a text in *error = a warning. `value` is the
-    // option's argument; for an option given without its optional argument pass "" ("1" for
-    // switches that are on then).
+    // All methods throw BadValue: the program ends. `value` is the option's argument; for an option
+    // given without its optional argument pass "" ("1" for switches that are on then).
     using Text = std::string_view;
 
     // Structure. new_profile closes the open profile (which may fail) and opens the next.
-    bool new_profile(Text name, std::string* error);
-    bool skip(Text, std::string* error);
-    bool set_name(Text name, std::string* error);
-    bool set_template(Text name, std::string* error); // "" keeps the name
-    bool import(Text name, std::string* error);
-    bool set_cookie(Text value, std::string* error);
+    void new_profile(Text name);
+    void skip(Text);
+    void set_name(Text name);
+    void set_template(Text name); // "" keeps the name
+    void import(Text name);
+    void set_cookie(Text value);
 
-    bool filter(const FilterRow& row, Text value, std::string* error);
+    void filter(const FilterRow& row, Text value);
 
     // Lists. Not executed in a profile that was skipped before. Bad networks in ipset_ip are logged
     // and skipped.
-    bool ipset(Text file, std::string* error);
-    bool ipset_exclude(Text file, std::string* error);
-    bool ipset_ip(Text items, std::string* error);
-    bool ipset_exclude_ip(Text items, std::string* error);
-    bool hostlist(Text file, std::string* error);
-    bool hostlist_exclude(Text file, std::string* error);
-    bool hostlist_domains(Text items, std::string* error);
-    bool hostlist_exclude_domains(Text items, std::string* error);
-    bool hostlist_auto(Text file, std::string* error);
+    void ipset(Text file);
+    void ipset_exclude(Text file);
+    void ipset_ip(Text items);
+    void ipset_exclude_ip(Text items);
+    void hostlist(Text file);
+    void hostlist_exclude(Text file);
+    void hostlist_domains(Text items);
+    void hostlist_exclude_domains(Text items);
+    void hostlist_auto(Text file);
 
-    bool auto_fail_threshold(Text value, std::string* error);
-    bool auto_fail_time(Text value, std::string* error);
-    bool auto_retrans_threshold(Text value, std::string* error);
-    bool auto_retrans_maxseq(Text value, std::string* error);
-    bool auto_retrans_reset(Text value, std::string* error);
-    bool auto_incoming_maxseq(Text value, std::string* error);
-    bool auto_udp_out(Text value, std::string* error);
-    bool auto_udp_in(Text value, std::string* error);
-    bool auto_max(Text value, std::string* error);
+    void auto_fail_threshold(Text value);
+    void auto_fail_time(Text value);
+    void auto_retrans_threshold(Text value);
+    void auto_retrans_maxseq(Text value);
+    void auto_retrans_reset(Text value);
+    void auto_incoming_maxseq(Text value);
+    void auto_udp_out(Text value);
+    void auto_udp_in(Text value);
+    void auto_max(Text value);
 
     // In-profile filter state and instances.
-    bool payload(Text value, std::string* error);
-    bool in_range(Text value, std::string* error);
-    bool out_range(Text value, std::string* error);
-    bool lua_desync(Text value, std::string* error);
+    void payload(Text value);
+    void in_range(Text value);
+    void out_range(Text value);
+    void lua_desync(Text value);
 
-    // Closes the last profile, numbers everything, applies the filter defaults. Call once.
-    std::optional<BuiltProfiles> finish(std::string* error);
+    // Closes the last profile, numbers everything, applies the filter defaults. Call once. Throws
+    // BadValue.
+    BuiltProfiles finish();
+
+    // What is to be told although the program goes on.
+    const std::vector<OptionWarning>& warnings() const { return warnings_; }
 
     // Of the open profile; for messages that name it.
     bool skipped() const;
 
   private:
     struct Draft;
-    bool close(std::string* error);
-    bool add_hosts(Text file, bool exclude, std::string* error);
-    bool add_nets(Text file, bool exclude, std::string* error);
+    void close();
+    void warn(std::string text);
+    void warn_of_flaws(const std::shared_ptr<HostList>& list);
+    void add_hosts(Text file, bool exclude);
+    void add_nets(Text file, bool exclude);
     std::string template_hint(Text name) const;
     void add_domains(Text items, std::shared_ptr<HostList>& anonymous, HostCollection& collection);
-    void add_networks(Text items, std::shared_ptr<NetList>& anonymous, NetCollection& collection,
-                      std::string* warning);
+    void add_networks(Text items, std::shared_ptr<NetList>& anonymous, NetCollection& collection);
 
     ListStore& lists_;
     OptionPosition position_ = 0;
+    std::vector<OptionWarning> warnings_;
     std::vector<ListUse> list_uses_;
     std::unique_ptr<Draft> open_;
     std::vector<std::unique_ptr<Profile>> profiles_;

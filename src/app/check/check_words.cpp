@@ -51,7 +51,7 @@ void check_words(const Arguments& arguments, const ParseState& state, Report& re
         report.add(Level::warning, std::nullopt, remark);
     for (const std::size_t at : state.ignored)
         report.add(Level::warning, at, without_effect(at, arguments, state));
-    for (const auto& [position, text] : state.warnings)
+    for (const auto& [position, text] : state.profiles.warnings())
         report.add(Level::warning, position, text);
 }
 

@@ -73,9 +73,8 @@ Explanation explain(const ExplainQuery& query, const ProfileSet& profiles) {
         q.icmp_type = static_cast<std::uint8_t>(query.port);
         q.icmp_code = 0;
     }
-    std::string none;
     for (const auto& [row, value] : query.stated)
-        row->state(q, value, &none); // parse_explain has seen that it can
+        row->state(q, value); // parse_explain has seen that it can
     Explanation explanation{query, {}};
     explanation.searches.push_back(search(q, profiles));
     if (!query.learns()) return explanation;

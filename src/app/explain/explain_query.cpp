@@ -82,8 +82,11 @@ void state(const profile::FilterRow& row, std::string_view value, std::string_vi
     if ((row.transports & profile::transport::of(q.l4proto)) == 0)
         refuse(std::string(row.key) + " is for " + transports_text(row.transports) + " only", item);
     profile::Query scratch;
-    std::string error;
-    if (!row.state(scratch, value, &error)) throw BadValue(error + example);
+    try {
+        row.state(scratch, value);
+    } catch (const BadValue& e) {
+        throw BadValue(std::string(e.what()) + example);
+    }
     q.stated.emplace_back(&row, value);
 }
 

@@ -57,8 +57,9 @@ bool OfflineFiles::open_output(const Config& config, const DataOutput& standard_
 }
 
 int OfflineFiles::run(Config& config, ProcessClock& clock, profile::ListStore& lists,
-                      Random& random, const engine::TraceFile* trace) {
+                      Random& random, const engine::TraceFile* trace, store::Stores& stores) {
     Workers workers(config, clock, lists, config.workers);
+    workers.shared().use(stores);
     for (unsigned i = 0; i < config.workers; i++)
         workers.add(random, {*files_->sink, *files_->network, {}, trace});
     if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
@@ -86,7 +87,7 @@ bool OfflineFiles::open_output(const Config&, const DataOutput&, ProcessClock&, 
 }
 
 int OfflineFiles::run(Config&, ProcessClock&, profile::ListStore&, Random&,
-                      const engine::TraceFile*) {
+                      const engine::TraceFile*, store::Stores&) {
     return exit_capture_error;
 }
 

@@ -27,7 +27,7 @@ class OfflineFiles {
 
     // Lua init and the whole capture; the exit code.
     int run(Config& config, ProcessClock& clock, profile::ListStore& lists, Random& random,
-            const engine::TraceFile* trace);
+            const engine::TraceFile* trace, store::Stores& stores);
 
   private:
     struct Files;

@@ -21,16 +21,12 @@ void apply(const OptionSpec& option, const OptionValue& value, ParseState& state
         (*action)(state, value);
         return;
     }
-    std::string text;
     const std::string argument = value ? *value : option.without_value;
     state.profiles.set_position(state.position);
-    const bool good =
-        std::holds_alternative<ProfileOption>(option.action)
-            ? (state.profiles.*std::get<ProfileOption>(option.action))(argument, &text)
-            : state.profiles.filter(*std::get<const profile::FilterRow*>(option.action), argument,
-                                    &text);
-    if (!good) throw BadValue(text);
-    if (!text.empty()) state.warnings.emplace_back(state.position, text);
+    if (const auto* method = std::get_if<ProfileOption>(&option.action))
+        (state.profiles.**method)(argument);
+    else
+        state.profiles.filter(*std::get<const profile::FilterRow*>(option.action), argument);
 }
 
 struct Complaint {
@@ -72,6 +68,14 @@ std::optional<Complaint> complaint(const Config& config) {
     throw ConfigError(what.text);
 }
 
+profile::BuiltProfiles finish_profiles(ParseState& state) {
+    try {
+        return state.profiles.finish();
+    } catch (const BadValue& e) {
+        refuse(state, {"template", e.what()});
+    }
+}
+
 int refuse_word(ParseState& state, const std::string& error) {
     state.failed = true;
     tell_warnings(state);
@@ -109,20 +113,18 @@ std::optional<int> parse_options(const Arguments& arguments, ParseState& state) 
 }
 
 void tell_warnings(const ParseState& state) {
-    for (const auto& [position, text] : state.warnings)
+    for (const auto& [position, text] : state.profiles.warnings())
         log::error_text(origin(state, position) + text);
 }
 
 void finish_config(ParseState& state) {
     Config& config = state.config;
-    std::string error;
-    auto built = state.profiles.finish(&error);
-    if (!built) refuse(state, {"template", error});
-    config.profiles = std::move(built->profiles);
-    config.user_profiles = built->user_profiles;
-    config.templates = built->templates;
-    config.unused_templates = std::move(built->unused_templates);
-    config.list_uses = std::move(built->list_uses);
+    profile::BuiltProfiles built = finish_profiles(state);
+    config.profiles = std::move(built.profiles);
+    config.user_profiles = built.user_profiles;
+    config.templates = built.templates;
+    config.unused_templates = std::move(built.unused_templates);
+    config.list_uses = std::move(built.list_uses);
     for (const auto& profile : config.profiles)
         config.uses_ssid = config.uses_ssid || !profile->ssids.empty();
 

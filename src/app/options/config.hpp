@@ -9,6 +9,7 @@
 #include "nfqws2/profile/profile.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
 #include "nfqws2/sandbox/mode.hpp"
+#include "nfqws2/store/stores.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -58,6 +59,9 @@ struct Config {
     bool writable = false;
     std::string writable_dir; // "" = default
     OutputFile auto_debug;    // --hostlist-auto-debug
+    std::string state_dir;    // "" = what stores hold lives in memory only
+    store::Limits stores;
+    unsigned state_interval_s = 30;
 
     // offline mode
     std::string pcap_in, pcap_out, pcap_ifname = "pcap0";

@@ -179,6 +179,23 @@ void set_writable(ParseState& state, const OptionValue& value) {
     state.config.writable_dir = place.path;
 }
 
+void set_state_dir(ParseState& state, const OptionValue& value) {
+    state.config.state_dir = value->empty() ? "" : output_path(*value);
+}
+
+void set_state_interval(ParseState& state, const OptionValue& value) {
+    constexpr std::uint64_t longest = 7 * 24 * 3600;
+    const std::uint64_t seconds = number(value, longest, "state-interval must be 1..604800");
+    if (seconds == 0) throw BadValue("state-interval must be 1..604800 : 0");
+    state.config.state_interval_s = static_cast<unsigned>(seconds);
+}
+
+void set_store_max(ParseState& state, const OptionValue& value) {
+    const std::uint64_t records = number(value, 1'000'000, "store-max must be 1..1000000");
+    if (records == 0) throw BadValue("store-max must be 1..1000000 : 0");
+    state.config.stores.records = static_cast<std::size_t>(records);
+}
+
 void set_sandbox(ParseState& state, const OptionValue& value) {
     if (*value == "off")
         state.config.sandbox = sandbox::Mode::off;

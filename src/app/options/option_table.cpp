@@ -81,6 +81,14 @@ const OptionSpec table_before_filters[] = {
      set_writable},
     {ours("writeable", optional), Group::privileges, "<dir>", "the same as --writable",
      set_writable},
+    {ours("state-dir", required), Group::privileges, "<dir>",
+     "keep what scripts remember in stores over restarts, in a folder for each queue below; "
+     "without it they live in memory",
+     set_state_dir},
+    {ours("state-interval", required), Group::privileges, "<seconds>",
+     "write it that often, and at the end. Default 30", set_state_interval},
+    {ours("store-max", required), Group::privileges, "<N>",
+     "records in all stores, the one written longest ago gives way. Default 20000", set_store_max},
     {ours("sandbox", required), Group::privileges, "off|report|enforce|require",
      "what scripts may not do: off = only the privileges hold them, report = it is named in the "
      "log, enforce = it is refused or ends the process, require = and no start where the kernel "

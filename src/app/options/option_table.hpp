@@ -13,8 +13,8 @@
 
 namespace nfqws2::app {
 
-using GlobalOption = void (*)(ParseState&, const OptionValue&); // throws BadValue
-using ProfileOption = bool (profile::ProfileBuilder::*)(std::string_view, std::string*);
+using GlobalOption = void (*)(ParseState&, const OptionValue&);            // throws BadValue
+using ProfileOption = void (profile::ProfileBuilder::*)(std::string_view); // likewise
 
 enum class OptionGroup : std::uint8_t {
     general,

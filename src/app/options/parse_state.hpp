@@ -33,9 +33,7 @@ struct ParseState {
     };
     std::vector<BlobFile> blob_files; // open, to be read
 
-    // For --check: what was said without ending the program, and words that were no options.
-    std::vector<std::pair<std::size_t, std::string>> warnings;
-    std::vector<std::size_t> ignored;
+    std::vector<std::size_t> ignored; // words that were no options, for --check
 
     const Arguments* arguments = nullptr; // what was parsed
 };

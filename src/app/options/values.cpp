@@ -20,6 +20,7 @@ bool parse_flag(const std::optional<std::string>& value) {
 
 namespace {
 
+// Not as --filter-mark has it: the reference refuses 0X here.
 std::optional<std::uint64_t> mark_number(const std::string& text) {
     std::optional<std::uint64_t> mark;
     if (text.starts_with("0x")) {

@@ -2,22 +2,17 @@
 // throw BadValue with the text for the user; the caller adds the option's name and position.
 #pragma once
 
+#include "nfqws2/base/bad_value.hpp"
 #include "nfqws2/base/text.hpp"
 #include "options/config.hpp"
 
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace nfqws2::app {
-
-class BadValue : public std::runtime_error {
-  public:
-    using std::runtime_error::runtime_error;
-};
 
 // No value = true; else a number that is not zero. An empty value is false.
 bool parse_flag(const std::optional<std::string>& value);

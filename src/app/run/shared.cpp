@@ -31,6 +31,12 @@ Shared::Shared(Config& c, ProcessClock& clock_of_process, profile::ListStore& li
 
 Shared::~Shared() {
     lists.count_in(nullptr);
+    if (stores != nullptr) stores->count_in(nullptr);
+}
+
+void Shared::use(store::Stores& of_process) {
+    stores = &of_process;
+    stores->count_in(&memory);
 }
 
 engine::Options Shared::engine_options(unsigned number) {

@@ -6,6 +6,7 @@
 #include "nfqws2/profile/auto_hosts.hpp"
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile_set.hpp"
+#include "nfqws2/store/stores.hpp"
 #include "options/config.hpp"
 #include "run/process_clock.hpp"
 #include "run/signals.hpp"
@@ -26,6 +27,9 @@ struct Shared {
     Shared(const Shared&) = delete;
     Shared& operator=(const Shared&) = delete;
 
+    // What scripts remember; it has to live longer. Before a worker is made.
+    void use(store::Stores& of_process);
+
     // Those of the engine of a worker, with its part of what bounds the memory of the process. The
     // last one takes the Lua options out of the configuration.
     engine::Options engine_options(unsigned number);
@@ -40,6 +44,7 @@ struct Shared {
     profile::AutoHosts auto_hosts;
     MemoryBudget memory;
     std::optional<flow::IpCache> ip_cache; // with several workers
+    store::Stores* stores = nullptr;
     Signals signals;
 };
 

@@ -180,6 +180,7 @@ FileRules file_rules(const Config& config, const profile::ListStore& lists) {
     allow_lists(rules, config, lists);
     allow_logs(rules, config);
     allow_own_places(rules, config);
+    if (!config.state_dir.empty()) rules.allow(config.state_dir, FileAccess::full);
     return rules;
 }
 

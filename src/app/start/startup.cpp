@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace nfqws2::app {
@@ -54,6 +55,17 @@ bool make_writable(Config& config) {
     }
     config.engine.writable = dir;
     return setenv("WRITABLE", dir.c_str(), 1) == 0 && setenv("WRITEABLE", dir.c_str(), 1) == 0;
+}
+
+std::string make_state_directory(const Config& config) {
+    if (config.state_dir.empty()) return "";
+    const unsigned uid = config.privileges.drop ? config.privileges.uid : geteuid();
+    const std::string path = config.state_dir + "/" + std::to_string(config.qnum.value_or(0));
+    if (mkdir(config.state_dir.c_str(), 0755) != 0 && errno != EEXIST) {
+        log::os_error("state: cannot make '" + config.state_dir + "'", errno);
+        return "";
+    }
+    return sandbox::make_writable_directory(path, uid, 0700) ? path : "";
 }
 
 void give_files_away(Config& config, profile::ListStore& lists) {

@@ -12,6 +12,10 @@ void print_profiles(const Config& config);
 // --writable: makes the directory, gives it to the target user, sets WRITABLE and WRITEABLE.
 bool make_writable(Config& config);
 
+// --state-dir: makes it and the folder of this queue, which belongs to the target user. A failure
+// is logged and costs only that: "" then.
+std::string make_state_directory(const Config& config);
+
 // Log files and automatic host lists become the target user's. Failures are only logged.
 void give_files_away(Config& config, profile::ListStore& lists);
 

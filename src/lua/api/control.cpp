@@ -25,9 +25,9 @@ bool is_ctx(lua_State* L, int index) {
 DesyncCall& check_ctx(lua_State* L) {
     if (lua_isnil(L, 1)) luaL_error(L, "missing ctx");
     if (!is_ctx(L, 1)) wrong_type(L, 1, ctx_type);
-    DesyncCall* const call = state_of(L).running_call();
-    if (call == nullptr) raise(L, "ctx is invalid");
-    return *call;
+    const State& state = state_of(L);
+    if (state.running_call() == nullptr) raise(L, "ctx is invalid");
+    return *state.running_call();
 }
 
 // The optional argument `outgoing`: nil stands for both directions.

@@ -230,7 +230,6 @@ TEST_F(ProgramAsRoot, SecondTermEndsAtOnce) {
     const auto terms = [&](pid_t child) {
         while (!contains(read_text(dir_ / "stdout"), "busy"))
             usleep(10'000);
-        usleep(50'000);
         kill(child, SIGTERM);
         while (!contains(read_text(dir_ / "stdout"), "TERM received !"))
             usleep(10'000);
@@ -239,8 +238,8 @@ TEST_F(ProgramAsRoot, SecondTermEndsAtOnce) {
     // Catches the interrupt again and again.
     const auto result = run_nfqws2(
         dir_,
-        {"--intercept=0", "--lua-init=print('busy') while true do pcall(function() while true do "
-                          "string.rep('x', 10) end end) end"},
+        {"--intercept=0", "--lua-init=local n=0 while true do pcall(function() while true do "
+                          "string.rep('x', 10) n=n+1 if n==10 then print('busy') end end end) end"},
         terms);
     EXPECT_EQ(result.signal, SIGTERM);
 }

@@ -214,7 +214,7 @@ TEST_F(NfQueueTest, IncomingInterfaceAndIpv6) {
     enter_near();
     send_udp(far_source, "fd09::1", 7001, "six");
     pollfd p{queue_.fd(), POLLIN, 0};
-    ASSERT_EQ(poll(&p, 1, 2000), 1);
+    ASSERT_EQ(poll(&p, 1, test::patience_ms), 1);
     handle();
     ASSERT_EQ(handler_.seen.size(), 1U);
     EXPECT_EQ(handler_.seen[0].data[0] >> 4, 6);
@@ -443,7 +443,7 @@ TEST_F(NfQueueTest, RenamedInterfaceIsNoticed) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     send("2");
     pollfd p{queue_.fd(), POLLIN, 0};
-    ASSERT_EQ(poll(&p, 1, 2000), 1);
+    ASSERT_EQ(poll(&p, 1, test::patience_ms), 1);
     handle();
     ASSERT_EQ(handler_.seen.size(), 2U);
     EXPECT_EQ(handler_.seen[0].ifout, "nq0");

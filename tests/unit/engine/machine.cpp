@@ -29,25 +29,15 @@ bool Wire::send(const capture::OutputPacket& packet) {
     return true;
 }
 
-Machine::Machine(Config config) {
+Machine::Machine(Config config) : EngineWorld(make_seeded_random(7), start_ns) {
     profile::testing::Options words(lists);
     EXPECT_TRUE(words.parse(config.profile)) << words.error;
     EXPECT_TRUE(lists.load_all());
-    profiles = std::make_unique<profile::ProfileSet>(std::move(words.built.profiles), lists, clock);
-    auto_hosts = std::make_unique<profile::AutoHosts>(*profiles, lists, clock);
+    take(std::move(words.built.profiles));
     std::vector<lua::LuaInit>& init = config.options.lua_init;
     init.insert(init.begin(), {false, prelude});
     init.push_back({false, config.lua});
-    Services services;
-    services.clock = &clock;
-    services.random = random.get();
-    services.sender = &wire;
-    services.network = &network;
-    services.profiles = profiles.get();
-    services.lists = &lists;
-    services.auto_hosts = auto_hosts.get();
-    engine = std::make_unique<Engine>(std::move(config.options), services);
-    ready = engine->init_lua({});
+    ready = start(std::move(config.options), services(wire, network));
 }
 
 Outcome Machine::collect(const capture::Verdict& verdict) {

@@ -2,9 +2,9 @@
 // a packet sent to the interface "tell" that carries text.
 #pragma once
 
+#include "../../support/engine_world.hpp"
 #include "../profile/profile_testing.hpp"
 #include "nfqws2/base/text.hpp"
-#include "nfqws2/engine/engine.hpp"
 #include "packets.hpp"
 
 #include <gtest/gtest.h>
@@ -62,7 +62,12 @@ struct Outcome {
     std::string line() const { return told.size() == 1 ? told.front() : "(not one line)"; }
 };
 
-class Machine {
+struct Doors {
+    Wire wire;
+    FixedNetwork network;
+};
+
+class Machine : public Doors, public nfqws2::test::EngineWorld<VirtualClock> {
   public:
     static constexpr std::int64_t start_ns = 1'700'000'000'000'000'000;
     static constexpr std::uint32_t mark = 0x40000000;
@@ -85,15 +90,7 @@ class Machine {
     // What the debugging dump of the ip cache says.
     Lines ip_cache() const;
 
-    VirtualClock clock{start_ns};
-    std::unique_ptr<Random> random = make_seeded_random(7);
-    Wire wire;
-    FixedNetwork network;
-    profile::ListStore lists{clock};
-    std::unique_ptr<profile::ProfileSet> profiles;
-    std::unique_ptr<profile::AutoHosts> auto_hosts;
     bool ready = false; // init_lua was successful
-    std::unique_ptr<Engine> engine;
 
   private:
     Outcome collect(const capture::Verdict& verdict);

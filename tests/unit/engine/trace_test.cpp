@@ -28,23 +28,14 @@ class Traced : public Machine {
     explicit Traced(Config config, bool timed = false)
         : Machine({config.profile, config.lua, {}}), file_(temporary_file()) {
         trace_.emplace(TraceFile(FileDescriptor(dup(file_.get())), "trace"), clock, timed);
-        engine.reset();
         Options& options = config.options;
         options.lua_init.push_back({false, "function drop() return VERDICT_DROP end "
                                            "function modify() return VERDICT_MODIFY end "
                                            "function pass() end " +
                                                config.lua});
-        Services services;
-        services.clock = &clock;
-        services.random = random.get();
-        services.sender = &wire;
-        services.network = &network;
-        services.profiles = profiles.get();
-        services.lists = &lists;
-        services.auto_hosts = auto_hosts.get();
-        services.trace = &*trace_;
-        engine = std::make_unique<Engine>(std::move(options), services);
-        ready = engine->init_lua({});
+        Services all = services(wire, network);
+        all.trace = &*trace_;
+        ready = start(std::move(options), std::move(all));
     }
     ~Traced() { engine.reset(); }
 

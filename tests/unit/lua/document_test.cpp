@@ -53,15 +53,12 @@ class DocumentTest : public ApiTest {
     capture::Verdict run_example_function() {
         profile::ListStore lists(clock);
         profile::ProfileBuilder builder(lists);
-        std::string error;
-        EXPECT_TRUE(builder.set_name("example", &error) && builder.set_cookie("crumb", &error) &&
-                    builder.payload("all", &error) &&
-                    builder.lua_desync("example:a=1:b=%fake_default_http", &error) &&
-                    builder.lua_desync("example:c", &error))
-            << error;
-        auto built = builder.finish(&error);
-        EXPECT_TRUE(built) << error;
-        const profile::ProfileSet profiles(std::move(built->profiles), lists, clock);
+        builder.set_name("example");
+        builder.set_cookie("crumb");
+        builder.payload("all");
+        builder.lua_desync("example:a=1:b=%fake_default_http");
+        builder.lua_desync("example:c");
+        const profile::ProfileSet profiles(builder.finish().profiles, lists, clock);
         Desync desync(state);
         EXPECT_TRUE(desync.prepare(profiles));
 

@@ -7,6 +7,7 @@
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/lua/state.hpp"
+#include "nfqws2/store/stores.hpp"
 
 #include <gtest/gtest.h>
 
@@ -57,13 +58,16 @@ struct FakeServices {
     static constexpr std::int64_t start_ns = 1'700'000'000'123'456'789;
 
     Services with(flow::ConnectionTable* connections) {
-        return {clock, random, capture::TracedOutlet(sender), network, connections};
+        Services services{clock, random, capture::TracedOutlet(sender), network, connections};
+        services.stores = &stores;
+        return services;
     }
 
     VirtualClock clock{start_ns};
     SeededRandom random;
     FakeSender sender;
     FakeNetwork network;
+    store::Stores stores{clock, {1, 2}};
 };
 
 class ApiTest : public ::testing::Test, protected FakeServices {

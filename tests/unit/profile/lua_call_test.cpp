@@ -1,4 +1,6 @@
 #include "nfqws2/profile/lua_call.hpp"
+
+#include "nfqws2/base/bad_value.hpp"
 #include "profile_testing.hpp"
 
 namespace nfqws2::profile {
@@ -7,36 +9,37 @@ namespace {
 using Args = std::vector<std::pair<std::string, std::string>>;
 
 Args args_of(std::string_view text) {
-    std::string error;
-    const auto call = parse_lua_call(text, &error);
-    EXPECT_TRUE(call) << text << ": " << error;
-    return call ? call->args : Args{};
+    return parse_lua_call(text).args;
+}
+
+std::string whole_error_of(std::string_view text) {
+    try {
+        parse_lua_call(text);
+    } catch (const BadValue& e) {
+        return e.what();
+    }
+    ADD_FAILURE() << text;
+    return "";
 }
 
 std::string error_of(std::string_view text) {
-    std::string error;
-    EXPECT_FALSE(parse_lua_call(text, &error)) << text;
-    return testing::without_hints(error);
+    return testing::without_hints(whole_error_of(text));
 }
 
 TEST(LuaCall, Hints) {
-    std::string error;
-    parse_lua_call("fake,blob=x", &error);
-    EXPECT_TRUE(error.ends_with(
-        " (should be function:argument=value:..., like fake:blob=fake_default_tls:repeats=2)"));
-    parse_lua_call("fake:a-b=1", &error);
-    EXPECT_TRUE(
-        error.ends_with(" (bad argument name 'a-b', write \\: for a colon within a value)"));
-    parse_lua_call("fake::x", &error);
-    EXPECT_TRUE(error.ends_with(" (an argument is empty, write \\: for a colon within a value)"));
+    EXPECT_TRUE(whole_error_of("fake,blob=x")
+                    .ends_with(" (should be function:argument=value:..., like "
+                               "fake:blob=fake_default_tls:repeats=2)"));
+    EXPECT_TRUE(whole_error_of("fake:a-b=1")
+                    .ends_with(" (bad argument name 'a-b', write \\: for a colon within a value)"));
+    EXPECT_TRUE(whole_error_of("fake::x").ends_with(
+        " (an argument is empty, write \\: for a colon within a value)"));
 }
 
 TEST(LuaCall, FunctionAlone) {
-    std::string error;
-    const auto call = parse_lua_call("fake", &error);
-    ASSERT_TRUE(call);
-    EXPECT_EQ(call->func, "fake");
-    EXPECT_TRUE(call->args.empty());
+    const LuaInstance call = parse_lua_call("fake");
+    EXPECT_EQ(call.func, "fake");
+    EXPECT_TRUE(call.args.empty());
 }
 
 TEST(LuaCall, Arguments) {
@@ -73,17 +76,15 @@ TEST(LuaCall, Identifiers) {
 }
 
 TEST(LuaCall, Listing) {
-    std::string error;
     Profile profile;
     profile.number = 1;
-    auto call = parse_lua_call("f:a=1\\:2:b=\\%x", &error);
-    ASSERT_TRUE(call);
-    EXPECT_EQ(describe(profile, *call),
+    LuaInstance call = parse_lua_call("f:a=1\\:2:b=\\%x");
+    EXPECT_EQ(describe(profile, call),
               "profile 1 (noname) lua f(b=\"\\%x\",a=\"1:2\" range_in=x0-x0 range_out=a0-a0 "
               "payload_type= all)");
-    call->payload.add(protocol::Payload::http_req);
-    call->payload.add(protocol::Payload::tls_client_hello);
-    EXPECT_NE(describe(profile, *call).find("payload_type= http_req tls_client_hello)"),
+    call.payload.add(protocol::Payload::http_req);
+    call.payload.add(protocol::Payload::tls_client_hello);
+    EXPECT_NE(describe(profile, call).find("payload_type= http_req tls_client_hello)"),
               std::string::npos);
 }
 

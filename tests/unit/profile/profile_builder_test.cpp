@@ -89,10 +89,9 @@ TEST(Positions, AreRemembered) {
     RealClock clock;
     ListStore lists(clock);
     ProfileBuilder builder(lists);
-    std::string error;
     const auto option = [&](OptionPosition position, auto method, const std::string& value) {
         builder.set_position(position);
-        ASSERT_TRUE((builder.*method)(value, &error)) << error;
+        (builder.*method)(value);
     };
     const std::string file = dir.write("list", "a.com\n"), set = dir.write("set", "10.0.0.0/8\n");
     option(3, &ProfileBuilder::set_cookie, "80");
@@ -111,19 +110,18 @@ TEST(Positions, AreRemembered) {
     option(16, &ProfileBuilder::ipset_exclude, set);
     option(17, &ProfileBuilder::ipset_ip, "1.2.3.4");
     option(18, &ProfileBuilder::hostlist_auto, dir.file("auto"));
-    const auto built = builder.finish(&error);
-    ASSERT_TRUE(built) << error;
-    ASSERT_EQ(built->profiles.size(), 2U);
-    EXPECT_EQ(built->profiles[0]->position, 3U);
-    EXPECT_EQ(built->profiles[0]->instances[0].position, 4U);
-    EXPECT_EQ(built->profiles[1]->position, 11U);
-    ASSERT_EQ(built->profiles[1]->instances.size(), 2U);
-    EXPECT_EQ(built->profiles[1]->instances[0].position, 8U) << "imported: where it was written";
-    EXPECT_EQ(built->profiles[1]->instances[1].position, 13U);
-    ASSERT_EQ(built->unused_templates.size(), 1U);
-    EXPECT_EQ(built->unused_templates[0].position, 10U);
+    const BuiltProfiles built = builder.finish();
+    ASSERT_EQ(built.profiles.size(), 2U);
+    EXPECT_EQ(built.profiles[0]->position, 3U);
+    EXPECT_EQ(built.profiles[0]->instances[0].position, 4U);
+    EXPECT_EQ(built.profiles[1]->position, 11U);
+    ASSERT_EQ(built.profiles[1]->instances.size(), 2U);
+    EXPECT_EQ(built.profiles[1]->instances[0].position, 8U) << "imported: where it was written";
+    EXPECT_EQ(built.profiles[1]->instances[1].position, 13U);
+    ASSERT_EQ(built.unused_templates.size(), 1U);
+    EXPECT_EQ(built.unused_templates[0].position, 10U);
     std::vector<OptionPosition> uses;
-    for (const ListUse& use : built->list_uses) {
+    for (const ListUse& use : built.list_uses) {
         uses.push_back(use.position);
         EXPECT_NE(use.hosts == nullptr, use.nets == nullptr);
     }

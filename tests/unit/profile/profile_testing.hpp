@@ -69,7 +69,7 @@ class Options {
     explicit Options(ListStore& lists) : builder_(lists) {}
 
     bool give(const std::string& word) {
-        using Method = bool (ProfileBuilder::*)(std::string_view, std::string*);
+        using Method = void (ProfileBuilder::*)(std::string_view);
         using B = ProfileBuilder;
         static const std::map<std::string, Method> methods = {
             {"--new", &B::new_profile},
@@ -105,16 +105,17 @@ class Options {
         const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
         const std::string option = word.substr(0, equals);
         error.clear();
-        for (const FilterRow& row : filter_rows)
-            if (option == std::string("--") + row.option)
-                return builder_.filter(row, value, &error);
-        return (builder_.*methods.at(option))(value, &error);
+        const std::size_t warned = builder_.warnings().size();
+        const bool good = attempt([&] {
+            for (const FilterRow& row : filter_rows)
+                if (option == std::string("--") + row.option) return builder_.filter(row, value);
+            (builder_.*methods.at(option))(value);
+        });
+        if (builder_.warnings().size() != warned) error = builder_.warnings().back().text;
+        return good;
     }
     bool finish() {
-        auto result = builder_.finish(&error);
-        if (!result) return false;
-        built = std::move(*result);
-        return true;
+        return attempt([&] { built = builder_.finish(); });
     }
     // All words and the end of the command line.
     bool parse(const std::vector<std::string>& words) {
@@ -127,6 +128,16 @@ class Options {
     BuiltProfiles built;
 
   private:
+    template <typename Step> bool attempt(Step&& step) {
+        try {
+            step();
+            return true;
+        } catch (const BadValue& e) {
+            error = e.what();
+            return false;
+        }
+    }
+
     ProfileBuilder builder_;
 };
 

@@ -139,8 +139,8 @@ TEST(CommandLine, PartsOfAValueThatAreSkipped) {
     EXPECT_TRUE(told.starts_with(
         "nfqws2: option '--ipset-ip' (argument 2): bad ip or subnet : 300.1.2.3 (skipped"))
         << told;
-    ASSERT_EQ(parsed.state.warnings.size(), 1U);
-    EXPECT_EQ(parsed.state.warnings[0].first, 1U);
+    ASSERT_EQ(parsed.state.profiles.warnings().size(), 1U);
+    EXPECT_EQ(parsed.state.profiles.warnings()[0].position, 1U);
 }
 
 TEST(CommandLine, IgnoredWords) {

@@ -68,7 +68,7 @@ TEST(Startup, DaemoniseDetaches) {
         return 7;
     });
     EXPECT_EQ(result.code, 0) << "the parent";
-    for (int i = 0; i < 500 && !std::filesystem::exists(dir / "result"); i++)
+    for (int i = 0; i < 6000 && !std::filesystem::exists(dir / "result"); i++)
         usleep(10'000);
     EXPECT_EQ(read_text(dir / "result"), read_text(dir / "pid") + " /dev/null 1 /tmp");
 }

@@ -54,11 +54,10 @@ class GuardTest : public ::testing::Test, protected FakeServices {
     void packet() {
         profile::ListStore lists(clock);
         profile::ProfileBuilder builder(lists);
-        std::string error;
-        EXPECT_TRUE(builder.set_name("mine", &error) && builder.payload("all", &error) &&
-                    builder.lua_desync("example", &error));
-        auto built = builder.finish(&error);
-        const profile::ProfileSet profiles(std::move(built->profiles), lists, clock);
+        builder.set_name("mine");
+        builder.payload("all");
+        builder.lua_desync("example");
+        const profile::ProfileSet profiles(builder.finish().profiles, lists, clock);
         Desync desync(state);
         EXPECT_TRUE(desync.prepare(profiles));
         const auto bytes = *from_hex(

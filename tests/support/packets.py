@@ -51,6 +51,31 @@ def header_end(raw):
     return 6, proto, at, fragment
 
 
+def addresses(raw):
+    """(source, destination) as bytes."""
+    return (raw[12:16], raw[16:20]) if raw[0] >> 4 == 4 else (raw[8:24], raw[24:40])
+
+
+def destination(raw):
+    return addresses(raw)[1]
+
+
+def ip_checksum_ok(raw):
+    """Of the header of IPv4; that of IPv6 has none."""
+    return raw[0] >> 4 == 6 or checksum(raw[:(raw[0] & 15) * 4]) == 0xFFFF
+
+
+def l4_checksum_ok(raw):
+    """Of TCP and UDP, over all that is there."""
+    version, proto, at, fragment = header_end(raw)
+    if fragment or proto not in (TCP, UDP):
+        return True
+    body = raw[at:]
+    if proto == UDP and body[6:8] == b"\0\0" and version == 4:
+        return True
+    return checksum(pseudo_header(*addresses(raw), proto, len(body)) + body) == 0xFFFF
+
+
 def parse(raw):
     """A Packet, with None where a field does not exist; None if it is not IP."""
     end = header_end(raw)
@@ -144,12 +169,14 @@ def with_ttl(raw, ttl):
 
 
 def read_pcap(path):
-    """The packets of a classic little-endian raw-IP capture: list of (second, bytes)."""
+    """The packets of a classic raw-IP capture: list of (second, bytes). Numbers are in the byte order of
+    its writer."""
     with open(path, "rb") as f:
         data = f.read()
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
     packets, at = [], 24
     while at + 16 <= len(data):
-        second, _, captured, _ = struct.unpack_from("<IIII", data, at)
+        second, _, captured, _ = struct.unpack_from(order + "IIII", data, at)
         packets.append((second, data[at + 16:at + 16 + captured]))
         at += 16 + captured
     return packets

@@ -6,7 +6,6 @@ import glob
 import importlib
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -15,10 +14,9 @@ import tempfile
 import time
 import traceback
 
-sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-import cases  # noqa: E402
-import dispositions  # noqa: E402
-import lab as laboratory  # noqa: E402
+import cases
+import dispositions
+import lab as laboratory
 
 REASON = "\N{BALLOT X} "  # what a child prints before the reason of a failure
 
@@ -149,8 +147,7 @@ class Runner:
 
     def alone(self, paths, test):
         """The command that runs this test only."""
-        words = ["python3", self.script, *paths, *self.more_words, title(test)]
-        return "alone: " + shlex.join(os.path.relpath(w) if os.path.isabs(w) else w for w in words)
+        return ["python3", self.script, *paths, *self.more_words, title(test)]
 
     def run_all(self, report, paths, tests, jobs):
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
@@ -164,7 +161,7 @@ class Runner:
                     report.skip(title(futures[future]), output.strip())
                 else:
                     said, _, why = output.rpartition(REASON)  # the reason first: logs get cut
-                    report.fail(line, "%s\n%s\n%s" % (why.rstrip(), self.alone(paths, futures[future]), said))
+                    report.fail(line, "%s\n%s" % (why.rstrip(), said), self.alone(paths, futures[future]))
 
     def prepare(self, args):
         """Called with the command line before the tests are looked at."""

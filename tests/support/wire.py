@@ -3,10 +3,9 @@ import collections
 import errno
 import socket
 import threading
-import time
 
 import packets
-from lab import PATIENCE
+from expect import PATIENCE, comes_true
 
 ETH_P_ALL = 3
 OUTGOING = 4
@@ -57,12 +56,7 @@ class Sniffer:
 
     def wait(self, condition, timeout=PATIENCE):
         """Until condition(list of Seen) is true; whether it became so."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if condition(self.seen):
-                return True
-            time.sleep(0.005)
-        return condition(self.seen)
+        return comes_true(lambda: condition(self.seen), timeout, pause=0.005)
 
     def stop(self):
         """All packets until now, also those still in the socket."""
@@ -113,7 +107,7 @@ class StreamServer:
     def _serve(self, connection, data):
         answered = False
         with connection:
-            connection.settimeout(20)
+            connection.settimeout(2 * PATIENCE)  # longer than a client waits
             try:
                 while True:
                     chunk = connection.recv(65536)
@@ -130,10 +124,7 @@ class StreamServer:
 
     def wait(self, condition, timeout=PATIENCE):
         """Until condition(self) is true; whether it became so."""
-        end = time.monotonic() + timeout
-        while not condition(self) and time.monotonic() < end:
-            time.sleep(0.005)
-        return condition(self)
+        return comes_true(lambda: condition(self), timeout, pause=0.005)
 
     def __enter__(self):
         return self
@@ -178,7 +169,7 @@ class DatagramServer:
             end_socket(s)
 
 
-def exchange(lab, server, port, data, who="client", timeout=10, mark=None):
+def exchange(lab, server, port, data, who="client", timeout=PATIENCE, mark=None):
     """Sends data over a fresh TCP connection and gives back all that is answered."""
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with lab.socket(who, family, socket.SOCK_STREAM) as s:

@@ -7,7 +7,8 @@ import struct
 import threading
 import time
 
-from harness import check, check_equal, laboratory
+import lab as laboratory
+from expect import PATIENCE, check, check_equal
 from wire import SO_RCVBUFFORCE
 
 PORT = 5201
@@ -90,10 +91,10 @@ def both_ways(connection, data):
 
 
 def serve_stream(listener, data):
-    listener.settimeout(10)
+    listener.settimeout(PATIENCE)
     connection, _ = listener.accept()
     with connection:
-        connection.settimeout(30)
+        connection.settimeout(PATIENCE)
         return both_ways(connection, data)
 
 
@@ -104,7 +105,7 @@ def tcp_transfer(lab, version, address, up, down):
         listener.bind((address, PORT))
         listener.listen(1)
         serving = in_background(serve_stream, listener, down)
-        client.settimeout(30)
+        client.settimeout(PATIENCE)
         client.connect((address, PORT))
         got_down = both_ways(client, up)
         return serving(), got_down
@@ -157,7 +158,7 @@ class Datagrams:
         else:
             self.unanswered = ACK_EVERY
 
-    def run(self, peer=None, patience=20):
+    def run(self, peer=None, patience=PATIENCE):
         """Until both sides have everything, and the peer had time to learn that."""
         self.peer = peer
         last = time.monotonic()

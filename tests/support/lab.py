@@ -16,7 +16,8 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
+
+from expect import PATIENCE, Failure, comes_true
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -35,8 +36,6 @@ OFFLOAD_MARK = next((word.partition("=")[2] for word in EXTRA
                      if word.startswith("--offload-mark=")), None)
 
 CLONE_NEWNET = 0x40000000
-# Seconds for what takes no time on an idle machine; a test waits as long only if it is going to fail.
-PATIENCE = 30
 SIOCETHTOOL = 0x8946
 # Segmentation, checksum and receive offloads a real network card would not show on the wire.
 ETHTOOL_OFF = (0x1F, 0x24, 0x2C, 0x17)  # TSO, GSO, GRO, TX checksums
@@ -68,8 +67,8 @@ http {{
 """
 
 
-class LabError(Exception):
-    pass
+class LabError(Failure):
+    """The lab itself does not work."""
 
 
 def queue_options(number, spread=True):
@@ -150,13 +149,18 @@ def libraries(folder, source, *names):
     return ["--lua-init=@%s/zapret-%s.lua" % (target, name) for name in names]
 
 
+def pids_of(name):
+    """Of what runs in a namespace."""
+    return [int(pid) for pid in subprocess.run(
+        ["ip", "netns", "pids", name], capture_output=True, text=True, env=environment(),
+        check=False).stdout.split()]
+
+
 def remove_namespace(name):
     """Ends what still runs in a namespace of ours and removes it."""
-    pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True,
-                          env=environment(), check=False).stdout.split()
-    for pid in pids:
+    for pid in pids_of(name):
         try:
-            os.kill(int(pid), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
     subprocess.run(["ip", "netns", "del", name], env=environment(), check=False,
@@ -183,6 +187,9 @@ class Lab:
 
     def ns(self, who):
         return "%s-%s" % (self.prefix, who)
+
+    def pids(self, who):
+        return pids_of(self.ns(who))
 
     def command(self, who, *argv):
         return ["ip", "netns", "exec", self.ns(who), *argv]
@@ -326,11 +333,12 @@ class Lab:
         process = self.start("server", "nginx", "-p", self.folder, "-e",
                              self.folder + "/nginx-error.log", "-c", conf, "-g", "daemon off;",
                              log="nginx.log")
-        self.wait_for(lambda: self.listens("server", 80), "nginx did not start", process, 30)
+        self.wait_for(lambda: self.listens("server", 80), "nginx did not start", process)
         return process
 
-    def curl(self, *args, name=None, port=None, version=4, timeout=5):
-        """curl in the client's namespace; `name` is resolved to the server's address."""
+    def curl(self, *args, name=None, port=None, version=4, timeout=PATIENCE):
+        """curl in the client's namespace; `name` is resolved to the server's address. What is blocked is reset,
+        so only what swallows packets makes it wait for the time-out."""
         argv = ["curl", "-s", "-S", "-m", str(timeout), "--cacert", self.folder + "/site.crt"]
         if name:
             address = SERVER4 if version == 4 else "[%s]" % SERVER6
@@ -377,7 +385,7 @@ class Lab:
         """--lua-init of script libraries."""
         return libraries(self.folder, source, *names)
 
-    def start_nfqws2(self, program, *args, who="client", queue=200, ready_timeout=10):
+    def start_nfqws2(self, program, *args, who="client", queue=200, ready_timeout=PATIENCE):
         process = self.start(who, program, *program_options(queue), *args,
                              log="nfqws2-%d.log" % len(self.processes))
         self.wait_for(lambda: self.queue_bound(who, queue), "nfqws2 did not bind its queue",
@@ -402,6 +410,21 @@ class Lab:
         sums[3] = min(row[3] for row in rows)
         return [sums.get(column, value) for column, value in enumerate(rows[0])]
 
+    def counters(self, queue):
+        """Where connections may have been lost, for who looks at a failure: the client's queue, resets of each
+        namespace, and what the box has refused."""
+        lines = ["queue: %s" % self.queue_state("client", queue)]
+        for who in ("client", "box", "server"):
+            with self.inside(who), open("/proc/thread-self/net/snmp") as f:
+                names, values = [line.split()[1:] for line in f if line.startswith("Tcp:")]
+            tcp = dict(zip(names, values))
+            lines.append("%s: %s" % (who, " ".join("%s=%s" % (name, tcp[name]) for name in (
+                "AttemptFails", "EstabResets", "RetransSegs", "OutRsts"))))
+        for tables in TABLES:
+            lines += [line.strip() for line in self.run(
+                "box", tables, "-L", "FORWARD", "-vnx", check=False).stdout.splitlines() if "REJECT" in line]
+        return "\n".join(lines)
+
     def queue_bound(self, who, queue):
         """Before it has a copy mode a queue drops everything."""
         state = self.queue_state(who, queue)
@@ -409,13 +432,17 @@ class Lab:
 
     @staticmethod
     def wait_for(condition, complaint, process=None, timeout=PATIENCE):
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if condition():
-                return
-            if process is not None and process.poll() is not None:
-                break
-            time.sleep(0.05)
+        """Until the condition is true, no longer than the process lives that is to bring it about."""
+        true = False
+
+        def true_or_over():
+            nonlocal true
+            over = process is not None and process.poll() is not None  # asked first: its last deed counts
+            true = condition()
+            return true or over
+        comes_true(true_or_over, timeout, pause=0.05)
+        if true:
+            return
         text = ""
         if process is not None:
             with open(process.log, errors="replace") as f:

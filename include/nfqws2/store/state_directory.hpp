@@ -1,0 +1,79 @@
+// Keeps the stores over restarts: a directory with a file for each, `NAME.tsv`, which people may
+// read, edit and merge.
+#pragma once
+
+#include "nfqws2/base/file.hpp"
+#include "nfqws2/store/stores.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <sys/stat.h>
+#include <thread>
+#include <vector>
+
+namespace nfqws2::store {
+
+class StateDirectory {
+  public:
+    explicit StateDirectory(Stores& stores) : stores_(stores) {}
+    ~StateDirectory(); // as stop()
+    StateDirectory(const StateDirectory&) = delete;
+    StateDirectory& operator=(const StateDirectory&) = delete;
+
+    // Takes the directory for this process, and looks which files are there. It has to belong to
+    // the user of the process. False: logged, and the stores live in memory only.
+    bool open(const std::string& path);
+    // Reads them. Apart from open(), since what others have written is read behind the fence, where
+    // directories cannot be listed any more.
+    void load();
+
+    // From now on a thread writes what has changed, every `interval_s` seconds at most. Without it
+    // only stop() writes. False: logged.
+    bool start(unsigned interval_s);
+    void stop(); // writes a last time
+
+    // Merges what others have written, then writes what has changed. False: logged, once per
+    // reason.
+    bool save();
+
+  private:
+    using Contents = std::map<std::string, RecordPointer, std::less<>>;
+    struct Signature {
+        ino_t inode = 0;
+        off_t size = -1; // none
+        std::int64_t modified_ns = 0;
+        bool operator==(const Signature&) const = default;
+    };
+    // What is known of the file of a store.
+    struct File {
+        Signature signature;
+        Contents written;  // as we have left it
+        bool anew = false; // it has to be written whatever has changed
+    };
+
+    bool save_store(std::size_t store, const std::string& name);
+    bool merge(std::size_t store, const std::string& name, File& file);
+    bool write(const std::string& name, const Contents& contents, Signature* signature);
+    std::optional<Contents> read(const std::string& name);
+    void set_aside(const std::string& name);
+    Signature signature_of(const std::string& name) const;
+    bool complain(const std::string& what, int errno_value);
+    void run(unsigned interval_s);
+
+    Stores& stores_;
+    std::string path_;
+    FileDescriptor directory_, lock_;
+    std::vector<std::string> found_;    // names of stores with a file, until load()
+    std::map<std::string, File> files_; // by name of the store
+    std::uint64_t saved_changes_ = 0;
+    std::string complaint_; // the last one, told once
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+} // namespace nfqws2::store

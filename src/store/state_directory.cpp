@@ -1,0 +1,319 @@
+// Theory of operation: a save looks at each store. If its file is not as we have left it, somebody
+// else has written it, and record by record the newer one wins; of two of the same second the one
+// in the file, which a person has edited; a record whose line is gone goes too, unless it has
+// changed since we wrote it. Then, if there is anything to write, a new file is written beside the
+// old one, brought to the disk and put in its place: at any moment there is a whole one.
+//
+// Nothing on the way of a packet waits for this: the thread copies pointers under the lock of the
+// stores and compares them with those it has written last.
+#include "nfqws2/store/state_directory.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/base/text.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <sys/file.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace nfqws2::store {
+namespace {
+
+constexpr std::string_view header = "nfqws2-store 1", suffix = ".tsv";
+constexpr std::size_t max_file = 16 * 1024 * 1024; // far more than the stores may hold
+constexpr const char* lock_name = ".lock";
+
+std::string file_of(const std::string& store) {
+    return store + std::string(suffix);
+}
+
+bool write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t n = ::write(fd, text.data(), text.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        text.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+}
+
+// A regular file with at most max_file bytes.
+std::optional<std::string> read_all(int fd) {
+    std::string text;
+    char piece[16 * 1024];
+    while (true) {
+        const ssize_t n = ::read(fd, piece, sizeof piece);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return std::nullopt;
+        if (n == 0) return text;
+        text.append(piece, static_cast<std::size_t>(n));
+        if (text.size() > max_file) {
+            errno = EFBIG;
+            return std::nullopt;
+        }
+    }
+}
+
+// Names of the stores that have a file in the directory, sorted.
+std::vector<std::string> stores_in(int directory) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> list(fdopendir(dup(directory)), closedir);
+    std::vector<std::string> names;
+    while (const dirent* entry = list == nullptr ? nullptr : readdir(list.get())) {
+        const std::string_view file = entry->d_name;
+        if (file.size() > suffix.size() && file.ends_with(suffix))
+            names.emplace_back(file.substr(0, file.size() - suffix.size()));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+bool same(const RecordPointer& a, const Record& b) {
+    return a->written == b.written && a->ttl == b.ttl && a->fields == b.fields;
+}
+
+} // namespace
+
+StateDirectory::~StateDirectory() {
+    stop();
+}
+
+bool StateDirectory::complain(const std::string& what, int errno_value) {
+    const std::string text =
+        "state: " + what + ": " + std::strerror(errno_value) + ", what is learnt stays in memory";
+    if (text != complaint_) log::error_text(text);
+    complaint_ = text;
+    return false;
+}
+
+bool StateDirectory::open(const std::string& path) {
+    path_ = path;
+    FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory) return complain("cannot open '" + path + "'", errno);
+    struct stat info {};
+    if (fstat(directory.get(), &info) != 0) return complain("cannot look at '" + path + "'", errno);
+    if (info.st_uid != geteuid())
+        return complain("'" + path + "' does not belong to the user of the program", EPERM);
+    lock_.reset(
+        openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock_) return complain("cannot lock '" + path + "'", errno);
+    if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+        const int why = errno;
+        lock_.reset();
+        if (why != EWOULDBLOCK) return complain("cannot lock '" + path + "'", why);
+        log::error("state: '%s' is in use by another program, what is learnt stays in memory",
+                   path.c_str());
+        return false;
+    }
+    found_ = stores_in(directory.get());
+    directory_ = std::move(directory);
+    return true;
+}
+
+void StateDirectory::load() {
+    if (!directory_) return;
+    for (const std::string& name : std::exchange(found_, {})) {
+        const char* error = nullptr;
+        if (const auto store = stores_.open(name, &error))
+            merge(*store, name, files_[name]);
+        else
+            log::error("state: %s/%s is left alone: %s", path_.c_str(), file_of(name).c_str(),
+                       error);
+    }
+    saved_changes_ = stores_.changes();
+}
+
+StateDirectory::Signature StateDirectory::signature_of(const std::string& name) const {
+    struct stat info {};
+    if (fstatat(directory_.get(), file_of(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return {};
+    return {info.st_ino, info.st_size,
+            std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+}
+
+void StateDirectory::set_aside(const std::string& name) {
+    const std::string file = file_of(name), bad = file + ".bad";
+    if (renameat(directory_.get(), file.c_str(), directory_.get(), bad.c_str()) != 0) {
+        complain("cannot rename '" + path_ + "/" + file + "'", errno);
+        return;
+    }
+    log::error("state: %s/%s does not begin with '%s', it is now %s", path_.c_str(), file.c_str(),
+               std::string(header).c_str(), bad.c_str());
+}
+
+// nullopt: it is there but cannot be read, which was told. One that is no file of ours is set
+// aside.
+std::optional<StateDirectory::Contents> StateDirectory::read(const std::string& name) {
+    const std::string file = file_of(name), path = path_ + "/" + file;
+    const FileDescriptor fd(
+        openat(directory_.get(), file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat info {};
+    if (!fd || fstat(fd.get(), &info) != 0) {
+        complain("cannot read '" + path + "'", errno);
+        return std::nullopt;
+    }
+    const auto text = S_ISREG(info.st_mode) ? read_all(fd.get()) : std::nullopt;
+    if (!text) {
+        complain("cannot read '" + path + "'", S_ISREG(info.st_mode) ? errno : EINVAL);
+        return std::nullopt;
+    }
+    std::vector<std::string_view> lines = split(*text, '\n');
+    for (std::string_view& line : lines)
+        if (line.ends_with('\r')) line.remove_suffix(1);
+    if (lines.front() != header) {
+        set_aside(name);
+        return Contents();
+    }
+    Contents contents;
+    std::size_t damaged = 0, first = 0;
+    for (std::size_t i = 1; i < lines.size(); i++) {
+        if (lines[i].empty()) continue;
+        auto record = from_line(lines[i]);
+        if (!record) {
+            if (damaged++ == 0) first = i + 1;
+            continue;
+        }
+        auto& place = contents[record->key];
+        if (place == nullptr || place->written <= record->written)
+            place = std::make_shared<const Record>(std::move(*record));
+    }
+    if (damaged != 0)
+        log::error("state: %s: %zu lines cannot be understood and are left out, the first is line "
+                   "%zu",
+                   path.c_str(), damaged, first);
+    return contents;
+}
+
+// False: there is a file that must not be replaced.
+bool StateDirectory::merge(std::size_t store, const std::string& name, File& file) {
+    const Signature signature = signature_of(name);
+    if (signature == file.signature) return true;
+    const auto found = signature.size < 0 ? std::make_optional<Contents>() : read(name);
+    if (!found) return false;
+    file.signature = signature_of(name);
+    if (signature.size >= 0 && file.signature.size < 0) { // set aside: what we have is written anew
+        file.written.clear();
+        file.anew = true;
+        return true;
+    }
+    // In the order of their writing, so that the right ones give way if they are too many.
+    std::vector<RecordPointer> records;
+    for (const auto& [key, record] : *found)
+        records.push_back(record);
+    std::stable_sort(records.begin(), records.end(),
+                     [](const auto& a, const auto& b) { return a->written < b->written; });
+    for (const RecordPointer& record : records) {
+        const auto before = file.written.find(record->key);
+        const bool ours = before != file.written.end() && same(before->second, *record);
+        if (ours) continue; // as we left it: whatever has become of it since is newer
+        const RecordPointer now = stores_.find(store, record->key);
+        if (now == nullptr
+                ? before == file.written.end() || before->second->written < record->written
+                : now->written <= record->written)
+            stores_.put(store, *record, now);
+    }
+    for (const auto& [key, record] : file.written)
+        if (!found->contains(key)) stores_.erase_if(store, record);
+    // The next save writes what is more than the file has.
+    file.written = *found;
+    for (auto& [key, record] : file.written) {
+        const RecordPointer now = stores_.find(store, key);
+        if (now != nullptr && same(now, *record)) record = now;
+    }
+    file.anew = true;
+    return true;
+}
+
+bool StateDirectory::write(const std::string& name, const Contents& contents,
+                           Signature* signature) {
+    const std::string file = file_of(name), fresh = file + ".new", path = path_ + "/" + file;
+    std::string text = std::string(header) + '\n';
+    for (const auto& [key, record] : contents)
+        text += to_line(*record) + '\n';
+    const FileDescriptor fd(openat(directory_.get(), fresh.c_str(),
+                                   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) return complain("cannot write '" + path + "'", errno);
+    struct stat info {};
+    if (!write_all(fd.get(), text) || fsync(fd.get()) != 0 || fstat(fd.get(), &info) != 0 ||
+        renameat(directory_.get(), fresh.c_str(), directory_.get(), file.c_str()) != 0) {
+        const int why = errno;
+        [[maybe_unused]] const int emptied = ftruncate(fd.get(), 0); // the disk may be full
+        return complain("cannot write '" + path + "'", why);
+    }
+    fsync(directory_.get());
+    *signature = {info.st_ino, info.st_size,
+                  std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+    return true;
+}
+
+bool StateDirectory::save_store(std::size_t store, const std::string& name) {
+    File& file = files_[name];
+    if (!merge(store, name, file)) return false;
+    if (stores_.changes() == saved_changes_ && !file.anew) return true;
+    Contents now;
+    for (RecordPointer& record : stores_.records(store))
+        now.emplace(record->key, std::move(record));
+    if (now != file.written && !write(name, now, &file.signature)) return false;
+    file.written = std::move(now);
+    file.anew = false;
+    return true;
+}
+
+bool StateDirectory::save() {
+    if (!directory_) return true;
+    const std::uint64_t changes = stores_.changes();
+    const std::vector<std::string> names = stores_.names();
+    bool good = true;
+    for (std::size_t i = 0; i < names.size(); i++)
+        good = save_store(i, names[i]) && good;
+    if (good) complaint_.clear();
+    if (good) saved_changes_ = changes;
+    return good;
+}
+
+bool StateDirectory::start(unsigned interval_s) {
+    if (!directory_) return true;
+    // Signals are for the main thread.
+    sigset_t all, old;
+    sigfillset(&all);
+    sigdelset(&all, SIGSYS); // a forbidden system call comes to the thread that tried it
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    try {
+        thread_ = std::thread(&StateDirectory::run, this, interval_s);
+    } catch (const std::system_error& e) {
+        log::error("state: no thread to write with (%s), it is written at the end only", e.what());
+    }
+    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+    return thread_.joinable();
+}
+
+void StateDirectory::run(unsigned interval_s) {
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, std::chrono::seconds(interval_s), [this] { return stopping_; })) {
+        lock.unlock();
+        save();
+        lock.lock();
+    }
+}
+
+void StateDirectory::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    save();
+    directory_.reset();
+    lock_.reset();
+}
+
+} // namespace nfqws2::store
