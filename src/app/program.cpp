@@ -11,6 +11,7 @@
 #include "check/check_profiles.hpp"
 #include "check/check_words.hpp"
 #include "check/report.hpp"
+#include "control/desk.hpp"
 #include "explain/explain_output.hpp"
 #include "firewall/firewall.hpp"
 #include "firewall/installed.hpp"
@@ -99,6 +100,7 @@ class Program {
     DataOutput standard_output_;
     OfflineFiles offline_;
     std::optional<engine::TraceFile> trace_;
+    Desk desk_; // of the control socket
     std::optional<store::Stores> stores_;
     std::optional<store::StateDirectory> state_directory_; // with --state-dir
     Report report_;
@@ -136,7 +138,8 @@ int Program::start(int argc, const char* const* argv) {
     if (config_.offline()) {
         if (!offline_.open_output(config_, standard_output_, clock_, *random_))
             return exit_capture_error;
-    } else if (!pid_file_.open(config_.pidfile)) {
+    } else if (!desk_.make_socket(config_, arguments_, clock_) ||
+               !pid_file_.open(config_.pidfile)) {
         return 1;
     }
     if (!open_trace()) return 1;
@@ -434,6 +437,7 @@ int Program::run_with_kernel() {
         workers.add(sockets->random(), std::move(outside));
     }
     if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
+    const auto serving = desk_.open(config_, workers, lists_, fence_);
     if (state_directory_) state_directory_->start(config_.state_interval_s);
     return config_.intercept ? run_queues(workers) : run_without_queue(workers);
 }

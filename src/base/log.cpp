@@ -23,7 +23,7 @@
 namespace nfqws2::log {
 
 namespace detail {
-bool debug_on = false;
+std::atomic<bool> debug_on = false;
 }
 
 namespace {
@@ -36,6 +36,10 @@ struct State {
     dev_t device = 0;
     ino_t inode = 0;
     std::string* collected = nullptr; // ErrorCollector
+    Listener* listener = nullptr;
+    bool debug_to_target = false, listener_wants_debug = false;
+
+    void settle_debug() const { detail::debug_on = debug_to_target || listener_wants_debug; }
 };
 
 // Never destroyed: another thread may still log while one ends the process.
@@ -85,6 +89,19 @@ void write_target(State& s, int priority, std::string_view line) {
 
 enum class Class { debug, status, answer, error };
 
+Listener::Level level_of(Class what) {
+    switch (what) {
+    case Class::debug:
+        return Listener::Level::debug;
+    case Class::error:
+        return Listener::Level::error;
+    case Class::status:
+    case Class::answer:
+        break;
+    }
+    return Listener::Level::status;
+}
+
 // The label goes behind the empty lines that set a message off from what is above it.
 std::string labelled(std::string_view line) {
     std::string text(line);
@@ -100,6 +117,8 @@ void emit_line(Class what, std::string_view message) {
     State& s = state();
     const std::lock_guard guard(s.lock);
     if (what == Class::error && s.collected != nullptr) *s.collected += line;
+    if (s.listener != nullptr) s.listener->heard(level_of(what), line);
+    if (what == Class::debug && !s.debug_to_target) return;
     if (what == Class::error)
         std::fwrite(line.data(), 1, line.size(), stderr);
     else if (what == Class::answer || (what == Class::status && !s.quiet) ||
@@ -140,7 +159,8 @@ void set_target(Target target) {
     const std::lock_guard guard(s.lock);
     s.target = target;
     s.output = {};
-    detail::debug_on = target != Target::none;
+    s.debug_to_target = target != Target::none;
+    s.settle_debug();
 }
 
 long long monotonic_ms() {
@@ -238,6 +258,29 @@ bool give_target_file(unsigned uid) {
     State& s = state();
     const std::lock_guard guard(s.lock);
     return s.target != Target::file || give_output_file(s.output, uid);
+}
+
+void set_debug(bool on) {
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    if (on && s.target == Target::none) s.target = Target::console;
+    s.debug_to_target = on;
+    s.settle_debug();
+}
+
+void set_listener(Listener* listener) {
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    s.listener = listener;
+    if (listener == nullptr) s.listener_wants_debug = false;
+    s.settle_debug();
+}
+
+void set_listener_wants_debug(bool wants) {
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    s.listener_wants_debug = wants;
+    s.settle_debug();
 }
 
 ErrorCollector::ErrorCollector() {

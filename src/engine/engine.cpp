@@ -15,6 +15,17 @@ unsigned default_lua_memory_mb() {
     return lua::default_memory_limit();
 }
 
+namespace {
+
+std::size_t highest_number(const profile::ProfileSet& profiles) {
+    std::size_t highest = 0;
+    for (const auto& profile : profiles.all())
+        highest = std::max<std::size_t>(highest, profile->number);
+    return highest;
+}
+
+} // namespace
+
 // Everything that lives as long as the engine; the way of a packet through it is the pipeline.
 struct Engine::Impl {
     Impl(Options options, Services services);
@@ -28,18 +39,18 @@ struct Engine::Impl {
     std::unique_ptr<flow::ConnectionTable> connections;
     std::unique_ptr<flow::IpCache> own_ip_cache; // unless the workers share one
     flow::IpCache& ip_cache;
+    Onlooker onlooker;
     lua::State state;
     lua::Desync desync;
     Upkeep upkeep;
     Counters counters;
+    std::vector<ProfileCounts> by_profile; // by number
     std::uint64_t timer_errors = 0;
     Pipeline pipeline;
 
   private:
     std::unique_ptr<flow::ConnectionTable> make_connections();
-    // Packets go through the trace on their way, if there is one.
-    capture::TracedOutlet traced_outlet() const;
-    lua::Services lua_services() const;
+    lua::Services lua_services();
     lua::Limits lua_limits() const;
 };
 
@@ -50,15 +61,10 @@ std::unique_ptr<flow::ConnectionTable> Engine::Impl::make_connections() {
     return std::make_unique<flow::ConnectionTable>(table, now);
 }
 
-capture::TracedOutlet Engine::Impl::traced_outlet() const {
-    if (services.trace == nullptr) return capture::TracedOutlet(*services.sender);
-    return capture::TracedOutlet(*services.trace);
-}
-
-lua::Services Engine::Impl::lua_services() const {
+lua::Services Engine::Impl::lua_services() {
     return {.clock = *services.clock,
             .random = *services.random,
-            .outlet = traced_outlet(),
+            .outlet = capture::TracedOutlet(onlooker),
             .network = *services.network,
             .connections = connections.get(),
             .stores = services.stores,
@@ -78,15 +84,13 @@ Engine::Impl::Impl(Options opts, Services svc)
                        ? nullptr
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
       ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache),
-      state(lua_services(), lua_limits()), desync(state),
-      upkeep(now, *services.lists, state.guard(), services.memory),
-      pipeline({options, services, traced_outlet(), now, connections.get(), ip_cache, state, desync,
-                upkeep, counters}) {
+      onlooker(services.trace, *services.sender), state(lua_services(), lua_limits()),
+      desync(state), upkeep(now, *services.lists, state.guard(), services.memory),
+      by_profile(highest_number(*services.profiles) + 1),
+      pipeline({options, services, onlooker, now, connections.get(), ip_cache, state, desync,
+                upkeep, counters, by_profile}) {
     if (connections) connections->set_observer(&pipeline);
-    if (services.trace != nullptr) {
-        services.trace->send_through(*services.sender);
-        desync.set_observer(services.trace);
-    }
+    onlooker.observe(desync);
 }
 
 // Tracks hold references into the Lua state, so they end first.
@@ -157,6 +161,7 @@ capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
     if (verdict.action == capture::Action::split) return verdict; // the pieces will be counted
     Counters& counters = impl_->counters;
     counters.packets++;
+    counters.bytes += packet.data.size();
     switch (verdict.action) {
     case capture::Action::accept:
         counters.accepted++;
@@ -227,6 +232,45 @@ const Counters& Engine::counters() const {
     Counters& counters = impl_->counters;
     counters.lua_errors = impl_->desync.errors() + impl_->timer_errors;
     return counters;
+}
+
+ProfileCounts Engine::counts_of(std::uint32_t profile) const {
+    return profile < impl_->by_profile.size() ? impl_->by_profile[profile] : ProfileCounts{};
+}
+
+std::span<const lua::InstanceCounts> Engine::instance_counts(std::uint32_t profile) const {
+    return impl_->desync.counts(profile);
+}
+
+std::uint64_t Engine::flows_seen() const {
+    return impl_->connections != nullptr ? impl_->connections->created() : 0;
+}
+
+std::uint64_t Engine::flows_evicted() const {
+    return impl_->connections != nullptr ? impl_->connections->evicted() : 0;
+}
+
+std::uint32_t Engine::scan_flows(
+    std::uint32_t cursor, std::size_t least,
+    const std::function<void(const flow::Track&, std::int64_t now_ns)>& visit) const {
+    if (impl_->connections == nullptr) return 0;
+    impl_->now.update();
+    const std::int64_t now = impl_->now.boot_ns();
+    return impl_->connections->scan(cursor, least,
+                                    [&](const flow::Track& track) { visit(track, now); });
+}
+
+bool Engine::watch(FlowWatcher& watcher) {
+    if (impl_->services.trace != nullptr) return false;
+    const auto worker =
+        impl_->options.in_thread ? std::optional(impl_->options.worker) : std::nullopt;
+    impl_->onlooker.set_watcher(&watcher, *impl_->services.clock, worker);
+    return true;
+}
+
+void Engine::unwatch(const FlowWatcher& watcher) {
+    if (impl_->onlooker.watcher() != &watcher) return;
+    impl_->onlooker.set_watcher(nullptr, *impl_->services.clock, std::nullopt);
 }
 
 std::size_t Engine::flows() const {

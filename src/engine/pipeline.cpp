@@ -6,16 +6,17 @@
 namespace nfqws2::engine {
 
 Pipeline::Pipeline(const Surroundings& around)
-    : around_(around), connections_(around.connections), story_(around.services.trace),
+    : around_(around), connections_(around.connections), story_(around.onlooker.trace()),
       holder_({connections_, capture::UntracedOutlet(*around.services.sender),
                *around.services.profiles, story_, around.options.desync_fwmark,
                around.options.server}),
       replayer_(holder_, connections_, *this, story_), past_(connections_, replayer_, around.now),
       joiner_(around.options, connections_, holder_, replayer_, past_),
-      watch_(*around.services.auto_hosts, around.traced_outlet, *around.services.random,
-             around.options.desync_fwmark),
+      watch_(*around.services.auto_hosts, capture::TracedOutlet(around.onlooker),
+             *around.services.random, around.options.desync_fwmark),
       detector_(around.options, around.ip_cache, joiner_, past_, holder_, watch_),
-      selector_(around.options, around.services, around.ip_cache, watch_, story_),
+      selector_(around.options, around.services, around.ip_cache, watch_, story_,
+                around.by_profile),
       finished_(around.options, *around.services.profiles, connections_, selector_),
       distances_(around.ip_cache, around.options.server), fast_open_(around.options),
       fastpath_(around.options.fastpath_workaround, around.ip_cache),
@@ -30,8 +31,11 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
         verdict = {capture::Action::modify, fast_open_.bare_syn()};
     if (around_.options.offload && p.track != nullptr && verdict.action == capture::Action::accept)
         verdict.finished = finished_.nothing_left(p, Ways::both) && p.track->offer_end();
+    if (p.profile != nullptr && verdict.action != capture::Action::split)
+        around_.by_profile[p.profile->number].packets++;
     story_.leaves(packet, verdict);
     story_.ends(p, verdict);
+    around_.onlooker.has_left();
     return verdict;
 }
 
@@ -44,6 +48,7 @@ void Pipeline::enter(Passage& p, const capture::InputPacket& packet) {
     p.ifin = packet.ifin;
     p.ifout = packet.ifout;
     p.merged = packet.merged;
+    around_.onlooker.sets_out(p.dis, connections_);
     story_.begins(p);
 }
 
@@ -84,6 +89,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     const Detected detected = detector_.detect(p);
     if (connections_) connections_->release_overdue(); // what this packet has not completed
     if (detected == Detected::held) {
+        around_.counters.held++;
         story_.held();
         return p.is_tcp() ? fastpath_.instead_of_held(p)
                           : first_drop_.substitute(p, {capture::Action::drop, {}}, true);

@@ -8,6 +8,7 @@
 #include "finished_rule.hpp"
 #include "first_drop.hpp"
 #include "lua_stage.hpp"
+#include "onlooker.hpp"
 #include "payload_detector.hpp"
 #include "profile_selector.hpp"
 #include "upkeep.hpp"
@@ -20,7 +21,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
     struct Surroundings {
         const Options& options;
         const Services& services;
-        capture::TracedOutlet traced_outlet; // of what is made on the way
+        Onlooker& onlooker;
         PacketClock& now;
         flow::ConnectionTable* connections; // nullptr with --ctrack-disable
         flow::IpCache& ip_cache;
@@ -28,6 +29,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
         lua::Desync& desync;
         Upkeep& upkeep;
         Counters& counters;
+        std::vector<ProfileCounts>& by_profile;
     };
     explicit Pipeline(const Surroundings& around);
 

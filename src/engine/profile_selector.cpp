@@ -41,7 +41,13 @@ void ProfileSelector::select(Passage& p) {
         q.hostname_is_ip = track->hostname_is_ip();
     }
     p.profile = profiles_.select(q, story_.rejections()).profile;
-    if (track != nullptr) track->set_profile(p.profile->number);
+    if (track != nullptr) give(*track, *p.profile);
+}
+
+void ProfileSelector::give(flow::Track& track, const profile::Profile& profile) {
+    const bool news = !track.profile_searched() || track.profile() != profile.number;
+    counts_[profile.number].flows += news;
+    track.set_profile(profile.number);
 }
 
 void ProfileSelector::select_for_related(Passage& p) {
@@ -111,7 +117,7 @@ bool ProfileSelector::rediscover(Passage& p) {
         p.profile = search.profile;
         if (changed) log::debug("desync profile changed by revealed l7 protocol or hostname !");
         if (track != nullptr) {
-            track->set_profile(p.profile->number);
+            give(*track, *p.profile);
             if (changed) track->clear_cutoffs();
         }
     }

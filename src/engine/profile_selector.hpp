@@ -12,9 +12,9 @@ namespace nfqws2::engine {
 class ProfileSelector {
   public:
     ProfileSelector(const Options& options, const Services& services, flow::IpCache& ip_cache,
-                    AutoHostWatch& watch, Story story)
+                    AutoHostWatch& watch, Story story, std::vector<ProfileCounts>& counts)
         : options_(options), profiles_(*services.profiles), ssid_of_(services.ssid_of),
-          ip_cache_(ip_cache), watch_(watch), story_(story) {}
+          ip_cache_(ip_cache), watch_(watch), story_(story), counts_(counts) {}
 
     // Of a TCP or UDP packet, by what is known before its payload is looked at.
     void select(Passage& p);
@@ -28,6 +28,7 @@ class ProfileSelector {
 
   private:
     std::string_view ssid(const Passage& p) const;
+    void give(flow::Track& track, const profile::Profile& profile);
     bool lists_allow(Passage& p, const profile::Selection& search, const protocol::HostName* found);
 
     const Options& options_;
@@ -36,7 +37,8 @@ class ProfileSelector {
     flow::IpCache& ip_cache_;
     AutoHostWatch& watch_;
     Story story_;
-    flow::IpCacheRecord cached_; // what the ip cache knew last
+    std::vector<ProfileCounts>& counts_; // by number
+    flow::IpCacheRecord cached_;         // what the ip cache knew last
 };
 
 } // namespace nfqws2::engine

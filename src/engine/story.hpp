@@ -11,7 +11,8 @@ namespace nfqws2::engine {
 
 class Story {
   public:
-    explicit Story(Trace* trace) : trace_(trace) {}
+    // `trace` is looked at for every packet: it may be another one each time.
+    explicit Story(Trace* const& trace) : trace_(trace) {}
 
     // --- from the beginning to the end; packets may be nested
     void arrives(const capture::InputPacket& packet) const {
@@ -70,7 +71,7 @@ class Story {
     }
 
   private:
-    Trace* trace_; // nullptr: no --trace
+    Trace* const& trace_; // nullptr: nobody watches
 };
 
 } // namespace nfqws2::engine

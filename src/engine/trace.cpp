@@ -7,6 +7,7 @@
 
 #include "nfqws2/base/json.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/engine/flow_watcher.hpp"
 #include "nfqws2/protocol/hostname.hpp"
 #include "packet_text.hpp"
 #include "passage.hpp"
@@ -144,7 +145,11 @@ void Trace::Record::clear() {
 
 Trace::Trace(TraceFile file, const Clock& clock, bool timed, std::optional<unsigned> worker)
     : file_(std::move(file)), clock_(clock), timed_(timed), worker_(worker),
-      start_ns_(file_.start(clock.boot_ns())) {
+      start_ns_(file_->start(clock.boot_ns())) {
+}
+
+Trace::Trace(FlowWatcher& watcher, const Clock& clock, std::optional<unsigned> worker)
+    : watcher_(&watcher), clock_(clock), timed_(true), worker_(worker), start_ns_(clock.boot_ns()) {
 }
 
 Trace::Record& Trace::current() {
@@ -163,13 +168,17 @@ void Trace::end(const Passage& p, const capture::Verdict& verdict) {
         add_out(record, "modified", verdict.data);
     else if (verdict.action == capture::Action::accept)
         add_out(record, "original", p.raw);
-    write_line(p, verdict, record);
+    line_.clear();
+    if (verdict.action != capture::Action::split) write_line(p, verdict, record);
     if (--depth_ != 0) {
         nested_ += line_;
         return;
     }
     line_ += nested_;
-    file_.write(line_);
+    if (file_)
+        file_->write(line_);
+    else if (!line_.empty())
+        watcher_->take(p.track, line_);
     nested_.clear();
 }
 
@@ -346,7 +355,6 @@ void Trace::write_out(JsonWriter& json, const Record& record) const {
 }
 
 void Trace::write_line(const Passage& p, const capture::Verdict& verdict, const Record& record) {
-    line_.clear();
     JsonWriter json(line_);
     json.open_object();
     begin_line(json, p.number);
@@ -380,7 +388,7 @@ void Trace::end_timers() {
     write_out(json, timers_);
     json.close_object();
     line_ += '\n';
-    file_.write(line_);
+    if (file_) file_->write(line_);
     timers_.clear();
 }
 

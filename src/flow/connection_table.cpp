@@ -484,6 +484,20 @@ void ConnectionTable::for_each_idle(std::int64_t idle_ns,
     });
 }
 
+std::uint32_t ConnectionTable::scan(std::uint32_t cursor, std::size_t least,
+                                    const std::function<void(const Track&)>& visit) const {
+    constexpr unsigned most_buckets = 4096; // a table can be nearly empty
+    std::size_t visited = 0;
+    for (unsigned i = 0; i < most_buckets && visited < least; i++) {
+        cursor = impl_->table.scan(cursor, [&](std::uint32_t index) {
+            visit(impl_->at(index));
+            visited++;
+        });
+        if (cursor == 0) break;
+    }
+    return cursor;
+}
+
 std::size_t ConnectionTable::size() const {
     return impl_->table.size();
 }
@@ -494,6 +508,10 @@ std::size_t ConnectionTable::held_packets() const {
 
 std::size_t ConnectionTable::held_bytes() const {
     return impl_->held_bytes();
+}
+
+std::uint64_t ConnectionTable::created() const {
+    return impl_->last_number;
 }
 
 std::uint64_t ConnectionTable::evicted() const {

@@ -57,6 +57,18 @@ template <typename NodeAt> class LinearHash {
                 visit(link - 1);
     }
 
+    // A part of a walk through all nodes, between whose parts the table may change: visits a few
+    // and returns where to go on, 0 at the end (and at the begin). The cursor counts with its bits
+    // reversed, so that what a growing or shrinking table moves stays on the same side of it: a
+    // node that is there all the time is visited, twice only if the table shrank to half.
+    template <typename Visit> std::uint32_t scan(std::uint32_t cursor, Visit visit) const {
+        const std::uint32_t first = cursor & (base_ - 1);
+        for (std::uint32_t bucket = first; bucket < buckets_; bucket += base_)
+            for (std::uint32_t link = cell(bucket); link != 0; link = at_(link - 1).chain)
+                visit(link - 1);
+        return reversed(reversed(first | ~(base_ - 1)) + 1);
+    }
+
     std::size_t size() const { return size_; }
     std::size_t buckets() const { return buckets_; }
 
@@ -69,6 +81,13 @@ template <typename NodeAt> class LinearHash {
     std::uint32_t& cell(std::uint32_t bucket) const {
         auto* cells = reinterpret_cast<std::uint32_t*>(segments_.at(bucket >> segment_bits));
         return cells[bucket & (per_segment - 1)];
+    }
+    static constexpr std::uint32_t reversed(std::uint32_t v) {
+        v = (v >> 1 & 0x55555555U) | (v & 0x55555555U) << 1;
+        v = (v >> 2 & 0x33333333U) | (v & 0x33333333U) << 2;
+        v = (v >> 4 & 0x0F0F0F0FU) | (v & 0x0F0F0F0FU) << 4;
+        v = (v >> 8 & 0x00FF00FFU) | (v & 0x00FF00FFU) << 8;
+        return v >> 16 | v << 16;
     }
     std::uint32_t bucket_of(std::uint32_t hash) const {
         const std::uint32_t b = hash & (2 * base_ - 1);

@@ -103,6 +103,7 @@ struct Desync::Prepared {
 
 struct Desync::PreparedProfile {
     std::vector<Prepared> instances;
+    std::vector<InstanceCounts> counts;
 };
 
 // The part of a packet's run that works inside a protected call.
@@ -158,10 +159,16 @@ bool Desync::prepare(const profile::ProfileSet& profiles) {
                 prepared.arguments.push_back({intern(name), intern(value), marked});
             }
             prepared_[profile->number].instances.push_back(std::move(prepared));
+            prepared_[profile->number].counts.emplace_back();
         }
     }
     if (log::debug_enabled()) log::debug("LUA INIT DONE");
     return true;
+}
+
+std::span<const InstanceCounts> Desync::counts(std::uint32_t profile) const {
+    if (profile >= prepared_.size()) return {};
+    return prepared_[profile].counts;
 }
 
 capture::Verdict Desync::run(const PacketView& view) {
@@ -225,6 +232,7 @@ capture::Verdict Desync::run_protected(const PacketView& view, bool cuts) {
 
     const profile::Profile& profile = *view.profile;
     if (run.serving) {
+        prepared_[profile.number].counts[run.at].errors++;
         instance_failed(log_lua_error(L, describe(view, profile.instances[run.at])));
         run.at++;
     } else {
@@ -244,7 +252,7 @@ void Desync::run_due(Run& run) {
     const int desync_index = lua_gettop(L);
 
     int verdict = verdict_pass;
-    const PreparedProfile& prepared = prepared_[profile.number];
+    PreparedProfile& prepared = prepared_[profile.number];
     for (std::size_t i = 0; i < profile.instances.size(); i++) {
         const profile::LuaInstance& instance = profile.instances[i];
         run.at = i;
@@ -256,17 +264,24 @@ void Desync::run_due(Run& run) {
         }
         bool cancelled = false;
         if (observer_ != nullptr) observer_->calling(instance);
+        InstanceCounts& counts = prepared.counts[i];
+        counts.called++;
+        const std::uint64_t sent_before = state_.sent();
         run.serving = true;
         const std::optional<int> result =
             call(view, instance, prepared.instances[i], desync_index, &cancelled);
         run.serving = false;
+        counts.sent += state_.sent() - sent_before;
         if (!result) {
+            counts.errors++;
             if (observer_ != nullptr) tell_skipped(profile, i + 1, Skipped::error);
             run.answer = failed();
             return;
         }
         if (observer_ != nullptr) observer_->returned(*result & verdict_mask);
         const int action = *result & verdict_mask;
+        counts.modified += action == verdict_modify;
+        counts.dropped += action == verdict_drop;
         if (action == verdict_drop ||
             (action == verdict_modify && (verdict & verdict_mask) == verdict_pass))
             verdict = (verdict & verdict_preserve_next) | action;

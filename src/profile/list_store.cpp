@@ -42,7 +42,10 @@ constexpr std::int64_t retry_interval_ns = 10'000'000'000;
 constexpr std::size_t checks_per_poll = 64;
 constexpr std::uint64_t small_file = 32 * 1024;
 
-void log_missing(const ListFile& file, int errno_value) {
+// It stays what it was.
+void miss(ListFile& file, int errno_value) {
+    file.watch.missing = true;
+    file.watch.failure = std::strerror(errno_value);
     log::os_error("stat", errno_value);
     log::error("cannot access %s file '%s'. in-memory content remains unchanged.", file.kind(),
                file.path().c_str());
@@ -254,8 +257,7 @@ bool ListStore::Impl::load_now(const std::vector<std::shared_ptr<File>>& files,
         const auto signature =
             file->opened ? read_signature(file->opened.get()) : read_signature(file->path());
         if (!signature) {
-            log_missing(*file, errno);
-            file->watch.missing = true;
+            miss(*file, errno);
             continue;
         }
         LoadJob job{file, *signature, file->generation(), true, {}, std::move(file->opened)};
@@ -303,12 +305,12 @@ void ListStore::Impl::check(const std::shared_ptr<ListFile>& file, std::int64_t 
     if (watch.loading) return;
     const auto signature = read_signature(file->path());
     if (!signature) {
-        if (!watch.missing) log_missing(*file, errno);
-        watch.missing = true;
+        if (!watch.missing) miss(*file, errno);
         return;
     }
     watch.missing = false;
     if (signature == watch.loaded) {
+        watch.failure.clear();
         watch.emptied.reset();
         return;
     }
@@ -352,6 +354,7 @@ bool ListStore::Impl::complete(LoadJob& job) {
     if (!result.ok) {
         if (watch.failed != job.signature) log_failure(job);
         watch.failed = job.signature;
+        watch.failure = result.error;
         watch.retry_ns = clock.boot_ns() + retry_interval_ns;
         return !result.opened;
     }
@@ -361,6 +364,7 @@ bool ListStore::Impl::complete(LoadJob& job) {
             log::error_text(line);
     file.warnings = result.warnings;
     watch.failed.reset();
+    watch.failure.clear();
     if (!job.forced && result.empty() && file.has_entries()) {
         watch.emptied = job.signature;
         return true;
@@ -411,8 +415,7 @@ void ListStore::Impl::reload(const std::shared_ptr<ListFile>& file) {
     if (const auto signature = read_signature(file->path())) {
         start_load(file, *signature, true);
     } else {
-        log_missing(*file, errno);
-        file->watch.missing = true;
+        miss(*file, errno);
     }
 }
 
@@ -420,6 +423,46 @@ void ListStore::request_reload() {
     const auto duty = impl_->take_duty();
     for (std::size_t i = 0; i < impl_->count(); ++i)
         impl_->reload(impl_->file_at(i));
+}
+
+bool ListStore::loading() const {
+    const auto duty = impl_->take_duty();
+    for (std::size_t i = 0; i < impl_->count(); ++i)
+        if (impl_->file_at(i)->watch.loading) return true;
+    return false;
+}
+
+std::size_t ListStore::count() const {
+    return impl_->count();
+}
+
+std::vector<ListState> ListStore::states() const {
+    const auto duty = impl_->take_duty();
+    std::vector<ListState> states;
+    for (std::size_t i = 0; i < impl_->count(); ++i) {
+        const auto file = impl_->file_at(i);
+        const ListFile::Watch& watch = file->watch;
+        ListState state;
+        state.file = file->path();
+        state.hosts = i < impl_->hosts.size();
+        state.automatic = state.hosts && impl_->hosts[i]->automatic();
+        state.entries = file->entries();
+        state.memory = file->memory();
+        state.loaded = watch.loaded.has_value();
+        if (watch.loaded) {
+            state.size = watch.loaded->size;
+            state.modified_ns = watch.loaded->mtime_ns;
+        }
+        state.loading = watch.loading;
+        state.failure = watch.failure;
+        state.warnings = file->warnings;
+        states.push_back(std::move(state));
+    }
+    return states;
+}
+
+std::unique_lock<std::mutex> ListStore::hold_still() const {
+    return impl_->take_duty();
 }
 
 void ListStore::wait_for_loads() {

@@ -85,7 +85,7 @@ constexpr const char* files[] = {
 constexpr const char* sockets[] = {
     "bind",    "connect",  "getsockname",     "getpeername", "getsockopt", "setsockopt",
     "send",    "sendto",   "sendmsg",         "sendmmsg",    "recv",       "recvfrom",
-    "recvmsg", "recvmmsg", "recvmmsg_time64", "shutdown"};
+    "recvmsg", "recvmmsg", "recvmmsg_time64", "shutdown",    "accept4"};
 
 constexpr const char* questions[] = {
     "getuid",     "getuid32",    "geteuid",   "geteuid32",   "getgid",    "getgid32",
@@ -113,7 +113,7 @@ constexpr CallGroup groups[] = {
     {"the loops of the workers, and what wakes them up", waiting},
     {"time stamps, os.time and os.clock", clocks},
     {"lists, logs, captures, and the files of scripts", files},
-    {"the queue, raw sockets, syslog, readiness, interfaces, Wi-Fi names", sockets},
+    {"the queue, raw sockets, clients, syslog, readiness, interfaces, Wi-Fi names", sockets},
     {"facts that the program and scripts ask for", questions},
 #ifdef NFQWS2_SANITIZED
     {"the run-time libraries of sanitizers", sanitizers},

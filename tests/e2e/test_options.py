@@ -16,6 +16,8 @@ for part in ("process", "engine", "profile"):
 SHOWN_BY = {
     "bind-fix4": "test_faults.interface_goes_and_comes",
     "bind-fix6": "test_faults.interface_goes_and_comes",
+    "control": "test_control.every_command_answers",
+    "control-group": "test_control.who_may_ask",
     "daemon": "test_startup.daemon_and_pidfile",
     "qnum": "test_startup.second_program_on_a_queue",
     "hostlist-auto": "test_autohost.reset",

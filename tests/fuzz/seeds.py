@@ -140,6 +140,15 @@ def ranges():
             yield "%d-%d" % (kind, n), bytes([kind]) + text.encode()
 
 
+def control():
+    with open(os.path.join(HERE, "..", "..", "docs", "control.md")) as f:
+        for n, line in enumerate(re.findall("^> (.*)$", f.read(), re.M)):
+            yield "example-%d" % n, line.encode()
+    for n, text in enumerate((r'{"cmd":"a\"\\\/\b\u0041\ud83d\ude00","b":null,"c":-12,"d":true}', "[1]",
+                              '{"cmd":"flows","port":65536,"host":{}}', '{"cmd":"stop","who":9, "held" : false } ')):
+        yield "grammar-%d" % n, text.encode()
+
+
 def lists():
     texts = (b"example.com\n^exact.org\n.dot.net\n# comment\n\nUPPER.case\n", b"10.0.0.0/8\n1.2.3.4\n"
              b"10.1.0.0-10.2.0.0\nfe80::/10\n::1\n0.0.0.0/0\n", b"fake:blob=x:repeats=2", b"80,~443",
@@ -251,7 +260,7 @@ TARGETS = {
     "trace": traces,
     "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
     "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),
-    "tls": lambda: protocol("tls"), "quic": lambda: protocol("quic"),
+    "control": control, "tls": lambda: protocol("tls"), "quic": lambda: protocol("quic"),
     "http": lambda: protocol("http"), "dns": lambda: protocol("dns"),
 }
 

@@ -4,6 +4,8 @@
 // load; callers on the packet path test it before they format anything.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,10 +14,10 @@ namespace nfqws2::log {
 enum class Target { none, console, file, syslog };
 
 namespace detail {
-extern bool debug_on;
+extern std::atomic<bool> debug_on; // may be switched while others look
 }
 inline bool debug_enabled() {
-    return detail::debug_on;
+    return detail::debug_on.load(std::memory_order_relaxed);
 }
 
 // A message is one line; a missing newline is added. printf formats.
@@ -52,6 +54,23 @@ class ErrorCollector {
   private:
     std::string text_;
 };
+
+// Debug output on or off where it was not asked for at the start, or was; without a target it goes
+// to the console.
+void set_debug(bool on);
+
+// Hears every message, from any thread; whatever it does must not log.
+class Listener {
+  public:
+    enum class Level : std::uint8_t { debug, status, error };
+    virtual ~Listener() = default;
+    // `line` ends with a newline.
+    virtual void heard(Level level, std::string_view line) = 0;
+};
+// One at a time, nullptr = none. After the return the old one is not called any more.
+void set_listener(Listener* listener);
+// Whether the listener wants debug text too; the target does not get it for that.
+void set_listener_wants_debug(bool wants);
 
 // While it lives, lines of this thread begin with `text`, which must live as long. With several
 // workers it tells whose line it is.

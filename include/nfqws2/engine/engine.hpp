@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,13 +26,15 @@
 
 namespace nfqws2::lua {
 class FileGate;
-}
+struct InstanceCounts;
+} // namespace nfqws2::lua
 namespace nfqws2::store {
 class Stores;
 }
 
 namespace nfqws2::engine {
 
+class FlowWatcher;
 class Trace;
 
 unsigned default_lua_memory_mb(); // depends on the machine
@@ -86,6 +89,12 @@ struct Services {
 
 struct Counters {
     std::uint64_t packets = 0, accepted = 0, modified = 0, dropped = 0, ignored = 0, lua_errors = 0;
+    std::uint64_t bytes = 0, held = 0; // packets that were put aside
+};
+
+struct ProfileCounts {
+    std::uint64_t flows = 0;   // that chose it
+    std::uint64_t packets = 0; // that it was in charge of
 };
 
 class Engine final : public capture::PacketHandler {
@@ -118,8 +127,20 @@ class Engine final : public capture::PacketHandler {
     void release_held();        // program end: held packets leave unmodified
 
     const Counters& counters() const;
+    ProfileCounts counts_of(std::uint32_t profile) const;
+    std::span<const lua::InstanceCounts> instance_counts(std::uint32_t profile) const;
     std::size_t flows() const;
+    std::uint64_t flows_seen() const;    // since the start
+    std::uint64_t flows_evicted() const; // ended early for want of room
+    // See flow::ConnectionTable::scan(). `now_ns` is the time that the flows' stamps are to be
+    // compared with.
+    std::uint32_t
+    scan_flows(std::uint32_t cursor, std::size_t least,
+               const std::function<void(const flow::Track&, std::int64_t now_ns)>& visit) const;
     std::size_t held() const;
+    // Between packets; one watcher at a time, the last. False: not beside --trace.
+    bool watch(FlowWatcher& watcher);
+    void unwatch(const FlowWatcher& watcher); // nothing if it is another one
     void dump_conntrack(const std::function<void(const std::string&)>& line) const; // SIGUSR1
     void dump_ip_cache(const std::function<void(const std::string&)>& line) const;  // SIGUSR2
 

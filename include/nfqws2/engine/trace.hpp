@@ -20,6 +20,7 @@ class JsonWriter;
 
 namespace nfqws2::engine {
 
+class FlowWatcher;
 struct Passage;
 
 class Trace final : public lua::InstanceObserver, public capture::PacketSender {
@@ -28,6 +29,8 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     // `worker`: which of several, if there are several.
     Trace(TraceFile file, const Clock& clock, bool timed,
           std::optional<unsigned> worker = std::nullopt);
+    // For a client who watches some flows.
+    Trace(FlowWatcher& watcher, const Clock& clock, std::optional<unsigned> worker);
 
     // From now on everything sent goes through here and on to `sender`.
     void send_through(capture::PacketSender& sender) { sender_ = &sender; }
@@ -37,6 +40,7 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     // one is, such as replayed pieces, are nested and come out after it.
     void begin(const Passage& p);
     void end(const Passage& p, const capture::Verdict& verdict);
+    bool is_busy() const { return depth_ != 0; } // with a packet that has entered
     // About the packet that entered last:
     std::vector<profile::Rejection>& rejections(); // emptied, for a new search
     void held();
@@ -45,7 +49,7 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
 
     // Whatever Lua timers have sent since the last packet becomes a line of its own.
     void end_timers();
-    bool flush() { return file_.flush(); }
+    bool flush() { return !file_ || file_->flush(); }
 
     // lua::InstanceObserver
     void skipped(const profile::LuaInstance& instance, lua::Skipped why) override;
@@ -79,7 +83,8 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     void write_out(JsonWriter& json, const Record& record) const;
     void begin_line(JsonWriter& json, std::optional<std::uint64_t> number) const;
 
-    TraceFile file_;
+    std::optional<TraceFile> file_; // or
+    FlowWatcher* watcher_ = nullptr;
     const Clock& clock_;
     bool timed_;
     std::optional<unsigned> worker_;

@@ -100,7 +100,14 @@ class ConnectionTable {
     // The flows that are over or have had no packet for so long, but pinned ones.
     void for_each_idle(std::int64_t idle_ns, const std::function<void(Track&)>& visit);
 
+    // A part of a walk through all flows, between whose parts packets may come: visits about
+    // `least` or more and returns where to go on, 0 at the end. A flow may be visited twice if many
+    // end meanwhile.
+    std::uint32_t scan(std::uint32_t cursor, std::size_t least,
+                       const std::function<void(const Track&)>& visit) const;
+
     std::size_t size() const;
+    std::uint64_t created() const; // tracks since the start
     std::size_t held_packets() const;
     std::size_t held_bytes() const;
     std::uint64_t evicted() const; // tracks that ended early because of max_tracks

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,11 @@ class InstanceObserver {
     virtual void rebuild_failed(std::string_view error) = 0; // after all instances
 };
 
+// What an instance has done so far.
+struct InstanceCounts {
+    std::uint64_t called = 0, sent = 0, modified = 0, dropped = 0, errors = 0;
+};
+
 class Desync {
   public:
     explicit Desync(State& state);
@@ -44,6 +50,8 @@ class Desync {
     // The result's bytes live in the buffer of the state: valid until Lua runs again.
     capture::Verdict run(const PacketView& view);
     std::uint64_t errors() const { return errors_; }
+    // Of the instances of this profile, in order.
+    std::span<const InstanceCounts> counts(std::uint32_t profile) const;
 
   private:
     struct Prepared;

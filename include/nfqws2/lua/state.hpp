@@ -59,10 +59,12 @@ class State {
     const Services& services() const { return services_; }
     Guard& guard() { return guard_; }
     const Guard& guard() const { return guard_; }
+    std::uint64_t sent() const { return sent_; } // packets that scripts have sent
     Timers& timers() { return timers_; }
     const Timers& timers() const { return timers_; }
 
     // For the room itself.
+    void count_sent(unsigned packets) { sent_ += packets; }
     FlowStates& flow_states() { return *flow_states_; }
     DesyncTable& desync_table() { return *desync_table_; }
     PacketScratch& scratch() { return *scratch_; }
@@ -89,6 +91,7 @@ class State {
     lua_State* L_ = nullptr;
     DesyncCall* running_call_ = nullptr;
     std::string pending_warning_; // of Lua's warn(), until its last part
+    std::uint64_t sent_ = 0;
     std::int64_t next_gc_ms_ = 0;
     int large_heap_kb_ = 0; // beyond it
     bool large_heap_ = false;

@@ -60,6 +60,7 @@ class ListFile {
     // Swaps the contents: `loaded` holds the old ones afterwards.
     virtual void install(LoadedList& loaded, std::uint64_t generation) = 0;
     virtual bool has_entries() const = 0;
+    virtual std::size_t entries() const = 0;
     virtual std::size_t memory() const = 0; // bytes, about
 
     // Change detection; the business of ListStore.
@@ -69,6 +70,7 @@ class ListFile {
         std::optional<Signature> emptied; // seen empty, waiting for it to stay so
         std::int64_t retry_ns = 0;        // not before this for `failed`
         bool missing = false;             // reported
+        std::string failure;              // why its newest state was not read
         bool loading = false;             // in the background
         bool again = false;               // and once more after that
     };
@@ -91,7 +93,7 @@ class HostListFile final : public HostList, public ListFile {
     std::size_t memory() const override {
         return table_.memory() + added_.size() * memory_of_added;
     }
-    std::size_t entries() const { return table_.size() + added_.size(); }
+    std::size_t entries() const override { return table_.size() + added_.size(); }
 
     bool empty() const override { return !automatic_ && !has_entries(); }
     bool contains(std::string_view host, bool is_ip) const override;
@@ -130,6 +132,7 @@ class NetListFile final : public NetList, public ListFile {
     LoadedList load(FileDescriptor opened = {}) const override;
     void install(LoadedList& loaded, std::uint64_t generation) override;
     bool has_entries() const override { return !table_.empty(); }
+    std::size_t entries() const override { return table_.size(); }
     std::size_t memory() const override { return table_.memory(); }
 
     bool empty() const override { return table_.empty(); }

@@ -6,13 +6,28 @@
 #include "nfqws2/profile/list_lock.hpp"
 #include "nfqws2/profile/lists.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace nfqws2::profile {
+
+// One list file as people see it.
+struct ListState {
+    std::string file;
+    bool hosts = false; // else networks
+    bool automatic = false;
+    std::size_t entries = 0, memory = 0;
+    std::uint64_t size = 0;       // of the file that is in memory
+    std::int64_t modified_ns = 0; // likewise
+    bool loaded = false, loading = false;
+    std::string failure; // why the newest state of the file is not in memory, "" if it is
+    std::vector<std::string> warnings;
+};
 
 class ListStore {
   public:
@@ -51,7 +66,13 @@ class ListStore {
     // background loads. Cheap; called on the packet path before list look-ups.
     // With several workers the first to come does it, the others go on.
     void poll();
-    void request_reload(); // SIGHUP: everything again, in the background
+    void request_reload();     // SIGHUP: everything again, in the background
+    bool loading() const;      // something is being read in the background
+    std::size_t count() const; // of files
+    std::vector<ListState> states() const;
+    // While it is held nothing is swapped in, so that lists may be asked without more ado. Not
+    // around calls of this class.
+    std::unique_lock<std::mutex> hold_still() const;
     void wait_for_loads(); // tests, and SIGHUP in offline mode
 
     // Appends to the automatic list in memory and in its file (never glued to an unterminated

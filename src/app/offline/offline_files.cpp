@@ -26,6 +26,7 @@ bool OfflineFiles::open_input(const Config& config) {
         log::status("--qnum is ignored, packets come from '%s'", config.pcap_in.c_str());
     if (config.daemon || !config.pidfile.empty())
         log::status("--daemon and --pidfile are ignored with --pcap-in");
+    if (!config.control.empty()) log::status("--control is ignored with --pcap-in");
     files_ = std::make_unique<Files>(capture::PcapSource::Options{
         config.pcap_in, config.pcap_ifname, config.pcap_local, config.pcap_mark});
     files_->network = std::make_unique<capture::OfflineNetworkInfo>(

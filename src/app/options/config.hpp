@@ -52,6 +52,8 @@ struct Config {
     bool bind_fix4 = false, bind_fix6 = false;
     bool daemon = false;
     std::string pidfile;
+    std::string control; // path of the control socket, "" = none
+    unsigned control_group = 0;
     Privileges privileges;
     sandbox::Mode sandbox = sandbox::Mode::enforce;
     bool sandbox_required = false;      // no start without all of it

@@ -154,6 +154,14 @@ void set_pidfile(ParseState& state, const OptionValue& value) {
     state.config.pidfile = output_path(*value);
 }
 
+void set_control(ParseState& state, const OptionValue& value) {
+    state.config.control = output_path(*value);
+}
+
+void set_control_group(ParseState& state, const OptionValue& value) {
+    state.config.control_group = parse_group(*value);
+}
+
 void set_user(ParseState& state, const OptionValue& value) {
     state.config.privileges = parse_user(*value, state.config.privileges);
 }

@@ -22,6 +22,8 @@ void set_offload_mark(ParseState&, const OptionValue&);
 void set_daemon(ParseState&, const OptionValue&);
 void change_dir(ParseState&, const OptionValue&);
 void set_pidfile(ParseState&, const OptionValue&);
+void set_control(ParseState&, const OptionValue&);
+void set_control_group(ParseState&, const OptionValue&);
 void set_user(ParseState&, const OptionValue&);
 void set_uid(ParseState&, const OptionValue&);
 void set_writable(ParseState&, const OptionValue&);

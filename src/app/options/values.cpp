@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <grp.h>
 #include <pwd.h>
 
 namespace nfqws2::app {
@@ -100,6 +101,13 @@ Privileges parse_user(const std::string& name, Privileges base) {
     base.uid = entry->pw_uid;
     base.gids = {entry->pw_gid};
     return base;
+}
+
+unsigned parse_group(const std::string& text) {
+    if (const auto gid = parse_uint(text, UINT32_MAX - 1)) return static_cast<unsigned>(*gid);
+    const group* entry = getgrnam(text.c_str());
+    if (entry == nullptr) throw BadValue("non-existent group : " + text);
+    return entry->gr_gid;
 }
 
 std::vector<capture::Network> parse_networks(const std::string& text) {

@@ -21,6 +21,7 @@ std::uint32_t parse_mark(const std::string& text);   // decimal or 0xHEX
 std::uint32_t parse_fwmark(const std::string& text); // the same, not 0
 flow::TableOptions parse_ctrack_timeouts(const std::string& text, flow::TableOptions base);
 Privileges parse_uid(const std::string& text, Privileges base);
+unsigned parse_group(const std::string& text); // name or number
 Privileges parse_user(const std::string& name, Privileges base);
 std::vector<capture::Network> parse_networks(const std::string& text);
 lua::LuaInit parse_lua_init(const std::string& text);

@@ -1,7 +1,10 @@
 #include "run/bell.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/control/server.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <poll.h>
@@ -19,14 +22,30 @@ void Bell::ring() const {
     [[maybe_unused]] const ssize_t written = write(event_.get(), &one, sizeof one);
 }
 
+void Bell::fall_silent() const {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = read(event_.get(), &count, sizeof count);
+}
+
 bool Bell::wait(int fd, int timeout_ms) {
     pollfd fds[2] = {{event_.get(), POLLIN, 0}, {fd, POLLIN, 0}};
     if (poll(fds, fd >= 0 ? 2 : 1, timeout_ms) <= 0) return false;
-    if (fds[0].revents != 0) {
-        std::uint64_t count = 0;
-        [[maybe_unused]] const ssize_t got = read(event_.get(), &count, sizeof count);
-    }
+    if (fds[0].revents != 0) fall_silent();
     return fd >= 0 && fds[1].revents != 0;
+}
+
+bool Bell::wait(int fd, int timeout_ms, std::span<pollfd> others) {
+    std::array<pollfd, 2 + control::Server::max_clients + 1> fds;
+    fds[0] = {event_.get(), POLLIN, 0};
+    fds[1] = {fd, POLLIN, 0}; // a negative one is passed over
+    const std::size_t count = std::min(others.size(), fds.size() - 2);
+    std::copy_n(others.begin(), count, fds.begin() + 2);
+    const bool ready = poll(fds.data(), static_cast<nfds_t>(count + 2), timeout_ms) > 0;
+    for (std::size_t i = 0; i < count; i++)
+        others[i].revents = static_cast<short>(ready ? fds[i + 2].revents : 0);
+    if (!ready) return false;
+    if (fds[0].revents != 0) fall_silent();
+    return fds[1].revents != 0;
 }
 
 } // namespace nfqws2::app

@@ -4,6 +4,9 @@
 
 #include "nfqws2/base/file.hpp"
 
+#include <poll.h>
+#include <span>
+
 namespace nfqws2::app {
 
 class Bell {
@@ -15,8 +18,12 @@ class Bell {
     // Sleeps until `timeout_ms` have passed (-1 = no limit), it rang or `fd` (-1 = none) is
     // readable; true in the last case.
     bool wait(int fd, int timeout_ms);
+    // The same, or one of a few other descriptors is ready, in which it is noted.
+    bool wait(int fd, int timeout_ms, std::span<pollfd> others);
 
   private:
+    void fall_silent() const;
+
     FileDescriptor event_;
 };
 

@@ -12,6 +12,8 @@ namespace {
 
 using capture::NfQueue;
 
+// Batches in a row that are taken without a look at the clients of the control socket.
+constexpr unsigned most_unwatched = 16;
 constexpr int first_pause_ms = 1000, last_pause_ms = 16'000;
 
 // False: the program should end, on request or because the queue cannot be had.
@@ -31,12 +33,16 @@ bool reopen(Worker& worker, NfQueue& queue, const NfQueue::Options& options) {
 bool run_queue(Worker& worker, NfQueue& queue, const NfQueue::Options& options) {
     const Signals& signals = worker.shared.signals;
     bool more = false, broken = false;
+    unsigned unwatched = 0;
     worker.queue = &queue;
     MemoryShare sends(&worker.shared.memory, MemoryBudget::Part::sends);
     sends.set(queue.verdict_memory());
     while (!signals.quit() && !broken) {
         do_requests(worker);
-        const bool readable = more || worker.bell.wait(queue.fd(), worker.engine.next_wakeup_ms());
+        const bool look = !more || (worker.control != nullptr && ++unwatched == most_unwatched);
+        if (look) unwatched = 0;
+        const int wait_ms = more ? 0 : worker.engine.next_wakeup_ms();
+        const bool readable = (look && wait_for_work(worker, queue.fd(), wait_ms)) || more;
         if (signals.quit()) break; // what is queued passes unprocessed
         if (readable) {
             const auto before = queue.counters().packets;

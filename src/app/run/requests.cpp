@@ -1,6 +1,7 @@
 #include "run/requests.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/control/server.hpp"
 
 namespace nfqws2::app {
 namespace {
@@ -41,8 +42,17 @@ void dump_pools(const Worker& worker) {
 
 } // namespace
 
+bool wait_for_work(Worker& worker, int fd, int timeout_ms) {
+    if (worker.control == nullptr) return worker.bell.wait(fd, timeout_ms);
+    const int wait_ms = worker.control->wait_ms();
+    if (wait_ms >= 0 && (timeout_ms < 0 || wait_ms < timeout_ms)) timeout_ms = wait_ms;
+    return worker.bell.wait(fd, timeout_ms, worker.control->watched());
+}
+
 void do_requests(Worker& worker) {
     worker.engine.collect_garbage();
+    if (worker.errands.waiting()) worker.errands.run(worker);
+    if (worker.control != nullptr) worker.control->turn();
     if (worker.number == 0) {
         if (worker.shared.signals.take_hup()) {
             log::status("HUP received ! Lists will be reloaded.");

@@ -116,6 +116,13 @@ void Signals::stop() {
     ring_all();
 }
 
+void Signals::quit_as_term() {
+    quit_flag = true;
+    for (std::size_t i = 0; i < watched_count; i++)
+        watched[i].engine->interrupt();
+    ring_all();
+}
+
 bool Signals::take_hup() {
     return take(hup_flag);
 }

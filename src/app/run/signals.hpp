@@ -31,6 +31,7 @@ class Signals {
     bool quit() const;      // INT, TERM or stop()
     bool requested() const; // INT or TERM
     void stop();            // from any thread: every loop comes to an end
+    void quit_as_term();    // as if TERM had come, but that a first signal may still follow
     // True once per signal or burst of signals. HUP, USR1 and USR2 are ignored after quit.
     bool take_hup();
     bool take_usr1();

@@ -13,7 +13,8 @@ int run_timers_only(Worker& worker) {
     while (!worker.shared.signals.quit() && worker.engine.has_timers()) {
         do_requests(worker);
         const auto wait = worker.engine.next_timer_ms() - worker.shared.clock.boot_ms();
-        if (wait > 0) worker.bell.wait(-1, static_cast<int>(std::min<std::int64_t>(wait, INT_MAX)));
+        if (wait > 0)
+            wait_for_work(worker, -1, static_cast<int>(std::min<std::int64_t>(wait, INT_MAX)));
         if (!worker.shared.signals.quit()) worker.engine.run_timers();
     }
     if (worker.shared.signals.quit()) log::status("quit requested");

@@ -8,6 +8,7 @@
 #include "nfqws2/engine/engine.hpp"
 #include "nfqws2/engine/trace.hpp"
 #include "run/bell.hpp"
+#include "run/errands.hpp"
 #include "run/shared.hpp"
 
 #include <atomic>
@@ -15,6 +16,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+
+namespace nfqws2::control {
+class Server;
+}
 
 namespace nfqws2::app {
 
@@ -41,6 +46,8 @@ struct Worker {
     std::atomic<bool> dump{false};           // asked to print its flows
     Worker* next = nullptr;                  // prints after this one
     const capture::NfQueue* queue = nullptr; // while packets come from one
+    control::Server* control = nullptr;      // of the first worker: who may ask
+    Errands errands;                         // that clients of the control socket ask of this one
 };
 
 // What log lines of a worker begin with, "" if it is the only one.

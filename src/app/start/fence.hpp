@@ -23,6 +23,9 @@ class Fence final : public lua::FileGate {
     // config.sandbox_required asks for (logged).
     bool close(Config& config, const profile::ListStore& lists);
 
+    int landlock() const { return landlock_; } // version that holds, 0 = none
+    bool seccomp() const { return seccomp_; }
+
     bool admits(const char* path, lua::FileUse use) const override;
 
   private:

@@ -51,7 +51,10 @@ bool send(lua_State* L, Bytes packet, const SendOptions& options) {
     out.mark = options.mark;
     out.ifout = options.ifout;
     out.repeats = options.repeats;
-    return state_of(L).services().outlet.send(out);
+    State& state = state_of(L);
+    if (!state.services().outlet.send(out)) return false;
+    state.count_sent(out.repeats);
+    return true;
 }
 
 int rawsend(lua_State* L) {

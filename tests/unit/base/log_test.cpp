@@ -222,5 +222,56 @@ TEST(RateLimit, CountsWhatItSwallows) {
     EXPECT_EQ(suppressed, 2U);
 }
 
+class Recorder final : public log::Listener {
+  public:
+    Recorder() { log::set_listener(this); }
+    ~Recorder() override { log::set_listener(nullptr); }
+    void heard(Level level, std::string_view line) override {
+        text += std::to_string(static_cast<int>(level)) + std::string(line);
+    }
+    std::string text;
+};
+
+TEST_F(LogTest, AListenerHearsEveryMessage) {
+    Recorder recorder;
+    captured(one_of_each);
+    EXPECT_EQ(recorder.text, "1s2\n2e3\n");
+}
+
+TEST_F(LogTest, DebugTextForTheListenerIsNotForTheTarget) {
+    Recorder recorder;
+    EXPECT_FALSE(log::debug_enabled());
+    log::set_listener_wants_debug(true);
+    EXPECT_TRUE(log::debug_enabled());
+    EXPECT_EQ(captured(one_of_each).out, "s2\n");
+    EXPECT_EQ(recorder.text, "0d1\n1s2\n2e3\n");
+    log::set_listener_wants_debug(false);
+    EXPECT_FALSE(log::debug_enabled());
+}
+
+TEST_F(LogTest, AListenerThatGoesTakesItsWishAlong) {
+    {
+        Recorder recorder;
+        log::set_listener_wants_debug(true);
+    }
+    EXPECT_FALSE(log::debug_enabled());
+}
+
+TEST_F(LogTest, DebugIsSwitchedWithoutAChangeOfTarget) {
+    ASSERT_TRUE(log::set_target_file(path_));
+    log::set_debug(false);
+    EXPECT_FALSE(log::debug_enabled());
+    captured(one_of_each);
+    EXPECT_EQ(content(path_), "s2\ne3\n");
+    log::set_debug(true);
+    captured(one_of_each);
+    EXPECT_EQ(content(path_), "s2\ne3\nd1\ns2\ne3\n");
+    log::set_target_none();
+    log::set_debug(true); // there is no better place
+    EXPECT_EQ(captured(one_of_each).out, "d1\ns2\n");
+    log::set_debug(false);
+    EXPECT_EQ(captured(one_of_each).out, "s2\n");
+}
+
 } // namespace
 } // namespace nfqws2

@@ -6,6 +6,8 @@
 namespace nfqws2::engine::test {
 namespace {
 
+Trace* const nobody = nullptr;
+
 constexpr std::uint32_t own_mark = Machine::mark;
 
 class HolderTest : public testing::Test {
@@ -25,7 +27,7 @@ class HolderTest : public testing::Test {
     Parts parts;
     flow::Track* track = nullptr;
     Holder holder{{&parts.connections, capture::UntracedOutlet(parts.wire), *parts.profiles,
-                   Story(nullptr), own_mark, false}};
+                   Story(nobody), own_mark, false}};
 };
 
 TEST_F(HolderTest, ReleasesInOrderWithMarkAndInterface) {
@@ -105,7 +107,7 @@ TEST_F(HolderTest, ReplayShowsEachPieceAndObeysTheJudge) {
     judge.verdicts = {{capture::Action::accept, {}},
                       {capture::Action::drop, {}},
                       {capture::Action::modify, other}};
-    Replayer replayer(holder, &parts.connections, judge, Story(nullptr));
+    Replayer replayer(holder, &parts.connections, judge, Story(nobody));
     const Buffer first = flow.from_client(text("one"), 0);
     ASSERT_TRUE(hold(first));
     ASSERT_TRUE(hold(flow.from_client(text("two"), 3)));

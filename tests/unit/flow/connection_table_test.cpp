@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace nfqws2::flow::test {
@@ -476,6 +477,32 @@ TEST_F(ConnectionTableTest, DumpOfALivedFlow) {
                    "client=d2/n2/b8 server=d0/n0/b0 rseq=0 client.pos=0 rack=0 server.pos=0 "
                    "req_retrans=2 cutoff=0 lua_in_cutoff=1 lua_out_cutoff=0 hostname=a?[2Jb "
                    "l7proto=quic");
+}
+
+TEST_F(ConnectionTableTest, AScanComesInParts) {
+    constexpr unsigned count = 5000;
+    for (unsigned i = 0; i < count; i++)
+        feed(udp(numbered(i), 0));
+    EXPECT_EQ(table.created(), count);
+    std::vector<unsigned> visits(count + 1);
+    std::size_t parts = 0;
+    std::uint32_t cursor = 0;
+    do {
+        std::size_t visited = 0;
+        cursor = table.scan(cursor, 100, [&](const Track& track) {
+            visits[track.number()]++;
+            visited++;
+        });
+        EXPECT_LT(visited, 200U);
+        parts++;
+    } while (cursor != 0);
+    EXPECT_GT(parts, 25U);
+    EXPECT_EQ(visits[0], 0U);
+    EXPECT_EQ(std::count(visits.begin(), visits.end(), 1U), count);
+}
+
+TEST_F(ConnectionTableTest, AScanOfNothingEnds) {
+    EXPECT_EQ(table.scan(0, 100, [](const Track&) { FAIL(); }), 0U);
 }
 
 } // namespace

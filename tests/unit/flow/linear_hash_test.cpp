@@ -84,5 +84,46 @@ TEST_F(LinearHashTest, RandomLoadAgainstSet) {
     EXPECT_EQ(table.size(), live.size());
 }
 
+TEST_F(LinearHashTest, AScanVisitsEveryNodeOnce) {
+    std::mt19937 random(3);
+    for (const std::uint32_t count : {0U, 1U, 700U, 5000U, 40'000U}) {
+        for (auto i = static_cast<std::uint32_t>(table.size()); i < count; i++) {
+            nodes[i].hash = static_cast<std::uint32_t>(random());
+            table.insert(i);
+        }
+        std::vector<unsigned> visits(count);
+        std::uint32_t cursor = 0;
+        do
+            cursor = table.scan(cursor, [&](std::uint32_t i) { visits[i]++; });
+        while (cursor != 0);
+        EXPECT_EQ(visits, std::vector<unsigned>(count, 1)) << count;
+    }
+}
+
+// Whatever comes and goes between its parts.
+TEST_F(LinearHashTest, AScanMissesNoNodeThatStays) {
+    std::mt19937 random(4);
+    for (const bool grows : {true, false}) {
+        const std::uint32_t stay = 3000, others = 60'000;
+        LinearHash<NodeAt> changing{NodeAt{&nodes}};
+        for (std::uint32_t i = 0; i < stay + others; i++)
+            nodes[i].hash = static_cast<std::uint32_t>(random());
+        for (std::uint32_t i = 0; i < (grows ? stay : stay + others); i++)
+            changing.insert(i);
+        std::vector<unsigned> visits(stay + others);
+        std::uint32_t cursor = 0, next = stay;
+        do {
+            cursor = changing.scan(cursor, [&](std::uint32_t i) { visits[i]++; });
+            for (int k = 0; k < 40 && next < stay + others; k++, next++)
+                grows ? changing.insert(next) : changing.erase(next);
+        } while (cursor != 0);
+        EXPECT_EQ(next, stay + others);
+        for (std::uint32_t i = 0; i < stay; i++) {
+            ASSERT_GE(visits[i], 1U) << i;
+            ASSERT_LE(visits[i], grows ? 1U : 6U) << i;
+        }
+    }
+}
+
 } // namespace
 } // namespace nfqws2::flow

@@ -429,5 +429,48 @@ TEST_F(Store, PipesAreOpenedAtOnceAndReadLater) {
     EXPECT_TRUE(list->contains("a.com", false));
 }
 
+TEST_F(Store, TellsTheStateOfEachFile) {
+    const std::string hosts = dir.write("hosts", "a.example\nb.example\n");
+    const std::string nets = dir.write("nets", "192.0.2.0/24\n");
+    lists.host_file(hosts, &error);
+    lists.net_file(nets, &error);
+    lists.auto_host_file(dir.file("auto"), &error);
+    EXPECT_FALSE(lists.states()[0].loaded);
+    ASSERT_TRUE(lists.load_all());
+    const auto states = lists.states();
+    ASSERT_EQ(states.size(), 3U);
+    EXPECT_EQ(lists.count(), 3U);
+    EXPECT_EQ(states[0].file, hosts);
+    EXPECT_TRUE(states[0].hosts && states[0].loaded && !states[0].automatic && !states[0].loading);
+    EXPECT_EQ(states[0].entries, 2U);
+    EXPECT_EQ(states[0].size, 20U);
+    EXPECT_GT(states[0].modified_ns, 0);
+    EXPECT_GT(states[0].memory, 0U);
+    EXPECT_EQ(states[0].failure, "");
+    EXPECT_TRUE(states[1].automatic);
+    EXPECT_EQ(states[2].file, nets);
+    EXPECT_FALSE(states[2].hosts);
+    EXPECT_EQ(states[2].entries, 1U);
+}
+
+TEST_F(Store, TellsWhyAFileIsNotRead) {
+    const std::string path = dir.write("hosts", "a.example\n");
+    lists.host_file(path, &error);
+    ASSERT_TRUE(lists.load_all());
+    ASSERT_EQ(rename(path.c_str(), dir.file("away").c_str()), 0);
+    pass_and_poll();
+    EXPECT_EQ(lists.states()[0].failure, "No such file or directory");
+    EXPECT_EQ(lists.states()[0].entries, 1U);
+    ASSERT_EQ(rename(dir.file("away").c_str(), path.c_str()), 0);
+    pass_and_poll();
+    EXPECT_EQ(lists.states()[0].failure, "");
+    dir.write("hosts", gzip("b.example\n").substr(0, 15));
+    pass_and_poll();
+    lists.wait_for_loads();
+    EXPECT_NE(lists.states()[0].failure, "");
+    EXPECT_TRUE(lists.states()[0].loaded);
+    EXPECT_FALSE(lists.loading());
+}
+
 } // namespace
 } // namespace nfqws2::profile

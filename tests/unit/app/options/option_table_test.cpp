@@ -94,6 +94,8 @@ TEST(Options, OwnOptions) {
                                           "gso",
                                           "offload-mark",
                                           "workers",
+                                          "control",
+                                          "control-group",
                                           "sandbox",
                                           "state-dir",
                                           "state-interval",

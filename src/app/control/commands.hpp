@@ -1,0 +1,51 @@
+// The commands of the control socket (docs/control.md), a file each.
+#pragma once
+
+#include "nfqws2/control/command.hpp"
+#include "options/config.hpp"
+#include "run/workers.hpp"
+
+#include <string>
+#include <vector>
+
+namespace nfqws2::app {
+
+class LogKeeper;
+
+// What is told of the start, which nothing else keeps.
+struct StartFacts {
+    std::string config;  // file that the options came from, "" = command line
+    std::string options; // as the text of such a file
+    std::string control; // path of the socket
+    int landlock = 0;    // version, 0 = none
+    bool seccomp = false;
+    std::int64_t unix_s = 0, boot_ms = 0; // when
+};
+
+// Whom they are about. All of it outlives the answers.
+struct Subject {
+    const Config& config;
+    Workers& workers;
+    profile::ListStore& lists;
+    LogKeeper& log;
+    const StartFacts& start;
+    bool& tracing; // somebody does
+};
+
+control::Command hello_command(std::vector<std::string> names,
+                               std::vector<std::string> names_to_read);
+control::Command status_command(const Subject& subject);
+control::Command counters_command(const Subject& subject);
+control::Command metrics_command(const Subject& subject);
+control::Command flows_command(const Subject& subject);
+control::Command hosts_command(const Subject& subject);
+control::Command lists_command(const Subject& subject);
+control::Command find_command(const Subject& subject);
+control::Command log_command(const Subject& subject);
+control::Command trace_command(const Subject& subject);
+control::Command stop_command(const Subject& subject);
+
+// Line with "end" and how many things came before it.
+std::string end_line(std::uint64_t count);
+
+} // namespace nfqws2::app

@@ -1,0 +1,152 @@
+// "hosts": the flows that are tracked now, summed up by host name.
+#include "commands.hpp"
+#include "flow_filter.hpp"
+#include "walk.hpp"
+
+#include "nfqws2/base/json.hpp"
+#include "nfqws2/base/text.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace nfqws2::app {
+namespace {
+
+constexpr std::size_t most_hosts = 10'000, flows_per_piece = 1024, lines_per_piece = 256;
+constexpr std::size_t most_profiles = 16; // shown of a host
+constexpr std::int64_t default_limit = 1000;
+
+struct HostSum {
+    std::uint64_t flows = 0, answered = 0, tcp = 0, packets = 0, bytes = 0, held = 0;
+    std::uint64_t retransmissions = 0;
+    std::int64_t idle_ns = INT64_MAX;
+    std::vector<std::uint32_t> profiles;
+
+    void add(const flow::Track& track, std::int64_t now_ns);
+};
+
+void HostSum::add(const flow::Track& track, std::int64_t now_ns) {
+    const flow::Positions positions = track.positions();
+    const flow::TrackExtension* extension = track.extension();
+    flows++;
+    answered += positions.server.pdcounter != 0;
+    tcp += track.is_tcp();
+    packets += positions.client.pcounter + positions.server.pcounter;
+    bytes += positions.client.pbcounter + positions.server.pbcounter;
+    if (extension != nullptr) {
+        held += extension->held.size();
+        retransmissions += extension->auto_host.retrans;
+    }
+    idle_ns = std::min(idle_ns, now_ns - track.last_ns());
+    if (!track.profile_searched() || profiles.size() == most_profiles) return;
+    if (std::find(profiles.begin(), profiles.end(), track.profile()) == profiles.end())
+        profiles.push_back(track.profile());
+}
+
+class HostsWalk final : public Walk {
+  public:
+    HostsWalk(std::optional<std::string> below, std::uint64_t limit)
+        : below_(std::move(below)), limit_(limit) {}
+
+    bool piece(Worker& worker, std::string&) override {
+        cursor_ = worker.engine.scan_flows(
+            cursor_, flows_per_piece, [this](const flow::Track& track, std::int64_t now_ns) {
+                const std::string_view name = track.hostname();
+                if (name.empty() || (below_ && !is_host_below(name, *below_))) return;
+                auto at = sums_.find(name);
+                if (at == sums_.end()) {
+                    more_ = more_ || sums_.size() == most_hosts;
+                    if (sums_.size() == most_hosts) return;
+                    at = sums_.emplace(name, HostSum{}).first;
+                }
+                at->second.add(track, now_ns);
+            });
+        return cursor_ == 0;
+    }
+    bool finish(std::string& out) override {
+        if (order_.empty() && !sums_.empty()) sort();
+        const std::size_t stop = std::min(written_ + lines_per_piece, order_.size());
+        for (; written_ < stop; written_++)
+            write(out, *order_[written_]);
+        if (written_ < order_.size()) return false;
+        JsonWriter json(out);
+        json.open_object();
+        json.key("end").boolean(true);
+        json.key("count").number(written_);
+        json.key("more").boolean(more_);
+        json.close_object();
+        out += '\n';
+        return true;
+    }
+
+  private:
+    using Sums = std::map<std::string, HostSum, std::less<>>;
+
+    void sort() {
+        for (const auto& sum : sums_)
+            order_.push_back(&sum);
+        const bool cut = limit_ != 0 && limit_ < order_.size();
+        const std::size_t count = cut ? static_cast<std::size_t>(limit_) : order_.size();
+        more_ = more_ || cut;
+        std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count),
+                          order_.end(), [](const auto* a, const auto* b) {
+                              return a->second.flows != b->second.flows
+                                         ? a->second.flows > b->second.flows
+                                         : a->first < b->first;
+                          });
+        order_.resize(count);
+    }
+    static void write(std::string& out, const Sums::value_type& row) {
+        const HostSum& sum = row.second;
+        JsonWriter json(out);
+        json.open_object();
+        json.key("host").open_object();
+        json.key("name").text(row.first);
+        json.key("flows").number(sum.flows);
+        json.key("answered").number(sum.answered);
+        json.key("tcp").number(sum.tcp);
+        json.key("udp").number(sum.flows - sum.tcp);
+        json.key("packets").number(sum.packets);
+        json.key("bytes").number(sum.bytes);
+        json.key("profiles").open_array();
+        for (const std::uint32_t profile : sum.profiles)
+            json.number(profile);
+        json.close_array();
+        json.key("held").number(sum.held);
+        json.key("retransmissions").number(sum.retransmissions);
+        json.key("idle_ms").number(
+            static_cast<std::uint64_t>(std::max<std::int64_t>(sum.idle_ns, 0) / 1'000'000));
+        json.close_object();
+        json.close_object();
+        out += '\n';
+    }
+
+    const std::optional<std::string> below_;
+    const std::uint64_t limit_;
+    std::uint32_t cursor_ = 0;
+    bool more_ = false;
+    Sums sums_;
+    std::vector<const Sums::value_type*> order_;
+    std::size_t written_ = 0;
+};
+
+} // namespace
+
+control::Command hosts_command(const Subject& subject) {
+    using control::Kind;
+    return {"hosts",
+            control::Access::read,
+            {{"host", Kind::text}, {"limit", Kind::number, 0, INT32_MAX}},
+            [&subject](const control::Request& request,
+                       control::Refusal*) -> std::unique_ptr<control::Answer> {
+                std::optional<std::string> below;
+                if (const std::string* host = request.text("host")) below = ascii_lower(*host);
+                const std::int64_t* given = request.number("limit");
+                const auto limit =
+                    static_cast<std::uint64_t>(given != nullptr ? *given : default_limit);
+                return std::make_unique<WalkAnswer>(
+                    subject.workers, std::make_shared<HostsWalk>(std::move(below), limit));
+            }};
+}
+
+} // namespace nfqws2::app

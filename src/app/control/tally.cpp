@@ -1,0 +1,60 @@
+#include "tally.hpp"
+
+namespace nfqws2::app {
+
+void WorkerTally::add(const WorkerTally& other) {
+    const engine::Counters& more = other.counters;
+    counters.packets += more.packets;
+    counters.bytes += more.bytes;
+    counters.accepted += more.accepted;
+    counters.modified += more.modified;
+    counters.dropped += more.dropped;
+    counters.ignored += more.ignored;
+    counters.lua_errors += more.lua_errors;
+    counters.held += more.held;
+    flows += other.flows;
+    flows_seen += other.flows_seen;
+    flows_evicted += other.flows_evicted;
+    held_now += other.held_now;
+    queue_lost += other.queue_lost;
+}
+
+void Tally::take(const Worker& worker, const profile::ProfileSet& profile_set) {
+    const engine::Engine& engine = worker.engine;
+    WorkerTally tally;
+    tally.worker = worker.number;
+    tally.counters = engine.counters();
+    tally.flows = engine.flows();
+    tally.flows_seen = engine.flows_seen();
+    tally.flows_evicted = engine.flows_evicted();
+    tally.held_now = engine.held();
+    if (worker.queue != nullptr) tally.queue_lost = worker.queue->kernel_drops().value_or(0);
+    workers.push_back(tally);
+
+    profiles.resize(profile_set.all().size());
+    for (std::size_t i = 0; i < profiles.size(); i++) {
+        const std::uint32_t number = profile_set.all()[i]->number;
+        const engine::ProfileCounts counts = engine.counts_of(number);
+        profiles[i].counts.flows += counts.flows;
+        profiles[i].counts.packets += counts.packets;
+        const auto instances = engine.instance_counts(number);
+        profiles[i].instances.resize(instances.size());
+        for (std::size_t n = 0; n < instances.size(); n++) {
+            lua::InstanceCounts& sum = profiles[i].instances[n];
+            sum.called += instances[n].called;
+            sum.sent += instances[n].sent;
+            sum.modified += instances[n].modified;
+            sum.dropped += instances[n].dropped;
+            sum.errors += instances[n].errors;
+        }
+    }
+}
+
+WorkerTally Tally::total() const {
+    WorkerTally sum;
+    for (const WorkerTally& worker : workers)
+        sum.add(worker);
+    return sum;
+}
+
+} // namespace nfqws2::app

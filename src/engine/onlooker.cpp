@@ -1,0 +1,37 @@
+#include "onlooker.hpp"
+
+namespace nfqws2::engine {
+
+Onlooker::Onlooker(Trace* trace, capture::PacketSender& sender) : sender_(sender), now_(trace) {
+    if (trace != nullptr) trace->send_through(sender);
+}
+
+void Onlooker::observe(lua::Desync& desync) {
+    desync_ = &desync;
+    desync.set_observer(now_);
+}
+
+void Onlooker::set_watcher(FlowWatcher* watcher, const Clock& clock,
+                           std::optional<unsigned> worker) {
+    if (live_ && now_ == live_.get()) use(nullptr); // the packet's way ended for want of memory
+    watcher_ = watcher;
+    live_ = watcher != nullptr ? std::make_unique<Trace>(*watcher, clock, worker) : nullptr;
+    if (live_) live_->send_through(sender_);
+}
+
+void Onlooker::look_at(const packet::Dissect& packet, const flow::ConnectionTable* connections) {
+    if (now_ != nullptr || !watcher_->may_want(packet)) return;
+    const flow::Track* track = connections != nullptr ? connections->find(packet).track : nullptr;
+    if (watcher_->may_want(track)) use(live_.get());
+}
+
+void Onlooker::look_away() {
+    if (now_ != nullptr && !now_->is_busy()) use(nullptr);
+}
+
+void Onlooker::use(Trace* trace) {
+    now_ = trace;
+    desync_->set_observer(trace);
+}
+
+} // namespace nfqws2::engine
