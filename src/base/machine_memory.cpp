@@ -17,12 +17,6 @@ namespace {
 
 constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
-std::size_t physical() {
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    if (pages <= 0 || page <= 0) return unlimited;
-    return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
-}
-
 std::size_t address_space() {
     rlimit limit{};
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return unlimited;
@@ -69,8 +63,17 @@ std::size_t control_groups() {
 
 } // namespace
 
+std::size_t memory_of_pages(long pages, long page) {
+    if (pages <= 0 || page <= 0) return unlimited;
+    constexpr std::size_t most = unlimited - 1;
+    const auto count = static_cast<std::size_t>(pages), bytes = static_cast<std::size_t>(page);
+    return count > most / bytes ? most : count * bytes;
+}
+
 std::size_t machine_memory() {
-    static const std::size_t memory = std::min({physical(), address_space(), control_groups()});
+    static const std::size_t memory =
+        std::min({memory_of_pages(sysconf(_SC_PHYS_PAGES), sysconf(_SC_PAGESIZE)), address_space(),
+                  control_groups()});
     return memory == unlimited ? 0 : memory;
 }
 

@@ -10,8 +10,10 @@
 #include "run/signals.hpp"
 #include "version.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -233,7 +235,8 @@ void set_ctrack_max(ParseState& state, const OptionValue& value) {
 
 void set_mem_limit(ParseState& state, const OptionValue& value) {
     const std::uint64_t megabytes = number(value, max_memory_mb, "mem-limit must be 0..1048576");
-    const std::size_t bytes = static_cast<std::size_t>(megabytes) * MemoryBudget::megabyte;
+    constexpr std::uint64_t most = SIZE_MAX / MemoryBudget::megabyte; // 32 bits: below 4096
+    const auto bytes = static_cast<std::size_t>(std::min(megabytes, most)) * MemoryBudget::megabyte;
     if (bytes != 0 && bytes < MemoryBudget::least)
         throw BadValue("mem-limit must be 0 or at least 24 : " + *value);
     state.config.memory_limit = bytes;

@@ -277,7 +277,7 @@ void Guard::set_collector(std::size_t total) {
     const bool pressed = live_ >= part(press_percent), hurried = total > part(urgent_percent);
     if (pressed) {
         const std::size_t free = ceiling_ - std::min(live_, ceiling_);
-        pause = static_cast<int>((live_ + free / 2) * 100 / live_);
+        pause = static_cast<int>(std::uint64_t{live_ + free / 2} * 100 / live_);
         speed = fast;
     }
     if (hurried) speed = fastest;

@@ -286,6 +286,15 @@ TEST(Options, Defaults) {
     EXPECT_EQ(c.templates, 0U);
 }
 
+// On 32 bits it is more than there are addresses.
+TEST(Options, TheLargestLimitOfMemoryIsNotASmallOne) {
+    for (const char* megabytes : {"4097", "1048576"}) {
+        const Parsed parsed({"--qnum=1", std::string("--mem-limit=") + megabytes});
+        ASSERT_TRUE(parsed.good()) << parsed.err << parsed.finish_error;
+        EXPECT_GE(parsed.config().memory_limit >> 20, 4095U) << megabytes;
+    }
+}
+
 TEST(Options, GlobalValues) {
     const TempDir dir;
     const Parsed parsed({"--qnum=65535",
