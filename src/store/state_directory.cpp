@@ -131,6 +131,15 @@ void StateDirectory::load() {
     saved_changes_ = stores_.changes();
 }
 
+StateDirectory::Signature StateDirectory::signature_of(const struct stat& info) {
+    Signature signature;
+    signature.inode = info.st_ino;
+    signature.size = info.st_size;
+    signature.modified_ns =
+        std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+    return signature;
+}
+
 StateDirectory::Signature StateDirectory::signature_of(const std::string& name) const {
     struct stat info {};
     if (fstatat(directory_.get(), file_of(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
@@ -249,8 +258,7 @@ bool StateDirectory::write(const std::string& name, const Contents& contents,
         return complain("cannot write '" + path + "'", why);
     }
     fsync(directory_.get());
-    *signature = {info.st_ino, info.st_size,
-                  std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+    *signature = signature_of(info);
     return true;
 }
 

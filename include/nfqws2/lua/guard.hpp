@@ -5,6 +5,7 @@
 // memory in memory.cpp.
 #pragma once
 
+#include "nfqws2/base/file.hpp"
 #include "nfqws2/lua/compiler.hpp"
 #include "nfqws2/lua/lua.hpp"
 
@@ -185,10 +186,13 @@ class Guard {
     struct Waiting {
         timer_t timer{};
         bool has_timer = false;
-        unsigned call = 0;                        // seen at the last tick
-        std::int64_t at_ns = 0, processor_ns = 0; // of that tick
-        std::int64_t light_ns = 0, deep_ns = 0;   // waited since the call began
-        std::int64_t stopped_ns = 0;              // when the call was interrupted; 0 = not
+        FileDescriptor schedule; // what the kernel tells of the thread's turns
+        unsigned call = 0;       // seen at the last tick
+        // Of that tick: time, time with a processor, time in the queue for one.
+        std::int64_t at_ns = 0, processor_ns = 0, queued_ns = 0;
+        std::int64_t light_ns = 0, deep_ns = 0; // waited since the call began
+        bool stopped = false;                   // the call was interrupted
+        std::int64_t since_stop_ns = 0;         // waited after that
     } waiting_;
     volatile std::sig_atomic_t watches_waiting_ = 0;
     volatile unsigned calls_ = 0; // begun

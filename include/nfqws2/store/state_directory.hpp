@@ -59,6 +59,7 @@ class StateDirectory {
     bool write(const std::string& name, const Contents& contents, Signature* signature);
     std::optional<Contents> read(const std::string& name);
     void set_aside(const std::string& name);
+    static Signature signature_of(const struct stat& info);
     Signature signature_of(const std::string& name) const;
     bool complain(const std::string& what, int errno_value);
     void run(unsigned interval_s);

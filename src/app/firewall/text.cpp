@@ -27,7 +27,7 @@ std::string comment_text(const Rule& rule, std::size_t longest) {
                            (c >= 'a' && c <= 'z') || others.find(c) != std::string_view::npos;
         if (!plain || c == '\'') c = '_';
     }
-    if (text.size() > longest) text = text.substr(0, longest - 3) + "...";
+    if (text.size() > longest) text.replace(longest - 3, std::string::npos, "...");
     return text;
 }
 

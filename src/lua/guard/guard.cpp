@@ -163,7 +163,7 @@ void Guard::limit_hook(lua_State* L, lua_Debug*) {
         lua_sethook(L, nullptr, 0, 0);
         return;
     }
-    if (active_->waiting_.stopped_ns != 0)
+    if (active_->waiting_.stopped)
         luaL_error(L, "the call waits longer than %d ms (--lua-wait-limit)",
                    static_cast<int>(active_->limits_.wait_ms));
     luaL_error(L, "the call takes longer than %d ms (--lua-call-limit)",
@@ -173,8 +173,8 @@ void Guard::limit_hook(lua_State* L, lua_Debug*) {
 void Guard::unhook() {
     hooked_ = false;
     lua_sethook(L_, nullptr, 0, 0);
-    if (waiting_.stopped_ns == 0) return;
-    waiting_.stopped_ns = 0;
+    if (!waiting_.stopped) return;
+    waiting_.stopped = false;
     catch_ticks(true);
 }
 

@@ -1,9 +1,11 @@
 // Theory of operation. A call that waits takes no processor time and so gets no ticks of that.
 // While there are calls a second timer ticks by the machine's clock, several times per limit;
 // without calls it stops itself. A tick finds the call of the one before or another; of the same
-// call it adds up the time in which the thread did not run. A thread in uninterruptible sleep (a
-// disk, a lost file server) takes no signals: its ticks are lost, and the next that comes says how
-// many. That time may be longer, since nobody can end it and disks do wake up.
+// call it adds up the time in which the thread neither ran nor stood in the queue for a processor:
+// on a busy machine a script that computes must not be taken for one that waits. A thread in
+// uninterruptible sleep (a disk, a lost file server) takes no signals: its ticks are lost, and the
+// next that comes says how many. That time may be longer, since nobody can end it and disks do wake
+// up.
 //
 // Beyond the limit the call gets the same hook as one that takes too long, and ticks no longer let
 // system calls go on, so that the next one ends with EINTR. If the call is still there some time
@@ -13,6 +15,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace nfqws2::lua {
@@ -28,6 +31,21 @@ std::int64_t read_clock(clockid_t clock) {
     timespec now{};
     clock_gettime(clock, &now);
     return std::int64_t{now.tv_sec} * second_ns + now.tv_nsec;
+}
+
+// How long the thread of this descriptor stood in the queue for a processor (the second number of
+// schedstat); 0 for ever where the kernel does not tell.
+std::int64_t read_queued(int schedule) {
+    char text[80] = "";
+    if (schedule < 0 || pread(schedule, text, sizeof text - 1, 0) <= 0) return 0;
+    const char* p = text;
+    while (*p != ' ' && *p != '\0')
+        p++;
+    std::int64_t queued = 0;
+    if (*p == ' ')
+        while (*++p >= '0' && *p <= '9')
+            queued = queued * 10 + (*p - '0');
+    return queued;
 }
 
 void set_interval(timer_t timer, std::int64_t interval_ns) {
@@ -49,6 +67,7 @@ void Guard::adopt() {
 void Guard::drop_wait_timer() {
     if (waiting_.has_timer) timer_delete(waiting_.timer);
     waiting_.has_timer = false;
+    waiting_.schedule.reset();
     watches_waiting_ = 0;
 }
 
@@ -59,6 +78,7 @@ void Guard::watch_waiting() {
         log::os_error("--lua-wait-limit has no effect: timer_create", errno);
         return;
     }
+    if (!w.has_timer) w.schedule.reset(open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
     w.has_timer = true;
     const std::int64_t limit_ns = limits_.wait_ms * ms_ns;
     set_interval(w.timer,
@@ -69,11 +89,14 @@ void Guard::tick_of_waiting() {
     Waiting& w = waiting_;
     const std::int64_t now = read_clock(CLOCK_MONOTONIC);
     const std::int64_t processor = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    const std::int64_t queued = read_queued(w.schedule.get());
     const std::int64_t passed = now - w.at_ns, worked = processor - w.processor_ns;
+    const std::int64_t idle = std::max<std::int64_t>(passed - worked - (queued - w.queued_ns), 0);
     const bool same = w.call == calls_;
     w.call = calls_;
     w.at_ns = now;
     w.processor_ns = processor;
+    w.queued_ns = queued;
     if (!running_ || !same) {
         w.light_ns = w.deep_ns = 0;
         if (!running_ && same) { // nothing has run since the last tick
@@ -84,12 +107,14 @@ void Guard::tick_of_waiting() {
     }
     if (worked > passed / 20) return; // it computes, on a busy machine
     const bool deep = timer_getoverrun(w.timer) > 0;
-    (deep ? w.deep_ns : w.light_ns) += passed - worked;
+    (deep ? w.deep_ns : w.light_ns) += idle;
     const std::int64_t limit_ns = limits_.wait_ms * ms_ns;
-    if (w.stopped_ns != 0) {
-        if (now - w.stopped_ns > grace_ns) end_process("waits although it was interrupted");
+    if (w.stopped) {
+        w.since_stop_ns += idle;
+        if (w.since_stop_ns > grace_ns) end_process("waits although it was interrupted");
     } else if (w.light_ns >= limit_ns || w.light_ns + w.deep_ns >= deep_factor * limit_ns) {
-        w.stopped_ns = now;
+        w.stopped = true;
+        w.since_stop_ns = 0;
         stop_waiting();
     }
 }

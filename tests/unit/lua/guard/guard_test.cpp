@@ -5,6 +5,11 @@
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
 
+#include <array>
+#include <csignal>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace nfqws2::lua {
@@ -222,6 +227,21 @@ TEST_F(MemoryTest, WithoutWantOfMemoryNothingIsGivenUp) {
         << "the compiler is on where there is one";
 }
 
+// Per cent of so many bytes are more than 32 bits hold.
+class LargeHeapTest : public GuardTest {
+  protected:
+    LargeHeapTest() : GuardTest({10'000, 64}) {}
+};
+
+TEST_F(LargeHeapTest, TheCollectorWaitsForHalfOfWhatIsFree) {
+    ASSERT_TRUE(init("kept = {} for i = 1, 44 do kept[i] = ('x'):rep(1000000) .. i end"));
+    EXPECT_EQ(in_timer("fine = true"), "");
+    EXPECT_GT(state.guard().used(), 42U << 20);
+    const int pause = lua_gc(state.lua(), LUA_GCSETPAUSE, 200);
+    EXPECT_GT(pause, 105);
+    EXPECT_LT(pause, 140);
+}
+
 // A native function runs when compiled code does not.
 TEST_F(MemoryTest, NativeFunctionsAreRefusedAtAnyTime) {
     const std::string log = in_timer("brandom(1e9)");
@@ -359,6 +379,52 @@ TEST_F(NoLimitsDeathTest, ARequestToQuitIsAlwaysHeard) {
 TEST(GuardDefaults, AreSane) {
     EXPECT_GE(default_memory_limit(), 16U);
     EXPECT_LE(default_memory_limit(), 256U);
+}
+
+// Forty processes that want the processor of this one, which so gets less than one part in twenty.
+class BusyMachine {
+  public:
+    BusyMachine() {
+        sched_getaffinity(0, sizeof before_, &before_);
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+            if (CPU_ISSET(i, &before_)) CPU_SET(i, &one);
+        sched_setaffinity(0, sizeof one, &one);
+        for (pid_t& child : children_) {
+            child = fork();
+            if (child != 0) continue;
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            while (true) {
+            }
+        }
+    }
+    ~BusyMachine() {
+        for (const pid_t child : children_) {
+            if (child <= 0) continue;
+            kill(child, SIGKILL);
+            waitpid(child, nullptr, 0);
+        }
+        sched_setaffinity(0, sizeof before_, &before_);
+    }
+
+  private:
+    cpu_set_t before_{};
+    std::array<pid_t, 40> children_{};
+};
+
+class StarvedTest : public GuardTest {
+  protected:
+    StarvedTest() : GuardTest({10'000, 0, 500}) {}
+};
+
+// What computes has not waited, however long it takes: 0.1 s of work take about 4 s here.
+TEST_F(StarvedTest, TheQueueForAProcessorIsNoWaiting) {
+    if (access("/proc/thread-self/schedstat", R_OK) != 0)
+        GTEST_SKIP() << "this kernel does not tell how long a thread queued (no schedstat)";
+    const BusyMachine busy;
+    EXPECT_EQ(in_timer("local t = os.clock() while os.clock() - t < 0.1 do end done = true"), "");
+    EXPECT_TRUE(flag("done"));
 }
 
 } // namespace
