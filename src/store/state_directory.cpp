@@ -144,8 +144,7 @@ StateDirectory::Signature StateDirectory::signature_of(const std::string& name) 
     struct stat info {};
     if (fstatat(directory_.get(), file_of(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
         return {};
-    return {info.st_ino, info.st_size,
-            std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+    return signature_of(info);
 }
 
 void StateDirectory::set_aside(const std::string& name) {
