@@ -8,7 +8,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <cstdio>
+#include <cstdlib>
 
 namespace nfqws2::store {
 namespace {
@@ -48,20 +49,30 @@ std::optional<std::string> decoded(std::string_view text) {
     return out;
 }
 
+// By the C library, as in Lua; the tables of std::from_chars would be a tenth of the program.
 std::optional<double> as_number(std::string_view text) {
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    constexpr std::string_view blanks = " \t\n\v\f\r";
+    if (text.empty() || text.size() > max_text || blanks.find(text[0]) != std::string_view::npos)
+        return std::nullopt;
+    const std::string terminated(text);
+    char* end = nullptr;
+    const double number = std::strtod(terminated.c_str(), &end);
+    if (end != terminated.c_str() + text.size()) return std::nullopt;
     return number;
 }
 
-void append_value(std::string& out, const Value& value) {
-    if (const double* number = std::get_if<double>(&value)) {
-        std::array<char, 32> digits;
-        const auto result = std::to_chars(digits.begin(), digits.end(), *number);
-        out.append(digits.begin(), result.ptr);
-        return;
+// The shortest of the forms that read as the same number.
+void append_number(std::string& out, double number) {
+    std::array<char, 32> digits;
+    for (int precision = 15; precision <= 17; precision++) {
+        std::snprintf(digits.data(), digits.size(), "%.*g", precision, number);
+        if (std::strtod(digits.data(), nullptr) == number) break;
     }
+    out += digits.data();
+}
+
+void append_value(std::string& out, const Value& value) {
+    if (const double* number = std::get_if<double>(&value)) return append_number(out, *number);
     std::string_view text = std::get<std::string>(value);
     if (as_number(text)) {
         append_escaped(out, text.front());
@@ -125,8 +136,9 @@ const char* why_bad_fields(const Fields& fields) {
 }
 
 std::string encode_fields(Fields fields) {
-    std::sort(fields.begin(), fields.end(),
-              [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (std::size_t i = 1; i < fields.size(); i++) // a few: no std::sort for this
+        for (std::size_t j = i; j > 0 && fields[j].first < fields[j - 1].first; j--)
+            std::swap(fields[j], fields[j - 1]);
     std::string out;
     for (const auto& [name, value] : fields) {
         if (!out.empty()) out += '\t';
