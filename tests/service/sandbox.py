@@ -64,8 +64,9 @@ class World:
         mount(None, "/", None, MS_REC | MS_PRIVATE)
         programs = "/dev/shm"
         tmpfs(programs)
-        for name in ("nfqws2", "ip2net", "mdig"):
-            shutil.copy(self.programs / name, programs)
+        for name in ("nfqws2", "ip2net", "mdig", "nfqws2ctl"):
+            if name != "nfqws2ctl" or (self.programs / name).exists():  # it needs libraries of its own
+                shutil.copy(self.programs / name, programs)
         tmpfs("/opt")
         os.mkdir("/opt/bin")
         mount(programs, self._folder("/opt/programs"), None, MS_BIND)

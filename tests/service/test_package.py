@@ -19,7 +19,7 @@ def build_package(world):
         extra = ["-DCMAKE_PROJECT_nfqws2_INCLUDE=/opt/inject.cmake"]
     world.run("cmake", "-S", str(ROOT), "-B", BUILD, "-G", "Ninja", "-DCMAKE_INSTALL_PREFIX=/usr",
               "-DNFQWS2_TESTS=OFF", "-DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON", *extra, check_code=0)
-    for name in ("nfqws2", "ip2net", "mdig"):
+    for name in os.listdir("/opt/programs"):
         shutil.copy("/opt/programs/" + name, BUILD)
     world.sh("cd %s && cpack -G DEB" % BUILD, timeout=120)
     return "%s/%s" % (BUILD, next(f for f in os.listdir(BUILD) if f.endswith(".deb")))
