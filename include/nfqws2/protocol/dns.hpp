@@ -9,6 +9,7 @@
 
 namespace nfqws2::protocol {
 
+// A header of 12 bytes with one question and plausible counts; nothing behind it is parsed.
 bool is_dns_query(Bytes data);
 bool is_dns_response(Bytes data);
 // Calls `found(address, question name)` for each A/AAAA answer; stops silently at malformed data.

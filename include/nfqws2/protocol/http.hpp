@@ -9,7 +9,9 @@
 
 namespace nfqws2::protocol {
 
+// One of nine methods in capitals, blank, URI, "HTTP/1." with 10 bytes left.
 bool is_http_request(Bytes data);
+// 15 bytes at least: "HTTP/1.0" or "HTTP/1.1", blank, three digits.
 bool is_http_reply(Bytes data);
 // Three digits of a reply's status line; 0 if it is none.
 int http_reply_status(Bytes data);

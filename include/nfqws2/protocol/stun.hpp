@@ -5,6 +5,7 @@
 
 namespace nfqws2::protocol {
 
+// 20 bytes at least: two leading zero bits, magic cookie, length a multiple of 4 that fits.
 bool is_stun(Bytes data);
 
 } // namespace nfqws2::protocol

@@ -11,6 +11,7 @@
 namespace nfqws2::protocol {
 
 // Record header + handshake header; the latter may go on in further records.
+// 11 bytes at least: 16 03 00-03, length, 01 (02), length, 03 00-03. The record need not be whole.
 bool is_tls_client_hello(Bytes data);
 bool is_tls_server_hello(Bytes data);
 // Record length + 5; `data` must have at least 5 bytes.

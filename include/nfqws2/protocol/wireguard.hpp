@@ -5,6 +5,8 @@
 
 namespace nfqws2::protocol {
 
+// The type with three zero bytes, exactly 148, 92, 64 and 32 bytes; data 52 at least. Variants with
+// other reserved bytes are none.
 bool is_wireguard_initiation(Bytes data);
 bool is_wireguard_response(Bytes data);
 bool is_wireguard_cookie(Bytes data);

@@ -5,6 +5,7 @@
 
 namespace nfqws2::protocol {
 
+// "<stream:stream " (also behind "<?xml "), "<starttls ", "<proceed ", "<stream:features".
 bool is_xmpp_stream(Bytes data);
 bool is_xmpp_starttls(Bytes data);
 bool is_xmpp_proceed(Bytes data);

@@ -85,46 +85,6 @@ TEST(Options, EverySpecifiedOptionExistsWithItsKind) {
     EXPECT_EQ(found, specified);
 }
 
-TEST(Options, OwnOptions) {
-    std::set<std::string> own;
-    for (const OptionName& option : option_names())
-        if (option.extension) own.insert(option.name);
-    EXPECT_EQ(own, (std::set<std::string>{"help",
-                                          "quiet",
-                                          "gso",
-                                          "offload-mark",
-                                          "workers",
-                                          "control",
-                                          "control-group",
-                                          "sandbox",
-                                          "state-dir",
-                                          "state-interval",
-                                          "store-max",
-                                          "ctrack-max",
-                                          "mem-limit",
-                                          "filter-lport",
-                                          "filter-ssid-neg",
-                                          "hostlist-auto-max",
-                                          "lua-allow",
-                                          "writeable",
-                                          "pcap-in-mark",
-                                          "lua-call-limit",
-                                          "lua-wait-limit",
-                                          "lua-mem-limit",
-                                          "pcap-in",
-                                          "pcap-out",
-                                          "pcap-local",
-                                          "pcap-ifname",
-                                          "seed",
-                                          "trace",
-                                          "check",
-                                          "explain",
-                                          "explain-json",
-                                          "print-rules",
-                                          "rules-now",
-                                          "fastpath-workaround"}));
-}
-
 TEST(Options, NamesAreUnique) {
     std::set<std::string> names;
     for (const OptionName& option : option_names())
