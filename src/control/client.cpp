@@ -22,6 +22,7 @@ short Client::events() const {
 
 int Client::wait_ms(std::int64_t now_ms) const {
     if (answer_ && !waits_ && has_room()) return 0;
+    if (!answer_ && !closing_ && looked_ < input_.size()) return 0; // came with the line before
     std::int64_t wait = -1;
     if (answer_ && has_room()) wait = answer_->wait_ms();
     if (sent_ < output_.size()) {

@@ -12,11 +12,11 @@ COMMON = ("FWTYPE=iptables", "INIT_APPLY_FW=0", "WS_USER=nobody", "NFQWS2_ENABLE
 STUB = "#!/bin/sh\nwhile :; do sleep 1; done\n"
 LUA = ["--lua-init=@%s/lua/zapret-%s.lua" % (BASE, name) for name in ("lib", "antidpi", "auto")]
 DEFAULT_OPT = """
---filter-tcp=80 --filter-l7=http --payload=http_req
+--filter-tcp=80 --filter-l7=http --payload=http_req --out-range=-d10
 --lua-desync=fake:blob=fake_default_http:tcp_md5 --lua-desync=multisplit:pos=method+2
---new --filter-tcp=443 --filter-l7=tls --payload=tls_client_hello
+--new --filter-tcp=443 --filter-l7=tls --payload=tls_client_hello --out-range=-d10
 --lua-desync=fake:blob=fake_default_tls:tcp_md5:tcp_seq=-10000 --lua-desync=multidisorder:pos=1,midsld
---new --filter-udp=443 --filter-l7=quic --payload=quic_initial
+--new --filter-udp=443 --filter-l7=quic --payload=quic_initial --out-range=-d5
 --lua-desync=fake:blob=fake_default_quic:repeats=6""".split()
 
 

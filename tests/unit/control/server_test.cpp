@@ -281,5 +281,17 @@ TEST_F(ServerTest, ABurstComesInByAndBy) {
     EXPECT_EQ(clients(), 12U);
 }
 
+// Nothing more happens on the socket: the server itself says that there is work.
+TEST_F(ServerTest, LinesThatCameTogetherAreAllAnswered) {
+    const FileDescriptor one = client();
+    const std::string line = "{\"cmd\":\"count\",\"lines\":2}\n";
+    say(one, line + line + line);
+    turn();
+    for (int i = 0; i < 100 && server_->wait_ms() == 0; i++)
+        turn();
+    const std::string answer = "0\n1\n{\"end\":true}\n";
+    EXPECT_EQ(heard(one), answer + answer + answer);
+}
+
 } // namespace
 } // namespace nfqws2::control
