@@ -14,6 +14,7 @@ constexpr std::size_t longest_shown = 64; // of what a client has sent
 // The names come from the table, which is short.
 template <typename Rows> std::string near_word(std::string_view word, const Rows& rows) {
     std::vector<std::string_view> names;
+    names.reserve(rows.size());
     for (const auto& row : rows)
         names.emplace_back(row.name);
     const std::string_view best = nearest(word.substr(0, longest_shown), names);

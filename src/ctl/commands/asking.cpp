@@ -12,7 +12,7 @@ namespace {
 
 using Report = std::string (*)(const Lines&, const Style&);
 
-struct Question {
+struct Question { // NOLINT(bugprone-exception-escape): the move of Json does not throw
     Json request;
     double watch = 0; // seconds, 0: once
     std::string host, address;
