@@ -90,6 +90,18 @@ struct Services {
 struct Counters {
     std::uint64_t packets = 0, accepted = 0, modified = 0, dropped = 0, ignored = 0, lua_errors = 0;
     std::uint64_t bytes = 0, held = 0; // packets that were put aside
+
+    Counters& operator+=(const Counters& more) {
+        packets += more.packets;
+        bytes += more.bytes;
+        accepted += more.accepted;
+        modified += more.modified;
+        dropped += more.dropped;
+        ignored += more.ignored;
+        lua_errors += more.lua_errors;
+        held += more.held;
+        return *this;
+    }
 };
 
 struct ProfileCounts {

@@ -3,15 +3,7 @@
 namespace nfqws2::app {
 
 void WorkerTally::add(const WorkerTally& other) {
-    const engine::Counters& more = other.counters;
-    counters.packets += more.packets;
-    counters.bytes += more.bytes;
-    counters.accepted += more.accepted;
-    counters.modified += more.modified;
-    counters.dropped += more.dropped;
-    counters.ignored += more.ignored;
-    counters.lua_errors += more.lua_errors;
-    counters.held += more.held;
+    counters += other.counters;
     flows += other.flows;
     flows_seen += other.flows_seen;
     flows_evicted += other.flows_evicted;

@@ -86,15 +86,7 @@ std::size_t OfflineWorkers::flows() const {
 
 engine::Counters OfflineWorkers::counters() const {
     engine::Counters sum;
-    each([&sum](const Worker& worker) {
-        const engine::Counters& c = worker.engine.counters();
-        sum.packets += c.packets;
-        sum.accepted += c.accepted;
-        sum.modified += c.modified;
-        sum.dropped += c.dropped;
-        sum.ignored += c.ignored;
-        sum.lua_errors += c.lua_errors;
-    });
+    each([&sum](const Worker& worker) { sum += worker.engine.counters(); });
     return sum;
 }
 
