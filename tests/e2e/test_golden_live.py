@@ -17,7 +17,7 @@ import subprocess
 import time
 
 from harness import DATA, QUEUE, Daemon, Failure, cases, check, check_equal, laboratory
-from packets import read_pcap, with_ttl, write_pcap
+from packets import parse, read_pcap, with_ttl, write_pcap
 from wire import Sniffer
 
 PEER = {4: ("192.0.2.10", "198.51.100.20"), 6: ("2001:db8:1::10", "2001:db8:2::20")}
@@ -116,11 +116,10 @@ def same(want, got, ranges, incoming):
     return any(masked(want, ranges) == masked(v, ranges) for v in variants)
 
 
-def run_inputs(lab, folder, meta):
-    """Feeds the inputs one by one: list of (after input, direction, packet)."""
+def run_inputs(lab, folder, meta, enough):
+    """Feeds the inputs one by one: list of (after input, direction, packet). `enough` tells whether what
+    came after an input, given its number and the packets, is all of it."""
     links, came = lab.links(), []
-    expected = [sum(o["after_input"] == i for o in meta["output"])
-                for i in range(len(meta["input"]))]
     with Sniffer(lab, "wire") as sniffer:
         for i, (_, raw) in enumerate(read_pcap(os.path.join(folder, "in.pcap"))):
             before = len(sniffer.seen)
@@ -133,8 +132,8 @@ def run_inputs(lab, folder, meta):
             def arrived():
                 return [s for s in sniffer.seen[before:] if not s.outgoing and
                         s.packet.dst in HOSTS]
-            sniffer.wait(lambda _: len(arrived()) >= expected[i])
-            if expected[i] == 0 or i + 1 == len(meta["input"]):
+            sniffer.wait(lambda _: enough(i, [s.packet for s in arrived()]))
+            if enough(i, []) or i + 1 == len(meta["input"]):
                 time.sleep(QUIET)
             came += [(i, "out" if s.interface == "wrs" else "in", s.packet.raw) for s in arrived()]
     for link in links:
@@ -143,13 +142,13 @@ def run_inputs(lab, folder, meta):
 
 
 def play_flow(lab, flow):
-    """The same for packets that were never recorded: list of (direction, packet). Each is waited for."""
+    """The same for packets that were never recorded: list of (direction, packet). All bytes of each are waited for."""
     folder = os.path.join(lab.folder, "flow")
     os.mkdir(folder)
     write_pcap(os.path.join(folder, "in.pcap"), [raw for _, raw in flow])
-    meta = {"input": [{"direction": way} for way, _ in flow],
-            "output": [{"after_input": n} for n in range(len(flow))]}
-    return run_inputs(lab, folder, meta)
+    sizes = [len(parse(raw).payload) for _, raw in flow]
+    return run_inputs(lab, folder, {"input": [{"direction": way} for way, _ in flow]},
+                      lambda i, came: came and sum(len(p.payload) for p in came) >= sizes[i])
 
 
 def compare(folder, meta, came):
@@ -189,7 +188,8 @@ def play(env, name, bench, prepare):
         prepare(lab, [*libraries, *rest])
         process = lab.start_nfqws2(env.program, *libraries, *rest, who="box", queue=QUEUE)
         with Daemon(lab, process, "box", QUEUE, meta["lua_error"]):
-            return run_inputs(lab, folder, meta)
+            outputs = [sum(o["after_input"] == i for o in meta["output"]) for i in range(len(meta["input"]))]
+            return run_inputs(lab, folder, meta, lambda i, came: len(came) >= outputs[i])
 
 
 @cases({name: (name,) for name in RUNS})

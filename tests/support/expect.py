@@ -26,8 +26,16 @@ def check(condition, text="not true", *details):
 
 
 def check_equal(what, got, want):
-    """Values that fit a line."""
-    check(got == want, "%s: got %s, expected %s", what, shorten(got), shorten(want))
+    """Values that fit a line, or lists."""
+    check(got == want, "%s: got %s, expected %s%s", what, shorten(got), shorten(want), first_difference(got, want))
+
+
+def first_difference(got, want):
+    """Where two lists part, which `shorten` may have left out."""
+    if not (isinstance(got, list) and isinstance(want, list)):
+        return ""
+    at = next((n for n, pair in enumerate(zip(got, want)) if pair[0] != pair[1]), min(len(got), len(want)))
+    return "; from [%d] on: got %s, expected %s" % (at, shorten(got[at:at + 4]), shorten(want[at:at + 4]))
 
 
 def equal(got, wanted, text=""):

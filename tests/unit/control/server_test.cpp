@@ -273,6 +273,7 @@ TEST_F(ServerTest, ThereIsRoomForSixteen) {
 
 TEST_F(ServerTest, ABurstComesInByAndBy) {
     std::vector<FileDescriptor> files;
+    files.reserve(12);
     for (int i = 0; i < 12; i++)
         files.push_back(connect_to(folder_ / "s"));
     turn();
