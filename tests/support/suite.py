@@ -33,15 +33,16 @@ COUNT = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 
 # What a stage runs: a test preset of CMakePresets.json (built with the build preset of the same
 # name, in the folder of `configure`), only the build if `tests` is False, or a script that prints the
-# same last line. `runs` says which command includes it; `minutes` are those of two slow cores with
-# an empty compiler cache.
-Stage = collections.namedtuple("Stage", "name runs minutes what configure script tests",
-                               defaults=(None, None, True))
+# same last line. The next stage is built beside a script that waits more than it computes (`beside`).
+# `runs` says which command includes it; `minutes` are those of two slow cores with an empty compiler
+# cache.
+Stage = collections.namedtuple("Stage", "name runs minutes what configure script tests beside",
+                               defaults=(None, None, True, False))
 STAGES = (
     Stage("quick", "quick", 8, "unit, Lua, golden, command lines, documents", "release"),
     Stage("release", "all", 22, "everything, on the program that is installed", "release"),
     Stage("vm", "all", 6, "rules, service and fence on a distribution's kernel, after `release`",
-          script="python3 tests/vm/run.py build/release/nfqws2 lua"),
+          script="python3 tests/vm/run.py build/release/nfqws2 lua", beside=True),
     Stage("asan", "all", 9, "AddressSanitizer and UBSan", "asan"),
     Stage("tsan", "all", 5, "ThreadSanitizer: what workers share", "tsan"),
     Stage("puc", "all", 4, "PUC Lua instead of LuaJIT", "puc"),
@@ -190,8 +191,12 @@ def run_ctest(stage, totals):
     return report
 
 
-def run_preset(stage, totals):
-    if not build(stage, totals) or not stage.tests:
+def run_preset(stage, totals, beside):
+    """The tests begin when the script `beside` the build, if there is one, has ended."""
+    good = build(stage, totals)
+    if beside:
+        beside.join()
+    if not good or not stage.tests:
         return
     totals.progress.say("==> %s: %s" % (stage.name, stage.what))
     report = run_ctest(stage, totals)
@@ -219,18 +224,25 @@ def last_line(path):
     return next((line.strip() for line in reversed(lines) if line.strip()), "begins")
 
 
-def run_script(stage, totals):
-    """A stage with a runner of its own."""
-    progress = totals.progress
-    progress.say("==> %s: %s" % (stage.name, stage.what))
-    log = os.path.join(LOGS, stage.name + ".log")
-    with open(log, "w", encoding="utf-8") as out:
-        progress.text = lambda: last_line(log)
-        done = subprocess.run(stage.script.split(), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
-                              stderr=subprocess.STDOUT, check=False)
-    progress.text = ""
-    with open(log, encoding="utf-8", errors="replace") as said:
-        totals.add(stage.name, said.read(), done.returncode == 0)
+class Script:
+    """A stage with a runner of its own, which has begun. Its log is what it says."""
+
+    def __init__(self, stage, totals):
+        self.stage, self.totals = stage, totals
+        totals.progress.say("==> %s: %s" % (stage.name, stage.what))
+        self.log = os.path.join(LOGS, stage.name + ".log")
+        with open(self.log, "w", encoding="utf-8") as out:
+            self.child = subprocess.Popen(stage.script.split(), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
+                                          stderr=subprocess.STDOUT)
+
+    def join(self):
+        """Waits for its end and counts it."""
+        progress, before = self.totals.progress, self.totals.progress.stage
+        progress.stage, progress.text = self.stage.name, lambda: last_line(self.log)
+        self.child.wait()
+        progress.stage, progress.text = before, ""
+        with open(self.log, encoding="utf-8", errors="replace") as said:
+            self.totals.add(self.stage.name, said.read(), self.child.returncode == 0)
 
 
 def chosen(words):
@@ -250,15 +262,23 @@ def main():
     totals = Totals(progress)
     progress.say("==> %s: about %d minutes on two cores, less once ccache has seen the sources" % (
         ", ".join(stage.name for stage in stages), sum(stage.minutes for stage in stages)))
-    spent = []
-    for stage in stages:
+    spent, beside = [], None
+    for stage, after in zip(stages, [*stages[1:], None]):
         begin = time.monotonic()
         progress.stage = stage.name
-        (run_script if stage.script else run_preset)(stage, totals)
+        if not stage.script:
+            run_preset(stage, totals, beside)
+            beside = None
+        else:
+            script = Script(stage, totals)
+            if stage.beside and after and not after.script:
+                beside = script
+            else:
+                script.join()
         spent.append("%s %.1f" % (stage.name, (time.monotonic() - begin) / 60))
         progress.say("    so far: %s" % totals)
-    progress.say("==> minutes: " + ", ".join(spent))
     totals.repeat_faults()
+    progress.say("==> minutes: " + ", ".join(spent))
     print(totals)
     return 1 if totals.failed else 0
 

@@ -178,7 +178,7 @@ configured() { # $1 = build folder or nothing; sets $build
 	build=${1:-build/lint}
 	[ -z "${1:-}" ] || return 0
 	cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang \
-		-DCMAKE_CXX_COMPILER=clang++ -DNFQWS2_BENCH=ON >"$said" 2>&1 && return
+		-DCMAKE_CXX_COMPILER=clang++ -DNFQWS2_BENCH=ON -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >"$said" 2>&1 && return
 	judge "configuring $build" 1
 	return 1
 }

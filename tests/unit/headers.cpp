@@ -1,0 +1,1 @@
+// Compiled first, with the headers that all unit tests share.
