@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds for other processors and runs the tests there under qemu-user: the unit tests of packet,
-# protocol, flow and lua, the golden captures, the seeded ones.
+# Builds for other processors and runs the tests there under qemu-user: the unit tests of base,
+# packet, protocol, flow and lua, the golden captures, the seeded ones.
 # usage: cross.sh [--prepare] ARCH...        ARCH: aarch64 armhf i386 mipsel s390x, or all
 #   --prepare   only make the roots
 #
