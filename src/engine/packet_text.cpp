@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/checksum.hpp"
+#include "nfqws2/packet/header_walk.hpp"
 
 #include <optional>
 
@@ -89,6 +90,40 @@ std::string transport_text(const packet::Dissect& d, const flow::Track* track) {
     return "proto=" + std::to_string(d.l4proto);
 }
 
+constexpr std::uint8_t md5_signature = 19; // RFC 2385
+
+const char* extension_name(std::uint8_t type) {
+    switch (type) {
+    case packet::proto::hopopts:
+        return "hopopts";
+    case packet::proto::routing:
+        return "routing";
+    case packet::proto::fragment:
+        return "fragment";
+    case packet::proto::ah:
+        return "ah";
+    case packet::proto::dstopts:
+        return "dstopts";
+    default:
+        return "other";
+    }
+}
+
+// Headers that few packets have: what makes a server or a box refuse one.
+std::string rare_headers_text(const packet::Dissect& d) {
+    std::string text;
+    if (d.l3 == packet::L3::ipv6) {
+        packet::ExtensionWalk walk(d.packet);
+        for (packet::ExtensionHeader header; walk.next(header);)
+            text += (text.empty() ? " ext=" : ",") + std::string(extension_name(header.type));
+    }
+    if (d.l4 != packet::L4::tcp) return text;
+    packet::TcpOptionWalk walk(packet::tcp_options(d));
+    for (packet::TcpOption option; walk.next(option);)
+        if (option.kind == md5_signature) text += " md5";
+    return text;
+}
+
 } // namespace
 
 std::string source_text(const packet::Dissect& d) {
@@ -114,6 +149,7 @@ std::string packet_text(Bytes packet, const flow::Track* track, bool as_sent) {
     std::string text = source_text(d) + ">" + destination_text(d) + " " + transport_text(d, track);
     text += nfqws2::format(" dlen=%zu ttl=%u", d.payload.size(), d.ttl());
     if (d.fragment) text += " frag=" + std::to_string(d.frag_off);
+    text += rare_headers_text(d);
     if (!as_sent && ip_checksum_is_bad(d)) text += " bad-ip-checksum";
     if (l4_checksum_is_bad(d)) text += " bad-checksum";
     return text;

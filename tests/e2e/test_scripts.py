@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
 from harness import (DATA, HTTP_REQUEST, QUEUE, cases, check, check_equal, laboratory,
                      without_root)
@@ -138,15 +137,3 @@ def test_capture_of_live_traffic(env):
             check(laboratory.SERVER[version] in said, "IPv%d is not in the capture", version)
         check_equal("files", len(glob.glob(writable + "/*")), 1)
         check(counts[0] >= 7 and counts[1] >= counts[0] + 7, "packets in the capture: %s", counts)
-
-
-# --- docs/strategies.md
-
-
-@without_root
-def test_ladders(_):
-    """The packet ladders are those of the golden captures, and no public function is left out."""
-    result = subprocess.run([sys.executable, os.path.join(DATA, "..", "golden", "ladder.py"),
-                             "--check"], capture_output=True, text=True, timeout=60, check=False)
-    check(result.returncode == 0, "%s", result.stdout[-1500:] + result.stderr[-500:])
-    check(re.search(r"^[1-9]\d passed, 0 failed$", result.stdout, re.M), "%s", result.stdout)

@@ -73,6 +73,14 @@ bool plain(const TraceEvent& event) {
                         [](const InstanceCall& c) { return !c.error.empty(); });
 }
 
+// Of two ends "10.0.0.1:1025" or "[2001:db8::1]:443"; a fragment tells no port.
+bool same_end(std::string_view sent, std::string_view end) {
+    if (sent == end) return true;
+    std::string_view address = end.substr(0, end.rfind(':'));
+    if (address.starts_with('[')) address = address.substr(1, address.size() - 2);
+    return sent == address;
+}
+
 class Builder {
   public:
     Builder(const Events& events, const Words& words, const LadderLimits& limits)
@@ -88,6 +96,7 @@ class Builder {
     void sent(const TraceEvent& e, const SentPacket& packet, const Range& message);
     void describe(Row& row, const TraceEvent& e, const SentPacket& packet,
                   const Range& message) const;
+    void fooling(Row& row, const SentPacket& packet, bool odd_ttl) const;
     Range message_around(std::size_t index) const;
     Strip strip(const TraceEvent& e, Range part, const Range& message) const;
     void note(std::string text);
@@ -245,7 +254,7 @@ void Builder::calls(const TraceEvent& e) {
 
 void Builder::describe(Row& row, const TraceEvent& e, const SentPacket& packet,
                        const Range& message) const {
-    const bool way_of_cause = packet.source == e.source;
+    const bool way_of_cause = same_end(packet.source, e.source);
     if (packet.fragment)
         row.title = words_.fragment;
     else if (packet.kind == SentPacket::Kind::original)
@@ -273,15 +282,24 @@ void Builder::describe(Row& row, const TraceEvent& e, const SentPacket& packet,
     if (packet.dlen > 0) add(row.detail, counted(words_.bytes, packet.dlen));
     if (packet.dlen > 0 && e.l4 == "tcp" && !packet.fragment)
         add(row.detail, counted(words_.position, packet.seq));
+    fooling(row, packet, odd_ttl);
+}
+
+// Why the box takes a packet that the server will not.
+void Builder::fooling(Row& row, const SentPacket& packet, bool odd_ttl) const {
     if (odd_ttl) add(row.detail, "TTL " + std::to_string(*packet.ttl));
+    if (packet.kind == SentPacket::Kind::original) return;
+    if (packet.ack && *packet.ack < 0) add(row.detail, "ack " + std::to_string(*packet.ack));
+    if (packet.signature) add(row.detail, "MD5");
+    if (!packet.extensions.empty()) add(row.detail, packet.extensions);
     if (packet.bad_checksum) add(row.detail, words_.bad_sum);
 }
 
 void Builder::sent(const TraceEvent& e, const SentPacket& packet, const Range& message) {
     Row row;
     row.kind = Row::Kind::arrow;
-    const bool way_of_cause = packet.source == e.source;
-    const bool inward = packet.source != near_;
+    const bool way_of_cause = same_end(packet.source, e.source);
+    const bool inward = !same_end(packet.source, near_);
     row.from = Lane::daemon;
     row.to = inward ? Lane::machine : Lane::network;
     describe(row, e, packet, message);

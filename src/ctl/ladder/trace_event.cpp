@@ -31,7 +31,7 @@ std::optional<std::int64_t> number_of(std::string_view text) {
     return position(value);
 }
 
-// "10.1.0.1:1111>10.2.0.1:443 PA seq=1 ack=1 dlen=33 ttl=3 bad-checksum"
+// "10.1.0.1:1111>10.2.0.1:443 PA seq=1 ack=1 dlen=33 ttl=3 ext=hopopts md5 bad-checksum"
 void read_info(std::string_view info, SentPacket& packet) {
     bool first = true;
     for (const std::string_view word : split(info, ' ')) {
@@ -41,14 +41,18 @@ void read_info(std::string_view info, SentPacket& packet) {
             packet.target = word.substr(arrow + 1);
         } else if (equals != std::string_view::npos) {
             const std::string_view key = word.substr(0, equals);
+            if (key == "ext") packet.extensions = word.substr(equals + 1);
             const auto value = number_of(word.substr(equals + 1));
             if (!value) continue;
             if (key == "seq") packet.seq = *value;
             if (key == "dlen") packet.dlen = std::max<std::int64_t>(*value, 0);
+            if (key == "ack") packet.ack = value;
             if (key == "ttl") packet.ttl = value;
             if (key == "frag") packet.fragment = value;
         } else if (word == "bad-checksum" || word == "bad-ip-checksum") {
             packet.bad_checksum = true;
+        } else if (word == "md5") {
+            packet.signature = true;
         } else if (packet.flags.empty()) {
             packet.flags = word;
         }

@@ -26,8 +26,9 @@ struct SentPacket {
     std::string source, target; // "10.0.0.1:1025"
     std::string flags;          // of TCP, else "udp", "icmp"
     std::int64_t seq = 0, dlen = 0;
-    std::optional<std::int64_t> ttl, fragment;
-    bool bad_checksum = false;
+    std::optional<std::int64_t> ack, ttl, fragment;
+    std::string extensions; // names of IPv6 headers, divided by commas
+    bool bad_checksum = false, signature = false;
     std::optional<Range> host_at, foreign; // counted from its first byte
     Range data() const { return {seq, seq + dlen}; }
 };

@@ -145,6 +145,33 @@ TEST(Ladder, TonesTellDecoysFromPieces) {
     EXPECT_EQ(rows[6]->tone, Tone::original);
 }
 
+TEST(Ladder, WhyAServerRefusesADecoy) {
+    Flow flow;
+    TraceEvent& e = flow.hello();
+    SentPacket fooled = Flow::sent(e, 1, 100);
+    fooled.ack = -65999;
+    fooled.signature = true;
+    fooled.extensions = "hopopts";
+    e.out.insert(e.out.begin(), fooled);
+    const auto ladder = flow.ladder();
+    EXPECT_NE(arrows(ladder)[1]->detail.find("ack -65999 \xC2\xB7 MD5 \xC2\xB7 hopopts"),
+              std::string::npos)
+        << arrows(ladder)[1]->detail;
+}
+
+TEST(Ladder, FragmentsHaveNoPortsAndGoTheSameWay) {
+    Flow flow;
+    TraceEvent& e = flow.hello();
+    SentPacket fragment = Flow::sent(e, 1, 32);
+    fragment.fragment = 0;
+    fragment.source = e.source.substr(0, e.source.rfind(':'));
+    fragment.target = e.target.substr(0, e.target.rfind(':'));
+    e.out = {fragment};
+    const auto ladder = flow.ladder();
+    EXPECT_EQ(arrows(ladder)[1]->title, "IP fragment");
+    EXPECT_EQ(arrows(ladder)[1]->to, Lane::network);
+}
+
 TEST(Ladder, ChangedPacket) {
     Flow flow;
     TraceEvent& e = flow.packet(true, 0, 0, "SA");

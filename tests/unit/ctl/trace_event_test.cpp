@@ -14,7 +14,7 @@ constexpr const char* treated =
     R"({"func":"b_1_2","called":true,"verdict":"drop","sent":2,"us":7}],)"
     R"("replay":{"piece":1,"of":2},"held":false,"verdict":"drop","out":[)"
     R"({"kind":"generated","len":43,"info":"192.0.2.10:40001>198.51.100.20:443 PA seq=-3 ack=1 )"
-    R"(dlen=3 ttl=3 bad-checksum","foreign":[0,3]},)"
+    R"(dlen=3 ttl=3 ext=hopopts,dstopts md5 bad-checksum","foreign":[0,3]},)"
     R"({"kind":"modified","len":9,"info":"[2001:db8::1]:1>[2001:db8::2]:2 udp dlen=9 ttl=64 )"
     R"(frag=8","host_at":[1,4]}],"out_omitted":7})";
 
@@ -45,6 +45,9 @@ TEST(TraceEvent, EverythingThatALadderShows) {
     EXPECT_EQ(first.flags, "PA");
     EXPECT_EQ(first.data(), (Range{-3, 0}));
     EXPECT_EQ(first.ttl, 3);
+    EXPECT_EQ(first.ack, 1);
+    EXPECT_EQ(first.extensions, "hopopts,dstopts");
+    EXPECT_TRUE(first.signature);
     EXPECT_TRUE(first.bad_checksum);
     EXPECT_EQ(first.foreign, (Range{0, 3}));
     EXPECT_FALSE(first.host_at);
@@ -53,6 +56,7 @@ TEST(TraceEvent, EverythingThatALadderShows) {
     EXPECT_EQ(second.target, "[2001:db8::2]:2");
     EXPECT_EQ(second.flags, "udp");
     EXPECT_EQ(second.fragment, 8);
+    EXPECT_FALSE(second.signature);
     EXPECT_EQ(second.host_at, (Range{1, 4}));
 }
 

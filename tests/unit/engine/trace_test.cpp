@@ -192,6 +192,15 @@ TEST(Trace, ModifiedPacket) {
     EXPECT_EQ(line["out"][0]["info"], "10.1.0.1:1111>10.2.0.1:443 S seq=0 dlen=0 ttl=9");
 }
 
+TEST(Trace, RareHeadersAreNamed) {
+    Traced machine({{"--lua-desync=f"},
+                    "function f(ctx, d) d.dis.tcp.options = {{kind=19, data=string.rep('x', 16)}} "
+                    "return VERDICT_MODIFY end"});
+    machine.out(TcpFlow().syn());
+    EXPECT_EQ(machine.last()["out"][0]["info"],
+              "10.1.0.1:1111>10.2.0.1:443 S seq=0 dlen=0 ttl=64 md5");
+}
+
 TEST(Trace, DroppedFirstPacketShowsItsSubstitute) {
     Traced machine({{"--lua-desync=drop"}});
     machine.out(TcpFlow().syn());
