@@ -6,8 +6,8 @@
 #        lint.sh tidy [BUILD]     clang-tidy on everything, which takes an hour, and nothing else
 #        lint.sh TOOL...          these only: format cpp tidy-changed shell lua python
 #
-# Changed is what differs from the branch main; on main itself, what the last commits brought.
-# NFQWS2_LINT_BASE=COMMIT says it otherwise. BUILD is a folder that cmake configured with clang; without
+# Changed is what differs from the branch main; on main itself, what the last commits brought, of it the
+# sources that changed last. NFQWS2_LINT_BASE=COMMIT says it otherwise. BUILD is a folder that cmake configured with clang; without
 # it build/lint is configured, not built.
 set -u
 
@@ -18,6 +18,7 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # Other versions lay out the same code otherwise and know other checks.
 clang=14
 commits=10
+newest=24 # sources; a minute each on a slow machine
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 said=$work/said
@@ -122,18 +123,20 @@ check_python() {
 
 # --- clang-tidy
 
-base() {
-	[ -z "${NFQWS2_LINT_BASE:-}" ] || { echo "$NFQWS2_LINT_BASE"; return; }
+# Sets `base`, and `most`: how many sources are looked at.
+find_base() {
+	most=100000 base=${NFQWS2_LINT_BASE:-}
+	[ -z "$base" ] || return 0
 	for branch in main origin/main; do
-		commit=$(git merge-base HEAD "$branch" 2>/dev/null) || continue
-		[ "$commit" = "$(git rev-parse HEAD)" ] || { echo "$commit"; return; }
+		base=$(git merge-base HEAD "$branch" 2>/dev/null) || continue
+		[ "$base" = "$(git rev-parse HEAD)" ] || return 0
 	done
-	git rev-list --max-count=$((commits + 1)) HEAD | tail -n 1
+	base=$(git rev-list --max-count=$((commits + 1)) HEAD | tail -n 1) most=$newest
 }
 
 # What differs from the base by more than its place and its includes.
 changed_files() {
-	git diff -z -M -I '^#include ' --numstat --diff-filter=d "$(base)" -- '*.cpp' '*.hpp' | tr '\0' '\n' |
+	git diff -z -M -I '^#include ' --numstat --diff-filter=d "$base" -- '*.cpp' '*.hpp' | tr '\0' '\n' |
 		awk -F '\t' '
 			names && --names { next } # where it was
 			!NF { next }
@@ -143,14 +146,17 @@ changed_files() {
 			lines { print $3 }'
 }
 
-# The changed sources; of a changed header a source that includes it, which shows what is found there.
+# The changed sources, the newest first; of a changed header a source that includes it, which shows what is
+# found there.
 changed() {
 	changed_files | while IFS= read -r file; do
 		case $file in
 		*.cpp) echo "$file" ;;
 		*) files 'src/*.cpp' 'tests/*.cpp' | xargs grep -lE "#include \"(.*/)?${file##*/}\"" | head -n 1 ;;
 		esac
-	done | sort -u
+	done | sort -u | while IFS= read -r file; do
+		echo "$(git log -1 --format=%ct -- "$file") $file"
+	done | sort -rn | cut -d ' ' -f 2-
 }
 
 tidy() { # $1 = build folder, $2 = checks beside those of .clang-tidy; sources on stdin
@@ -193,7 +199,11 @@ check_tidy_changed() {
 	have_clang clang-tidy || return
 	: >"$work/sources"
 	if git rev-parse --git-dir >/dev/null 2>&1; then
-		changed >"$work/changed"
+		find_base
+		changed >"$work/all"
+		head -n $most "$work/all" >"$work/changed"
+		cmp -s "$work/all" "$work/changed" ||
+			echo "clang-tidy: $(($(wc -l <"$work/all") - most)) more changed sources are left to lint.sh tidy"
 		if [ -s "$work/changed" ]; then
 			have clang++ && configured "" || return
 			tidy "$build" '-clang-analyzer-*' <"$work/changed"
