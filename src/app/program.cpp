@@ -26,6 +26,7 @@
 #include "offline/offline_loop.hpp"
 #include "options/command_line.hpp"
 #include "options/help.hpp"
+#include "reload/reloader.hpp"
 #include "run/timer_loop.hpp"
 #include "run/worker_threads.hpp"
 #include "start/daemon.hpp"
@@ -100,7 +101,8 @@ class Program {
     DataOutput standard_output_;
     OfflineFiles offline_;
     std::optional<engine::TraceFile> trace_;
-    Desk desk_; // of the control socket
+    Desk desk_;                        // of the control socket
+    std::optional<Reloader> reloader_; // if somebody may ask for it
     std::optional<store::Stores> stores_;
     std::optional<store::StateDirectory> state_directory_; // with --state-dir
     Report report_;
@@ -183,6 +185,7 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
         return 1;
     }
     set_exe_dir(argv[0]);
+    reloader_.emplace(argc, argv, arguments_);
     config_.privileges.drop = sandbox::can_change_identity();
     if (config_.privileges.drop)
         expect_output_files_of(wanted_privileges(arguments_, config_.privileges).uid);
@@ -197,6 +200,11 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
         log::error_text(e.what());
         return 1;
     }
+    const bool live = !config_.offline() && !config_.check && !config_.dry_run;
+    if (live && (!config_.control.empty() || config_.reload_on_hup))
+        config_.reread = reloader_->file();
+    else
+        reloader_.reset();
     emergency::remember_target();
     return std::nullopt;
 }
@@ -428,6 +436,7 @@ int Program::run_with_kernel() {
     if (!open_sockets(count)) return 1;
     if (!config_.intercept) announce_ready();
 
+    if (reloader_) reloader_->remember(config_);
     NoSender nowhere;
     Workers workers(config_, clock_, lists_, count, Threads::one_each);
     workers.shared().use(*stores_);
@@ -437,9 +446,13 @@ int Program::run_with_kernel() {
         workers.add(sockets->random(), std::move(outside));
     }
     if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
-    const auto serving = desk_.open(config_, workers, lists_, fence_);
+    if (reloader_) reloader_->open(config_, workers, lists_);
+    const auto serving =
+        desk_.open(config_, workers, lists_, fence_, reloader_ ? &*reloader_ : nullptr);
     if (state_directory_) state_directory_->start(config_.state_interval_s);
-    return config_.intercept ? run_queues(workers) : run_without_queue(workers);
+    const int code = config_.intercept ? run_queues(workers) : run_without_queue(workers);
+    if (reloader_) reloader_->close();
+    return code;
 }
 
 int Program::run_without_queue(Workers& workers) {

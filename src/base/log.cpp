@@ -49,6 +49,7 @@ State& state() {
 }
 
 constinit thread_local std::string_view thread_label;
+constinit thread_local std::string* diverted = nullptr; // Diversion
 
 void remember_identity(State& s) {
     struct stat st {};
@@ -112,6 +113,10 @@ std::string labelled(std::string_view line) {
 
 // `line` ends with a newline.
 void emit_line(Class what, std::string_view message) {
+    if (diverted != nullptr) {
+        if (what == Class::error) *diverted += message;
+        return;
+    }
     const std::string with_label = thread_label.empty() ? std::string() : labelled(message);
     const std::string_view line = thread_label.empty() ? message : with_label;
     State& s = state();
@@ -297,6 +302,22 @@ ErrorCollector::~ErrorCollector() {
 
 std::string ErrorCollector::take() {
     const std::lock_guard guard(state().lock);
+    std::string text = std::move(text_);
+    text_.clear();
+    while (text.ends_with('\n'))
+        text.pop_back();
+    return text;
+}
+
+Diversion::Diversion() : before_(diverted) {
+    diverted = &text_;
+}
+
+Diversion::~Diversion() {
+    diverted = before_;
+}
+
+std::string Diversion::take() {
     std::string text = std::move(text_);
     text_.clear();
     while (text.ends_with('\n'))

@@ -46,6 +46,7 @@ struct Engine::Impl {
     Counters counters;
     std::vector<ProfileCounts> by_profile; // by number
     std::uint64_t timer_errors = 0;
+    std::int64_t replaced_ns = 0; // when the profiles were
     Pipeline pipeline;
 
   private:
@@ -228,6 +229,67 @@ void Engine::release_held() {
     if (impl_->connections) impl_->connections->clear();
 }
 
+void Engine::begin_profiles(const NextProfiles& next) {
+    impl_->desync.eras().begin(next.profiles, next.blobs);
+}
+
+Engine::Prepared Engine::prepare_profiles(std::string* error) {
+    switch (impl_->desync.eras().prepare(error)) {
+    case lua::Eras::Step::more:
+        return Prepared::more;
+    case lua::Eras::Step::ready:
+        return Prepared::ready;
+    case lua::Eras::Step::failed:
+        break;
+    }
+    return Prepared::failed;
+}
+
+bool Engine::adopt_profiles(const NextProfiles& next, std::string* error) {
+    std::vector<ProfileCounts>& counts = impl_->by_profile;
+    const profile::Generation& generation = *next.profiles;
+    // Never less than before: older profiles still count what they replay.
+    counts.resize(std::max(counts.size(), generation.profiles.size()));
+    if (!impl_->desync.eras().adopt(error)) return false;
+    for (std::uint32_t n = 0; n < counts.size(); n++)
+        if (!generation.continues(generation.first_id_before + n, n)) counts[n] = {};
+    impl_->services.profiles->replace(next.profiles);
+    impl_->desync.forget_states(next.forgotten);
+    impl_->upkeep.count_blobs(next.blob_bytes);
+    impl_->now.update();
+    impl_->replaced_ns = impl_->now.boot_ns();
+    return true;
+}
+
+void Engine::abandon_profiles() {
+    impl_->desync.eras().abandon();
+}
+
+void Engine::take_back_profiles() {
+    impl_->desync.eras().take_back();
+    impl_->services.profiles->take_back();
+}
+
+// What was put aside before they were replaced has left by now if what is there came later. One
+// that was postponed in between is found by nobody, and chooses again.
+bool Engine::drop_old_profiles() {
+    profile::ProfileSet& profiles = *impl_->services.profiles;
+    if (!profiles.has_older()) return true;
+    if (impl_->connections && impl_->connections->longest_hold_ns() <= impl_->replaced_ns)
+        return false;
+    profiles.drop_older();
+    impl_->desync.eras().drop_older();
+    return true;
+}
+
+bool Engine::run_lua_items(std::span<const lua::LuaInit> items) {
+    return impl_->state.run_init(items, {});
+}
+
+bool Engine::blob_is(const std::string& name, const std::function<bool(Bytes)>& same) const {
+    return impl_->state.global_is(name, same);
+}
+
 const Counters& Engine::counters() const {
     Counters& counters = impl_->counters;
     counters.lua_errors = impl_->desync.errors() + impl_->timer_errors;
@@ -238,8 +300,8 @@ ProfileCounts Engine::counts_of(std::uint32_t profile) const {
     return profile < impl_->by_profile.size() ? impl_->by_profile[profile] : ProfileCounts{};
 }
 
-std::span<const lua::InstanceCounts> Engine::instance_counts(std::uint32_t profile) const {
-    return impl_->desync.counts(profile);
+std::span<const lua::PreparedInstance> Engine::instances(std::uint32_t profile) const {
+    return impl_->desync.eras().instances(profile);
 }
 
 std::uint64_t Engine::flows_seen() const {

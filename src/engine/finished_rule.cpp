@@ -81,10 +81,11 @@ bool FinishedRule::passes_whole(Passage& p) {
     if (connections_ == nullptr) return false;
     const flow::ConnectionTable::Found found = connections_->find(p.dis);
     if (!found || !found.track->profile_searched()) return false;
+    p.profile = profiles_.in_force(found.track->profile());
+    if (p.profile == nullptr) return false;
     p.track = found.track;
     p.pin.emplace(*connections_, p.track); // it shall be there when the packet is counted
     p.l7 = p.track->l7();
-    p.profile = &profiles_.by_number(p.track->profile());
     set_flow_direction(p, found.reverse, options_.server);
     set_target(p, options_.server);
     if (!nothing_left(p, Ways::this_one)) return false;

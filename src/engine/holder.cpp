@@ -45,7 +45,8 @@ void Holder::tell_release(flow::Track& track, const flow::HeldPacket& piece) {
     resume(p, piece);
     p.track = &track;
     p.l7 = track.l7();
-    p.profile = &around_.profiles.by_number(track.profile());
+    p.profile = around_.profiles.known(track.profile());
+    if (p.profile == nullptr) p.profile = &around_.profiles.by_number(0);
     around_.story.released(p);
 }
 

@@ -4,7 +4,7 @@
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/packet/dissect.hpp"
-#include "nfqws2/profile/profile.hpp"
+#include "nfqws2/profile/profile_set.hpp"
 #include "nfqws2/protocol/names.hpp"
 
 #include <cstdint>
@@ -31,9 +31,10 @@ struct Passage {
     flow::Track* track = nullptr;
     // Scripts may feed packets themselves, which may expire tracks: not this one.
     std::optional<flow::ConnectionTable::Pin> pin;
-    std::optional<flow::Positions> positions; // see positions_of()
-    bool reverse = false;                     // from the server to the client of the flow
-    bool incoming = false;                    // what Lua calls "in": reverse, inverted by --server
+    std::optional<flow::Positions> positions;        // see positions_of()
+    std::optional<profile::ProfileSet::Older> older; // its held packets belong to older profiles
+    bool reverse = false;                            // from the server to the client of the flow
+    bool incoming = false; // what Lua calls "in": reverse, inverted by --server
     IpAddress target;
     std::uint16_t target_port = 0, near_port = 0;
 

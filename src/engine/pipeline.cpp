@@ -170,8 +170,17 @@ void Pipeline::set_direction(Passage& p, bool reverse) {
         return;
     }
     p.pin.emplace(*connections_, p.track);
+    if (p.holding()) keep_profiles_of_held(p);
     set_flow_direction(p, reverse, around_.options.server);
     p.l7 = p.track->l7();
+}
+
+// What was put aside is replayed by the profiles that put it aside.
+void Pipeline::keep_profiles_of_held(Passage& p) {
+    profile::ProfileSet& profiles = *around_.services.profiles;
+    const std::uint32_t id = p.track->profile();
+    if (profiles.in_force(id) == nullptr && profiles.known(id) != nullptr)
+        p.older.emplace(profiles, id);
 }
 
 void Pipeline::on_track_end(flow::Track& track) {

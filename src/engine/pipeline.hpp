@@ -50,6 +50,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
     void find_flow(Passage& p);
     void find_quoted_flow(Passage& p);
     void set_direction(Passage& p, bool reverse);
+    void keep_profiles_of_held(Passage& p);
 
     Surroundings around_;
     flow::ConnectionTable* connections_;

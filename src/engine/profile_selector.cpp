@@ -1,5 +1,7 @@
 #include "profile_selector.hpp"
 
+#include "nfqws2/base/log.hpp"
+
 namespace nfqws2::engine {
 
 std::string_view ProfileSelector::ssid(const Passage& p) const {
@@ -26,10 +28,18 @@ void ProfileSelector::select(Passage& p) {
     story_.searches(p, options_.server);
     flow::Track* track = p.track;
     if (track != nullptr && track->profile_searched()) {
-        p.profile = &profiles_.by_number(track->profile());
-        story_.has_profile(*p.profile);
+        p.profile = profiles_.in_force(track->profile());
+        if (p.profile != nullptr)
+            story_.has_profile(*p.profile);
+        else
+            choose_again(p);
         return;
     }
+    search(p);
+}
+
+profile::Selection ProfileSelector::search(Passage& p) {
+    flow::Track* track = p.track;
     profile::Query q = query(p);
     if (track != nullptr) {
         if (!track->has_hostname() && !p.reverse && options_.ipcache_hostname && !options_.server) {
@@ -40,20 +50,41 @@ void ProfileSelector::select(Passage& p) {
         q.hostname = track->hostname();
         q.hostname_is_ip = track->hostname_is_ip();
     }
-    p.profile = profiles_.select(q, story_.rejections()).profile;
+    const profile::Selection found = profiles_.select(q, story_.rejections());
+    p.profile = found.profile;
     if (track != nullptr) give(*track, *p.profile);
+    return found;
+}
+
+// The options were read again since the flow chose. What scripts have said of the flow was said by
+// instances that may be no more; what lists say of its host is asked anew.
+void ProfileSelector::choose_again(Passage& p) {
+    flow::Track& track = *p.track;
+    const std::uint32_t before = track.profile();
+    const profile::Selection found = search(p);
+    if (!profiles_.generation()->continues(before, p.profile->number)) {
+        log::debug("desync profile chosen again after a reload");
+        track.clear_cutoffs();
+        track.clear_cuts();
+    }
+    if (!track.hostname_discovered()) return;
+    const bool any = found.list.done || profiles_.has_host_lists(*p.profile);
+    keep_verdict(p, !any              ? flow::ListVerdict{}
+                    : found.list.done ? found.list
+                                      : profiles_.check_hosts(*p.profile, track.hostname(),
+                                                              track.hostname_is_ip()));
 }
 
 void ProfileSelector::give(flow::Track& track, const profile::Profile& profile) {
-    const bool news = !track.profile_searched() || track.profile() != profile.number;
+    const bool news = !track.profile_searched() || track.profile() != profile.id;
     counts_[profile.number].flows += news;
-    track.set_profile(profile.number);
+    track.set_profile(profile.id);
 }
 
 void ProfileSelector::select_for_related(Passage& p) {
     if (p.track != nullptr && p.track->profile_searched()) {
-        p.profile = &profiles_.by_number(p.track->profile());
-        return;
+        p.profile = profiles_.in_force(p.track->profile());
+        if (p.profile != nullptr) return;
     }
     const bool icmp = p.dis.l4 == packet::L4::icmp;
     const IpAddress source = p.dis.source();
@@ -124,6 +155,17 @@ bool ProfileSelector::rediscover(Passage& p) {
     return lists_allow(p, search, found ? &*found : nullptr);
 }
 
+// A positive answer needs no memory: only a negative one has consequences later.
+void ProfileSelector::keep_verdict(Passage& p, flow::ListVerdict verdict) {
+    const bool negative = verdict.done && !verdict.positive;
+    if (!negative && p.track->extension() == nullptr) return;
+    flow::TrackExtension& extension = p.track->need_extension();
+    extension.list = verdict;
+    extension.auto_host.watching =
+        negative && !verdict.excluded && p.profile->auto_hosts != nullptr;
+    extension.auto_host.retrans_stopped = !extension.auto_host.watching;
+}
+
 bool ProfileSelector::lists_allow(Passage& p, const profile::Selection& search,
                                   const protocol::HostName* found) {
     flow::Track* track = p.track;
@@ -137,14 +179,7 @@ bool ProfileSelector::lists_allow(Passage& p, const profile::Selection& search,
         verdict = search.profile != nullptr && search.list.done
                       ? search.list
                       : profiles_.check_hosts(*p.profile, found->name, found->is_ip);
-        // A positive answer needs no memory: only a negative one has consequences later.
-        if (track != nullptr && (!verdict.positive || extension != nullptr)) {
-            extension = &track->need_extension();
-            extension->list = verdict;
-            extension->auto_host.watching =
-                !verdict.positive && !verdict.excluded && p.profile->auto_hosts != nullptr;
-            extension->auto_host.retrans_stopped = !extension->auto_host.watching;
-        }
+        if (track != nullptr) keep_verdict(p, verdict);
     }
     if (!p.is_tcp()) watch_.udp(p);
     if (verdict.done && !verdict.positive) {

@@ -28,6 +28,9 @@ class ProfileSelector {
 
   private:
     std::string_view ssid(const Passage& p) const;
+    profile::Selection search(Passage& p);
+    void choose_again(Passage& p);
+    void keep_verdict(Passage& p, flow::ListVerdict verdict);
     void give(flow::Track& track, const profile::Profile& profile);
     bool lists_allow(Passage& p, const profile::Selection& search, const protocol::HostName* found);
 

@@ -33,6 +33,7 @@
 #include "tuple.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace nfqws2::flow {
 
@@ -500,6 +501,14 @@ std::uint32_t ConnectionTable::scan(std::uint32_t cursor, std::size_t least,
 
 std::size_t ConnectionTable::size() const {
     return impl_->table.size();
+}
+
+std::int64_t ConnectionTable::longest_hold_ns() const {
+    std::int64_t first = std::numeric_limits<std::int64_t>::max();
+    for (const HoldList* list : {&impl_->holds, &impl_->unanswered_holds})
+        if (const Track* track = list->held_longest())
+            first = std::min(first, track->extension()->hold_link.first_ns);
+    return first;
 }
 
 std::size_t ConnectionTable::held_packets() const {

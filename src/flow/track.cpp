@@ -113,6 +113,11 @@ void Track::cut_instance(std::uint32_t profile, std::uint32_t instance, bool in,
     }
 }
 
+void Track::clear_cuts() {
+    d_.cut_in = d_.cut_out = 0;
+    if (d_.extension) d_.extension->cuts.clear();
+}
+
 TrackExtension& Track::need_extension() {
     if (!d_.extension) {
         void* memory = FlowMemory::of(this).extensions.allocate();

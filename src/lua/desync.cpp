@@ -79,32 +79,7 @@ void log_decision(const PacketView& view, const profile::LuaInstance& instance,
     if (in_range) log_payload(view, instance, !why);
 }
 
-// Pushes the value of a global. False: a metatable of the globals raised an error, pushed instead.
-bool push_global(lua_State* L, std::string_view name) {
-    lua_pushcfunction(L, [](lua_State* l) {
-        lua_getglobal(l, lua_tostring(l, 1));
-        return 1;
-    });
-    push(L, name);
-    return lua_pcall(L, 1, 1, 0) == 0;
-}
-
 } // namespace
-
-// Lua references of what never changes about an instance.
-struct Desync::Prepared {
-    struct Argument {
-        int name_ref, value_ref;
-        bool substituted; // begins with % or # or an escape of them
-    };
-    int func_ref = LUA_NOREF, name_ref = LUA_NOREF;
-    std::vector<Argument> arguments; // without repeated names: the first wins
-};
-
-struct Desync::PreparedProfile {
-    std::vector<Prepared> instances;
-    std::vector<InstanceCounts> counts;
-};
 
 // The part of a packet's run that works inside a protected call.
 struct Desync::Run {
@@ -116,14 +91,12 @@ struct Desync::Run {
     capture::Verdict answer;
 };
 
-Desync::Desync(State& state) : state_(state) {
+Desync::Desync(State& state) : state_(state), eras_(state) {
 }
 Desync::~Desync() = default;
 
 bool Desync::prepare(const profile::ProfileSet& profiles) {
     lua_State* L = state_.lua();
-    const CollectorRest rest(L);
-    state_.desync_table().prepare(L, profiles);
     lua_pushcfunction(L, [](lua_State* l) {
         Run& run = *static_cast<Run*>(lua_touserdata(l, 2));
         lua_settop(l, message_handler_index);
@@ -131,44 +104,38 @@ bool Desync::prepare(const profile::ProfileSet& profiles) {
         return 0;
     });
     run_ref_ = luaL_ref(L, LUA_REGISTRYINDEX);
-    const auto intern = [L](std::string_view text) {
-        push(L, text);
-        return luaL_ref(L, LUA_REGISTRYINDEX);
-    };
-    for (const auto& profile : profiles.all()) {
-        if (prepared_.size() <= profile->number) prepared_.resize(profile->number + 1);
-        for (const profile::LuaInstance& instance : profile->instances) {
-            const bool exists = push_global(L, instance.func) && lua_isfunction(L, -1);
-            lua_pop(L, 1);
-            if (!exists) {
-                log::error("desync function '%s' does not exist (profile %s); is the library that "
-                           "has it loaded by --lua-init?",
-                           instance.func.c_str(), profile->label().c_str());
-                return false;
-            }
-            Prepared prepared;
-            prepared.func_ref = intern(instance.func);
-            prepared.name_ref = intern(instance.name);
-            std::vector<std::string_view> seen;
-            for (const auto& [name, value] : instance.args) {
-                if (std::find(seen.begin(), seen.end(), name) != seen.end()) continue;
-                seen.push_back(name);
-                const bool marked = !value.empty() && (value[0] == '%' || value[0] == '#' ||
-                                                       (value[0] == '\\' && value.size() > 1 &&
-                                                        (value[1] == '%' || value[1] == '#')));
-                prepared.arguments.push_back({intern(name), intern(value), marked});
-            }
-            prepared_[profile->number].instances.push_back(std::move(prepared));
-            prepared_[profile->number].counts.emplace_back();
-        }
+    std::string error;
+    eras_.begin(profiles.generation(), {});
+    Eras::Step step = Eras::Step::more;
+    while (step == Eras::Step::more)
+        step = eras_.prepare(&error);
+    if (step == Eras::Step::failed || !eras_.adopt(&error)) {
+        log::error_text(error);
+        return false;
     }
     if (log::debug_enabled()) log::debug("LUA INIT DONE");
     return true;
 }
 
-std::span<const InstanceCounts> Desync::counts(std::uint32_t profile) const {
-    if (profile >= prepared_.size()) return {};
-    return prepared_[profile].counts;
+// Names of instances shift with the profiles: what another instance has learned must not be found
+// under them.
+void Desync::forget_states(const std::vector<std::string>& keys) {
+    lua_State* L = state_.lua();
+    lua_pushcfunction(L, [](lua_State* l) {
+        const auto& names = *static_cast<const std::vector<std::string>*>(lua_touserdata(l, 1));
+        lua_pushglobaltable(l);
+        lua_pushliteral(l, "autostate");
+        lua_rawget(l, -2);
+        if (!lua_istable(l, -1)) return 0;
+        for (const std::string& name : names) {
+            push(l, name);
+            lua_pushnil(l);
+            lua_rawset(l, -3);
+        }
+        return 0;
+    });
+    lua_pushlightuserdata(L, const_cast<std::vector<std::string>*>(&keys));
+    if (lua_pcall(L, 1, 0, message_handler_index) != 0) log_lua_error(L, "reload");
 }
 
 capture::Verdict Desync::run(const PacketView& view) {
@@ -223,16 +190,21 @@ capture::Verdict Desync::run_protected(const PacketView& view, bool cuts) {
     lua_State* L = state_.lua();
     lua_settop(L, message_handler_index);
     Run run{this, &view, cuts, 0, false, {}};
-    state_.guard().enter_profile(*view.profile);
+    const profile::Profile& profile = *view.profile;
+    Era& era = eras_.of(profile);
+    const bool old = !eras_.is_newest(era);
+    if (old) eras_.go_back_to(era);
+    state_.guard().enter_profile(profile);
     const GuardScope scope(state_.guard());
     lua_rawgeti(L, LUA_REGISTRYINDEX, run_ref_);
     lua_pushvalue(L, message_handler_index); // has the same index inside
     lua_pushlightuserdata(L, &run);
-    if (lua_pcall(L, 2, 0, message_handler_index) == 0) return run.answer;
+    const bool ran = lua_pcall(L, 2, 0, message_handler_index) == 0;
+    if (old) eras_.return_from(era);
+    if (ran) return run.answer;
 
-    const profile::Profile& profile = *view.profile;
     if (run.serving) {
-        prepared_[profile.number].counts[run.at].errors++;
+        era.profiles[profile.number][run.at].counts.errors++;
         instance_failed(log_lua_error(L, describe(view, profile.instances[run.at])));
         run.at++;
     } else {
@@ -252,7 +224,7 @@ void Desync::run_due(Run& run) {
     const int desync_index = lua_gettop(L);
 
     int verdict = verdict_pass;
-    PreparedProfile& prepared = prepared_[profile.number];
+    Era::Profile& prepared = eras_.of(profile).profiles[profile.number];
     for (std::size_t i = 0; i < profile.instances.size(); i++) {
         const profile::LuaInstance& instance = profile.instances[i];
         run.at = i;
@@ -264,12 +236,12 @@ void Desync::run_due(Run& run) {
         }
         bool cancelled = false;
         if (observer_ != nullptr) observer_->calling(instance);
-        InstanceCounts& counts = prepared.counts[i];
+        InstanceCounts& counts = prepared[i].counts;
         counts.called++;
         const std::uint64_t sent_before = state_.sent();
         run.serving = true;
         const std::optional<int> result =
-            call(view, instance, prepared.instances[i], desync_index, &cancelled);
+            call(view, instance, prepared[i], desync_index, &cancelled);
         run.serving = false;
         counts.sent += state_.sent() - sent_before;
         if (!result) {
@@ -299,7 +271,8 @@ void Desync::run_due(Run& run) {
 }
 
 std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstance& instance,
-                                const Prepared& prepared, int desync_index, bool* cancelled) {
+                                const PreparedInstance& prepared, int desync_index,
+                                bool* cancelled) {
     lua_State* L = state_.lua();
     state_.guard().next_call(instance);
     // The function is looked up now: scripts may redefine it at run time.
@@ -380,10 +353,10 @@ void Desync::tell_skipped(const profile::Profile& profile, std::size_t from, Ski
         observer_->skipped(profile.instances[i], why);
 }
 
-bool Desync::push_arguments(const Prepared& instance, int desync_index) {
+bool Desync::push_arguments(const PreparedInstance& instance, int desync_index) {
     lua_State* L = state_.lua();
     lua_createtable(L, 0, static_cast<int>(instance.arguments.size()));
-    for (const Prepared::Argument& argument : instance.arguments) {
+    for (const PreparedInstance::Argument& argument : instance.arguments) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, argument.name_ref);
         lua_rawgeti(L, LUA_REGISTRYINDEX, argument.value_ref);
         if (argument.substituted) {
@@ -398,7 +371,7 @@ bool Desync::push_arguments(const Prepared& instance, int desync_index) {
 }
 
 // Pushes the substituted value (docs/contracts/lua-bridge.md#arguments).
-bool Desync::substitute(const Prepared&, std::string_view value, int desync_index) {
+bool Desync::substitute(const PreparedInstance&, std::string_view value, int desync_index) {
     lua_State* L = state_.lua();
     if (value[0] == '\\') {
         push(L, value.substr(1));

@@ -186,6 +186,19 @@ bool load_source(lua_State* L, const std::string& source) {
 
 } // namespace
 
+std::string syntax_error(const LuaInit& item) {
+    lua_State* const L = luaL_newstate();
+    if (L == nullptr) return "not enough memory";
+    log::Diversion errors;
+    std::string error;
+    if (!(item.is_file ? load_file(L, item.text) : load_source(L, item.text))) {
+        error = errors.take();
+        if (error.empty()) error = "cannot be compiled";
+    }
+    lua_close(L);
+    return error;
+}
+
 State::State(const Services& services, const Limits& limits)
     : services_(services), guard_(limits), flow_states_(std::make_unique<FlowStates>()),
       desync_table_(std::make_unique<DesyncTable>(*flow_states_)),
@@ -303,6 +316,18 @@ std::vector<std::pair<std::string, std::string>> State::globals() const {
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
+    return result;
+}
+
+// Raw: the names are there, and a metatable of the globals has no say.
+bool State::global_is(const std::string& name, const std::function<bool(Bytes)>& same) const {
+    lua_pushglobaltable(L_);
+    push(L_, name);
+    lua_rawget(L_, -2);
+    std::size_t size = 0;
+    const char* text = lua_type(L_, -1) == LUA_TSTRING ? lua_tolstring(L_, -1, &size) : nullptr;
+    const bool result = text != nullptr && same(as_bytes(std::string_view(text, size)));
+    lua_pop(L_, 2);
     return result;
 }
 

@@ -230,6 +230,27 @@ void AutoHosts::success(const Event& event) {
     impl_->record(event, "fail counter reset. website is working.");
 }
 
+void AutoHosts::carry_over(const Generation& from, const Generation& to) {
+    const auto lock = impl_->lock();
+    for (const auto& profile : to.profiles) {
+        const std::uint32_t id = from.first_id + profile->number;
+        if (profile->auto_hosts == nullptr || !from.has(id)) continue;
+        const Profile& before = from.by_id(id);
+        if (before.auto_hosts != profile->auto_hosts) continue;
+        if (auto pool = impl_->pools.extract(&before)) {
+            impl_->pools.erase(profile.get());
+            pool.key() = profile.get();
+            impl_->pools.insert(std::move(pool));
+        }
+    }
+}
+
+void AutoHosts::forget(const Generation& gone) {
+    const auto lock = impl_->lock();
+    for (const auto& profile : gone.profiles)
+        impl_->pools.erase(profile.get());
+}
+
 void AutoHosts::purge() {
     const std::int64_t due = impl_->next_purge_ns.load(std::memory_order_relaxed);
     if (due == never) return;

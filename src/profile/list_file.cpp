@@ -132,6 +132,7 @@ void HostListFile::install(LoadedList& loaded, std::uint64_t generation) {
     std::erase_if(added_, [&](const auto& item) {
         return item.second.written && item.second.generation < generation;
     });
+    filled.store(has_entries(), std::memory_order_relaxed);
 }
 
 HostMatch HostListFile::find(std::string_view name) const {
@@ -152,6 +153,7 @@ std::string HostListFile::matching_entry(std::string_view host, bool is_ip) cons
 void HostListFile::add(std::string_view host) {
     const std::string name(without_root_dot(host));
     if (added_.try_emplace(name, Added{0, false}).second) ++unwritten_;
+    filled.store(true, std::memory_order_relaxed);
 }
 
 std::string HostListFile::unwritten() const {
@@ -193,6 +195,7 @@ LoadedList NetListFile::load(FileDescriptor opened) const {
 
 void NetListFile::install(LoadedList& loaded, std::uint64_t) {
     std::swap(table_, loaded.nets);
+    filled.store(has_entries(), std::memory_order_relaxed);
 }
 
 std::string NetListFile::matching_entry(const IpAddress& address) const {

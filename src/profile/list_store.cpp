@@ -108,10 +108,16 @@ struct ListStore::Impl {
     explicit Impl(Clock& the_clock) : clock(the_clock) {}
 
     template <typename File>
-    std::shared_ptr<File> registered(std::vector<std::shared_ptr<File>>& files,
-                                     const std::string& path) {
+    static std::shared_ptr<File> find(const std::vector<std::shared_ptr<File>>& files,
+                                      const std::string& path) {
         for (const auto& file : files)
             if (file->path() == path) return file;
+        return nullptr;
+    }
+    template <typename File>
+    static std::shared_ptr<File> registered(std::vector<std::shared_ptr<File>>& files,
+                                            const std::string& path) {
+        if (auto file = find(files, path)) return file;
         files.push_back(std::make_shared<File>(path));
         return files.back();
     }
@@ -142,6 +148,9 @@ struct ListStore::Impl {
     std::mutex duty;
     std::vector<std::shared_ptr<HostListFile>> hosts;
     std::vector<std::shared_ptr<NetListFile>> nets;
+    // Of a reload: those of the running store, which nobody else may change.
+    std::vector<std::shared_ptr<HostListFile>> running_hosts;
+    std::vector<std::shared_ptr<NetListFile>> running_nets;
     std::optional<MemoryShare> memory_share;
     std::vector<OutputFile> to_give; // automatic lists, until they are the daemon's
     std::size_t next_check = 0;      // index of the file to check next in this round
@@ -156,6 +165,12 @@ struct ListStore::Impl {
 ListStore::ListStore(Clock& clock) : impl_(std::make_unique<Impl>(clock)) {
 }
 
+ListStore::ListStore(Clock& clock, const ListStore& running) : ListStore(clock) {
+    const auto duty = running.impl_->take_duty();
+    impl_->running_hosts = running.impl_->hosts;
+    impl_->running_nets = running.impl_->nets;
+}
+
 ListStore::~ListStore() = default;
 
 std::shared_ptr<HostList> ListStore::host_file(const std::string& path, std::string* error) {
@@ -164,7 +179,8 @@ std::shared_ptr<HostList> ListStore::host_file(const std::string& path, std::str
         *error = no_access("hostlist", path);
         return nullptr;
     }
-    auto file = impl_->registered(impl_->hosts, *real);
+    if (auto running = Impl::find(impl_->running_hosts, *real)) return running;
+    auto file = Impl::registered(impl_->hosts, *real);
     open_if_special(*file);
     return file;
 }
@@ -175,12 +191,21 @@ std::shared_ptr<NetList> ListStore::net_file(const std::string& path, std::strin
         *error = no_access("ipset", path);
         return nullptr;
     }
-    auto file = impl_->registered(impl_->nets, *real);
+    if (auto running = Impl::find(impl_->running_nets, *real)) return running;
+    auto file = Impl::registered(impl_->nets, *real);
     open_if_special(*file);
     return file;
 }
 
 std::shared_ptr<HostList> ListStore::auto_host_file(const std::string& path, std::string* error) {
+    if (const auto real = existing_path(path)) {
+        const auto running = Impl::find(impl_->running_hosts, *real);
+        if (running != nullptr && running->automatic()) return running;
+        if (running != nullptr) {
+            *error = "'" + path + "' becomes an automatic list: a restart is needed";
+            return nullptr;
+        }
+    }
     OutputFile output = open_output_file(path, O_RDWR | O_APPEND);
     if (!output) {
         *error = "cannot create " + path + " (" + output.error + ")";
@@ -190,7 +215,7 @@ std::shared_ptr<HostList> ListStore::auto_host_file(const std::string& path, std
         *error = "gzipped auto hostlists are not supported";
         return nullptr;
     }
-    auto file = impl_->registered(impl_->hosts, output.path);
+    auto file = Impl::registered(impl_->hosts, output.path);
     file->set_automatic();
     impl_->to_give.push_back(std::move(output));
     return file;
@@ -397,6 +422,36 @@ void ListStore::count_in(MemoryBudget* budget) {
     if (budget == nullptr) return;
     impl_->memory_share.emplace(budget, MemoryBudget::Part::lists);
     impl_->tell_memory();
+}
+
+void ListStore::take_over(ListStore& of_reload) {
+    {
+        const auto duty = impl_->take_duty();
+        for (auto& file : of_reload.impl_->hosts)
+            impl_->hosts.push_back(std::move(file));
+        for (auto& file : of_reload.impl_->nets)
+            impl_->nets.push_back(std::move(file));
+        impl_->tell_memory();
+    }
+    of_reload.impl_->hosts.clear();
+    of_reload.impl_->nets.clear();
+    of_reload.impl_->to_give.clear();
+}
+
+std::vector<std::shared_ptr<void>> ListStore::take_unused() {
+    std::vector<std::shared_ptr<void>> unused;
+    const auto duty = impl_->take_duty();
+    const auto take = [&unused](auto& files, const auto& busy) {
+        std::erase_if(files, [&](auto& file) {
+            if (file.use_count() != 1 || file->watch.loading || busy(*file)) return false;
+            unused.push_back(std::move(file));
+            return true;
+        });
+    };
+    take(impl_->hosts, [](const HostListFile& list) { return list.has_unwritten(); });
+    take(impl_->nets, [](const NetListFile&) { return false; });
+    impl_->tell_memory();
+    return unused;
 }
 
 void ListStore::Impl::complete_finished() {

@@ -130,21 +130,25 @@ Rejection make_rejection(const Profile& p, const Query& q, const Refusal& refusa
 } // namespace
 
 struct ProfileSet::Impl {
-    std::shared_ptr<const std::vector<std::unique_ptr<Profile>>> profiles;
+    Impl(GenerationPtr newest, ListStore& store, unsigned n)
+        : generations{std::move(newest)}, in_force(generations.back().get()), lists(store),
+          worker(n) {}
+
+    const std::vector<std::unique_ptr<Profile>>& profiles() const { return in_force->profiles; }
+    void settle() { in_force = generations.back().get(); }
+
+    std::vector<GenerationPtr> generations; // the newest last
+    const Generation* in_force;
     ListStore& lists;
-    unsigned worker = 0;
+    unsigned worker;
 };
 
-ProfileSet::ProfileSet(std::vector<std::unique_ptr<Profile>> profiles, ListStore& lists, Clock&) {
-    auto last = std::make_unique<Profile>();
-    last->profile_name = "no_action";
-    profiles.push_back(std::move(last));
-    auto all = std::make_shared<const std::vector<std::unique_ptr<Profile>>>(std::move(profiles));
-    impl_ = std::make_unique<Impl>(Impl{std::move(all), lists});
+ProfileSet::ProfileSet(std::vector<std::unique_ptr<Profile>> profiles, ListStore& lists, Clock&)
+    : impl_(std::make_unique<Impl>(make_generation(std::move(profiles)), lists, 0)) {
 }
 
 ProfileSet::ProfileSet(const ProfileSet& first, unsigned worker)
-    : impl_(std::make_unique<Impl>(Impl{first.impl_->profiles, first.impl_->lists, worker})) {
+    : impl_(std::make_unique<Impl>(first.generation(), first.impl_->lists, worker)) {
 }
 
 ProfileSet::~ProfileSet() = default;
@@ -153,7 +157,7 @@ Selection ProfileSet::select(const Query& query, std::vector<Rejection>* rejecte
     impl_->lists.poll();
     if (log::debug_enabled()) log_search(query);
     const auto lock = impl_->lists.contents().reading(impl_->worker);
-    for (const auto& profile : *impl_->profiles) {
+    for (const auto& profile : impl_->profiles()) {
         flow::ListVerdict verdict;
         Refusal refusal;
         if (matches(*profile, query, verdict, refusal)) {
@@ -163,7 +167,7 @@ Selection ProfileSet::select(const Query& query, std::vector<Rejection>* rejecte
         }
         if (rejected != nullptr) rejected->push_back(make_rejection(*profile, query, refusal));
     }
-    return {impl_->profiles->back().get(), {}};
+    return {impl_->profiles().back().get(), {}};
 }
 
 flow::ListVerdict ProfileSet::check_hosts(const Profile& profile, std::string_view host,
@@ -180,19 +184,61 @@ bool ProfileSet::has_host_lists(const Profile& profile) const {
 }
 
 const Profile& ProfileSet::by_number(std::uint32_t number) const {
-    const auto& all = *impl_->profiles;
+    const auto& all = impl_->profiles();
     if (number > 0 && number < all.size() && all[number - 1]->number == number)
         return *all[number - 1];
     return *all.back();
 }
 
 const std::vector<std::unique_ptr<Profile>>& ProfileSet::all() const {
-    return *impl_->profiles;
+    return impl_->profiles();
 }
 
 bool ProfileSet::needs_ssid() const {
-    return std::any_of(impl_->profiles->begin(), impl_->profiles->end(),
+    return std::any_of(all().begin(), all().end(),
                        [](const auto& profile) { return !profile->ssids.empty(); });
+}
+
+const GenerationPtr& ProfileSet::generation() const {
+    return impl_->generations.back();
+}
+
+void ProfileSet::replace(GenerationPtr next) {
+    impl_->generations.push_back(std::move(next));
+    impl_->settle();
+}
+
+void ProfileSet::take_back() {
+    if (!has_older()) return;
+    impl_->generations.pop_back();
+    impl_->settle();
+}
+
+bool ProfileSet::has_older() const {
+    return impl_->generations.size() > 1;
+}
+
+void ProfileSet::drop_older() {
+    impl_->generations.erase(impl_->generations.begin(), impl_->generations.end() - 1);
+}
+
+const Profile* ProfileSet::in_force(std::uint32_t id) const {
+    return impl_->in_force->has(id) ? &impl_->in_force->by_id(id) : nullptr;
+}
+
+const Profile* ProfileSet::known(std::uint32_t id) const {
+    for (const GenerationPtr& generation : impl_->generations)
+        if (generation->has(id)) return &generation->by_id(id);
+    return nullptr;
+}
+
+ProfileSet::Older::Older(ProfileSet& profiles, std::uint32_t id) : profiles_(profiles) {
+    for (const GenerationPtr& generation : profiles.impl_->generations)
+        if (generation->has(id)) profiles.impl_->in_force = generation.get();
+}
+
+ProfileSet::Older::~Older() {
+    profiles_.impl_->settle();
 }
 
 } // namespace nfqws2::profile

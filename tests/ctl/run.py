@@ -79,7 +79,7 @@ def clean(text):
 
 
 def test_help_names_every_word(w):
-    words = "status counters flows hosts lists find why trace log top metrics stop serve ladder"
+    words = "status counters flows hosts lists find why trace log top metrics reload stop serve ladder"
     contains(w.run("--help"), *words.split())
     contains(w.run("--version"), "nfqws2ctl ")
     for word in ("flows", "trace", "serve", "ladder"):
@@ -89,7 +89,8 @@ def test_help_names_every_word(w):
 def test_mistakes_of_the_command_line(w):
     contains(w.run("flws", code=2), "unknown word 'flws'; did you mean 'flows'?")
     contains(w.run(code=2), "Usage")
-    for words in (["flows", "--port=99999"], ["flows", "--nonsense"], ["find"], ["serve", "--listen=nowhere"]):
+    for words in (["flows", "--port=99999"], ["flows", "--nonsense"], ["find"], ["serve", "--listen=nowhere"],
+                  ["reload", "--undo", "--dry-run"]):
         done = subprocess.run([w.program, *words], capture_output=True, timeout=LIMIT, check=False)
         assert done.returncode == 2 and done.stderr, words
 
@@ -142,6 +143,9 @@ def test_every_table(w):
         contains(w.ask("trace"), "tls_client_hello", "www.example.com", "+5")
         contains(w.ask("top", "-d", "0.1", "-n", "1"), "packets/s", "https", "www.example.com")
         assert w.ask("metrics").endswith('nfqws2_packets_total{worker="0"} 1000\n')
+        contains(w.ask("reload"), "warning: option '--hostlist' (/x.conf:7): list is empty", "profile 1 (https): changed",
+                 "the new options are in force")
+        contains(w.ask("reload", "-n"), "profile 1 (https): changed", "nothing was done")
         contains(w.ask("stop"), "the daemon ends")
 
 
@@ -164,6 +168,9 @@ def test_filters_reach_the_daemon(w):
         assert daemon.asked[-1] == {"cmd": "lists", "reload": True}
         w.ask("find", "2001:db8::1", "--proto", "udp", "-p", "53")
         assert daemon.asked[-1] == {"cmd": "find", "address": "2001:db8::1", "proto": "udp", "port": 53}
+        for word, field in (("--dry-run", "dry_run"), ("--undo", "undo")):
+            w.ask("reload", word)
+            assert daemon.asked[-1] == {"cmd": "reload", field: True}
         w.ask("log", "debug")
         assert daemon.asked[-1] == {"cmd": "log", "level": "debug"}
 
@@ -242,6 +249,13 @@ def test_garbage_and_broken_answers(w):
 def test_errors_of_the_daemon(w):
     with w.daemon(answers={"stop": [{"error": "not for this user", "code": "forbidden", "end": True}]}):
         contains(w.ask("stop", code=1), "not for this user")
+
+
+def test_reload_that_is_refused(w):
+    with w.daemon(answers={"reload": [{"error": "--qnum has changed", "code": "failed", "end": True}]}):
+        contains(w.ask("reload", code=1), "--qnum has changed")
+    with w.daemon(answers={"reload": [{"end": True, "count": 0, "reloaded": False}]}):
+        contains(w.ask("reload"), "nothing has changed")
 
 
 def test_output_that_cannot_be_written(w):

@@ -183,6 +183,12 @@ class Daemon:
         yield {"end": True}
 
     @staticmethod
+    def on_reload(request):
+        yield {"finding": {"level": "warning", "option": "hostlist", "where": "/x.conf:7", "text": "list is empty"}}
+        yield {"change": {"what": "profile", "n": 1, "name": "https", "how": "changed"}}
+        yield {"end": True, "count": 1, "reloaded": "dry_run" not in request}
+
+    @staticmethod
     def on_stop(_):
         yield {"stopping": True, "end": True}
 

@@ -19,6 +19,8 @@ SHOWN_BY = {
     "control": "test_control.every_command_answers",
     "control-group": "test_control.who_may_ask",
     "daemon": "test_startup.daemon_and_pidfile",
+    "reload-on-hup": "test_reload.hup",
+    "lua-reload": "test_reload.lua_reload",
     "qnum": "test_startup.second_program_on_a_queue",
     "hostlist-auto": "test_autohost.reset",
 }

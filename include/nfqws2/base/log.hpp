@@ -55,6 +55,21 @@ class ErrorCollector {
     std::string text_;
 };
 
+// While it lives, error messages of this thread are kept here and everything else it says is
+// dropped: what is found out about a reload is an answer, not an event.
+class Diversion {
+  public:
+    Diversion();
+    ~Diversion();
+    Diversion(const Diversion&) = delete;
+    Diversion& operator=(const Diversion&) = delete;
+    std::string take(); // since the last call, without the final newline
+
+  private:
+    std::string text_;
+    std::string* before_;
+};
+
 // Debug output on or off where it was not asked for at the start, or was; without a target it goes
 // to the console.
 void set_debug(bool on);

@@ -26,7 +26,7 @@
 
 namespace nfqws2::lua {
 class FileGate;
-struct InstanceCounts;
+struct PreparedInstance;
 } // namespace nfqws2::lua
 namespace nfqws2::store {
 class Stores;
@@ -138,9 +138,31 @@ class Engine final : public capture::PacketHandler {
     void collect_garbage();     // --lua-gc, by time
     void release_held();        // program end: held packets leave unmodified
 
+    // A reload: the next profiles are made ready beside those in force, in pieces of less than a
+    // millisecond, and replace them between two packets. Flows choose again at their next packet;
+    // what is held is replayed by the profiles that held it, which stay until drop_old_profiles()
+    // says true. A failure leaves everything as it was.
+    struct NextProfiles {
+        profile::GenerationPtr profiles;
+        lua::BlobChanges blobs;
+        std::size_t blob_bytes = 0;         // of all blobs then
+        std::vector<std::string> forgotten; // keys of what orchestrators have learned
+    };
+    enum class Prepared : std::uint8_t { more, ready, failed };
+    void begin_profiles(const NextProfiles& next);
+    Prepared prepare_profiles(std::string* error);
+    bool adopt_profiles(const NextProfiles& next, std::string* error);
+    void abandon_profiles();   // those that were begun
+    void take_back_profiles(); // those that were adopted last
+    bool drop_old_profiles();
+    // --lua-init items in the state as it is. False: logged.
+    bool run_lua_items(std::span<const lua::LuaInit> items);
+    // Whether the global is still the blob with these bytes.
+    bool blob_is(const std::string& name, const std::function<bool(Bytes)>& same) const;
+
     const Counters& counters() const;
     ProfileCounts counts_of(std::uint32_t profile) const;
-    std::span<const lua::InstanceCounts> instance_counts(std::uint32_t profile) const;
+    std::span<const lua::PreparedInstance> instances(std::uint32_t profile) const;
     std::size_t flows() const;
     std::uint64_t flows_seen() const;    // since the start
     std::uint64_t flows_evicted() const; // ended early for want of room

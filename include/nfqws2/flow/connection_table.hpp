@@ -109,6 +109,8 @@ class ConnectionTable {
     std::size_t size() const;
     std::uint64_t created() const; // tracks since the start
     std::size_t held_packets() const;
+    // When the flow that has held packets for the longest put its first one aside; INT64_MAX: none.
+    std::int64_t longest_hold_ns() const;
     std::size_t held_bytes() const;
     std::uint64_t evicted() const; // tracks that ended early because of max_tracks
     // Ends every track (program end); the observer releases held packets.

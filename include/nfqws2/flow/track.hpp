@@ -130,11 +130,11 @@ class Track {
     // At most 255 characters are kept.
     void set_hostname(std::string_view name, bool is_ip, bool discovered);
 
-    // Cached profile: number of the profile, valid if searched.
+    // Cached profile: its id, valid if searched.
     bool profile_searched() const { return d_.flags.profile_searched; }
     std::uint32_t profile() const { return d_.profile; }
-    void set_profile(std::uint32_t number) {
-        d_.profile = number;
+    void set_profile(std::uint32_t id) {
+        d_.profile = id;
         d_.flags.profile_searched = true;
     }
 
@@ -161,6 +161,7 @@ class Track {
     }
     bool instance_cut(std::uint32_t profile, std::uint32_t instance, bool outgoing) const;
     void cut_instance(std::uint32_t profile, std::uint32_t instance, bool in, bool out);
+    void clear_cuts();
 
     int lua_ref() const { return d_.lua_ref; } // registry reference of `lua_state`, or no_lua_ref
     void set_lua_ref(int ref) { d_.lua_ref = ref; }

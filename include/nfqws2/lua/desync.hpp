@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/capture/packet_io.hpp"
+#include "nfqws2/lua/eras.hpp"
 #include "nfqws2/lua/packet_view.hpp"
 #include "nfqws2/lua/state.hpp"
 #include "nfqws2/profile/profile_set.hpp"
@@ -13,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nfqws2::lua {
 
@@ -32,11 +34,6 @@ class InstanceObserver {
     virtual void rebuild_failed(std::string_view error) = 0; // after all instances
 };
 
-// What an instance has done so far.
-struct InstanceCounts {
-    std::uint64_t called = 0, sent = 0, modified = 0, dropped = 0, errors = 0;
-};
-
 class Desync {
   public:
     explicit Desync(State& state);
@@ -50,20 +47,21 @@ class Desync {
     // The result's bytes live in the buffer of the state: valid until Lua runs again.
     capture::Verdict run(const PacketView& view);
     std::uint64_t errors() const { return errors_; }
-    // Of the instances of this profile, in order.
-    std::span<const InstanceCounts> counts(std::uint32_t profile) const;
+    // What was prepared, and what a reload prepares.
+    Eras& eras() { return eras_; }
+    const Eras& eras() const { return eras_; }
+    // What orchestrators have learned under these keys is forgotten: autostate[KEY].
+    void forget_states(const std::vector<std::string>& keys);
 
   private:
-    struct Prepared;
-    struct PreparedProfile;
     struct Run;
 
     capture::Verdict run_protected(const PacketView& view, bool cuts);
     void run_due(Run& run);
-    bool push_arguments(const Prepared& instance, int desync_index);
-    bool substitute(const Prepared& instance, std::string_view value, int desync_index);
+    bool push_arguments(const PreparedInstance& instance, int desync_index);
+    bool substitute(const PreparedInstance& instance, std::string_view value, int desync_index);
     std::optional<int> call(const PacketView& view, const profile::LuaInstance& instance,
-                            const Prepared& prepared, int desync_index, bool* cancelled);
+                            const PreparedInstance& prepared, int desync_index, bool* cancelled);
     std::optional<int> verdict_of(int result_count, const PacketView& view,
                                   const profile::LuaInstance& instance);
     capture::Verdict rebuild(const PacketView& view, int desync_index, bool preserve_next);
@@ -73,8 +71,8 @@ class Desync {
     void tell_skipped(const profile::Profile& profile, std::size_t from, Skipped why);
 
     State& state_;
-    std::vector<PreparedProfile> prepared_; // by profile number
-    int run_ref_ = LUA_NOREF;               // the function around run_due()
+    Eras eras_;
+    int run_ref_ = LUA_NOREF; // the function around run_due()
     std::uint64_t errors_ = 0;
     InstanceObserver* observer_ = nullptr;
     std::string substitute_error_; // why substitute() failed last

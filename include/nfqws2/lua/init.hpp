@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,21 @@ struct Blob {
     std::vector<std::uint8_t> data;
 };
 
+// What a reload makes of blobs: other bytes, or none any more.
+struct BlobChange {
+    std::string name;
+    std::optional<std::vector<std::uint8_t>> data;
+};
+using BlobChanges = std::vector<BlobChange>;
+
 // One --lua-init: a file (absolute path) or source text.
 struct LuaInit {
     bool is_file = false;
     std::string text;
 };
+
+// Why it cannot be compiled, "" if it can; looks at nothing else and runs nothing. In any thread.
+std::string syntax_error(const LuaInit& item);
 
 // What the global variables tell scripts about the program.
 struct Globals {

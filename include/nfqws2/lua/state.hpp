@@ -45,6 +45,9 @@ class State {
     // The global variables with the types of their values ("function", "string", ...).
     std::vector<std::pair<std::string, std::string>> globals() const;
 
+    // Whether a global variable is a string that `same` says yes to.
+    bool global_is(const std::string& name, const std::function<bool(Bytes)>& same) const;
+
     // Raises the error INTERRUPT in running Lua code. Async-signal-safe.
     void interrupt() { guard_.interrupt(); }
     // Full collection when `period_s` have passed since the last (0 = never); the first call

@@ -35,6 +35,9 @@ class AutoHosts {
     };
     void failure(const Event& event);
     void success(const Event& event);
+    // A reload: counters of profiles that keep their number and list go on.
+    void carry_over(const Generation& from, const Generation& to);
+    void forget(const Generation& gone);
     void purge(); // expired counters; rate-limited to once per second
     // SIGUSR2: per profile an empty line, "DESYNC profile N (name)", and a line for each host.
     void dump(const std::function<void(const std::string&)>& line) const;

@@ -10,6 +10,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -75,6 +76,8 @@ class ListFile {
         bool again = false;               // and once more after that
     };
     Watch watch;
+    // has_entries(), for any thread: a reload looks at profiles while their lists are in use.
+    std::atomic<bool> filled{false};
     std::vector<std::string> warnings; // of the last load
     FileDescriptor opened; // for the first load, because the process may not open it later
 
@@ -95,7 +98,7 @@ class HostListFile final : public HostList, public ListFile {
     }
     std::size_t entries() const override { return table_.size() + added_.size(); }
 
-    bool empty() const override { return !automatic_ && !has_entries(); }
+    bool empty() const override { return !automatic_ && !filled.load(std::memory_order_relaxed); }
     bool contains(std::string_view host, bool is_ip) const override;
     std::string matching_entry(std::string_view host, bool is_ip) const override;
     const std::string& file() const override { return path(); }
@@ -135,7 +138,7 @@ class NetListFile final : public NetList, public ListFile {
     std::size_t entries() const override { return table_.size(); }
     std::size_t memory() const override { return table_.memory(); }
 
-    bool empty() const override { return table_.empty(); }
+    bool empty() const override { return !filled.load(std::memory_order_relaxed); }
     bool contains(const IpAddress& address) const override { return table_.contains(address); }
     std::string matching_entry(const IpAddress& address) const override;
     std::vector<std::string> networks(unsigned version) const override;

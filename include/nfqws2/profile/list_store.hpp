@@ -32,6 +32,9 @@ struct ListState {
 class ListStore {
   public:
     explicit ListStore(Clock& clock);
+    // For a reload, in a thread of its own: files that `running` has are shared with it, in the
+    // state that they are in; others are its own until take_over().
+    ListStore(Clock& clock, const ListStore& running);
     ~ListStore();
     ListStore(const ListStore&) = delete;
     ListStore& operator=(const ListStore&) = delete;
@@ -84,6 +87,11 @@ class ListStore {
     std::vector<std::string> auto_files() const;
     // From now on the budget is told what the files take in memory; nullptr: not any more.
     void count_in(MemoryBudget* budget);
+    // Files of a reload's store become this one's.
+    void take_over(ListStore& of_reload);
+    // Lets go of the files that no profile refers to any more. What they held is in the result,
+    // which should be destroyed where nobody waits.
+    std::vector<std::shared_ptr<void>> take_unused();
     // Hands these files over to the user of the daemon, if there is one. Failures are logged.
     void give_auto_files(std::optional<unsigned> uid);
 

@@ -47,6 +47,7 @@ struct AutoHostOptions {
 
 struct Profile {
     std::uint32_t number = 0;
+    std::uint32_t id = 0; // what flows keep: no other profile of the run has it (generation.hpp)
     OptionPosition position = 0; // of --new, for the first profile of its first option
     std::string profile_name;    // "" = unnamed
     std::optional<std::string> cookie;

@@ -5,6 +5,7 @@
 #include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/ip_address.hpp"
 #include "nfqws2/flow/track.hpp"
+#include "nfqws2/profile/generation.hpp"
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile.hpp"
 #include "nfqws2/profile/query.hpp"
@@ -45,6 +46,30 @@ class ProfileSet {
     const Profile& by_number(std::uint32_t number) const;     // profile 0 for unknown numbers
     const std::vector<std::unique_ptr<Profile>>& all() const; // 1, 2, ..., 0
     bool needs_ssid() const;
+
+    // A generation replaces another between two packets. The ones before stay known for flows that
+    // hold packets back, until drop_older().
+    const GenerationPtr& generation() const; // the newest
+    void replace(GenerationPtr next);
+    void take_back(); // as if the last replace() had not been
+    bool has_older() const;
+    void drop_older();
+    // By the id that a flow keeps: of the generation in force, or of any that is known; else
+    // nullptr.
+    const Profile* in_force(std::uint32_t id) const;
+    const Profile* known(std::uint32_t id) const;
+
+    // While it lives, the generation that the profile belongs to is in force.
+    class Older {
+      public:
+        Older(ProfileSet& profiles, std::uint32_t id);
+        ~Older();
+        Older(const Older&) = delete;
+        Older& operator=(const Older&) = delete;
+
+      private:
+        ProfileSet& profiles_;
+    };
 
   private:
     struct Impl;

@@ -8,6 +8,12 @@
 namespace nfqws2::app {
 namespace {
 
+std::string counted(std::size_t n, const char* what) {
+    return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+}
+
+} // namespace
+
 const char* name(Level level) {
     switch (level) {
     case Level::error:
@@ -19,12 +25,6 @@ const char* name(Level level) {
     }
     return "notice";
 }
-
-std::string counted(std::size_t n, const char* what) {
-    return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
-}
-
-} // namespace
 
 void Report::add(Level level, std::optional<std::size_t> position, std::string text) {
     Finding finding{level, position, {}, std::move(text)};

@@ -16,6 +16,7 @@ namespace nfqws2::app {
 using Profiles = std::vector<std::unique_ptr<profile::Profile>>;
 
 enum class Level : std::uint8_t { error, warning, notice };
+const char* name(Level level);
 
 struct Finding {
     Level level = Level::error;

@@ -11,11 +11,11 @@
 namespace nfqws2::app {
 
 class LogKeeper;
+class Reloader;
 
 // What is told of the start, which nothing else keeps.
 struct StartFacts {
     std::string config;  // file that the options came from, "" = command line
-    std::string options; // as the text of such a file
     std::string control; // path of the socket
     int landlock = 0;    // version, 0 = none
     bool seccomp = false;
@@ -30,6 +30,7 @@ struct Subject {
     LogKeeper& log;
     const StartFacts& start;
     bool& tracing; // somebody does
+    Reloader& reloader;
 };
 
 control::Command hello_command(std::vector<std::string> names,
@@ -43,6 +44,7 @@ control::Command lists_command(const Subject& subject);
 control::Command find_command(const Subject& subject);
 control::Command log_command(const Subject& subject);
 control::Command trace_command(const Subject& subject);
+control::Command reload_command(const Subject& subject);
 control::Command stop_command(const Subject& subject);
 
 // Line with "end" and how many things came before it.

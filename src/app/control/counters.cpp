@@ -61,14 +61,15 @@ void write_profile(std::string& out, const profile::Profile& profile, const Prof
 
 class CountersWalk final : public Walk {
   public:
-    explicit CountersWalk(const Subject& subject) : subject_(subject) {}
+    explicit CountersWalk(const Subject& subject)
+        : subject_(subject), tally_(subject.workers.shared().profiles.generation()) {}
 
     bool piece(Worker& worker, std::string&) override {
-        tally_.take(worker, subject_.workers.shared().profiles);
+        tally_.take(worker);
         return true;
     }
     bool finish(std::string& out) override {
-        const auto& profiles = subject_.workers.shared().profiles.all();
+        const auto& profiles = tally_.generation->profiles;
         if (written_ == 0) write_workers(out);
         const std::size_t stop = std::min(written_ + profiles_per_piece, profiles.size());
         for (; written_ < stop; written_++)

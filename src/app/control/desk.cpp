@@ -34,7 +34,7 @@ std::vector<control::Command> all_commands(const Subject& subject) {
     std::vector<control::Command> commands;
     for (const auto make :
          {counters_command, find_command, flows_command, hosts_command, lists_command, log_command,
-          metrics_command, status_command, stop_command, trace_command})
+          metrics_command, reload_command, status_command, stop_command, trace_command})
         commands.push_back(make(subject));
     std::vector<std::string> names{"hello"}, to_read{"hello"};
     for (const control::Command& command : commands) {
@@ -94,7 +94,6 @@ bool Desk::make_socket(const Config& config, const Arguments& arguments, const C
     start_ = std::make_unique<Start>(clock);
     start_->socket = control::listen_at(config.control, config.control_group);
     start_->facts.config = arguments.file;
-    start_->facts.options = options_text(arguments);
     start_->facts.control = start_->socket.path;
     start_->facts.unix_s = clock.unix_s();
     start_->facts.boot_ms = clock.boot_ms();
@@ -105,13 +104,14 @@ bool Desk::make_socket(const Config& config, const Arguments& arguments, const C
 }
 
 std::shared_ptr<void> Desk::open(const Config& config, Workers& workers, profile::ListStore& lists,
-                                 const Fence& fence) {
-    if (!start_) return nullptr;
+                                 const Fence& fence, Reloader* reloader) {
+    if (!start_ || reloader == nullptr) return nullptr;
     StartFacts& facts = start_->facts;
     facts.landlock = fence.landlock();
     facts.seccomp = fence.seccomp();
     const control::Rights rights{start_->owner, config.control_group, geteuid()};
-    const Subject subject{config, workers, lists, start_->keeper, facts, start_->tracing};
+    const Subject subject{config, workers,         lists,    start_->keeper,
+                          facts,  start_->tracing, *reloader};
     return std::make_shared<Serving>(workers[0], std::move(start_->socket), rights, subject);
 }
 

@@ -15,6 +15,7 @@ class Server;
 
 namespace nfqws2::app {
 
+class Reloader;
 class Workers;
 
 class Desk {
@@ -29,7 +30,8 @@ class Desk {
     // Clients are served by the loop of the first worker for as long as the result lives, which has
     // to end before the workers do.
     [[nodiscard]] std::shared_ptr<void> open(const Config& config, Workers& workers,
-                                             profile::ListStore& lists, const Fence& fence);
+                                             profile::ListStore& lists, const Fence& fence,
+                                             Reloader* reloader);
 
   private:
     struct Start;

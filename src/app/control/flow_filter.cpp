@@ -60,7 +60,7 @@ bool FlowFilter::read(const control::Request& request, const profile::ProfileSet
         profiles_.emplace();
         for (const auto& profile : profiles.all())
             if (name != nullptr ? profile->profile_name == *name : profile->number == *number)
-                profiles_->push_back(profile->number);
+                profiles_->push_back(profile->id);
         if (profiles_->empty()) return refuse(refusal, "there is no such profile");
     }
     if (const std::string* text = request.text("proto")) {

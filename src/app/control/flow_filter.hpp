@@ -37,7 +37,7 @@ class FlowFilter {
     unsigned prefix_ = 0;
     std::optional<std::uint16_t> port_;
     std::optional<std::string> host_;
-    std::optional<std::vector<std::uint32_t>> profiles_;
+    std::optional<std::vector<std::uint32_t>> profiles_; // ids: none of them is one after a reload
     std::optional<bool> tcp_, held_;
     std::optional<protocol::L7> l7_;
     std::optional<std::string> state_;

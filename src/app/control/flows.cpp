@@ -31,7 +31,7 @@ std::uint64_t milliseconds(std::int64_t ns) {
 }
 
 void write_flow(std::string& out, const flow::Track& track, const Worker& worker,
-                const profile::ProfileSet& profiles, std::int64_t now_ns) {
+                std::int64_t now_ns) {
     const flow::Positions positions = track.positions();
     const flow::TrackExtension* extension = track.extension();
     JsonWriter json(out);
@@ -48,11 +48,11 @@ void write_flow(std::string& out, const flow::Track& track, const Worker& worker
     json.key("l7").text(protocol::name(track.l7()));
     json.key("host").text_or_null(track.hostname());
     json.key("profile");
-    if (track.profile_searched()) {
-        const profile::Profile& profile = profiles.by_number(track.profile());
+    const profile::Profile* profile = worker.profiles.in_force(track.profile());
+    if (track.profile_searched() && profile != nullptr) {
         json.open_object();
-        json.key("n").number(profile.number);
-        json.key("name").text_or_null(profile.profile_name);
+        json.key("n").number(profile->number);
+        json.key("name").text_or_null(profile->profile_name);
         json.close_object();
     } else {
         json.null();
@@ -70,8 +70,7 @@ void write_flow(std::string& out, const flow::Track& track, const Worker& worker
 
 class FlowsWalk final : public Walk {
   public:
-    FlowsWalk(FlowFilter filter, const profile::ProfileSet& profiles, std::uint64_t limit)
-        : filter_(std::move(filter)), profiles_(profiles), limit_(limit) {}
+    FlowsWalk(FlowFilter filter, std::uint64_t limit) : filter_(std::move(filter)), limit_(limit) {}
 
     bool piece(Worker& worker, std::string& out) override {
         cursor_ = worker.engine.scan_flows(cursor_, flows_per_piece,
@@ -80,7 +79,7 @@ class FlowsWalk final : public Walk {
                                                more_ = limit_ != 0 && count_ == limit_;
                                                if (more_) return;
                                                count_++;
-                                               write_flow(out, track, worker, profiles_, now_ns);
+                                               write_flow(out, track, worker, now_ns);
                                            });
         return cursor_ == 0;
     }
@@ -102,7 +101,6 @@ class FlowsWalk final : public Walk {
 
   private:
     const FlowFilter filter_;
-    const profile::ProfileSet& profiles_;
     const std::uint64_t limit_;
     std::uint64_t round_ = 0;
     // Of the worker that is being asked, or between two of them.
@@ -122,7 +120,7 @@ class WatchAnswer final : public Answer {
         if (!round_) {
             if (now_ms() < next_ms_) return Next::later;
             next_ms_ = now_ms() + interval_ms_;
-            auto walk = std::make_shared<FlowsWalk>(filter_, workers_.shared().profiles, limit_);
+            auto walk = std::make_shared<FlowsWalk>(filter_, limit_);
             walk->set_round(++rounds_);
             round_ = std::make_unique<WalkAnswer>(workers_, std::move(walk));
         }
@@ -162,22 +160,21 @@ control::Command flows_command(const Subject& subject) {
     auto fields = FlowFilter::fields();
     fields.push_back({"limit", control::Kind::number, 0, INT32_MAX});
     fields.push_back({"watch", control::Kind::number, 1, 3600});
-    return {
-        "flows", control::Access::read, std::move(fields),
-        [&subject](const control::Request& request,
-                   control::Refusal* refusal) -> std::unique_ptr<Answer> {
-            Workers& workers = subject.workers;
-            FlowFilter filter;
-            if (!filter.read(request, workers.shared().profiles, refusal)) return nullptr;
-            const std::int64_t* given = request.number("limit");
-            const auto limit =
-                static_cast<std::uint64_t>(given != nullptr ? *given : default_limit);
-            if (const std::int64_t* interval = request.number("watch"))
-                return std::make_unique<WatchAnswer>(workers, std::move(filter), limit, *interval);
-            return std::make_unique<WalkAnswer>(
-                workers,
-                std::make_shared<FlowsWalk>(std::move(filter), workers.shared().profiles, limit));
-        }};
+    return {"flows", control::Access::read, std::move(fields),
+            [&subject](const control::Request& request,
+                       control::Refusal* refusal) -> std::unique_ptr<Answer> {
+                Workers& workers = subject.workers;
+                FlowFilter filter;
+                if (!filter.read(request, workers.shared().profiles, refusal)) return nullptr;
+                const std::int64_t* given = request.number("limit");
+                const auto limit =
+                    static_cast<std::uint64_t>(given != nullptr ? *given : default_limit);
+                if (const std::int64_t* interval = request.number("watch"))
+                    return std::make_unique<WatchAnswer>(workers, std::move(filter), limit,
+                                                         *interval);
+                return std::make_unique<WalkAnswer>(
+                    workers, std::make_shared<FlowsWalk>(std::move(filter), limit));
+            }};
 }
 
 } // namespace nfqws2::app

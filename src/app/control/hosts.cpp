@@ -22,10 +22,10 @@ struct HostSum {
     std::int64_t idle_ns = INT64_MAX;
     std::vector<std::uint32_t> profiles;
 
-    void add(const flow::Track& track, std::int64_t now_ns);
+    void add(const flow::Track& track, const profile::ProfileSet& all, std::int64_t now_ns);
 };
 
-void HostSum::add(const flow::Track& track, std::int64_t now_ns) {
+void HostSum::add(const flow::Track& track, const profile::ProfileSet& all, std::int64_t now_ns) {
     const flow::Positions positions = track.positions();
     const flow::TrackExtension* extension = track.extension();
     flows++;
@@ -38,9 +38,10 @@ void HostSum::add(const flow::Track& track, std::int64_t now_ns) {
         retransmissions += extension->auto_host.retrans;
     }
     idle_ns = std::min(idle_ns, now_ns - track.last_ns());
-    if (!track.profile_searched() || profiles.size() == most_profiles) return;
-    if (std::find(profiles.begin(), profiles.end(), track.profile()) == profiles.end())
-        profiles.push_back(track.profile());
+    const profile::Profile* profile = all.in_force(track.profile());
+    if (!track.profile_searched() || profile == nullptr || profiles.size() == most_profiles) return;
+    if (std::find(profiles.begin(), profiles.end(), profile->number) == profiles.end())
+        profiles.push_back(profile->number);
 }
 
 class HostsWalk final : public Walk {
@@ -50,7 +51,8 @@ class HostsWalk final : public Walk {
 
     bool piece(Worker& worker, std::string&) override {
         cursor_ = worker.engine.scan_flows(
-            cursor_, flows_per_piece, [this](const flow::Track& track, std::int64_t now_ns) {
+            cursor_, flows_per_piece,
+            [this, &worker](const flow::Track& track, std::int64_t now_ns) {
                 const std::string_view name = track.hostname();
                 if (name.empty() || (below_ && !is_host_below(name, *below_))) return;
                 auto at = sums_.find(name);
@@ -59,7 +61,7 @@ class HostsWalk final : public Walk {
                     if (sums_.size() == most_hosts) return;
                     at = sums_.emplace(name, HostSum{}).first;
                 }
-                at->second.add(track, now_ns);
+                at->second.add(track, worker.profiles, now_ns);
             });
         return cursor_ == 0;
     }

@@ -105,10 +105,11 @@ std::string labels_of(const profile::Profile& profile) {
 
 class MetricsWalk final : public Walk {
   public:
-    explicit MetricsWalk(const Subject& subject) : subject_(subject) {}
+    explicit MetricsWalk(const Subject& subject)
+        : subject_(subject), tally_(subject.workers.shared().profiles.generation()) {}
 
     bool piece(Worker& worker, std::string&) override {
-        tally_.take(worker, subject_.workers.shared().profiles);
+        tally_.take(worker);
         return true;
     }
     bool finish(std::string& out) override {
@@ -140,13 +141,13 @@ class MetricsWalk final : public Walk {
                         &series_);
     }
     void write_profiles(Page& page, const ProfileFamily& family) {
-        const auto& profiles = subject_.workers.shared().profiles.all();
+        const auto& profiles = tally_.generation->profiles;
         page.family(family.name, "counter");
         for (std::size_t i = 0; i < profiles.size(); i++)
             page.series(labels_of(*profiles[i]), family.value(tally_.profiles[i].counts), &series_);
     }
     void write_instances(Page& page, const InstanceFamily& family) {
-        const auto& profiles = subject_.workers.shared().profiles.all();
+        const auto& profiles = tally_.generation->profiles;
         page.family(family.name, "counter");
         for (std::size_t i = 0; i < profiles.size(); i++) {
             const auto& counts = tally_.profiles[i].instances;

@@ -1,10 +1,12 @@
 // "status": what the daemon is and how it fares.
 #include "commands.hpp"
+#include "desk.hpp"
 #include "log_keeper.hpp"
 #include "walk.hpp"
 
 #include "nfqws2/base/json.hpp"
 #include "nfqws2/base/text.hpp"
+#include "reload/reloader.hpp"
 #include "version.hpp"
 
 #include <unistd.h>
@@ -93,6 +95,16 @@ void write_messages(JsonWriter& json, const LogKeeper& keeper) {
     json.close_array();
 }
 
+void write_history(JsonWriter& json, const Reloader::History& history) {
+    json.key("reloads").open_object();
+    json.key("done").number(history.done);
+    json.key("failed").number(history.failed);
+    json.key("last_at");
+    history.last_unix_s != 0 ? json.number(positive(history.last_unix_s)) : json.null();
+    json.key("last_error").text_or_null(history.last_error);
+    json.close_object();
+}
+
 void write_process(JsonWriter& json, const Subject& subject) {
     const Config& config = subject.config;
     const StartFacts& start = subject.start;
@@ -107,7 +119,8 @@ void write_process(JsonWriter& json, const Subject& subject) {
     json.close_object();
     json.key("control").text(start.control);
     json.key("config").text_or_null(start.config);
-    json.key("options").text(start.options);
+    json.key("options").text(options_text(subject.reloader.arguments()));
+    write_history(json, subject.reloader.history());
     json.key("workers").number(subject.workers.size());
     json.key("queues").open_array();
     for (unsigned i = 0; config.intercept && i < subject.workers.size(); i++)

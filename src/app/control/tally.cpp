@@ -11,7 +11,7 @@ void WorkerTally::add(const WorkerTally& other) {
     queue_lost += other.queue_lost;
 }
 
-void Tally::take(const Worker& worker, const profile::ProfileSet& profile_set) {
+void Tally::take(const Worker& worker) {
     const engine::Engine& engine = worker.engine;
     WorkerTally tally;
     tally.worker = worker.number;
@@ -23,21 +23,24 @@ void Tally::take(const Worker& worker, const profile::ProfileSet& profile_set) {
     if (worker.queue != nullptr) tally.queue_lost = worker.queue->kernel_drops().value_or(0);
     workers.push_back(tally);
 
-    profiles.resize(profile_set.all().size());
+    // A worker that is about to get other profiles, or has them already, has counts of others.
+    if (worker.profiles.generation() != generation) return;
+    profiles.resize(generation->profiles.size());
     for (std::size_t i = 0; i < profiles.size(); i++) {
-        const std::uint32_t number = profile_set.all()[i]->number;
+        const std::uint32_t number = generation->profiles[i]->number;
         const engine::ProfileCounts counts = engine.counts_of(number);
         profiles[i].counts.flows += counts.flows;
         profiles[i].counts.packets += counts.packets;
-        const auto instances = engine.instance_counts(number);
+        const auto instances = engine.instances(number);
         profiles[i].instances.resize(instances.size());
         for (std::size_t n = 0; n < instances.size(); n++) {
             lua::InstanceCounts& sum = profiles[i].instances[n];
-            sum.called += instances[n].called;
-            sum.sent += instances[n].sent;
-            sum.modified += instances[n].modified;
-            sum.dropped += instances[n].dropped;
-            sum.errors += instances[n].errors;
+            const lua::InstanceCounts& more = instances[n].counts;
+            sum.called += more.called;
+            sum.sent += more.sent;
+            sum.modified += more.modified;
+            sum.dropped += more.dropped;
+            sum.errors += more.errors;
         }
     }
 }

@@ -5,6 +5,7 @@
 #include "run/workers.hpp"
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace nfqws2::app {
@@ -24,11 +25,15 @@ struct ProfileTally {
 };
 
 struct Tally {
+    explicit Tally(profile::GenerationPtr of)
+        : generation(std::move(of)), profiles(generation->profiles.size()) {}
+
+    const profile::GenerationPtr generation; // whose profiles are counted
     std::vector<WorkerTally> workers;
-    std::vector<ProfileTally> profiles; // in the order of ProfileSet::all()
+    std::vector<ProfileTally> profiles; // in the same order
 
     // In the worker's thread.
-    void take(const Worker& worker, const profile::ProfileSet& profile_set);
+    void take(const Worker& worker);
     WorkerTally total() const;
 };
 

@@ -83,10 +83,14 @@ std::string Arguments::where(std::size_t position) const {
 }
 
 Arguments collect_arguments(int argc, const char* const* argv) {
+    return collect_arguments(std::vector<std::string>(argv, argv + argc));
+}
+
+Arguments collect_arguments(const std::vector<std::string>& line) {
     Arguments result;
-    result.program = argc > 0 ? argv[0] : "nfqws2";
-    for (int i = 1; i < argc; i++)
-        result.words.push_back({argv[i], 0});
+    result.program = line.empty() ? "nfqws2" : line[0];
+    for (std::size_t i = 1; i < line.size(); i++)
+        result.words.push_back({line[i], 0});
     if (const auto at = file_word(result.words)) return with_config(result.words, *at);
     return result;
 }

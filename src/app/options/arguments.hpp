@@ -37,5 +37,7 @@ struct Arguments {
 // and the like), which then comes first; with nothing but these @file need not be the first
 // argument. Throws ConfigError.
 Arguments collect_arguments(int argc, const char* const* argv);
+// The same again, of the words of a command line with the program's name.
+Arguments collect_arguments(const std::vector<std::string>& line);
 
 } // namespace nfqws2::app

@@ -17,6 +17,7 @@ std::string origin(const ParseState& state, std::size_t position) {
 
 // Throws BadValue.
 void apply(const OptionSpec& option, const OptionValue& value, ParseState& state) {
+    if (state.reloading && !is_live(option)) return;
     if (const auto* action = std::get_if<GlobalOption>(&option.action)) {
         (*action)(state, value);
         return;
@@ -87,7 +88,8 @@ int refuse_word(ParseState& state, const std::string& error) {
     state.failed = true;
     tell_warnings(state);
     // The help is long: what was wrong with the word comes after it.
-    if (!state.config.dry_run && !state.config.check) log::status_text(help_text());
+    if (!state.config.dry_run && !state.config.check && !state.reloading)
+        log::status_text(help_text());
     log::error("%s: %s", state.arguments->program.c_str(), error.c_str());
     return 1;
 }

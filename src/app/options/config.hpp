@@ -54,6 +54,9 @@ struct Config {
     std::string pidfile;
     std::string control; // path of the control socket, "" = none
     unsigned control_group = 0;
+    bool reload_on_hup = false; // options too, not only lists
+    bool lua_reload = false;    // changed files of --lua-init are run again in the same state
+    std::string reread;         // configuration file that a reload reads again, "" = none
     Privileges privileges;
     sandbox::Mode sandbox = sandbox::Mode::enforce;
     bool sandbox_required = false;      // no start without all of it

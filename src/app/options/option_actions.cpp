@@ -164,6 +164,10 @@ void set_control_group(ParseState& state, const OptionValue& value) {
     state.config.control_group = parse_group(*value);
 }
 
+void set_reload_on_hup(ParseState& state, const OptionValue&) {
+    state.config.reload_on_hup = true;
+}
+
 void set_user(ParseState& state, const OptionValue& value) {
     state.config.privileges = parse_user(*value, state.config.privileges);
 }
@@ -287,6 +291,10 @@ void add_blob(ParseState& state, const OptionValue& value) {
 void add_lua_init(ParseState& state, const OptionValue& value) {
     state.config.engine.lua_init.push_back(parse_lua_init(*value));
     state.config.lua_init_positions.push_back(state.position);
+}
+
+void set_lua_reload(ParseState& state, const OptionValue&) {
+    state.config.lua_reload = true;
 }
 
 void set_lua_gc(ParseState& state, const OptionValue& value) {

@@ -71,6 +71,8 @@ const OptionSpec table_before_filters[] = {
      "make a Unix socket there that nfqws2ctl, panels and monitoring ask", set_control},
     {ours("control-group", required), Group::privileges, "<name|gid>",
      "members of this group may use the socket of --control too. Default 0", set_control_group},
+    {ours("reload-on-hup", none), Group::privileges, "",
+     "SIGHUP reads the options again too, not only lists", set_reload_on_hup},
     {common("user", required), Group::privileges, "<name>", "drop privileges to this user",
      set_user},
     {common("uid", required), Group::privileges, "<uid[:gid[,gid...]]>",
@@ -134,6 +136,9 @@ const OptionSpec table_before_filters[] = {
      "load binary data into a Lua variable", add_blob},
     {common("lua-init", required), Group::lua, "@<file>|<text>",
      "run this Lua code once at start; in order, any number", add_lua_init},
+    {ours("lua-reload", none), Group::lua, "",
+     "a reload runs changed --lua-init again, in the same Lua state; without it that is refused",
+     set_lua_reload},
     {common("lua-gc", required), Group::lua, "<seconds>",
      "force a garbage collection that often. Default 60, 0 = never", set_lua_gc},
     {ours("lua-call-limit", required), Group::lua, "<ms>",
@@ -281,6 +286,12 @@ const std::vector<OptionSpec>& table() {
 }
 
 } // namespace
+
+bool is_live(const OptionSpec& option) {
+    const auto* action = std::get_if<GlobalOption>(&option.action);
+    return action == nullptr || *action == add_blob || *action == add_lua_init ||
+           *action == ignore_option;
+}
 
 std::span<const OptionSpec> option_table() {
     return table();

@@ -40,6 +40,9 @@ struct OptionSpec {
     const char* without_value = ""; // what a profile option gets when its argument is left out
 };
 
+// Whether a reload can put another value into effect; the rest needs a restart.
+bool is_live(const OptionSpec& option);
+
 std::span<const OptionSpec> option_table();
 std::span<const OptionName> option_names(); // same order
 

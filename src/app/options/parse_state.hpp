@@ -36,6 +36,7 @@ struct ParseState {
     std::vector<std::size_t> ignored; // words that were no options, for --check
 
     const Arguments* arguments = nullptr; // what was parsed
+    bool reloading = false;               // only what a reload can change is looked at
 };
 
 using OptionValue = std::optional<std::string>;

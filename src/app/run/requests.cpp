@@ -2,9 +2,18 @@
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/control/server.hpp"
+#include "reload/reloader.hpp"
+
+#include <algorithm>
 
 namespace nfqws2::app {
 namespace {
+
+// Of two times to wait, of which -1 is for ever.
+int sooner(int one_ms, int other_ms) {
+    if (one_ms < 0 || other_ms < 0) return std::max(one_ms, other_ms);
+    return std::min(one_ms, other_ms);
+}
 
 void print_line(const std::string& line) {
     log::status_text(line);
@@ -43,20 +52,23 @@ void dump_pools(const Worker& worker) {
 } // namespace
 
 bool wait_for_work(Worker& worker, int fd, int timeout_ms) {
+    if (worker.reloader != nullptr) timeout_ms = sooner(timeout_ms, worker.reloader->wait_ms());
     if (worker.control == nullptr) return worker.bell.wait(fd, timeout_ms);
-    const int wait_ms = worker.control->wait_ms();
-    if (wait_ms >= 0 && (timeout_ms < 0 || wait_ms < timeout_ms)) timeout_ms = wait_ms;
+    timeout_ms = sooner(timeout_ms, worker.control->wait_ms());
     return worker.bell.wait(fd, timeout_ms, worker.control->watched());
 }
 
 void do_requests(Worker& worker) {
     worker.engine.collect_garbage();
     if (worker.errands.waiting()) worker.errands.run(worker);
+    if (worker.reloader != nullptr) worker.reloader->turn();
     if (worker.control != nullptr) worker.control->turn();
     if (worker.number == 0) {
         if (worker.shared.signals.take_hup()) {
             log::status("HUP received ! Lists will be reloaded.");
             worker.shared.lists.request_reload();
+            if (worker.shared.config.reload_on_hup && worker.reloader != nullptr)
+                worker.reloader->begin(Reloader::What::reload);
         }
         if (worker.shared.signals.take_usr1()) worker.dump = true;
         if (worker.shared.signals.take_usr2()) dump_pools(worker);

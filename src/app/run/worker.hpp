@@ -23,6 +23,8 @@ class Server;
 
 namespace nfqws2::app {
 
+class Reloader;
+
 // What a worker sees of the world, and who watches it.
 struct Outside {
     capture::PacketSender& sender;
@@ -47,6 +49,7 @@ struct Worker {
     Worker* next = nullptr;                  // prints after this one
     const capture::NfQueue* queue = nullptr; // while packets come from one
     control::Server* control = nullptr;      // of the first worker: who may ask
+    Reloader* reloader = nullptr;            // likewise: reads the options again
     Errands errands;                         // that clients of the control socket ask of this one
 };
 

@@ -179,6 +179,7 @@ FileRules file_rules(const Config& config, const profile::ListStore& lists) {
     allow_scripts(rules, config);
     allow_lists(rules, config, lists);
     allow_logs(rules, config);
+    if (!config.reread.empty()) rules.allow_replaceable(config.reread, FileAccess::read);
     allow_own_places(rules, config);
     if (!config.state_dir.empty()) rules.allow(config.state_dir, FileAccess::full);
     return rules;

@@ -1,6 +1,7 @@
 #include "commands/commands.hpp"
 
 #include "client/sockets.hpp"
+#include "view/reports.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -23,7 +24,46 @@ void print(std::string_view text) {
     }
 }
 
+namespace {
+
+// What was found out is shown also if the options are not taken.
+void run_reload(const Shared& shared, const Json& request) {
+    Connection daemon = shared.connect();
+    Lines lines;
+    const auto show = [&] {
+        if (!shared.json) print(reload_report(lines, Style::of_output()));
+    };
+    try {
+        daemon.ask(request, [&](const Json& line) {
+            if (shared.json) print(dump(line) + "\n");
+            lines.push_back(line);
+            return true;
+        });
+    } catch (const Refused&) {
+        show();
+        throw;
+    }
+    show();
+}
+
+void add_reload(CLI::App& app, const SharedPtr& shared) {
+    auto request = std::make_shared<Json>(Json{{"cmd", "reload"}});
+    CLI::App* word =
+        app.add_subcommand("reload", "Reads the options again; connections go on, nothing is lost");
+    CLI::Option* dry = word->add_flag_callback(
+        "-n,--dry-run", [request] { (*request)["dry_run"] = true; },
+        "only tells what would change");
+    word->add_flag_callback(
+            "-u,--undo", [request] { (*request)["undo"] = true; },
+            "back to the options before the last reload")
+        ->excludes(dry);
+    word->callback([shared, request] { run_reload(*shared, *request); });
+}
+
+} // namespace
+
 void add_acting(CLI::App& app, const SharedPtr& shared) {
+    add_reload(app, shared);
     app.add_subcommand("metrics", "The counters as text for Prometheus")->callback([shared] {
         Connection daemon = shared->connect();
         daemon.ask({{"cmd", "metrics"}}, [&](const Json& line) {

@@ -255,4 +255,34 @@ std::string log_report(const Json& line, const Style& style) {
     return style.paint(colour, safe(text_of(member(log, "text")))) + "\n";
 }
 
+std::string reload_report(const Lines& lines, const Style& style) {
+    std::string out;
+    for (const Json& line : lines) {
+        const Json& finding = member(line, "finding");
+        if (!finding.is_object()) continue;
+        const std::string option = text_of(member(finding, "option"));
+        const std::string where = text_of(member(finding, "where"));
+        std::string text = text_of(member(finding, "level")) + ": ";
+        if (!option.empty()) text += "option '--" + option + "' ";
+        if (!where.empty()) text += "(" + where + "): ";
+        out += style.paint(Colour::quiet, safe(text + text_of(member(finding, "text")))) + "\n";
+    }
+    for (const Json& line : lines) {
+        const Json& change = member(line, "change");
+        if (!change.is_object()) continue;
+        std::string text = text_of(member(change, "what"));
+        if (number(change, "n") > 0) text += " " + std::to_string(number(change, "n"));
+        if (const std::string name = text_of(member(change, "name")); !name.empty())
+            text += " (" + name + ")";
+        out += safe(text + ": " + text_of(member(change, "how"))) + "\n";
+    }
+    if (lines.empty() || member(lines.back(), "end") != true) return out;
+    const bool none = number(lines.back(), "count") == 0;
+    if (member(lines.back(), "reloaded") == true)
+        out += "the new options are in force\n";
+    else
+        out += none ? "nothing has changed\n" : "nothing was done\n";
+    return out;
+}
+
 } // namespace nfqws2::ctl

@@ -19,8 +19,9 @@ class DesyncTable {
 
     // Loads the compiled builder if the engine has what it takes. As long as the FFI is there.
     void open(lua_State* L);
-    // Texts of profiles are made into strings once.
-    void prepare(lua_State* L, const profile::ProfileSet& profiles);
+    // Texts of a profile are made into strings once; may raise an error. forget() may not.
+    void prepare(lua_State* L, const profile::Profile& profile);
+    void forget(lua_State* L, const profile::Profile& profile);
     // Pushes the table the fastest way there is, without `arg`, `func`, `func_n`, `func_instance`;
     // false: the error value instead.
     bool push(lua_State* L, const PacketView& view);

@@ -75,17 +75,28 @@ void DesyncTable::open(lua_State* L) {
     builder_ref_ = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-void DesyncTable::prepare(lua_State* L, const profile::ProfileSet& profiles) {
+void DesyncTable::prepare(lua_State* L, const profile::Profile& profile) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, profile_texts_ref_);
-    for (const auto& profile : profiles.all()) {
-        if (const std::uint32_t place = name_place(*profile); place != 0) {
-            lua::push(L, profile->profile_name);
-            lua_rawseti(L, -2, static_cast<int>(place));
-        }
-        if (const std::uint32_t place = cookie_place(*profile); place != 0) {
-            lua::push(L, *profile->cookie);
-            lua_rawseti(L, -2, static_cast<int>(place));
-        }
+    if (const std::uint32_t place = name_place(profile); place != 0) {
+        lua::push(L, profile.profile_name);
+        lua_rawseti(L, -2, static_cast<int>(place));
+    }
+    if (const std::uint32_t place = cookie_place(profile); place != 0) {
+        lua::push(L, *profile.cookie);
+        lua_rawseti(L, -2, static_cast<int>(place));
+    }
+    lua_pop(L, 1);
+}
+
+void DesyncTable::forget(lua_State* L, const profile::Profile& profile) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, profile_texts_ref_);
+    for (const std::uint32_t place : {name_place(profile), cookie_place(profile)}) {
+        lua_rawgeti(L, -1, static_cast<int>(place));
+        const bool there = !lua_isnil(L, -1);
+        lua_pop(L, 1);
+        if (!there) continue;
+        lua_pushnil(L);
+        lua_rawseti(L, -2, static_cast<int>(place));
     }
     lua_pop(L, 1);
 }

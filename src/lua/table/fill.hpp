@@ -15,10 +15,10 @@ void fill(TrackFacts& facts, const flow::Track& track, const flow::Positions& po
 
 // The places of kind ProfileText.
 inline std::uint32_t name_place(const profile::Profile& profile) {
-    return profile.profile_name.empty() ? 0 : 2 * profile.number + 1;
+    return profile.profile_name.empty() ? 0 : 2 * profile.id + 1;
 }
 inline std::uint32_t cookie_place(const profile::Profile& profile) {
-    return profile.cookie ? 2 * profile.number + 2 : 0;
+    return profile.cookie ? 2 * profile.id + 2 : 0;
 }
 
 } // namespace nfqws2::lua

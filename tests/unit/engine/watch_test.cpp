@@ -31,15 +31,15 @@ TEST(EngineCounts, OfProfilesAndInstances) {
     EXPECT_EQ(m.engine->counts_of(2).flows, 0U);
     EXPECT_EQ(m.engine->counts_of(99).packets, 0U);
     EXPECT_EQ(m.engine->flows_seen(), 1U);
-    const auto counts = m.engine->instance_counts(1);
-    ASSERT_EQ(counts.size(), 2U);
-    EXPECT_EQ(counts[0].called, 3U);
-    EXPECT_EQ(counts[0].modified, 3U);
-    EXPECT_EQ(counts[0].sent, 0U);
-    EXPECT_EQ(counts[1].sent, 3U);
-    EXPECT_EQ(counts[1].dropped, 3U);
-    EXPECT_EQ(counts[1].errors, 0U);
-    EXPECT_TRUE(m.engine->instance_counts(99).empty());
+    const auto instances = m.engine->instances(1);
+    ASSERT_EQ(instances.size(), 2U);
+    EXPECT_EQ(instances[0].counts.called, 3U);
+    EXPECT_EQ(instances[0].counts.modified, 3U);
+    EXPECT_EQ(instances[0].counts.sent, 0U);
+    EXPECT_EQ(instances[1].counts.sent, 3U);
+    EXPECT_EQ(instances[1].counts.dropped, 3U);
+    EXPECT_EQ(instances[1].counts.errors, 0U);
+    EXPECT_TRUE(m.engine->instances(99).empty());
     EXPECT_GT(m.engine->counters().bytes, 60U);
 }
 
@@ -47,10 +47,10 @@ TEST(EngineCounts, OfErrors) {
     Machine m({{"--lua-desync=bad", "--lua-desync=change"}, script, {}});
     const ErrorText errors;
     m.out(udp(client4, server4, "x"));
-    const auto counts = m.engine->instance_counts(1);
-    EXPECT_EQ(counts[0].called, 1U);
-    EXPECT_EQ(counts[0].errors, 1U);
-    EXPECT_EQ(counts[1].called, 0U);
+    const auto instances = m.engine->instances(1);
+    EXPECT_EQ(instances[0].counts.called, 1U);
+    EXPECT_EQ(instances[0].counts.errors, 1U);
+    EXPECT_EQ(instances[1].counts.called, 0U);
 }
 
 TEST(EngineCounts, FlowsThatAreTracked) {

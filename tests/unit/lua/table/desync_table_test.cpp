@@ -73,7 +73,8 @@ class DesyncTableTest : public ApiTest {
         std::vector<std::unique_ptr<profile::Profile>> list;
         list.push_back(std::move(profile));
         profiles = std::make_unique<profile::ProfileSet>(std::move(list), lists, clock);
-        table.prepare(L(), *profiles);
+        for (const auto& profile : profiles->all())
+            table.prepare(L(), *profile);
     }
 
     std::string difference(const PacketView& view) {
