@@ -132,7 +132,8 @@ def test_openwrt_verbs_and_daemons(world: World):
     equal(log[0], "open zapret2")
     equal(log.count("instance"), 2)
     base = "set command {0}/nfq2/nfqws2 --user=daemon --fwmark=0x40000000 --lua-init=@{0}/lua/zapret-lib.lua " \
-           "--lua-init=@{0}/lua/zapret-antidpi.lua --lua-init=@{0}/lua/zapret-auto.lua ".format(BASE)
+           "--lua-init=@{0}/lua/zapret-antidpi.lua --lua-init=@{0}/lua/zapret-auto.lua " \
+           "--lua-init=@{0}/lua/zapret-learn.lua ".format(BASE)
     contains(log[2], base + "--qnum=300 --filter-tcp=80 ")
     equal(log[3], "set pidfile /var/run/nfqws2_1.pid")
     equal(log[6:8], [base + "--qnum=65300 --x", "set pidfile /var/run/nfqws2_2000.pid"])
