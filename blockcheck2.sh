@@ -29,11 +29,12 @@ die() { # EXIT-CODE TEXT
 }
 
 . "$ZAPRET_BASE/common/config.sh"
+. "$ZAPRET_BASE/common/config_write.sh"
 . "$ZAPRET_BASE/common/base.sh"
 . "$ZAPRET_BASE/common/fwtype.sh"
 . "$ZAPRET_BASE/common/dialog.sh"
 . "$ZAPRET_BASE/common/virt.sh"
-for part in help words ask system dns rules curl daemon attempt plan slots group fast report tests; do
+for part in help words ask system dns rules curl daemon attempt plan slots group fast report learn tests; do
 	. "$ZAPRET_BASE/common/blockcheck/$part.sh"
 done
 
@@ -222,6 +223,7 @@ main() { # ARGS of the script
 	run_all
 	report_summary
 	json_summary
+	learn_offer
 	[ "$BATCH" = 1 ] || {
 		printf 'press enter to continue'
 		read_answer answer

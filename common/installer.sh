@@ -10,7 +10,7 @@ ZAPRET_RW=${ZAPRET_RW:-"$ZAPRET_BASE"}
 ZAPRET_CONFIG=${ZAPRET_CONFIG:-"$ZAPRET_RW/config"}
 ZAPRET_CONFIG_DEFAULT="$ZAPRET_BASE/config.default"
 ZAPRET_FAILED=0
-for installer_part in config base fwtype dialog elevate virt installer_service installer_copy; do
+for installer_part in config config_write base fwtype dialog elevate virt installer_service installer_copy; do
 	# shellcheck source=/dev/null
 	. "$ZAPRET_BASE/common/$installer_part.sh"
 done
@@ -31,56 +31,6 @@ create_config() { # from config.default, when there is none
 	mkdir -p "$(dirname "$ZAPRET_CONFIG")"
 	cp "$from" "$ZAPRET_CONFIG" || exitp 3 "the config can not be created"
 	[ "$from" != "$ZAPRET_CONFIG_DEFAULT" ] || chmod 644 "$ZAPRET_CONFIG"
-}
-
-# Prints the assignment of a variable as it is to stand in the config.
-config_assignment() { # NAME VALUE
-	case $2 in
-	'') printf '#%s=\n' "$1" ;;
-	*[!A-Za-z0-9_./:,+=@%^-]*)
-		printf '%s="%s"\n' "$1" "$(printf '%s\n' "$2" | sed 's/[\\"$`]/\\&/g')"
-		;;
-	*) printf '%s=%s\n' "$1" "$2" ;;
-	esac
-}
-
-# Puts the value of a variable into the config: in place of its assignment, else of a commented one, else
-# at the end. A quoted value may have several lines.
-write_config_var() { # NAME
-	local wcv_value wcv_file wcv_line
-	eval "wcv_value=\"\$$1\""
-	wcv_line=$(config_assignment "$1" "$wcv_value")
-	wcv_file=$(readlink -f "$ZAPRET_CONFIG")
-	# A config that is closed to others stays closed.
-	cp -p "$wcv_file" "$wcv_file.new" || return 1
-	WCV_LINE=$wcv_line awk -v name="$1" '
-		# the number of the line where an assignment beginning in line i ends
-		function last_line(i, lead, text, quote, start) {
-			text = substr(line[i], length(lead name "=") + 1)
-			quote = substr(text, 1, 1)
-			if (quote != "\"" && quote != sprintf("%c", 39)) return i
-			text = substr(text, 2)
-			for (start = i; ; text = line[++i]) {
-				if (i > start && lead != "" && substr(text, 1, 1) != "#") return i - 1
-				if (quote == "\"") gsub(/\\./, "", text)
-				if (index(text, quote) || i >= NR) return i
-			}
-		}
-		{ line[NR] = $0 }
-		END {
-			for (i = 1; i <= NR; i++) {
-				if (index(line[i], name "=") == 1) { at = i; lead = ""; i = last_line(i, "") }
-				else if (index(line[i], "#" name "=") == 1 && !commented) commented = i
-			}
-			if (!at && commented) { at = commented; lead = "#" }
-			end = at ? last_line(at, lead) : 0
-			for (i = 1; i <= NR; i++) {
-				if (i == at) print ENVIRON["WCV_LINE"]
-				if (!at || i < at || i > end) print line[i]
-			}
-			if (!at) print ENVIRON["WCV_LINE"]
-		}' "$wcv_file" >"$wcv_file.new" &&
-		mv -f "$wcv_file.new" "$wcv_file"
 }
 
 write_config_vars() { # NAME...

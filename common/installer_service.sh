@@ -3,6 +3,7 @@
 
 INIT_LINK=/etc/init.d/zapret2
 CRON_MARK=/ipset/get_
+CRON_STATE_MARK='zapret2 save_state'
 UNITS='zapret2.service zapret2-list-update.service zapret2-list-update.timer'
 
 # --- systemd --------------------------------------------------------------------------------------
@@ -242,7 +243,7 @@ crontab_change() { # COMMAND...
 }
 
 cron_without_ours() {
-	grep -vF -e "$CRON_MARK"
+	grep -vF -e "$CRON_MARK" -e "$CRON_STATE_MARK"
 	return 0
 }
 
@@ -251,12 +252,17 @@ cron_with_ours() { # HOUR_MIN HOUR_MAX
 	echo "$(random 0 59) $(random "$1" "$2") */2 * * $ZAPRET_BASE/ipset/get_config.sh"
 }
 
+cron_with_state() {
+	cat
+	echo "$(random 0 59) $(random 0 6) * * * /etc/init.d/$CRON_STATE_MARK"
+}
+
 crontab_add() { # HOUR_MIN HOUR_MAX
 	crontab_change cron_with_ours "$1" "$2"
 }
 
 crontab_del() {
-	exists crontab && crontab -l 2>/dev/null | grep -qF -e "$CRON_MARK" || return 0
+	exists crontab && crontab -l 2>/dev/null | grep -qF -e "$CRON_MARK" -e "$CRON_STATE_MARK" || return 0
 	echo "removing the crontab entry"
 	crontab_change cron_without_ours
 }
@@ -270,11 +276,11 @@ schedule_install() {
 		systemctl enable zapret2-list-update.timer && systemctl start zapret2-list-update.timer
 		;;
 	openwrt)
-		if [ -n "$GETLIST" ]; then
-			crontab_add 0 6
-			/etc/init.d/cron enabled || /etc/init.d/cron enable
-			/etc/init.d/cron start
-		fi
+		[ -z "$GETLIST" ] || crontab_add 0 6
+		exists crontab || return 0
+		crontab_change cron_with_state
+		/etc/init.d/cron enabled || /etc/init.d/cron enable
+		/etc/init.d/cron start
 		;;
 	*) [ -z "$GETLIST" ] || crontab_add 10 22 ;;
 	esac

@@ -18,7 +18,29 @@ standard_mode_daemons() { # MODE
 	warn_about_options "$NFQWS2_OPT"
 	[ "$1" != 1 ] || check_placeholders NFQWS2_OPT "$NFQWS2_OPT" || return 1
 	standard_daemon_options opt
+	[ "$1" != 1 ] || opt="$(queued_replies)$opt"
 	do_nfqws "$1" 1 "$opt"
+}
+
+# Detectors judge by what does not come only if they know how many incoming packets of a connection are queued.
+queued_replies() { # prints options, each with a blank behind it
+	case $NFQWS2_OPT in
+	*--lua-desync=learn* | *--lua-desync=circular*) ;;
+	*) return 0 ;;
+	esac
+	(
+		fill_auto_settings >/dev/null || exit 0
+		queued_replies_option in_pkts_tcp "$NFQWS2_TCP_PKT_IN"
+		queued_replies_option in_pkts_udp "$NFQWS2_UDP_PKT_IN"
+	)
+}
+
+queued_replies_option() { # GLOBAL PACKETS
+	case $2 in
+	keepalive) printf -- '--lua-init=%s=1e9 ' "$1" ;;
+	'' | 0 | *[!0-9]*) ;;
+	*) printf -- '--lua-init=%s=%s ' "$1" "$2" ;;
+	esac
 }
 
 # --- settings that follow from the strategy -------------------------------------------------------

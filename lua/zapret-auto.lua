@@ -6,7 +6,9 @@
 --
 -- State, open to user scripts:
 --   autostate[askey][hostkey] : host record: failure_counter, failure_time_last, nstrategy, ctstrategy, final
+--                               late_failure: the limit was reached while no packet came
 --   track.lua_state.automate  : connection record, shared by all orchestrators: nocheck, failure, retrans
+--                               due: when it is a failure unless something comes before (automate_watch)
 
 -- Programs read some of the texts that this file logs: docs/contracts/debug-text.md.
 
@@ -113,11 +115,11 @@ if on_memory_low then
 	end)
 end
 
--- Returns the record of the packet's host, created on demand; nil if the host has no key.
+-- Returns the name of the table of records and the key of the packet's host in it; nil if the host has no key.
 -- Group host record:
 --   key=<name> (instance name): name of the table of records, shared by several orchestrators
 --   hostkey=<function> (standard_hostkey): makes the key of the record
-function automate_host_record(desync)
+function automate_host_key(desync)
 	local arg = desync.arg
 	local make_key = standard_hostkey
 	if arg.hostkey then
@@ -131,7 +133,13 @@ function automate_host_record(desync)
 		DLOG("automate: host record key unavailable")
 		return nil
 	end
-	local askey = arg.key and #arg.key > 0 and arg.key or desync.func_instance
+	return arg.key and #arg.key > 0 and arg.key or desync.func_instance, hostkey
+end
+
+-- Returns the record of the packet's host, created on demand; nil if the host has no key.
+function automate_host_record(desync)
+	local askey, hostkey = automate_host_key(desync)
+	if not askey then return nil end
 	autostate = autostate or {}
 	local records = autostate[askey]
 	if not records then
@@ -211,37 +219,134 @@ function automate_failure_counter_reset(hrec)
 	end
 end
 
+-- These are in a file of their own.
+local in_zapret_learn = { "detect_silence", "detect_tls_alert", "detect_cutoff", "detect_blockpage", "success_bytes" }
+
+local function named_detector(argument, name)
+	local found = global_function(name)
+	if found then return found end
+	error("automate: invalid " .. argument:gsub("_", " ") .. " function '" .. name .. "'" ..
+		(array_search(in_zapret_learn, name) and ", it is in zapret-learn.lua" or ""))
+end
+
+-- Several detectors by the text that names them.
+local joined_detectors = {}
+
+-- Returns the detector of a text "f+g": true if one of them says so.
+local function join_detectors(argument, names)
+	local joined = joined_detectors[names]
+	if joined then return joined end
+	local list = {}
+	for name in names:gmatch("[^+]+") do
+		named_detector(argument, name)
+		list[#list + 1] = name
+	end
+	joined = function(desync, crec)
+		for i = 1, #list do
+			if named_detector(argument, list[i])(desync, crec) then return true end
+		end
+		return false
+	end
+	joined_detectors[names] = joined
+	return joined
+end
+
 local function detector(desync, argument, default)
 	local name = desync.arg[argument]
 	if not name then return default end
-	return global_function(name)
-		or error("automate: invalid " .. argument:gsub("_", " ") .. " function '" .. name .. "'")
+	if name:find("+", 1, true) then return join_detectors(argument, name) end
+	return named_detector(argument, name)
 end
 
 -- Lets the detectors look at the packet. A connection gives one result, success has priority.
--- Group failure check:
---   success_detector=<function> (standard_success_detector): f(desync, crec), true on success
---   failure_detector=<function> (standard_failure_detector): f(desync, crec), true on failure
---   fails=<number> (3): how many failures of a host make it final
---   time=<seconds> (60): older failures are forgotten
--- Returns true if the failures of the host reached the limit with this packet.
-function automate_failure_check(desync, hrec, crec)
-	if crec.nocheck then return false end
-	local success_detector = detector(desync, "success_detector", standard_success_detector)
-	local failure_detector = detector(desync, "failure_detector", standard_failure_detector)
-	if success_detector(desync, crec) then
+-- Group result check:
+--   success_detector=<function> (standard_success_detector): f(desync, crec), true on success; f+g: one of them
+--   failure_detector=<function> (standard_failure_detector): f(desync, crec), true on failure; f+g: one of them
+-- Returns "success", "failure", or nil: not known yet, or told before.
+function automate_result(desync, crec)
+	if crec.nocheck then return nil end
+	if detector(desync, "success_detector", standard_success_detector)(desync, crec) then
 		DLOG("automate: success detected")
 		crec.nocheck = true
-		automate_failure_counter_reset(hrec)
-		return false
+		return "success"
 	end
-	if failure_detector(desync, crec) then
+	if detector(desync, "failure_detector", standard_failure_detector)(desync, crec) then
 		DLOG("automate: failure detected")
 		crec.nocheck = true
-		local arg = desync.arg
+		return "failure"
+	end
+	return nil
+end
+
+-- Group failure check:
+--   fails=<number> (3): how many failures of a host make it final
+--   time=<seconds> (60): older failures are forgotten
+-- Returns true if the failures of the host reached the limit with this packet, or while no packet came.
+function automate_failure_check(desync, hrec, crec)
+	if hrec.late_failure then
+		hrec.late_failure = nil
+		return true
+	end
+	local arg = desync.arg
+	local result = automate_result(desync, crec)
+	if result == "success" then
+		automate_failure_counter_reset(hrec)
+	elseif result == "failure" then
 		return automate_failure_counter(hrec, crec, tonumber(arg.fails) or 3, tonumber(arg.time) or 60)
+	elseif crec.due and not crec.watched then
+		local fails, time = tonumber(arg.fails) or 3, tonumber(arg.time) or 60
+		automate_watch(crec, function()
+			hrec.late_failure = automate_failure_counter(hrec, crec, fails, time) or hrec.late_failure
+		end)
 	end
 	return false
+end
+
+
+-------------------------------------------------------------------------------------------------------------
+-- Failures that no packet shows
+-------------------------------------------------------------------------------------------------------------
+
+local WATCH_MAX = 4096
+local WATCH_PERIOD_MS = 500
+
+-- Connection record -> what to call. Those that give nothing more to wait for go with the next look.
+local watched, watched_count = {}, 0
+
+local function unwatch(crec)
+	watched[crec] = nil
+	watched_count = watched_count - 1
+	crec.watched = nil
+end
+
+-- Timer: calls what was given for the connections that are due.
+function automate_watch_look()
+	local now = clock_getfloattime()
+	local late = {}
+	for crec in pairs(watched) do
+		if crec.nocheck or not crec.due or now >= crec.due then late[#late + 1] = crec end
+	end
+	for i = 1, #late do
+		local crec = late[i]
+		local on_failure = watched[crec]
+		unwatch(crec)
+		if not crec.nocheck and crec.due then
+			crec.nocheck = true
+			DLOG("automate: failure detected, nothing came in time")
+			on_failure()
+		end
+	end
+	if watched_count == 0 then timer_del("automate_watch") end
+end
+
+-- Calls on_failure when crec.due is reached, a time of clock_getfloattime(). A detector may set another time, or none (nil),
+-- until then; a result (crec.nocheck) ends it. Too many at a time are not watched.
+function automate_watch(crec, on_failure)
+	if watched_count >= WATCH_MAX then return end
+	if watched_count == 0 then timer_set("automate_watch", "automate_watch_look", WATCH_PERIOD_MS) end
+	watched[crec] = on_failure
+	watched_count = watched_count + 1
+	crec.watched = true
 end
 
 
@@ -255,6 +360,13 @@ function is_dpi_redirect(hostname, location)
 	local url = dissect_url(location)
 	local target = url and url.domain and dissect_nld(url.domain, 2)
 	return target ~= nil and target ~= dissect_nld(hostname, 2)
+end
+
+-- Returns code and location of an HTTP reply (http_dissect_reply) that is a redirect for now; else nothing.
+function http_redirect(reply)
+	if not reply or reply.code ~= 302 and reply.code ~= 307 then return end
+	local idx = array_field_search(reply.headers, "header_low", "location")
+	if idx then return reply.code, reply.headers[idx].value end
 end
 
 -- Returns the arguments of the standard detectors with defaults filled in.
@@ -318,16 +430,12 @@ function standard_failure_detector(desync, crec)
 				limits.inseq)
 			return early
 		elseif not limits.no_http_redirect and desync.l7payload == "http_reply" and track and track.hostname then
-			local reply = http_dissect_reply(dis.payload)
-			if reply and (reply.code == 302 or reply.code == 307) then
-				local idx = array_field_search(reply.headers, "header_low", "location")
-				local location = idx and reply.headers[idx].value
-				if location then
-					local foreign = is_dpi_redirect(track.hostname, location)
-					dlog_format("standard_failure_detector: http redirect %s to '%s'. %s DPI redirect.", reply.code, location,
-						foreign and "looks like" or "NOT a")
-					return foreign
-				end
+			local code, location = http_redirect(http_dissect_reply(dis.payload))
+			if location then
+				local foreign = is_dpi_redirect(track.hostname, location)
+				dlog_format("standard_failure_detector: http redirect %s to '%s'. %s DPI redirect.", code, location,
+					foreign and "looks like" or "NOT a")
+				return foreign
 			end
 		end
 	elseif dis.udp and desync.outgoing and limits.udp_out > 0 then
@@ -368,15 +476,16 @@ end
 -- circular
 -------------------------------------------------------------------------------------------------------------
 
--- Looks through the plan for `strategy` numbers and the final one; stores them in the host record.
-local function count_strategies(desync, hrec)
-	local seen, count, final = {}, 0
+-- Looks through the plan for `strategy` numbers. Returns how many there are and the final one, if there is one.
+-- name : that of the orchestrator, for messages
+function automate_strategies(desync, name)
+	local seen, count, final = {}, 0, nil
 	for _, instance in ipairs(desync.plan) do
 		local arg = instance.arg
 		if arg.strategy then
 			local n = tonumber(arg.strategy)
 			if not n or n < 1 then
-				error("circular: strategy number must be a number from 1, got '" .. arg.strategy .. "'")
+				error(name .. ": strategy number must be a number from 1, got '" .. arg.strategy .. "'")
 			end
 			if not seen[n] then
 				seen[n] = true
@@ -386,19 +495,18 @@ local function count_strategies(desync, hrec)
 		end
 	end
 	if count == 0 then
-		error("circular: add strategy=N arguments to the following instances. N begins with 1")
+		error(name .. ": add strategy=N arguments to the following instances. N begins with 1")
 	end
 	for n = 1, count do
 		if not seen[n] then
-			error("circular: strategies must be numbered from 1 without gaps, " .. n .. " is missing")
+			error(name .. ": strategies must be numbered from 1 without gaps, " .. n .. " is missing")
 		end
 	end
-	hrec.ctstrategy = count
-	hrec.final = final or hrec.final
+	return count, final
 end
 
 -- Changes over to the next strategy when the present one fails for a host.
--- Arguments: host record, host key, failure check, detectors
+-- Arguments: host record, host key, result check, failure check, detectors, further detectors
 -- Instances carry:
 --   strategy=<number>: number of the strategy the instance belongs to, from 1 without gaps. Without it it never runs
 --   final: no change from this strategy on
@@ -415,7 +523,10 @@ function circular(ctx, desync)
 		DLOG("circular: passing with no tampering")
 		return VERDICT_PASS
 	end
-	if not hrec.ctstrategy then count_strategies(desync, hrec) end
+	if not hrec.ctstrategy then
+		local count, final = automate_strategies(desync, "circular")
+		hrec.ctstrategy, hrec.final = count, final or hrec.final
+	end
 	if not hrec.nstrategy then
 		DLOG("circular: start from strategy 1")
 		hrec.nstrategy = 1

@@ -119,6 +119,7 @@ report_summary() {
 	fi
 	echo
 	report_options
+	report_learn
 	cat <<-'ADVICE'
 		Please note this SUMMARY does not guarantee a magic pill for you to copy/paste and be happy.
 		Understanding how strategies work is very desirable.

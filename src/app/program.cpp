@@ -5,6 +5,7 @@
 // Lua and the queue are ready.
 #include "program.hpp"
 
+#include "check/check_detectors.hpp"
 #include "check/check_functions.hpp"
 #include "check/check_instances.hpp"
 #include "check/check_lists.hpp"
@@ -352,7 +353,9 @@ void Program::check_lua() {
     std::optional<std::size_t> failed;
     if (workers.run_lua_init(&failed)) {
         const auto globals = workers[0].engine.lua_globals();
-        check_functions(profiles, {globals.begin(), globals.end()}, report_);
+        const LuaGlobals by_name{globals.begin(), globals.end()};
+        check_functions(profiles, by_name, report_);
+        check_detectors(profiles, by_name, report_);
         return;
     }
     std::string why = errors_->take();

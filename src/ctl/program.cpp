@@ -46,6 +46,7 @@ int program(int argc, char** argv) {
     app.fallthrough();
     add_asking(app, shared);
     add_streaming(app, shared);
+    add_learn(app, shared);
     add_top(app, shared);
     add_acting(app, shared);
     add_serve(app, shared);

@@ -1,6 +1,7 @@
 #include "nfqws2/engine/engine.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/text.hpp"
 #include "nfqws2/engine/trace.hpp"
 #include "nfqws2/lua/state.hpp"
 #include "pipeline.hpp"
@@ -22,6 +23,13 @@ std::size_t highest_number(const profile::ProfileSet& profiles) {
     for (const auto& profile : profiles.all())
         highest = std::max<std::size_t>(highest, profile->number);
     return highest;
+}
+
+// What SIGUSR1 says of it, behind the other fields. The host came from the network.
+std::string learned_text(const lua::Learned& learned) {
+    return " learn=" + printable(learned.host) + " strategy=" + std::to_string(learned.strategy) +
+           " why=" + printable(learned.why) +
+           " result=" + (learned.result.empty() ? "-" : printable(learned.result));
 }
 
 } // namespace
@@ -91,7 +99,7 @@ Engine::Impl::Impl(Options opts, Services svc)
       pipeline({options, services, onlooker, now, connections.get(), ip_cache, state, desync,
                 upkeep, counters, by_profile}) {
     if (connections) connections->set_observer(&pipeline);
-    onlooker.observe(desync);
+    onlooker.observe(desync, state);
 }
 
 // Tracks hold references into the Lua state, so they end first.
@@ -343,9 +351,17 @@ std::size_t Engine::held() const {
     return impl_->connections != nullptr ? impl_->connections->held_packets() : 0;
 }
 
+std::optional<lua::Learned> Engine::learned(const flow::Track& track) const {
+    return impl_->state.learned(track);
+}
+
 void Engine::dump_conntrack(const std::function<void(const std::string&)>& line) const {
     impl_->now.update();
-    if (impl_->connections != nullptr) impl_->connections->dump(line);
+    if (impl_->connections == nullptr) return;
+    impl_->connections->dump([&](const flow::Track& track, const std::string& text) {
+        const auto learned = impl_->state.learned(track);
+        line(learned ? text + learned_text(*learned) : text);
+    });
 }
 
 void Engine::dump_ip_cache(const std::function<void(const std::string&)>& line) const {

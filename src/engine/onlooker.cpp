@@ -6,9 +6,11 @@ Onlooker::Onlooker(Trace* trace, capture::PacketSender& sender) : sender_(sender
     if (trace != nullptr) trace->send_through(sender);
 }
 
-void Onlooker::observe(lua::Desync& desync) {
+void Onlooker::observe(lua::Desync& desync, const lua::State& state) {
     desync_ = &desync;
+    state_ = &state;
     desync.set_observer(now_);
+    if (now_ != nullptr) now_->ask(state);
 }
 
 void Onlooker::set_watcher(FlowWatcher* watcher, const Clock& clock,
@@ -16,7 +18,9 @@ void Onlooker::set_watcher(FlowWatcher* watcher, const Clock& clock,
     if (live_ && now_ == live_.get()) use(nullptr); // the packet's way ended for want of memory
     watcher_ = watcher;
     live_ = watcher != nullptr ? std::make_unique<Trace>(*watcher, clock, worker) : nullptr;
-    if (live_) live_->send_through(sender_);
+    if (!live_) return;
+    live_->send_through(sender_);
+    live_->ask(*state_);
 }
 
 void Onlooker::look_at(const packet::Dissect& packet, const flow::ConnectionTable* connections) {

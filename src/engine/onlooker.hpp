@@ -16,8 +16,8 @@ class Onlooker final : public capture::PacketSender {
     // `trace`: of --trace, or nullptr.
     Onlooker(Trace* trace, capture::PacketSender& sender);
 
-    // Whose calls it sees.
-    void observe(lua::Desync& desync);
+    // Whose calls it sees, and who knows what `learn` has chosen.
+    void observe(lua::Desync& desync, const lua::State& state);
     // The trace of the packet that is on its way, nullptr if nobody watches it.
     Trace* const& trace() const { return now_; }
     bool send(const capture::OutputPacket& packet) override {
@@ -45,6 +45,7 @@ class Onlooker final : public capture::PacketSender {
 
     capture::PacketSender& sender_;
     lua::Desync* desync_ = nullptr;
+    const lua::State* state_ = nullptr;
     Trace* now_;
     FlowWatcher* watcher_ = nullptr;
     std::unique_ptr<Trace> live_;

@@ -347,6 +347,18 @@ void Trace::write_profile(JsonWriter& json, const Passage& p, const Record& reco
     json.close_array();
 }
 
+void Trace::write_learned(JsonWriter& json, const Passage& p) const {
+    if (state_ == nullptr || p.track == nullptr) return;
+    const auto learned = state_->learned(*p.track);
+    if (!learned) return;
+    json.key("learn").open_object();
+    json.key("host").text(learned->host);
+    json.key("strategy").number(learned->strategy);
+    json.key("why").text(learned->why);
+    if (!learned->result.empty()) json.key("result").text(learned->result);
+    json.close_object();
+}
+
 void Trace::write_out(JsonWriter& json, const Record& record) const {
     json.key("out").open_array();
     json.raw(record.out);
@@ -360,6 +372,7 @@ void Trace::write_line(const Passage& p, const capture::Verdict& verdict, const 
     begin_line(json, p.number);
     write_packet(json, p);
     write_profile(json, p, record);
+    write_learned(json, p);
     json.key("replay");
     if (p.replay) {
         json.open_object();

@@ -535,7 +535,8 @@ void ConnectionTable::clear() {
             t.retire(index);
 }
 
-void ConnectionTable::dump(const std::function<void(const std::string&)>& line) const {
+void ConnectionTable::dump(
+    const std::function<void(const Track&, const std::string&)>& line) const {
     const Impl& t = *impl_;
     std::vector<const Track*> tracks;
     tracks.reserve(t.table.size());
@@ -544,7 +545,7 @@ void ConnectionTable::dump(const std::function<void(const std::string&)>& line) 
               [](const Track* a, const Track* b) { return a->number() < b->number(); });
     const std::int64_t now = t.clock.boot_ns();
     for (const Track* track : tracks)
-        line(describe(*track, now));
+        line(*track, describe(*track, now));
 }
 
 } // namespace nfqws2::flow

@@ -29,14 +29,6 @@ std::string counters(const SidePositions& s) {
            std::to_string(s.pbcounter);
 }
 
-// The line goes to a terminal; the name came from the network.
-std::string printable(std::string_view name) {
-    std::string text(name);
-    for (char& c : text)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-    return text;
-}
-
 std::string tcp_details(const Positions& p) {
     const SidePositions &c = p.client, &s = p.server;
     return format("seq0=%u rseq=%u client.pos=%u ack0=%u rack=%u server.pos=%u client.mss=%u "

@@ -48,13 +48,6 @@ struct NodeAt {
     void prefetch(std::uint32_t index) const { __builtin_prefetch(pool->at(index)); }
 };
 
-std::string printable(std::string_view name) {
-    std::string text(name);
-    for (char& c : text)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-    return text;
-}
-
 } // namespace
 
 // The records of a share of all addresses.

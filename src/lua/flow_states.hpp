@@ -4,7 +4,10 @@
 #pragma once
 
 #include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/lua/learned.hpp"
 #include "nfqws2/lua/lua.hpp"
+
+#include <array>
 
 namespace nfqws2::lua {
 
@@ -15,9 +18,17 @@ class FlowStates {
 
     void need(lua_State* L, flow::Track& track) const;
     void drop(lua_State* L, flow::Track& track) const;
+    // Reads without a call of a script's, without an allocation and so without an error.
+    std::optional<Learned> learned(lua_State* L, const flow::Track& track) const;
 
   private:
+    enum Name { learn, host, strategy, why, result, names };
+
+    int push_field(lua_State* L, Name name) const; // of the table at the top; its type
+    std::string text_field(lua_State* L, Name name) const;
+
     int ref_ = LUA_NOREF;
+    std::array<int, names> names_{};
 };
 
 } // namespace nfqws2::lua

@@ -349,6 +349,10 @@ bool State::run_item(const LuaInit& item) {
     return true;
 }
 
+std::optional<Learned> State::learned(const flow::Track& track) const {
+    return L_ == nullptr ? std::nullopt : flow_states_->learned(L_, track);
+}
+
 void State::forget(flow::Track& track) {
     flow_states_->drop(L_, track);
 }

@@ -93,15 +93,6 @@ std::string endpoint_text(const flow::Endpoint& endpoint) {
     return endpoint.address.version == 6 ? "[" + address + "]:" + port : address + ":" + port;
 }
 
-// Names come from the network; a control character must not forge a line of the log.
-std::string printable(std::string_view text) {
-    std::string clean(text);
-    std::replace_if(
-        clean.begin(), clean.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
-    return clean;
-}
-
 } // namespace
 
 struct AutoHosts::Impl {

@@ -25,7 +25,7 @@ import run as golden  # noqa: E402
 LUA = os.path.join(ROOT, "lua")
 DOCUMENT = os.path.join(ROOT, "docs", "strategies.md")
 PICTURES = os.path.join(ROOT, "docs", "ladders")
-LIBRARIES = ("antidpi", "auto", "obfs", "pcap")
+LIBRARIES = ("antidpi", "auto", "learn", "obfs", "pcap")
 WIDTH = 88
 BLOCK = re.compile(r"^<!-- ladder: (\S+) -->\n(?:```text\n.*?\n```\n)?(?:\n!\[[^]]*]\(ladders/[^)]*\)\n)?",
                    re.M | re.S)

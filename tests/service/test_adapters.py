@@ -1,6 +1,7 @@
 """OpenRC, runit, s6 and OpenWrt adapters with stand-ins of their systems; the readiness message."""
 import os
 import re
+import shutil
 import socket
 
 from expect import PATIENCE
@@ -75,7 +76,7 @@ enable() { :; }
 enabled() { [ -e /opt/enabled ]; }
 . "$initscript"
 start() { rc_procd start_service; }
-stop() { stop_service; procd_kill "$(basename "$initscript")"; }
+stop() { stop_service; procd_kill "$(basename "$initscript")"; service_stopped; }
 restart() { stop; start; }
 case " start stop restart enable enabled $EXTRA_COMMANDS " in
 *" $action "*) $action ;;
@@ -122,6 +123,21 @@ def verb(world, name, code=0):
     return world.run("/etc/init.d/zapret2", name, check_code=code).text
 
 
+def test_openwrt_keeps_what_was_learned(world: World):
+    """In memory while it runs; a copy on flash at the stop and on demand, which a start after a boot brings back."""
+    openwrt(world, "fw4", "STATE_DIR=/opt/memory", "STATE_COPY=/opt/flash/state")
+    verb(world, "start")
+    world.write("/opt/memory/300/learn.tsv", "one\n")
+    verb(world, "stop")
+    equal(world.read("/opt/flash/state/300/learn.tsv"), "one\n")
+    world.write("/opt/memory/300/learn.tsv", "two\n")
+    verb(world, "save_state")
+    equal(world.read("/opt/flash/state/300/learn.tsv"), "two\n")
+    shutil.rmtree("/opt/memory")
+    verb(world, "start")
+    equal(world.read("/opt/memory/300/learn.tsv"), "two\n")
+
+
 def test_openwrt_verbs_and_daemons(world: World):
     openwrt(world, "fw4", "WS_USER=")
     world.write("init.d/openwrt/custom.d/50-x", "alloc_dnum D_X\nalloc_qnum Q_X\n"
@@ -132,7 +148,8 @@ def test_openwrt_verbs_and_daemons(world: World):
     equal(log[0], "open zapret2")
     equal(log.count("instance"), 2)
     base = "set command {0}/nfq2/nfqws2 --user=daemon --fwmark=0x40000000 --lua-init=@{0}/lua/zapret-lib.lua " \
-           "--lua-init=@{0}/lua/zapret-antidpi.lua --lua-init=@{0}/lua/zapret-auto.lua ".format(BASE)
+           "--lua-init=@{0}/lua/zapret-antidpi.lua --lua-init=@{0}/lua/zapret-auto.lua " \
+           "--lua-init=@{0}/lua/zapret-learn.lua --state-dir=/tmp/zapret2-state ".format(BASE)
     contains(log[2], base + "--qnum=300 --filter-tcp=80 ")
     equal(log[3], "set pidfile /var/run/nfqws2_1.pid")
     equal(log[6:8], [base + "--qnum=65300 --x", "set pidfile /var/run/nfqws2_2000.pid"])

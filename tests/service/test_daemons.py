@@ -10,7 +10,8 @@ from sandbox import BASE, SCRIPT, World, check, contains, equal, kill, lacks
 SHELLS = ("dash", "busybox", "bash")
 COMMON = ("FWTYPE=iptables", "INIT_APPLY_FW=0", "WS_USER=nobody", "NFQWS2_ENABLE=1")
 STUB = "#!/bin/sh\nwhile :; do sleep 1; done\n"
-LUA = ["--lua-init=@%s/lua/zapret-%s.lua" % (BASE, name) for name in ("lib", "antidpi", "auto")]
+LUA = ["--lua-init=@%s/lua/zapret-%s.lua" % (BASE, name) for name in ("lib", "antidpi", "auto", "learn")] + \
+    ["--state-dir=/var/lib/zapret2"]
 DEFAULT_OPT = """
 --filter-tcp=80 --filter-l7=http --payload=http_req --out-range=-d10
 --lua-desync=fake:blob=fake_default_http:tcp_md5 --lua-desync=multisplit:pos=method+2
@@ -231,9 +232,26 @@ def test_observed_autohostlist_line(world: World):
                      opt='"--filter-tcp=80 <HOSTLIST> --new --filter-udp=443 <HOSTLIST_NOAUTO>"')
     lists = BASE + "/ipset"
     exclude = "--hostlist-exclude=%s/zapret-hosts-user-exclude.txt" % lists
-    equal(words[5:], ["--qnum=300", "--filter-tcp=80", exclude, *AUTO.format(lists).split(), "--new",
+    equal(words[2 + len(LUA):], ["--qnum=300", "--filter-tcp=80", exclude, *AUTO.format(lists).split(), "--new",
                       "--filter-udp=443", exclude, "--hostlist=%s/zapret-hosts-auto.txt" % lists,
                       "--hostlist-auto-debug=%s/zapret-hosts-auto-debug.log" % lists])
+
+
+def test_detectors_are_told_what_is_queued(world: World):
+    """Only where something judges by answers; `keepalive` is all of them."""
+    counts = ("NFQWS2_TCP_PKT_IN=10", "NFQWS2_UDP_PKT_IN=keepalive")
+    told = ["--lua-init=in_pkts_tcp=10", "--lua-init=in_pkts_udp=1e9"]
+    for function in "learn", "circular":
+        equal(words_of(world, *counts, opt="--lua-desync=%s:key=x" % function)[2 + len(LUA):],
+              told + ["--qnum=300", "--lua-desync=%s:key=x" % function])
+    equal(words_of(world, *counts, opt="--lua-desync=fake")[2 + len(LUA):], ["--qnum=300", "--lua-desync=fake"])
+    equal(words_of(world, "NFQWS2_TCP_PKT_IN=0", "NFQWS2_UDP_PKT_IN=", opt="--lua-desync=learn")[2 + len(LUA):],
+          ["--qnum=300", "--lua-desync=learn"])
+
+
+def test_directory_of_what_is_learned(world: World):
+    for setting, words in (("STATE_DIR=/opt/learned", ["--state-dir=/opt/learned"]), ("STATE_DIR=", [])):
+        equal(words_of(world, setting, opt="--x")[len(LUA) + 1:], words + ["--qnum=300", "--x"])
 
 
 def test_nothing_in_options_is_executed(world: World):

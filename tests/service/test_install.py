@@ -215,6 +215,7 @@ def test_openwrt_fw3(world: World):
     equal(world.read("/opt/fw.log").split()[-2:], ["-q", "restart"])
     equal(world.read("/opt/cron.log"), "cron enable\ncron start\n")
     check(0 <= int(world.read("/opt/crontab").split()[1]) <= 6, "hour of the update")
+    contains(world.read("/opt/crontab"), " * * * /etc/init.d/zapret2 save_state\n")
     check(not os.path.exists(BASE + "/docs"), "documentation on a router")
     world.run("sh", BASE + "/uninstall_easy.sh", stdin="y\nn\n", check_code=0)
     check(not os.path.exists("/opt/include"), "the include is left")

@@ -22,6 +22,9 @@ std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t max);
 std::vector<std::string_view> split(std::string_view text, char separator); // keeps empty items
 char ascii_lower(char c);
 std::string ascii_lower(std::string_view text);
+// For a line of a log or a terminal: names come from the network, and a control character must not
+// forge another line. Such become '?'.
+std::string printable(std::string_view text);
 bool is_identifier(std::string_view text); // [A-Za-z_][A-Za-z0-9_]*
 
 // The member of `known` nearest to `word` by edit distance, or "" if none is near enough to be a

@@ -9,6 +9,7 @@
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/flow/ip_cache.hpp"
 #include "nfqws2/lua/init.hpp"
+#include "nfqws2/lua/learned.hpp"
 #include "nfqws2/profile/auto_hosts.hpp"
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile_set.hpp"
@@ -175,6 +176,8 @@ class Engine final : public capture::PacketHandler {
     // Between packets; one watcher at a time, the last. False: not beside --trace.
     bool watch(FlowWatcher& watcher);
     void unwatch(const FlowWatcher& watcher); // nothing if it is another one
+    // What `learn` has chosen for the flow.
+    std::optional<lua::Learned> learned(const flow::Track& track) const;
     void dump_conntrack(const std::function<void(const std::string&)>& line) const; // SIGUSR1
     void dump_ip_cache(const std::function<void(const std::string&)>& line) const;  // SIGUSR2
 

@@ -6,6 +6,7 @@
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/engine/trace_file.hpp"
 #include "nfqws2/lua/desync.hpp"
+#include "nfqws2/lua/state.hpp"
 #include "nfqws2/profile/profile_set.hpp"
 
 #include <cstdint>
@@ -35,6 +36,8 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     // From now on everything sent goes through here and on to `sender`.
     void send_through(capture::PacketSender& sender) { sender_ = &sender; }
     bool send(const capture::OutputPacket& packet) override;
+    // Who knows what `learn` has chosen for a flow.
+    void ask(const lua::State& state) { state_ = &state; }
 
     // A packet enters the pipeline; `p` lives until end(). Packets that are handled while another
     // one is, such as replayed pieces, are nested and come out after it.
@@ -80,6 +83,7 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     void write_line(const Passage& p, const capture::Verdict& verdict, const Record& record);
     void write_packet(JsonWriter& json, const Passage& p) const;
     void write_profile(JsonWriter& json, const Passage& p, const Record& record) const;
+    void write_learned(JsonWriter& json, const Passage& p) const;
     void write_out(JsonWriter& json, const Record& record) const;
     void begin_line(JsonWriter& json, std::optional<std::uint64_t> number) const;
 
@@ -90,6 +94,7 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     std::optional<unsigned> worker_;
     std::int64_t start_ns_;
     capture::PacketSender* sender_ = nullptr;
+    const lua::State* state_ = nullptr;
     std::deque<Record> records_; // [0, depth_) are in use
     std::size_t depth_ = 0;
     Record timers_;

@@ -116,7 +116,7 @@ class ConnectionTable {
     // Ends every track (program end); the observer releases held packets.
     void clear();
     // SIGUSR1: one line per track (docs/contracts/flows.md#the-dump).
-    void dump(const std::function<void(const std::string&)>& line) const;
+    void dump(const std::function<void(const Track&, const std::string&)>& line) const;
 
   private:
     struct Impl;

@@ -6,6 +6,7 @@
 
 #include "nfqws2/lua/guard.hpp"
 #include "nfqws2/lua/init.hpp"
+#include "nfqws2/lua/learned.hpp"
 #include "nfqws2/lua/lua.hpp"
 #include "nfqws2/lua/services.hpp"
 #include "nfqws2/lua/timers.hpp"
@@ -57,6 +58,8 @@ class State {
     unsigned run_timers() { return timers_.run_due(L_, services_.clock.boot_ms()); }
     // The flow ends: what scripts keep of it goes too.
     void forget(flow::Track& track);
+    // Of a flow with a strategy of `learn`.
+    std::optional<Learned> learned(const flow::Track& track) const;
 
     lua_State* lua() const { return L_; } // nullptr before open()
     const Services& services() const { return services_; }

@@ -40,6 +40,7 @@ control::Command counters_command(const Subject& subject);
 control::Command metrics_command(const Subject& subject);
 control::Command flows_command(const Subject& subject);
 control::Command hosts_command(const Subject& subject);
+control::Command learn_command(const Subject& subject);
 control::Command lists_command(const Subject& subject);
 control::Command find_command(const Subject& subject);
 control::Command log_command(const Subject& subject);

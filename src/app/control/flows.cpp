@@ -30,6 +30,17 @@ std::uint64_t milliseconds(std::int64_t ns) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0) / 1'000'000);
 }
 
+void write_learned(JsonWriter& json, const std::optional<lua::Learned>& learned) {
+    json.key("learn");
+    if (!learned) return json.null();
+    json.open_object();
+    json.key("host").text(learned->host);
+    json.key("strategy").number(learned->strategy);
+    json.key("why").text(learned->why);
+    json.key("result").text_or_null(learned->result);
+    json.close_object();
+}
+
 void write_flow(std::string& out, const flow::Track& track, const Worker& worker,
                 std::int64_t now_ns) {
     const flow::Positions positions = track.positions();
@@ -57,6 +68,7 @@ void write_flow(std::string& out, const flow::Track& track, const Worker& worker
     } else {
         json.null();
     }
+    write_learned(json, worker.engine.learned(track));
     json.key("age_ms").number(milliseconds(now_ns - track.start_ns()));
     json.key("idle_ms").number(milliseconds(now_ns - track.last_ns()));
     json.key("held").number(extension != nullptr ? extension->held.size() : 0);

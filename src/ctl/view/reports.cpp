@@ -1,5 +1,6 @@
 #include "view/reports.hpp"
 
+#include "nfqws2/base/text.hpp"
 #include "view/amounts.hpp"
 #include "view/parts.hpp"
 
@@ -198,6 +199,75 @@ std::string hosts_report(const Lines& lines, const Style& style) {
                    duration_text(number(h, "idle_ms"))});
     }
     if (table.empty()) return "no host name is known of the flows of this moment\n";
+    return table.text(style);
+}
+
+namespace {
+
+double amount(const Json& object, const char* key) {
+    const Json& value = member(object, key);
+    return value.is_number() ? value.get<double>() : 0;
+}
+
+// "2: 90 % of 120", the strategies that were tried most first.
+std::string rates_text(const Json& strategies) {
+    struct Rate {
+        std::int64_t number;
+        double ok, all;
+    };
+    constexpr std::size_t shown = 4;
+    std::vector<Rate> rates;
+    for (const Json& one : elements(strategies))
+        rates.push_back(
+            {number(one, "n"), amount(one, "ok"), amount(one, "ok") + amount(one, "bad")});
+    std::stable_sort(rates.begin(), rates.end(),
+                     [](const Rate& a, const Rate& b) { return a.all > b.all; });
+    std::string text;
+    for (std::size_t i = 0; i < std::min(rates.size(), shown); i++) {
+        const Rate& rate = rates[i];
+        text += (text.empty() ? "" : ", ") + std::to_string(rate.number) + ": " +
+                format("%.0f %% of %.0f", rate.all > 0 ? 100 * rate.ok / rate.all : 0, rate.all);
+    }
+    return rates.size() > shown ? text + ", ..." : text;
+}
+
+std::int64_t latest(const Json& strategies, const char* key) {
+    std::int64_t time = 0;
+    for (const Json& one : elements(strategies))
+        time = std::max(time, number(one, key));
+    return time;
+}
+
+std::string ago(std::int64_t time) {
+    return time != 0 ? age_of(time) : std::string();
+}
+
+} // namespace
+
+std::string learn_report(const Lines& lines, const Style& style) {
+    Table table({{"key", false, false},
+                 {"host", false, true},
+                 {"strategy", true, false},
+                 {"successes", false, true},
+                 {"worked", true, false},
+                 {"failed", true, false}});
+    for (const Json& line : lines) {
+        const Json& h = member(line, "learn");
+        if (!h.is_object()) continue;
+        const bool pinned = member(h, "pin").is_number();
+        const Json& in_force = member(h, pinned ? "pin" : "strategy");
+        const Json& strategies = member(h, "strategies");
+        const std::string host = text_of(member(h, "host"));
+        table.add(
+            {text_of(member(h, "key")),
+             {host == "*" ? "(all)" : host, Colour::strong},
+             {(in_force.is_number() ? dump(in_force) : std::string()) + (pinned ? " pinned" : ""),
+              pinned ? Colour::good : Colour::none},
+             rates_text(strategies),
+             ago(latest(strategies, "last_ok_at")),
+             ago(latest(strategies, "last_bad_at"))});
+    }
+    if (table.empty()) return "nothing was learned yet\n";
     return table.text(style);
 }
 

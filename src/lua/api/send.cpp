@@ -136,6 +136,12 @@ int conntrack_feed(lua_State* L) {
     return 2;
 }
 
+int packets_sent(lua_State* L) {
+    check_count(L, "packets_sent", 0);
+    push_int(L, static_cast<std::int64_t>(state_of(L).sent()));
+    return 1;
+}
+
 int get_source_ip(lua_State* L) {
     check_count(L, "get_source_ip", 1);
     const Bytes raw = check_string(L, 1);
@@ -201,6 +207,7 @@ void register_send_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"rawsend", rawsend},
         {"rawsend_dissect", rawsend_dissect},
+        {"packets_sent", packets_sent},
         {"conntrack_feed", conntrack_feed},
         {"get_source_ip", get_source_ip},
         {"get_ifaddrs", get_ifaddrs},

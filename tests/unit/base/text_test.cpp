@@ -35,6 +35,7 @@ TEST(Split, KeepsEmptyItems) {
 TEST(AsciiLower, LeavesOtherBytesAlone) {
     EXPECT_EQ(ascii_lower(std::string_view("AbZ-[@\xC0")), "abz-[@\xC0");
     EXPECT_EQ(ascii_lower('Q'), 'q');
+    EXPECT_EQ(printable("a\nb\x1b[2J\x7F\xC0"), "a?b?[2J?\xC0");
 }
 
 TEST(IsIdentifier, Rules) {

@@ -449,7 +449,7 @@ TEST_F(ConnectionTableTest, DumpLines) {
     feed(tcp(e.reversed(), {tf::syn | tf::ack, 5, 2, 8192, {}, 0}));
     feed(udp({"10.1.0.1", "10.2.0.1", 5, 6}, 4));
     std::vector<std::string> lines;
-    table.dump([&](const std::string& line) { lines.push_back(line); });
+    table.dump([&](const Track&, const std::string& line) { lines.push_back(line); });
     ASSERT_EQ(lines.size(), 2U);
     EXPECT_EQ(lines[0],
               "tcp [10.1.0.1]:1 => [10.2.0.1]:443 : SYN : t0=1177 last=t0+0 now=last+0 "
@@ -472,7 +472,7 @@ TEST_F(ConnectionTableTest, DumpOfALivedFlow) {
     feed(udp({"2001:db8::1", "2001:db8::2", 5, 6}, 4));
     advance(4);
     std::string all;
-    table.dump([&](const std::string& line) { all += line; });
+    table.dump([&](const Track&, const std::string& line) { all += line; });
     EXPECT_EQ(all, "udp [2001:db8::1]:5 => [2001:db8::2]:6 : - : t0=1177 last=t0+3 now=last+4 "
                    "client=d2/n2/b8 server=d0/n0/b0 rseq=0 client.pos=0 rack=0 server.pos=0 "
                    "req_retrans=2 cutoff=0 lua_in_cutoff=1 lua_out_cutoff=0 hostname=a?[2Jb "

@@ -1,4 +1,5 @@
 #include "../parse_helper.hpp"
+#include "app/check/check_detectors.hpp"
 #include "app/check/check_functions.hpp"
 #include "app/check/check_instances.hpp"
 #include "app/check/check_lists.hpp"
@@ -26,6 +27,10 @@ class Checked {
     }
     Checked& functions(const LuaGlobals& globals) {
         check_functions(parsed_.config().profiles, globals, report);
+        return *this;
+    }
+    Checked& detectors(const LuaGlobals& globals) {
+        check_detectors(parsed_.config().profiles, globals, report);
         return *this;
     }
     Checked& words() {
@@ -377,6 +382,50 @@ TEST(CheckFunctions, Positions) {
               (Lines{"error 1: pos=1,hots: bad position (e.g. 2, -10, host+1, midsld, or several "
                      "with commas) (instance multisplit_1_1)"}));
     EXPECT_EQ(about({"hostfakesplit:midhost=middle"}).size(), 1U);
+}
+
+const LuaGlobals with_detectors = {
+    {"detect_silence", "function"}, {"detect_cutoff", "function"}, {"success_bytes", "function"}};
+
+Lines of_detectors(const std::string& range, const std::string& arguments,
+                   const LuaGlobals& globals = with_detectors) {
+    return Checked({"--in-range=" + range, "--lua-desync=learn:" + arguments})
+        .detectors(globals)
+        .findings();
+}
+
+TEST(CheckDetectors, SeeWhatTheyLookAt) {
+    const std::string all = "success_detector=success_bytes:"
+                            "failure_detector=detect_silence+detect_cutoff:in_pkts=";
+    EXPECT_EQ(of_detectors("-s25000", all + "20"), Lines());
+    EXPECT_EQ(of_detectors("a", all + "all"), Lines());
+    EXPECT_EQ(of_detectors("a", "to=8000:bytes=8000:" + all + "10"), Lines());
+    EXPECT_EQ(of_detectors("a", "failure_detector=detect_cutoff:in_pkts=10"),
+              (Lines{"warning 2: detect_cutoff looks at 24576 bytes of reply, which do not fit "
+                     "into 10 packets (instance learn_1_1)"}));
+    EXPECT_EQ(of_detectors("-s5000", "success_detector=success_bytes:in_pkts=20"),
+              (Lines{"warning 2: success_bytes looks at 24576 bytes of reply, --in-range "
+                     "a0-s5000 ends before (instance learn_1_1)"}));
+    EXPECT_EQ(of_detectors("x", "failure_detector=detect_silence:in_pkts=20"),
+              (Lines{"warning 2: detect_silence sees no answers: --in-range lets none through "
+                     "(instance learn_1_1)"}));
+}
+
+TEST(CheckDetectors, AreToldWhatIsQueued) {
+    EXPECT_EQ(
+        of_detectors("a", "failure_detector=detect_silence"),
+        (Lines{"warning 2: detect_silence says nothing without in_pkts=, which tells how many "
+               "incoming packets of a connection the rules queue (instance learn_1_1)"}));
+    LuaGlobals told = with_detectors;
+    told["in_pkts_tcp"] = "number";
+    EXPECT_EQ(of_detectors("a", "failure_detector=detect_silence", told), Lines());
+    EXPECT_EQ(of_detectors("a", "success_detector=success_bytes"), Lines());
+}
+
+TEST(CheckDetectors, MustExist) {
+    EXPECT_EQ(of_detectors("a", "in_pkts=9:failure_detector=detect_silense+detect_silence"),
+              (Lines{"error 2: failure_detector: there is no function 'detect_silense' "
+                     "(instance learn_1_1)"}));
 }
 
 TEST(Report, TextAndJson) {

@@ -18,7 +18,7 @@ constexpr const char* all_names =
     "reconstruct_tcphdr reconstruct_udphdr reconstruct_icmphdr reconstruct_ip6hdr "
     "reconstruct_iphdr reconstruct_dissect dissect_tcphdr dissect_udphdr dissect_icmphdr "
     "dissect_ip6hdr dissect_iphdr dissect csum_ip4_fix csum_tcp_fix csum_udp_fix csum_icmp_fix "
-    "rawsend rawsend_dissect conntrack_feed get_source_ip get_ifaddrs "
+    "rawsend rawsend_dissect packets_sent conntrack_feed get_source_ip get_ifaddrs "
     "resolve_pos resolve_multi_pos resolve_range tls_mod "
     "gunzip_init gunzip_end gunzip_inflate gzip_init gzip_end gzip_deflate "
     "timer_set timer_del timer_info timer_enum on_memory_low store";

@@ -36,6 +36,13 @@ TEST_F(SendApi, Defaults) {
     EXPECT_EQ(sender.sent[0].ifout, "");
 }
 
+TEST_F(SendApi, CountsWhatWasSent) {
+    EXPECT_EQ(eval("packets_sent()"), "0");
+    EXPECT_EQ(run("rawsend(raw, { repeats = 3 }); rawsend(raw); pcall(rawsend, 'bad')"), "");
+    EXPECT_EQ(eval("packets_sent()"), "4");
+    EXPECT_EQ(run("packets_sent(1)"), "test:1: packets_sent expect exactly 0 arguments, got 1");
+}
+
 TEST_F(SendApi, Options) {
     EXPECT_EQ(eval("rawsend(raw, { repeats = 3, fwmark = 5, ifout = 'eth0' })"), "true");
     EXPECT_EQ(eval("rawsend(raw, { repeats = 0, fwmark = 'x', ifout = 7 })"), "true");

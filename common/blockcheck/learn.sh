@@ -1,0 +1,96 @@
+# What the program shall find out by itself: the best strategies of each protocol below `learn`. Sourced by
+# blockcheck2.sh.
+# shellcheck shell=dash disable=SC2034,SC2154 # variables go between the parts
+
+LEARN_BEST=4
+
+# Of each protocol the best strategies in the order of report_options, each with other functions than those before:
+# what a box learns to stop takes near copies with it. What acts before the name is known is left out.
+report_learn() {
+	[ -s "$WORK/works" ] || return 0
+	awk -F '\t' -v http="$HTTP_PORT" -v https="$HTTPS_PORT" -v quic="$QUIC_PORT" -v most="$LEARN_BEST" '
+		function class(t) { return t == "curl_test_http" ? 1 : t == "curl_test_http3" ? 3 : 2 }
+		function acts_early(t) {
+			if (t ~ /--payload=empty/ || !match(t, /--payload=(http_req|tls_client_hello|quic_initial)/)) return 1
+			return index(t, "--lua-desync=") < RSTART
+		}
+		function better(id, than) {
+			if (places[id] != places[than]) return places[id] > places[than]
+			return good[id] * all[than] > good[than] * all[id]
+		}
+		function functions(t,    words, count, i, found) {
+			count = split(t, words, " ")
+			for (i = 1; i <= count; i++)
+				if (sub(/^--lua-desync=/, "", words[i])) {
+					sub(/:.*/, "", words[i])
+					found = found "+" words[i]
+				}
+			return found
+		}
+		# Ranges and payloads hold until they are changed, so each strategy begins with the defaults. What loads or
+		# names something is said once.
+		function numbered(t, number,    words, count, i, line) {
+			line = "  --in-range=x --out-range=a --payload=all"
+			count = split(t, words, " ")
+			for (i = 1; i <= count; i++) {
+				if (words[i] ~ /^--lua-desync=/) words[i] = words[i] ":strategy=" number
+				else if (words[i] !~ /^--(payload|in-range|out-range)=/) {
+					if (words[i] in said) continue
+					said[words[i]] = 1
+				}
+				line = line " " words[i]
+			}
+			return line "\n"
+		}
+		{
+			if (acts_early($6)) next
+			c = class($1)
+			id = c SUBSEP $6
+			if (!(id in places)) { order[++n] = id; kind[id] = c; text[id] = $6 }
+			places[id]++; good[id] += $4; all[id] += $5
+		}
+		END {
+			name[1] = "http"; name[2] = "tls"; name[3] = "quic"
+			filter[1] = "--filter-tcp=" http; filter[2] = "--filter-tcp=" https; filter[3] = "--filter-udp=" quic
+			list[1] = list[2] = "<HOSTLIST>"; list[3] = "<HOSTLIST_NOAUTO>"
+			range[1] = range[2] = "--in-range=-s5556 --out-range=-s34228"; range[3] = "--in-range=-n5 --out-range=-n10"
+			for (c = 1; c <= 3; c++) {
+				count = 0; lines = ""
+				while (count < most) {
+					best = ""
+					for (i = 1; i <= n; i++) {
+						id = order[i]
+						if (kind[id] != c || ((c, functions(text[id])) in used)) continue
+						if (best == "" || better(id, best)) best = id
+					}
+					if (best == "") break
+					used[c, functions(text[best])] = 1
+					lines = lines numbered(text[best], ++count)
+				}
+				if (!count) continue
+				if (count > 1) several = 1
+				out = out (out == "" ? "" : "--new\n") filter[c] " --filter-l7=" name[c] " " list[c] " " range[c] \
+					" --lua-desync=learn:key=" name[c] "\n" lines
+			}
+			# Nothing to learn where there is but one.
+			if (several) print out
+		}' "$WORK/works" >"$WORK/learn"
+	[ -s "$WORK/learn" ] || return 0
+	echo '* NFQWS2_OPT that learns, ready to paste into config: the best strategies of different kinds, chosen for each host'
+	echo
+	printf 'NFQWS2_OPT="\n%s\n"\n\n' "$(cat "$WORK/learn")"
+}
+
+# Nobody is asked where nobody answers, and where there is no config to write to.
+learn_offer() {
+	[ "$BATCH" != 1 ] && [ -s "$WORK/learn" ] && [ -w "$ZAPRET_CONFIG" ] || return 0
+	ask_yes_no N "write the options that learn into $ZAPRET_CONFIG" || return 0
+	NFQWS2_OPT="
+$(cat "$WORK/learn")
+"
+	if write_config_var NFQWS2_OPT; then
+		echo "written. The service takes it over with its next start"
+	else
+		echo "the config can not be written"
+	fi
+}

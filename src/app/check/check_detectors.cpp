@@ -1,0 +1,99 @@
+#include "check/check_detectors.hpp"
+
+#include "nfqws2/base/text.hpp"
+
+#include <algorithm>
+
+namespace nfqws2::app {
+namespace {
+
+using profile::LuaInstance;
+
+constexpr std::uint64_t most_of_a_packet = 1460, handshake = 1;
+
+const std::string* value_of(const LuaInstance& instance, std::string_view name) {
+    for (const auto& [key, value] : instance.args)
+        if (key == name) return &value;
+    return nullptr;
+}
+
+// What a detector asks for; no bytes: it judges by what does not come at all.
+struct Need {
+    std::string_view detector, argument;
+    std::uint64_t otherwise;
+    bool counts_packets; // without in_pkts it says nothing
+};
+constexpr Need needs[] = {{"detect_silence", "", 1, true},
+                          {"detect_cutoff", "to", 24576, true},
+                          {"success_bytes", "bytes", 24576, false}};
+
+class DetectorCheck {
+  public:
+    DetectorCheck(const LuaInstance& instance, const LuaGlobals& globals, Report& report)
+        : instance_(instance), globals_(globals), report_(report) {}
+
+    void run() {
+        look("success_detector");
+        look("failure_detector");
+    }
+
+  private:
+    void add(Level level, const std::string& text) {
+        report_.add(level, instance_.position, text + " (instance " + instance_.name + ")");
+    }
+    void look(std::string_view argument) {
+        const std::string* names = value_of(instance_, argument);
+        if (names == nullptr) return;
+        for (const std::string_view name : split(*names, '+')) {
+            if (name.empty()) continue;
+            const auto found = globals_.find(name);
+            if (found == globals_.end() || found->second != "function")
+                add(Level::error,
+                    std::string(argument) + ": there is no function '" + std::string(name) + "'");
+            for (const Need& need : needs)
+                if (need.detector == name) check(need);
+        }
+    }
+    void check(const Need& need) {
+        const std::string who(need.detector);
+        const flow::RangePos& upper = instance_.in_range.to;
+        if (instance_.in_range.from.mode == 'x' || upper.mode == 'x')
+            return add(Level::warning, who + " sees no answers: --in-range lets none through");
+        const std::string* given = value_of(instance_, need.argument);
+        const std::uint64_t bytes = given != nullptr
+                                        ? parse_uint(*given, UINT32_MAX).value_or(need.otherwise)
+                                        : need.otherwise;
+        const std::string as_far = who + " looks at " + std::to_string(bytes) + " bytes of reply";
+        if ((upper.mode == 's' || upper.mode == 'b' || upper.mode == 'p') && upper.pos < bytes)
+            add(Level::warning,
+                as_far + ", --in-range " + flow::to_text(instance_.in_range) + " ends before");
+        const std::string* queued = value_of(instance_, "in_pkts");
+        if (queued == nullptr) {
+            if (need.counts_packets && !told_by_globals())
+                add(Level::warning, who + " says nothing without in_pkts=, which tells how many "
+                                          "incoming packets of a connection the rules queue");
+            return;
+        }
+        const auto packets = parse_uint(*queued, UINT32_MAX);
+        if (packets && *packets * most_of_a_packet < bytes + handshake * most_of_a_packet)
+            add(Level::warning, as_far + ", which do not fit into " + *queued + " packets");
+    }
+    bool told_by_globals() const {
+        return globals_.contains("in_pkts_tcp") || globals_.contains("in_pkts_udp");
+    }
+
+    const LuaInstance& instance_;
+    const LuaGlobals& globals_;
+    Report& report_;
+};
+
+} // namespace
+
+void check_detectors(const Profiles& profiles, const LuaGlobals& globals, Report& report) {
+    for (const auto& profile : profiles)
+        for (const LuaInstance& instance : profile->instances)
+            if (instance.func == "learn" || instance.func == "circular")
+                DetectorCheck(instance, globals, report).run();
+}
+
+} // namespace nfqws2::app
