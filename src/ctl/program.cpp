@@ -48,6 +48,7 @@ int program(int argc, char** argv) {
     add_streaming(app, shared);
     add_top(app, shared);
     add_acting(app, shared);
+    add_reload(app, shared);
     add_serve(app, shared);
     add_ladder(app);
     bool described = false;
@@ -63,6 +64,10 @@ int program(int argc, char** argv) {
         return usage;
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : usage;
+    } catch (const Refused& e) {
+        std::fprintf(stderr, "nfqws2ctl: %s\n", e.what());
+        // Scripts can tell a daemon that is too old from one that says no.
+        return e.code() == "unknown-command" ? usage : 1;
     } catch (const Failure& e) {
         std::fprintf(stderr, "nfqws2ctl: %s\n", e.what());
         return 1;

@@ -25,6 +25,7 @@ void add_asking(CLI::App& app,
                 const SharedPtr& shared); // status, counters, flows, hosts, lists, find, why
 void add_streaming(CLI::App& app, const SharedPtr& shared); // trace, log
 void add_acting(CLI::App& app, const SharedPtr& shared);    // metrics, stop
+void add_reload(CLI::App& app, const SharedPtr& shared);
 void add_top(CLI::App& app, const SharedPtr& shared);
 void add_serve(CLI::App& app, const SharedPtr& shared);
 void add_ladder(CLI::App& app);
