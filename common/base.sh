@@ -316,9 +316,18 @@ minsleep() {
 
 # --- messages -----------------------------------------------------------------------------------
 
+# Is this where errors go the journal of systemd? It takes a priority before each line.
+errors_go_to_journal() {
+	[ -n "$JOURNAL_STREAM" ] && [ "$(stat -L -c %d:%i /proc/self/fd/3 3>&2 2>/dev/null)" = "$JOURNAL_STREAM" ]
+}
+
 # A part of the work failed: the rest goes on, the exit code tells.
 zapret_failed() { # TEXT
 	ZAPRET_FAILED=1
-	echo "ERROR: $*" >&2
+	if errors_go_to_journal; then
+		echo "<3>ERROR: $*" >&2
+	else
+		echo "ERROR: $*" >&2
+	fi
 	return 1
 }

@@ -98,6 +98,8 @@ check_bins() { # [make]
 	for name in nfqws2 ip2net mdig; do
 		cp -f "$build/$name" "$ZAPRET_BASE/binaries/my/$name" || exitp 8 "the build is not complete"
 	done
+	# It needs libraries that not every system has.
+	[ ! -f "$build/nfqws2ctl" ] || cp -f "$build/nfqws2ctl" "$ZAPRET_BASE/binaries/my/nfqws2ctl"
 	programs_run || exitp 8 "what was built does not run"
 }
 

@@ -71,6 +71,10 @@ auto_settings() { # prints the names of those that are `auto`
 	done
 }
 
+auto_settings_file() {
+	printf '%s\n' "$ZAPRET_RUN/auto-settings"
+}
+
 # Gives each setting that is `auto` its value.
 fill_auto_settings() {
 	local fas_name fas_value fas_wanted fas_answer
@@ -80,11 +84,20 @@ fill_auto_settings() {
 		zapret_failed "no rules for the standard daemon: what is auto needs options that the program takes"
 		return 1
 	fi
+	mkdir -p "$ZAPRET_RUN" 2>/dev/null && printf '%s\n' "$fas_answer" >"$(auto_settings_file)"
 	for fas_name in $fas_wanted; do
 		fas_value=$(printf '%s\n' "$fas_answer" | sed -n "s/^$fas_name=\([0-9a-z,-]*\)\$/\1/p")
 		eval "$fas_name=\$fas_value"
 		echo "$fas_name=$fas_value (auto)"
 	done
+}
+
+# Would rules that are set now have other numbers than those that were set?
+auto_settings_changed() {
+	local asc_answer
+	[ "$NFQWS2_ENABLE" = 1 ] && [ -n "$(auto_settings)" ] || return 1
+	asc_answer=$(settings_of_strategy) || return 1
+	[ "$asc_answer" != "$(cat "$(auto_settings_file)" 2>/dev/null)" ]
 }
 
 zapret_run_daemons() {

@@ -28,7 +28,16 @@ trap 'trapped=1' HUP INT
 trap 'trapped=1; pass_on USR1' USR1
 trap 'trapped=1; pass_on USR2' USR2
 
+# The journal takes a priority before the line, and needs it once.
+errors_go_to_journal() {
+	[ -n "$JOURNAL_STREAM" ] && [ "$(stat -L -c %d:%i /proc/self/fd/3 3>&2 2>/dev/null)" = "$JOURNAL_STREAM" ]
+}
+
 say() {
+	if errors_go_to_journal; then
+		echo "<3>$NAME: $*" >&2
+		return
+	fi
 	echo "$NAME: $*" >&2
 	if type logger >/dev/null 2>&1; then
 		logger -t zapret "$NAME: $*"

@@ -163,6 +163,7 @@ int Program::start(int argc, const char* const* argv) {
 
 Program::ExitCode Program::parse(int argc, const char* const* argv) {
     keep_standard_descriptors();
+    log::find_journal();
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
     std::setvbuf(stderr, nullptr, _IOLBF, 0);
     std::string error;

@@ -2,16 +2,19 @@
 // place it belongs to (stdout or stderr, and the debug target). The debug file's descriptor stays
 // open; before each line its inode is compared with the path's, so that a file that was moved away
 // or deleted is created again. If that fails (the directory may be closed to the unprivileged user)
-// the old descriptor stays in use. A lock keeps lines of several threads whole.
+// the old descriptor stays in use. A lock keeps lines of several threads whole. Where stdout or
+// stderr leads to the journal of systemd, each line carries its priority there.
 #include "nfqws2/base/log.hpp"
 
 #include "nfqws2/base/answers.hpp"
+#include "nfqws2/base/journal.hpp"
 #include "nfqws2/base/output_file.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
@@ -32,6 +35,7 @@ struct State {
     std::mutex lock;
     Target target = Target::none;
     bool quiet = false;
+    bool journal_out = false, journal_err = false; // where stdout and stderr lead to
     OutputFile output;
     dev_t device = 0;
     ino_t inode = 0;
@@ -88,7 +92,18 @@ void write_target(State& s, int priority, std::string_view line) {
     }
 }
 
-enum class Class { debug, status, answer, error };
+enum class Class { debug, status, report, answer, error };
+
+int priority_of(Class what) {
+    if (what == Class::error) return LOG_ERR;
+    return what == Class::debug ? LOG_DEBUG : LOG_INFO;
+}
+
+void write_stream(std::FILE* stream, bool journal, Class what, std::string_view line) {
+    const std::string marked = journal ? with_priority(line, priority_of(what)) : std::string();
+    const std::string_view text = journal ? marked : line;
+    std::fwrite(text.data(), 1, text.size(), stream);
+}
 
 Listener::Level level_of(Class what) {
     switch (what) {
@@ -97,6 +112,7 @@ Listener::Level level_of(Class what) {
     case Class::error:
         return Listener::Level::error;
     case Class::status:
+    case Class::report:
     case Class::answer:
         break;
     }
@@ -125,10 +141,13 @@ void emit_line(Class what, std::string_view message) {
     if (s.listener != nullptr) s.listener->heard(level_of(what), line);
     if (what == Class::debug && !s.debug_to_target) return;
     if (what == Class::error)
-        std::fwrite(line.data(), 1, line.size(), stderr);
-    else if (what == Class::answer || (what == Class::status && !s.quiet) ||
+        write_stream(stderr, s.journal_err, what, line);
+    else if (what == Class::answer || (what != Class::debug && !s.quiet) ||
              s.target == Target::console)
-        std::fwrite(line.data(), 1, line.size(), stdout);
+        write_stream(stdout, s.journal_out, what, line);
+    // A service throws stdout away; what somebody has asked for is still wanted.
+    if (what == Class::report && s.journal_err && !s.journal_out)
+        write_stream(stderr, true, what, line);
     write_target(s, what == Class::error ? LOG_ERR : LOG_DEBUG, line);
 }
 
@@ -210,8 +229,20 @@ void error_text(std::string_view text) {
     emit_text(Class::error, text);
 }
 
+void report_text(std::string_view text) {
+    emit_text(Class::report, text);
+}
+
 void answer_text(std::string_view text) {
     emit_text(Class::answer, text);
+}
+
+void find_journal() {
+    const char* name = std::getenv("JOURNAL_STREAM");
+    State& s = state();
+    const std::lock_guard guard(s.lock);
+    s.journal_out = leads_to_journal(STDOUT_FILENO, name);
+    s.journal_err = leads_to_journal(STDERR_FILENO, name);
 }
 
 void set_quiet(bool quiet) {

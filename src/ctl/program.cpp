@@ -64,6 +64,10 @@ int program(int argc, char** argv) {
         return usage;
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : usage;
+    } catch (const Refused& e) {
+        std::fprintf(stderr, "nfqws2ctl: %s\n", e.what());
+        // Scripts can tell a daemon that is too old from one that says no.
+        return e.code() == "unknown-command" ? usage : 1;
     } catch (const Failure& e) {
         std::fprintf(stderr, "nfqws2ctl: %s\n", e.what());
         return 1;

@@ -102,6 +102,8 @@ class World:
         for folder, name in (("nfq2", "nfqws2"), ("ip2net", "ip2net"), ("mdig", "mdig")):
             os.makedirs("%s/%s" % (BASE, folder), exist_ok=True)
             os.symlink("/opt/programs/" + name, "%s/%s/%s" % (BASE, folder, name))
+        if os.path.exists("/opt/programs/nfqws2ctl"):
+            os.symlink("/opt/programs/nfqws2ctl", BASE + "/nfq2/nfqws2ctl")
 
     def _busybox(self):
         """/bin/sh is ash, and every tool that busybox has is busybox's."""
@@ -223,8 +225,15 @@ class World:
         return sorted(text.split("Members:\n", 1)[1].split("\n"))[1:] if "Members:" in text else None
 
     def daemon_words(self, number=1):
+        """The options of a daemon, also those of its file. What the service adds for its socket is left out."""
         pid = self.read("/run/nfqws2_%d.pid" % number).strip()
-        return processes.words(pid)
+        words = processes.words(pid)
+        files = [word[1:] for word in words if word.startswith("@")]
+        if not files:
+            return words
+        text = self.sh("eval \"set -- $(grep -v '^#' %s | tr '\\n' ' ')\"; printf '%%s\\n' \"$@\""
+                       % files[0])
+        return words[:1] + [word for word in text.splitlines() if not word.startswith("--control")]
 
     processes = staticmethod(processes.named)
     wait_for = staticmethod(expect.wait_for)

@@ -63,6 +63,10 @@ def boot(world, probe, units, files):
         target = "%s%s/%s/%s" % (ROOTFS, BASE, folder, program)
         os.remove(target)
         shutil.copy("/opt/programs/" + program, target)
+    if os.path.exists("/opt/programs/nfqws2ctl"):
+        target = "%s%s/nfq2/nfqws2ctl" % (ROOTFS, BASE)
+        os.remove(target)
+        shutil.copy("/opt/programs/nfqws2ctl", target)
     for path, text in {**files, "/probe.sh": PROBE % probe, "/etc/systemd/system/probe.target": PROBE_TARGET,
                        "/etc/systemd/system/probe.service": PROBE_SERVICE}.items():
         world.write(ROOTFS + path, text)
@@ -144,6 +148,46 @@ say timer; systemctl start zapret2-list-update.timer; systemctl is-active zapret
     equal(section(text, "timer"), "active\n")
 
 
+JOURNAL = """
+systemctl start --job-mode=ignore-dependencies systemd-journald.socket systemd-journald-dev-log.socket systemd-journald
+errors() { journalctl --sync; journalctl -q -p err -o cat --no-pager _SYSTEMD_UNIT=$1; }
+"""
+
+
+def test_service_fails_with_its_daemon(world: World):
+    """Failed is failed: options that do not fit, a daemon that is gone. And the journal knows the errors."""
+    world.use_iptables("nft")
+    world.config("FWTYPE=iptables", "WS_USER=nobody", "NFQWS2_ENABLE=1", "MODE_FILTER=none", "DAEMON_RESPAWN=0")
+    units = {"zapret2.service": world.read("init.d/systemd/zapret2.service")}
+    probe = JOURNAL + """
+start() { systemctl start --job-mode=ignore-dependencies zapret2; }
+wait_until() { for i in $(seq 600); do [ "$(systemctl is-active zapret2)" = $1 ] && break; sleep 0.05; done; }
+say start; start; systemctl is-active zapret2; systemctl show -p StatusText --value zapret2
+say socket; ls /run/zapret2/nfqws2-300.sock; tr '\\0' '\\n' </proc/$(cat /run/nfqws2_1.pid)/cmdline
+say dump; kill -USR1 $(cat /run/nfqws2_1.pid)
+for i in $(seq 600); do journalctl -q -o cat --no-pager | grep -q 'CONNTRACK DUMP' && break; sleep 0.05; done
+journalctl -q -o cat -p info..info --no-pager _SYSTEMD_UNIT=zapret2.service | grep 'CONNTRACK DUMP'
+say reload; old=$(cat /run/nfqws2_1.pid); systemctl reload zapret2; systemctl is-active zapret2
+[ $old = $(cat /run/nfqws2_1.pid) ] && echo same
+say gone; kill -KILL $(cat /run/nfqws2_1.pid); wait_until failed; systemctl is-active zapret2
+iptables-save | grep -c NFQUEUE
+say errors; errors zapret2.service
+say options; echo 'NFQWS2_OPT=--no-such-option' >>/opt/zapret2/config; start; systemctl is-active zapret2
+iptables-save | grep -c NFQUEUE
+say why; errors zapret2.service | grep -c "unrecognized option '--no-such-option'"
+"""
+    text = boot(world, probe, units, {})
+    equal(section(text, "start"), "active\n1 daemon(s) run\n")
+    equal(section(text, "socket").split("\n")[0], "/run/zapret2/nfqws2-300.sock")
+    contains(section(text, "socket"), "\n@/run/zapret2/300.conf\n--qnum=300\n")
+    equal(section(text, "dump"), "CONNTRACK DUMP\n")
+    equal(section(text, "reload"), "active\nsame\n")
+    equal(section(text, "gone"), "failed\n0\n")
+    contains(section(text, "errors"), "ERROR: no daemon runs any more\n")
+    contains(section(text, "options"), "failed\n0\n")
+    equal(section(text, "why"), "1\n")
+
+
 def test_instance_unit(world: World):
     """The daemon works inside the sandbox of nfqws2@.service: it gets ready, reloads, writes its list, restarts."""
     unit = world.read("init.d/systemd/nfqws2@.service")
@@ -155,6 +199,7 @@ def test_instance_unit(world: World):
 say start; systemctl start --job-mode=ignore-dependencies nfqws2@one
 say active; systemctl is-active nfqws2@one; awk '$1 == 777 { print "bound" }' /proc/net/netfilter/nfnetlink_queue
 pid=$(systemctl show -p MainPID --value nfqws2@one)
+say socket; stat -c '%a %U %G' /run/zapret2/nfqws2-one.sock; tr '\\0' '\\n' </proc/$pid/cmdline
 say caps; grep -E 'CapEff|CapBnd|NoNewPrivs|Seccomp:' /proc/$pid/status; ls -l /etc/zapret2/auto.txt
 say traffic; iptables -t mangle -A OUTPUT -p tcp --dport 80 -j NFQUEUE --queue-num 777
 python3 -m http.server -b 127.0.0.1 80 >/dev/null 2>&1 &
@@ -176,6 +221,8 @@ say bad; systemctl start --job-mode=ignore-dependencies nfqws2@two; systemctl is
                  "/etc/zapret2/two.conf": "--qnum=778 --no-such-option"})
     equal(section(text, "start"), "")
     equal(section(text, "active"), "active\nbound\n")
+    equal(section(text, "socket"), "660 root root\n%s/nfq2/nfqws2\n@/etc/zapret2/one.conf\n"
+          "--control=/run/zapret2/nfqws2-one.sock\n" % BASE)
     status = dict(line.split(":") for line in section(text, "caps").splitlines() if ":\t" in line)
     equal({k: v.strip() for k, v in status.items()},
           {"CapEff": "0000000000003000", "CapBnd": "0000000000000000", "NoNewPrivs": "1", "Seccomp": "2"})

@@ -28,8 +28,14 @@ inline bool debug_enabled() {
 void debug_text(std::string_view text);
 void status_text(std::string_view text);
 void error_text(std::string_view text);
+// What was asked for from outside (dumps): as status, and if stdout is thrown away, as a service
+// does, it still comes to the journal.
+void report_text(std::string_view text);
 // "<what>: <strerror(errno_value)>" as error.
 void os_error(std::string_view what, int errno_value);
+
+// Looks whether stdout and stderr lead to the journal. Once, at the start.
+void find_journal();
 
 void set_target_none();
 void set_target_console();

@@ -25,8 +25,14 @@ Arguments load_config(const std::string& file) {
     return result;
 }
 
+// What may stand beside a file anywhere, and what only behind it: a service names queue and socket
+// there too, for those who look for them on the command line.
+enum class Place { anywhere, behind };
+
 // How many words an option that may stand beside a file consists of; 0 if the word is none.
-std::size_t size_of_companion(const std::vector<Word>& words, std::size_t at) {
+std::size_t size_of_companion(const std::vector<Word>& words, std::size_t at,
+                              Place place = Place::anywhere) {
+    static constexpr std::array<std::string_view, 3> behind = {"qnum", "control", "control-group"};
     static constexpr std::array<std::string_view, 8> companions = {
         "check",   "explain", "explain-json", "debug",
         "dry-run", "quiet",   "print-rules",  "rules-now"};
@@ -35,9 +41,12 @@ std::size_t size_of_companion(const std::vector<Word>& words, std::size_t at) {
     name.remove_prefix(name.starts_with("--") ? 2 : 1);
     const std::size_t equals = name.find('=');
     name = name.substr(0, equals);
-    if (std::find(companions.begin(), companions.end(), name) == companions.end()) return 0;
-    const bool value_follows =
-        (name == "explain" || name == "print-rules") && equals == std::string_view::npos;
+    const bool of_service =
+        place == Place::behind && std::find(behind.begin(), behind.end(), name) != behind.end();
+    if (!of_service && std::find(companions.begin(), companions.end(), name) == companions.end())
+        return 0;
+    const bool value_follows = (of_service || name == "explain" || name == "print-rules") &&
+                               equals == std::string_view::npos;
     return value_follows && at + 1 < words.size() ? 2 : 1;
 }
 
@@ -58,8 +67,9 @@ std::optional<std::size_t> file_word(const std::vector<Word>& words) {
 Arguments with_config(const std::vector<Word>& line, std::size_t file_at) {
     Arguments result = load_config(line[file_at].text.substr(1));
     std::vector<Word> first;
+    const Place place = file_at == 0 ? Place::behind : Place::anywhere;
     for (std::size_t i = 0; i < line.size();) {
-        const std::size_t size = i == file_at ? 0 : size_of_companion(line, i);
+        const std::size_t size = i == file_at ? 0 : size_of_companion(line, i, place);
         if (size == 0 && i != file_at)
             result.remarks.push_back("'" + line[i].text + "' (argument " + std::to_string(i + 1) +
                                      ") stands beside the file " + result.file +

@@ -16,20 +16,20 @@ int sooner(int one_ms, int other_ms) {
 }
 
 void print_line(const std::string& line) {
-    log::status_text(line);
+    log::report_text(line);
 }
 
 void dump_connections(const Worker& worker) {
-    log::status_text("\nCONNTRACK DUMP\n");
+    log::report_text("\nCONNTRACK DUMP\n");
     worker.engine.dump_conntrack(print_line);
-    log::status_text("\n");
+    log::report_text("\n");
     if (worker.next == nullptr) {
-        log::status_text(worker.shared.memory.report());
-        log::status_text(worker.shared.config.fence_status);
+        log::report_text(worker.shared.memory.report());
+        log::report_text(worker.shared.config.fence_status);
     }
     if (worker.queue == nullptr) return;
-    log::status("%llu packets passed unprocessed because the queue was full",
-                static_cast<unsigned long long>(worker.queue->kernel_drops().value_or(0)));
+    log::report_text(std::to_string(worker.queue->kernel_drops().value_or(0)) +
+                     " packets passed unprocessed because the queue was full");
 }
 
 // Flows belong to the worker's own thread, so each prints its part and passes the word on.
@@ -42,11 +42,11 @@ void take_turn_to_dump(Worker& worker) {
 }
 
 void dump_pools(const Worker& worker) {
-    log::status_text("\nHOSTFAIL POOL DUMP\n");
+    log::report_text("\nHOSTFAIL POOL DUMP\n");
     worker.shared.auto_hosts.dump(print_line);
-    log::status_text("\nIPCACHE\n");
+    log::report_text("\nIPCACHE\n");
     worker.engine.dump_ip_cache(print_line);
-    log::status_text("\n");
+    log::report_text("\n");
 }
 
 } // namespace

@@ -5,6 +5,11 @@
 
 namespace nfqws2::ctl {
 
+std::string socket_folder() {
+    std::error_code unknown;
+    return std::filesystem::is_directory("/run", unknown) ? "/run/zapret2" : "/var/run/zapret2";
+}
+
 std::vector<std::string> socket_files(const std::string& folder) {
     std::vector<std::string> found;
     std::error_code error;

@@ -7,8 +7,8 @@
 
 namespace nfqws2::ctl {
 
-// Where the service puts them: nfqws2-QNUM.sock, nfqws2-NAME.sock.
-inline constexpr const char* socket_folder = "/run/zapret2";
+// Where the service puts them: nfqws2-QNUM.sock, nfqws2-NAME.sock. Routers have no /run.
+std::string socket_folder();
 
 // Those files of the folder, sorted, whether anybody answers there or not.
 std::vector<std::string> socket_files(const std::string& folder);

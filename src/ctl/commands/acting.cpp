@@ -10,7 +10,7 @@
 namespace nfqws2::ctl {
 
 std::string Shared::find_socket() const {
-    const Choice choice = choose_socket(socket, queue, socket_folder, answers);
+    const Choice choice = choose_socket(socket, queue, socket_folder(), answers);
     if (!choice.error.empty()) throw Failure(choice.error);
     return choice.path;
 }

@@ -24,7 +24,7 @@ using SharedPtr = std::shared_ptr<const Shared>;
 void add_asking(CLI::App& app,
                 const SharedPtr& shared); // status, counters, flows, hosts, lists, find, why
 void add_streaming(CLI::App& app, const SharedPtr& shared); // trace, log
-void add_acting(CLI::App& app, const SharedPtr& shared);    // metrics, stop
+void add_acting(CLI::App& app, const SharedPtr& shared);    // metrics, reload, stop
 void add_learn(CLI::App& app, const SharedPtr& shared);
 void add_top(CLI::App& app, const SharedPtr& shared);
 void add_serve(CLI::App& app, const SharedPtr& shared);

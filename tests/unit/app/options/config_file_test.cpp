@@ -247,11 +247,22 @@ TEST(Arguments, QuestionsMayStandBesideTheFile) {
 TEST(Arguments, WhatHasNoEffectBesideTheFileIsNamed) {
     const TempFile file("--qnum=7");
     const std::string at = "@" + file.path();
-    const Arguments arguments = collected({at, "--qnum=8", "--check=json", "word"});
+    const Arguments arguments = collected({at, "--server=8", "--check=json", "word"});
     EXPECT_EQ(texts(arguments.words), (Texts{"--check=json", "--qnum=7"}));
     ASSERT_EQ(arguments.remarks.size(), 2U);
-    EXPECT_EQ(arguments.remarks[0], "'--qnum=8' (argument 2) stands beside the file " +
+    EXPECT_EQ(arguments.remarks[0], "'--server=8' (argument 2) stands beside the file " +
                                         file.path() + " and has no effect, write it into the file");
+}
+
+TEST(Arguments, AServiceNamesQueueAndSocketBehindTheFile) {
+    const TempFile file("--new");
+    const std::string at = "@" + file.path();
+    const Arguments all = collected({at, "--qnum=8", "--control", "/run/x", "--control-group=0"});
+    EXPECT_EQ(texts(all.words),
+              (Texts{"--qnum=8", "--control", "/run/x", "--control-group=0", "--new"}));
+    EXPECT_EQ(all.remarks, Texts{});
+    EXPECT_EQ(all.where(2), "argument 4");
+    EXPECT_EQ(texts(collected({at, "--control"}).words), (Texts{"--control", "--new"}));
 }
 
 // A command line in which @file is a stray word, or belongs to an option, stays one.
