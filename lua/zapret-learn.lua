@@ -329,6 +329,9 @@ end
 local function judge(flow, desync)
 	local arg = desync.arg
 	arg.failure_detector = arg.failure_detector or "learn_failure_detector"
+	-- What is cut off later has had its first 4 kB.
+	arg.success_detector = arg.success_detector or arg.failure_detector:find("detect_cutoff", 1, true) and "success_bytes"
+		or "standard_success_detector+success_bytes"
 	local result = automate_result(desync, flow)
 	if result then
 		learn_result(flow, result)
@@ -377,6 +380,7 @@ end
 -- Instances carry:
 --   strategy=<number>: number of the strategy the instance belongs to, from 1 without gaps. Without it it always runs
 --   final: no change from this strategy on
+-- If no success_detector is named it is standard_success_detector+success_bytes, beside detect_cutoff success_bytes alone.
 -- Needs conntrack: without it, or without a host key, only instances without a number run.
 -- Verdict: that of the instances run.
 function learn(ctx, desync)

@@ -79,7 +79,7 @@ def clean(text):
 
 
 def test_help_names_every_word(w):
-    words = "status counters flows hosts lists find why trace log top metrics reload stop serve ladder"
+    words = "status counters flows hosts learn lists find why trace log top metrics reload stop serve ladder"
     contains(w.run("--help"), *words.split())
     contains(w.run("--version"), "nfqws2ctl ")
     for word in ("flows", "trace", "serve", "ladder"):
@@ -137,6 +137,7 @@ def test_every_table(w):
         contains(w.ask("counters"), "fake_1_1", "multidisorder_1_2", "180")
         contains(w.ask("flows"), "www.example.com", "https", "established")
         contains(w.ask("hosts"), "video.example.net")
+        contains(w.ask("learn"), "(all)", "video.example.net", "2 pinned", "2: 96 % of 40, 1: 0 % of 3")
         contains(w.ask("lists"), "zapret-hosts-user.txt", "100 000", "cannot open", "line 3: no network")
         contains(w.ask("find", "www.example.com"), "example.com", "refused by --hostlist", "calls multisplit")
         contains(w.ask("why", "example.com"), "wins", "answered", "no answer, 3 retransmissions")
@@ -171,8 +172,39 @@ def test_filters_reach_the_daemon(w):
         for word, field in (("--dry-run", "dry_run"), ("--undo", "undo")):
             w.ask("reload", word)
             assert daemon.asked[-1] == {"cmd": "reload", field: True}
+        w.ask("learn", "list", "a.example", "-k", "web", "-n", "3")
+        assert daemon.asked[-1] == {"cmd": "learn", "action": "list", "host": "a.example", "key": "web", "limit": 3}
+        contains(w.ask("learn", "pin", "a.example", "2"), "2 records")
+        assert daemon.asked[-1] == {"cmd": "learn", "action": "pin", "host": "a.example", "strategy": 2}
+        w.ask("learn", "pin", "a.example", "off", "--key", "web")
+        assert daemon.asked[-1] == {"cmd": "learn", "action": "pin", "host": "a.example", "key": "web"}
+        w.ask("learn", "forget", "a.example")
+        assert daemon.asked[-1] == {"cmd": "learn", "action": "forget", "host": "a.example"}
+        w.ask("learn", "forget", "--all")
+        assert daemon.asked[-1] == {"cmd": "learn", "action": "forget", "all": True}
         w.ask("log", "debug")
         assert daemon.asked[-1] == {"cmd": "log", "level": "debug"}
+
+
+def test_learned_strategies_as_a_file(w):
+    """What was exported can be imported, in requests that are not too long."""
+    daemon = Daemon(w.socket)
+    with contextlib.closing(daemon):
+        text = w.ask("learn", "export")
+        assert text == "nfqws2-store 1\nweb/www.example.com\t1764457000\t2592000\tcur=2\n", text
+        file = os.path.join(w.folder, "learned.tsv")
+        with open(file, "w") as f:
+            f.write(text * 1 + "web/x\t1\t1\tcur=2\n" * 3000)
+        del daemon.asked[:]
+        contains(w.ask("learn", "import", file), " records", "lines cannot be understood")
+        sent = [asked["records"] for asked in daemon.asked]
+        assert len(sent) > 2 and all(len(piece) < 32768 for piece in sent), [len(piece) for piece in sent]
+        assert "".join(sent).count("\n") == 3002 and "nfqws2-store" not in "".join(sent)
+        with open(file, "w") as f:
+            f.write("something else\n")
+        contains(w.ask("learn", "import", file, code=1), "no file of a store")
+        contains(w.ask("learn", "import", w.folder + "/none", code=1), "cannot open")
+        contains(w.ask("learn", "pin", "a.example", code=1), "needs a host and the number")
 
 
 def test_why_explains_such_a_connection_as_there_are(w):

@@ -139,6 +139,23 @@ class Daemon:
         yield {"end": True, "count": len(NAMES) + 1, "more": False}
 
     @staticmethod
+    def on_learn(request):
+        if request.get("action") in ("pin", "forget", "import"):
+            yield {"end": True, "count": 2, "damaged": 1}
+            return
+        if request.get("action") == "export":
+            yield {"record": "web/www.example.com\t1764457000\t2592000\tcur=2"}
+            yield {"end": True, "count": 1, "more": False}
+            return
+        now = int(time.time())
+        tried = [{"n": 1, "ok": 0, "bad": 3, "last_ok_at": None, "last_bad_at": now - 7000},
+                 {"n": 2, "ok": 38.5, "bad": 1.5, "last_ok_at": now - 60, "last_bad_at": now - 9000}]
+        for n, name in enumerate(("*",) + NAMES + (HOSTILE,)):
+            yield {"learn": {"key": "web", "host": name, "strategy": None if n == 0 else 1 + n % 2,
+                             "pin": 2 if n == 3 else None, "strategies": tried}}
+        yield {"end": True, "count": len(NAMES) + 2, "more": False}
+
+    @staticmethod
     def on_lists(_):
         now = int(time.time())
         yield {"list": {"file": "/opt/zapret2/ipset/zapret-hosts-user.txt", "kind": "hosts", "automatic": False,

@@ -169,6 +169,23 @@ do
 	check("current", select(2, strategy_for("a.example", K)), "current")
 end
 
+do -- success without a named detector
+	forget_all()
+	local function small_reply(arg)
+		local c = open("a.example", arg)
+		show(c, "in", { flags = TH_SYN + TH_ACK, seq = 0 }, arg)
+		show(c, "in", { payload = "reply" }, arg)
+		show(c, "in", { flags = TH_FIN + TH_ACK }, arg)
+		return c.lua_state.learn.result
+	end
+	check("a small reply with its end", small_reply({ key = "k", in_pkts = "10" }), "success")
+	check("also beside detect_cutoff", small_reply({ key = "k", in_pkts = "10", failure_detector = "detect_cutoff" }),
+		"success")
+	local c = open("a.example", { key = "k", in_pkts = "40", failure_detector = "detect_cutoff" })
+	succeeds(c, { key = "k", in_pkts = "40", failure_detector = "detect_cutoff" })
+	check("but not the first 4 kB there", c.lua_state.learn.result, nil)
+end
+
 do -- a strategy that has worked has three failures, a new one two
 	forget_all()
 	succeed("a.example", K)

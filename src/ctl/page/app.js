@@ -5,10 +5,11 @@ import { current, duration, other, word } from "./words.js";
 import overview from "./overview.js";
 import flows from "./flows.js";
 import hosts from "./hosts.js";
+import learn from "./learn.js";
 import lists from "./lists.js";
 import ladder from "./ladder.js";
 
-const sections = { overview, flows, hosts, lists, ladder };
+const sections = { overview, flows, hosts, learn, lists, ladder };
 const view = document.getElementById("view");
 export const page = { hello: null, samples: [], listeners: new Set() };
 let leave = () => {};

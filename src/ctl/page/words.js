@@ -2,7 +2,7 @@
 const words = {
   en: {
     skip: "Skip to the contents", sections: "Sections", language: "Русский",
-    overview: "Overview", flows: "Flows", hosts: "Hosts", lists: "Lists", ladder: "Ladder",
+    overview: "Overview", flows: "Flows", hosts: "Hosts", learn: "Learned", lists: "Lists", ladder: "Ladder",
     running: "running for {0}", gone: "no answer",
     packets: "Packets", traffic: "Traffic", treated: "Modified and dropped", flowsNow: "Flows",
     memory: "Memory", losses: "Errors and losses", perSecond: "/s", lastHour: "last hour",
@@ -31,11 +31,14 @@ const words = {
     waiting: "Waiting for packets. Open the site now.", tracedPackets: "{0} packets", lostPackets: "{0} lost",
     notATrace: "This file is no trace.", fileTooLarge: "This file is too large; nfqws2ctl ladder draws it.",
     original: "original", piece: "piece", decoy: "decoy", changed: "changed", hostName: "host name",
+    strategyOf: "strategy {0}", pinnedTo: "pinned: {0}", pin: "Pin", unpin: "No longer pinned", forget: "Forget this host",
+    allHosts: "all hosts", noneLearned: "Nothing was learned yet.", pickLearned: "Choose a host to see its strategies.",
+    worked: "Worked", lastWorked: "last",
     asking: "Asking the daemon ...", failed: "That did not work: {0}",
   },
   ru: {
     skip: "К содержимому", sections: "Разделы", language: "English",
-    overview: "Обзор", flows: "Потоки", hosts: "Хосты", lists: "Списки", ladder: "Лестница",
+    overview: "Обзор", flows: "Потоки", hosts: "Хосты", learn: "Выучено", lists: "Списки", ladder: "Лестница",
     running: "работает {0}", gone: "нет ответа",
     packets: "Пакеты", traffic: "Трафик", treated: "Изменено и отброшено", flowsNow: "Потоки",
     memory: "Память", losses: "Ошибки и потери", perSecond: "/с", lastHour: "последний час",
@@ -64,6 +67,9 @@ const words = {
     waiting: "Жду пакетов. Откройте сайт.", tracedPackets: "пакетов: {0}", lostPackets: "потеряно: {0}",
     notATrace: "Этот файл не трассировка.", fileTooLarge: "Файл слишком велик; его рисует nfqws2ctl ladder.",
     original: "исходный", piece: "часть", decoy: "обманка", changed: "изменён", hostName: "имя хоста",
+    strategyOf: "стратегия {0}", pinnedTo: "закреплена: {0}", pin: "Закрепить", unpin: "Открепить", forget: "Забыть этот хост",
+    allHosts: "все хосты", noneLearned: "Пока ничего не выучено.", pickLearned: "Выберите хост, чтобы увидеть его стратегии.",
+    worked: "Помогла", lastWorked: "последний раз",
     asking: "Спрашиваю демон ...", failed: "Не получилось: {0}",
   },
 };

@@ -27,6 +27,7 @@ const std::vector<Command>& commands() {
         {"counters", {}},
         {"lists", {}},
         {"hosts", {host, limit}},
+        {"learn", {host, {"key", Kind::text}, limit}},
         {"flows", {address, host, proto, l7, port, profile, state, limit}},
         {"find", {address, host, proto, l7, port}},
         {"trace",
@@ -64,6 +65,21 @@ ApiRequest api_request(const std::string& what, const Parameters& parameters) {
         if (!number) return {{}, key + " is no number"};
         request[key] = *number;
     }
+    return {std::move(request), {}};
+}
+
+ApiRequest learn_change(const std::string& body) {
+    const Json wanted = parse_object(body, 8 * longest).value_or(Json::object());
+    const std::string action = text_of(member(wanted, "action"));
+    if (action != "pin" && action != "forget") return {{}, "action is pin or forget"};
+    Json request{{"cmd", "learn"}, {"action", action}};
+    for (const char* key : {"host", "key"}) {
+        request[key] = text_of(member(wanted, key));
+        if (request[key] == "" || text_of(request[key]).size() > longest)
+            return {{}, std::string(key) + " is missing or too long"};
+    }
+    const Json& strategy = member(wanted, "strategy");
+    if (strategy.is_number_unsigned()) request["strategy"] = strategy;
     return {std::move(request), {}};
 }
 

@@ -16,6 +16,8 @@ struct ApiRequest {
 };
 // `what`: status, counters, flows, hosts, lists, find or trace.
 ApiRequest api_request(const std::string& what, const Parameters& parameters);
+// What the page wants changed of the learned strategies: an object as text.
+ApiRequest learn_change(const std::string& body);
 
 // The HTTP status for an error of the daemon by its code.
 int http_status(const std::string& code);

@@ -46,6 +46,7 @@ class Site {
     void hello(Response& response) const;
     void ask(const std::string& what, const Request& request, Response& response) const;
     void reload(const Request& request, Response& response) const;
+    void change_learned(const Request& request, Response& response) const;
     void metrics(Response& response) const;
     void ladder(const Request& request, Response& response) const;
     void live(Response& response);
@@ -142,6 +143,13 @@ void Site::reload(const Request&, Response& response) const {
     guarded(response, [&] {
         answer(response, Connection(options_.socket()).ask({{"cmd", "lists"}, {"reload", true}}));
     });
+}
+
+void Site::change_learned(const Request& request, Response& response) const {
+    if (options_.read_only) return refuse(response, 403, "this page only reads");
+    const ApiRequest asked = learn_change(request.body);
+    if (!asked.error.empty()) return refuse(response, 400, asked.error);
+    guarded(response, [&] { answer(response, Connection(options_.socket()).ask(asked.request)); });
 }
 
 void Site::metrics(Response& response) const {
@@ -267,10 +275,12 @@ void Site::routes() {
     });
     server_.Get("/api/live", [this](const Request&, Response& response) { live(response); });
     server_.Get("/api/trace", [this](const Request& q, Response& response) { trace(q, response); });
-    for (const char* what : {"status", "counters", "flows", "hosts", "lists", "find"})
+    for (const char* what : {"status", "counters", "flows", "hosts", "learn", "lists", "find"})
         server_.Get(std::string("/api/") + what,
                     [this, what](const Request& q, Response& response) { ask(what, q, response); });
     server_.Post("/api/lists/reload", [this](const Request& q, Response& r) { reload(q, r); });
+    server_.Post("/api/learn/change",
+                 [this](const Request& q, Response& r) { change_learned(q, r); });
     server_.Post("/api/ladder", [this](const Request& q, Response& r) { ladder(q, r); });
 }
 

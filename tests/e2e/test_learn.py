@@ -1,0 +1,116 @@
+"""`learn` against a filtering box: what it finds, what it keeps over restarts, and who can see it."""
+import json
+import os
+import re
+import signal
+
+from control_client import ask
+from harness import QUEUE, check, check_equal, laboratory
+
+SITES = ["site%d.example" % n for n in range(1, 11)]
+LIBRARIES = ("lib", "antidpi", "auto", "learn")
+RANGES = ["--in-range=-s5556", "--lua-desync=learn:key=web:fails=2:in_pkts=all"]
+# The first two do not impress the box, the last one splits the name.
+THREE = ["--in-range=x", "--payload=http_req,tls_client_hello", "--lua-desync=pass:strategy=1",
+         "--lua-desync=multisplit:pos=1:strategy=2", "--lua-desync=multisplit:pos=midsld:strategy=3"]
+
+
+def named(lines, kind):
+    return [line[kind] for line in lines if kind in line]
+
+
+class World:
+    """Ten sites behind a box that resets connections with their names."""
+
+    def __init__(self, env, lab):
+        self.env, self.lab = env, lab
+        lab.start_site(*SITES)
+        lab.filter_words(*SITES)
+        lab.queue_client(QUEUE, spread=False)
+        self.state = os.path.join(lab.folder, "state")
+        self.socket = os.path.join(lab.folder, "control.sock")
+
+    def daemon(self, *more):
+        return self.env.daemon(self.lab, "--state-dir=" + self.state, "--state-interval=1",
+                               "--control=" + self.socket, *more, *RANGES, *THREE, libraries=LIBRARIES)
+
+    def opens(self, name):
+        result = self.lab.curl("https://%s/" % name, name=name, timeout=laboratory.PATIENCE)
+        return result.returncode == 0 and "It works" in result.stdout
+
+    def failures(self, name, most=8):
+        for count in range(most):
+            if self.opens(name):
+                return count
+        return most
+
+    def file(self):
+        return os.path.join(self.state, str(QUEUE), "learn.tsv")
+
+    def records(self):
+        """Those of the file: key -> fields."""
+        if not os.path.exists(self.file()):
+            return {}
+        with open(self.file()) as f:
+            lines = f.read().splitlines()
+        check_equal("first line", lines[0], "nfqws2-store 1")
+        parts = [line.split("\t") for line in lines[1:]]
+        return {p[0]: dict(field.split("=", 1) for field in p[3:]) for p in parts}
+
+
+def test_sites_learn_from_each_other(env):
+    """Two strategies fail for the first site; the tenth opens at once, and so do all after a restart."""
+    with env.lab() as lab:
+        world = World(env, lab)
+        with world.daemon() as daemon:
+            check_equal("failures of the first site", world.failures(SITES[0]), 2)
+            check_equal("of the others", [world.failures(site) for site in SITES[1:]], [0] * 9)
+            daemon.stop()
+        records = world.records()
+        check_equal("kept", (records["web/" + SITES[9]]["cur"], records["web/*/3"]["ok"]), ("3", "10"))
+        with world.daemon():
+            check_equal("after a restart", [world.failures(site) for site in SITES], [0] * 10)
+
+
+def test_edited_and_killed(env):
+    """A person's line counts at the next start; kill -9 loses no file."""
+    with env.lab() as lab:
+        world = World(env, lab)
+        with world.daemon() as daemon:
+            check_equal("failures", world.failures(SITES[0]), 2)
+            lab.wait_for(lambda: "web/" + SITES[0] in world.records(), "the file")
+            os.kill(daemon.pid, signal.SIGKILL)
+            check_equal("exit code", daemon.ended(), -signal.SIGKILL)
+        check_equal("kept", world.records()["web/" + SITES[0]]["cur"], "3")
+        with open(world.file(), "a") as f:
+            f.write("web/%s\t2000000000\t0\tpin=1\n" % SITES[1])
+        with world.daemon():
+            check(world.opens(SITES[0]), "the first site after kill -9")
+            check(not world.opens(SITES[1]), "pinned to a strategy that does nothing")
+
+
+def test_seen_by_people(env):
+    """The control socket, the trace and SIGUSR1 tell the strategy; a pin holds from the next connection on."""
+    with env.lab() as lab:
+        world = World(env, lab)
+        trace = os.path.join(lab.folder, "trace.jsonl")
+        with world.daemon("--trace=" + trace) as daemon:
+            check_equal("failures", world.failures(SITES[0]), 2)
+            learned = named(ask(world.socket, "learn", host=SITES[0]), "learn")[0]
+            check_equal("strategy", (learned["key"], learned["strategy"], learned["pin"]), ("web", 3, None))
+            check_equal("results", [(s["n"], s["ok"], s["bad"]) for s in learned["strategies"]],
+                        [(1, 0, 1), (2, 0, 1), (3, 1, 0)])
+            flows = [f["learn"] for f in named(ask(world.socket, "flows", host=SITES[0]), "flow") if f["learn"]]
+            check({"host": SITES[0], "strategy": 3, "why": "best", "result": "success"} in flows, "flows: %s", flows)
+            os.kill(daemon.pid, signal.SIGUSR1)
+            lab.wait_for(lambda: "learn=%s strategy=3 why=best result=success" % SITES[0] in daemon.output(), "the dump")
+            check_equal("pinned", ask(world.socket, "learn", action="pin", host=SITES[0], strategy=1),
+                        [{"end": True, "count": 1}])
+            check(not world.opens(SITES[0]), "pinned to a strategy that does nothing")
+            ask(world.socket, "learn", action="pin", host=SITES[0])
+            check(world.opens(SITES[0]), "not pinned any more")
+            daemon.stop()
+        with open(trace) as f:
+            whys = [json.loads(line).get("learn", {}).get("why") for line in f]
+        check({"best", "current", "pinned"} <= set(whys), "trace: %s", set(whys))
+        check(re.search(r"^web/%s\t" % re.escape(SITES[0]), open(world.file()).read(), re.M), "file")
