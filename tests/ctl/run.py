@@ -254,6 +254,7 @@ def test_errors_of_the_daemon(w):
 def test_reload_that_is_refused(w):
     with w.daemon(answers={"reload": [{"error": "--qnum has changed", "code": "failed", "end": True}]}):
         contains(w.ask("reload", code=1), "--qnum has changed")
+    os.remove(w.socket)
     with w.daemon(answers={"reload": [{"end": True, "count": 0, "reloaded": False}]}):
         contains(w.ask("reload"), "nothing has changed")
 

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <sys/resource.h>
 #include <system_error>
 #include <utility>
 
@@ -19,6 +20,7 @@ namespace nfqws2::app {
 namespace {
 
 constexpr std::int64_t look_every_ms = 100;
+constexpr int thread_nice = 10;
 
 } // namespace
 
@@ -74,6 +76,7 @@ bool Reloader::run_aside(std::function<void()> work) {
     const Signals::Blocked blocked;
     try {
         thread_ = std::thread([this, &bell, work = std::move(work)] {
+            setpriority(PRIO_PROCESS, 0, thread_nice); // of this thread only; packets come first
             work();
             thread_done_.store(true, std::memory_order_release);
             bell.ring();
