@@ -222,6 +222,7 @@ function once(ctx, desync)
 	end
 end
 """
+
     def once(text, *more):
         return ["--filter-tcp=%d" % PORT, *more, "--payload=all", "--lua-desync=once:text=" + text,
                 "--lua-desync=say:text=x"]
@@ -439,6 +440,7 @@ def test_lua_reload(env, workers):
 
 def test_learned_states(env):
     """What was learned under the name of an instance is kept as long as that is the same one."""
+
     def keeping(*more):
         return ["--filter-tcp=%d" % PORT, "--payload=all", *more, "--out-range=d1<d2"]
 

@@ -164,10 +164,10 @@ void Reloader::read_is_done() {
 
 // Scripts may have put something else in the place of a blob, which a reload would lose.
 bool Reloader::blobs_are_untouched() {
-    for (const auto& [name, content] : candidate_->replaced_blobs()) {
-        const auto same = [&content](Bytes bytes) { return fingerprint(bytes) == content; };
-        if ((*workers_)[0].engine.blob_is(name, same)) continue;
-        end(false, "blob '" + name +
+    for (const auto& blob : candidate_->replaced_blobs()) {
+        const auto same = [&blob](Bytes bytes) { return fingerprint(bytes) == blob.second; };
+        if ((*workers_)[0].engine.blob_is(blob.first, same)) continue;
+        end(false, "blob '" + blob.first +
                        "' has changed, but a script has put something else in its place: a restart "
                        "is needed");
         return false;
