@@ -19,7 +19,7 @@ struct Job {
     struct Text {
         Bytes bytes;
         int* ref;
-        bool absent = false; // nil
+        bool absent = false; // no text at all
     };
     std::vector<Text> texts;
     DesyncTable* table = nullptr;
@@ -28,15 +28,21 @@ struct Job {
     void add(std::string_view text, int* ref) { texts.push_back({as_bytes(text), ref}); }
 };
 
+// Stands for nil, which has no place of its own in the registry.
+const char absence = 0;
+
+void push_absence(lua_State* L) {
+    lua_pushlightuserdata(L, const_cast<char*>(&absence));
+}
+
 int do_job(lua_State* L) {
     const Job& job = *static_cast<const Job*>(lua_touserdata(L, 1));
     for (const Job::Text& text : job.texts) {
-        // nil has no reference of its own
-        push(L, text.bytes);
+        if (text.absent)
+            push_absence(L);
+        else
+            push(L, text.bytes);
         *text.ref = luaL_ref(L, LUA_REGISTRYINDEX);
-        if (!text.absent) continue;
-        lua_pushnil(L);
-        lua_rawseti(L, LUA_REGISTRYINDEX, *text.ref);
     }
     if (job.profile != nullptr) job.table->prepare(L, *job.profile);
     return 0;
@@ -50,8 +56,16 @@ int do_swap(lua_State* L) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, blob.name_ref);
         lua_pushvalue(L, -1);
         lua_rawget(L, -3);
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            push_absence(L);
+        }
         lua_insert(L, -2); // globals, value, name
         lua_rawgeti(L, LUA_REGISTRYINDEX, blob.other_ref);
+        if (lua_touserdata(L, -1) == &absence) {
+            lua_pop(L, 1);
+            lua_pushnil(L);
+        }
         lua_rawset(L, -4);
         lua_rawseti(L, LUA_REGISTRYINDEX, blob.other_ref);
     }

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <sys/resource.h>
 #include <system_error>
 #include <utility>
 
@@ -19,6 +20,7 @@ namespace nfqws2::app {
 namespace {
 
 constexpr std::int64_t look_every_ms = 100;
+constexpr int thread_nice = 10;
 
 } // namespace
 
@@ -74,6 +76,7 @@ bool Reloader::run_aside(std::function<void()> work) {
     const Signals::Blocked blocked;
     try {
         thread_ = std::thread([this, &bell, work = std::move(work)] {
+            setpriority(PRIO_PROCESS, 0, thread_nice); // of this thread only; packets come first
             work();
             thread_done_.store(true, std::memory_order_release);
             bell.ring();
@@ -161,10 +164,10 @@ void Reloader::read_is_done() {
 
 // Scripts may have put something else in the place of a blob, which a reload would lose.
 bool Reloader::blobs_are_untouched() {
-    for (const auto& [name, content] : candidate_->replaced_blobs()) {
-        const auto same = [&content](Bytes bytes) { return fingerprint(bytes) == content; };
-        if ((*workers_)[0].engine.blob_is(name, same)) continue;
-        end(false, "blob '" + name +
+    for (const auto& blob : candidate_->replaced_blobs()) {
+        const auto same = [&blob](Bytes bytes) { return fingerprint(bytes) == blob.second; };
+        if ((*workers_)[0].engine.blob_is(blob.first, same)) continue;
+        end(false, "blob '" + blob.first +
                        "' has changed, but a script has put something else in its place: a restart "
                        "is needed");
         return false;

@@ -157,11 +157,11 @@ TEST(EngineReload, ListsAreAskedAnew) {
               {}});
     EXPECT_TRUE(c.part(0, 1115).told.empty());
     replace(c.machine, next_of(c.machine, {"--payload=all", "--lua-desync=say:text=two"}));
-    EXPECT_EQ(c.machine.out(c.flow.from_client("more", 1115)).line(), "two - nil");
+    EXPECT_EQ(c.machine.out(c.flow.from_client(as_bytes("more"), 1115)).line(), "two - nil");
     replace(c.machine,
             next_of(c.machine, {"--hostlist-auto=" + profile::testing::TempDir().file("a"),
                                 "--payload=all", "--lua-desync=say:text=three"}));
-    EXPECT_TRUE(c.machine.out(c.flow.from_client("still more", 1119)).told.empty());
+    EXPECT_TRUE(c.machine.out(c.flow.from_client(as_bytes("still more"), 1119)).told.empty());
 }
 
 TEST(EngineReload, MemoryOfLuaIsGivenBack) {

@@ -19,6 +19,8 @@ class Running {
         for (const std::string& word : words)
             before_.arguments.words.push_back({word, 0});
         before_.set = option_set(before_.arguments);
+        for (const ParseState::BlobFile& file : parsed_.state.blob_files)
+            parsed_.state.config.engine.blobs[file.blob].data = read_blob(file.source);
         before_.blobs = fingerprints(parsed_.config().engine.blobs);
         before_.lua = read_lua_items(parsed_.config().engine.lua_init);
         EXPECT_TRUE(parsed_.lists().load_all());
@@ -106,7 +108,7 @@ TEST(Candidate, RefusesWhatOnlyARestartCanChange) {
 TEST(Candidate, SaysWhatIsWrongAndWhere) {
     Running running({"--qnum=1"});
     EXPECT_EQ(running.error({"--qnum=1", "--nonsense"}),
-              "nfqws2: unrecognized option '--nonsense'");
+              "nfqws2: unrecognized option '--nonsense' (argument 2)");
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--filter-tcp=70000"}),
                          "option '--filter-tcp' (argument 2): "));
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--lua-desync=h"}),
@@ -115,7 +117,7 @@ TEST(Candidate, SaysWhatIsWrongAndWhere) {
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--hostlist=/nowhere"}), "/nowhere"));
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--blob=b:@/nowhere"}), "/nowhere"));
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--blob=b:0x1"}), "invalid hex string"));
-    EXPECT_TRUE(contains(running.error({"--qnum=1", "--version", "--blob"}), "requires"));
+    EXPECT_TRUE(contains(running.error({"--qnum=1", "--blob"}), "requires"));
 }
 
 TEST(Candidate, ComparesBlobsByTheirBytes) {
