@@ -93,11 +93,9 @@ queue_of_options() { # WORDS: prints the number of --qnum
 
 # What was started: a file daemon-NUM with the binary and the queue, gone when it was stopped.
 
-note_started() { # NUM BINARY WORDS...
-	local ns_num="$1" ns_binary="$2"
-	shift 2
+note_started() { # NUM BINARY QNUM
 	mkdir -p "$ZAPRET_RUN" 2>/dev/null || return 0
-	printf '%s\n' "$ns_binary" "$(queue_of_options "$@")" 2>/dev/null >"$ZAPRET_RUN/daemon-$ns_num"
+	printf '%s\n' "$2" "$3" 2>/dev/null >"$ZAPRET_RUN/daemon-$1"
 	return 0
 }
 

@@ -50,6 +50,9 @@ complete -c nfqws2ctl -n '__fish_seen_subcommand_from reload' -s n -l dry-run -d
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from reload' -s u -l undo -d 'back to the options before the last reload'
 complete -c nfqws2ctl -n __fish_use_subcommand -a metrics -d 'The counters as text for Prometheus'
 complete -c nfqws2ctl -n __fish_use_subcommand -a stop -d 'Ends the daemon as SIGTERM does'
+complete -c nfqws2ctl -n __fish_use_subcommand -a reload -d 'Reads the options of the daemon\'s file again'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from reload' -l dry-run -d 'only tell what would change'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from reload' -l undo -d 'back to the last options that worked'
 complete -c nfqws2ctl -n __fish_use_subcommand -a serve -d 'A page that shows all of this in a browser'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from serve' -l listen -x -d 'where; beyond loopback a token is needed, and printed'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from serve' -l read-only -d 'the page changes nothing'
@@ -60,3 +63,6 @@ complete -c nfqws2ctl -n '__fish_seen_subcommand_from ladder' -l host -x -d 'onl
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from ladder' -l flow -x -d 'only the flow of this number'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from ladder' -l lang -x -a 'en ru' -d 'language'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from ladder' -F
+complete -c nfqws2ctl -n __fish_use_subcommand -a doctor -d 'Looks for what makes set-ups fail'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from doctor' -l names -x -d 'compare the addresses of these hosts too: asks --doh'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from doctor' -l doh -x -d 'server for that, with JSON over HTTPS'

@@ -51,12 +51,14 @@ int program(int argc, char** argv) {
     add_acting(app, shared);
     add_serve(app, shared);
     add_ladder(app);
+    int code = 0;
+    add_doctor(app, shared, &code);
     bool described = false;
     app.add_flag("--describe", described)->group("");
     try {
         app.parse(argc, argv);
         if (described) print(describe(app) + "\n");
-        if (described || !app.get_subcommands().empty()) return 0;
+        if (described || !app.get_subcommands().empty()) return code;
         std::fputs(app.help().c_str(), stderr);
         return usage;
     } catch (const CLI::ExtrasError& e) {

@@ -22,9 +22,9 @@ def test_openrc(world: World):
     runner = """ebegin() { :; }; eend() { return $1; }; ewarn() { echo "warn $*"; }; need() { echo "need $*"; }
 rc() { RC_SERVICE=/etc/init.d/zapret2; . $RC_SERVICE; "$1"; }
 """
-    for verb in ["start", "stop"] + EXTRA:
+    for verb in ["start", "stop", "reload", "status"] + EXTRA:
         world.sh(runner + "rc " + verb)
-    equal(world.read("/opt/verbs.log").split(), ["start", "stop"] + [v.replace("_", "-") for v in EXTRA])
+    equal(world.read("/opt/verbs.log").split(), ["start", "stop", "reload", "status"] + [v.replace("_", "-") for v in EXTRA])
     equal(world.sh(runner + "rc start; echo $extra_commands").split(), EXTRA)
     contains(world.sh(runner + "rc start", env={"FAIL": "1"}), "warn")
     world.tool("rc-service", '#!/bin/sh\n[ "$*" = "-e networking" ]\n')
@@ -78,7 +78,9 @@ enabled() { [ -e /opt/enabled ]; }
 start() { rc_procd start_service; }
 stop() { stop_service; procd_kill "$(basename "$initscript")"; service_stopped; }
 restart() { stop; start; }
-case " start stop restart enable enabled $EXTRA_COMMANDS " in
+reload() { reload_service; }
+status() { status_service; }
+case " start stop restart reload status enable enabled $EXTRA_COMMANDS " in
 *" $action "*) $action ;;
 *) echo "no such verb: $action"; exit 1 ;;
 esac
@@ -147,12 +149,29 @@ def test_openwrt_verbs_and_daemons(world: World):
     log = world.read("/opt/procd.log").splitlines()
     equal(log[0], "open zapret2")
     equal(log.count("instance"), 2)
+    command = "set command %s/nfq2/nfqws2 @/run/zapret2/" % BASE
+    equal(log[2:6], [command + "300.conf --qnum=300", "set file /run/zapret2/300.conf", "set stderr 1",
+                     "set pidfile /var/run/nfqws2_1.pid"])
+    equal(log[8:12], [command + "65300.conf --qnum=65300", "set file /run/zapret2/65300.conf", "set stderr 1",
+                      "set pidfile /var/run/nfqws2_2000.pid"])
+    contains(text, "--user=daemon --fwmark=0x40000000 --lua-init=@%s/lua/zapret-lib.lua" % BASE)
+    lines = world.read("/run/zapret2/65300.conf").splitlines()
+    equal((lines[1:3], lines[-2:]), (["--control=/run/zapret2/nfqws2-65300.sock", "--user=daemon"],
+                                     ["--qnum=65300", "--x"]))
+    os.remove("/opt/procd.log")
+    # Nothing of it runs here, so everything has to be started.
+    verb(world, "reload")
+    equal(world.read("/opt/procd.log").count("set command"), 2)
+    verb(world, "stop")
+    world.config(*COMMON, "WS_USER=", "NFQWS2_CONTROL=0")
+    os.remove("/opt/procd.log")
+    verb(world, "start")
+    log = world.read("/opt/procd.log").splitlines()
     base = "set command {0}/nfq2/nfqws2 --user=daemon --fwmark=0x40000000 --lua-init=@{0}/lua/zapret-lib.lua " \
            "--lua-init=@{0}/lua/zapret-antidpi.lua --lua-init=@{0}/lua/zapret-auto.lua " \
            "--lua-init=@{0}/lua/zapret-learn.lua --state-dir=/tmp/zapret2-state ".format(BASE)
     contains(log[2], base + "--qnum=300 --filter-tcp=80 ")
-    equal(log[3], "set pidfile /var/run/nfqws2_1.pid")
-    equal(log[6:8], [base + "--qnum=65300 --x", "set pidfile /var/run/nfqws2_2000.pid"])
+    equal(log[3:5], ["set stderr 1", "set pidfile /var/run/nfqws2_1.pid"])
     lacks("\n".join(log), "respawn")
     verb(world, "stop")
     os.remove("/opt/procd.log")

@@ -29,6 +29,8 @@ void add_learn(CLI::App& app, const SharedPtr& shared);
 void add_top(CLI::App& app, const SharedPtr& shared);
 void add_serve(CLI::App& app, const SharedPtr& shared);
 void add_ladder(CLI::App& app);
+// *code becomes the program's exit code: 1 if something is wrong.
+void add_doctor(CLI::App& app, const SharedPtr& shared, int* code);
 
 // Everything written goes through here: an output that cannot be written to ends the program.
 void print(std::string_view text);
