@@ -42,6 +42,11 @@ complete -c nfqws2ctl -n '__fish_seen_subcommand_from trace' -s n -l packets -x 
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from trace' -s t -l seconds -x -d 'end after so long, 0: no end'
 complete -c nfqws2ctl -n __fish_use_subcommand -a log -d 'Messages of the daemon as they come'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from log' -l to-log -d 'show nothing here, change the level of the daemon\'s own log'
+complete -c nfqws2ctl -n __fish_use_subcommand -a learn -d 'Which strategies were learned, and changes to it'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from learn' -s k -l key -x -d 'key= of the instance'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from learn' -s n -l limit -x -d 'at most so many hosts, 0: all'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from learn' -l all -d 'of forget: everything'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from learn' -F
 complete -c nfqws2ctl -n __fish_use_subcommand -a top -d 'Rates of profiles and the busiest connections, live'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from top' -s d -l delay -x -d 'seconds between two looks'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from top' -s n -l rounds -x -d 'end after so many looks, 0: no end'
