@@ -327,9 +327,17 @@ def test_changes_need_the_page(w):
     with w.daemon(), w.page("--listen=127.0.0.1:0") as (port, _):
         assert fetch(port, "/api/lists/reload", "POST")[0] == 403, "another site can send this"
         assert fetch(port, "/api/lists/reload", "POST", X_Nfqws2="1")[0] == 200
+        wanted = json.dumps({"action": "pin", "host": "a.example", "key": "web", "strategy": 2})
+        assert fetch(port, "/api/learn/change", "POST", wanted)[0] == 403, "another site can send this"
+        assert fetch(port, "/api/learn/change", "POST", wanted, X_Nfqws2="1")[0] == 200
+        for wrong in ("", "[]", '{"action":"import"}', '{"action":"forget"}', '{"action":"pin","host":5,"key":"k"}'):
+            assert fetch(port, "/api/learn/change", "POST", wrong, X_Nfqws2="1")[0] == 400, wrong
+        assert '"learn"' in fetch(port, "/api/learn?limit=5")[2]
+        assert fetch(port, "/api/learn?action=forget")[0] == 400
     os.remove(w.socket)
     with w.daemon(), w.page("--listen=127.0.0.1:0", "--read-only") as (port, _):
         assert fetch(port, "/api/lists/reload", "POST", X_Nfqws2="1")[0] == 403
+        assert fetch(port, "/api/learn/change", "POST", wanted, X_Nfqws2="1")[0] == 403
         assert json.loads(fetch(port, "/api/hello")[2])["readonly"] is True
 
 

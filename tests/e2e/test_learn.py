@@ -103,7 +103,8 @@ def test_seen_by_people(env):
             flows = [f["learn"] for f in named(ask(world.socket, "flows", host=SITES[0]), "flow") if f["learn"]]
             check({"host": SITES[0], "strategy": 3, "why": "best", "result": "success"} in flows, "flows: %s", flows)
             os.kill(daemon.pid, signal.SIGUSR1)
-            lab.wait_for(lambda: "learn=%s strategy=3 why=best result=success" % SITES[0] in daemon.output(), "the dump")
+            dumped = "learn=%s strategy=3 why=best result=success" % SITES[0]
+            lab.wait_for(lambda: dumped in daemon.output(), "the dump")
             check_equal("pinned", ask(world.socket, "learn", action="pin", host=SITES[0], strategy=1),
                         [{"end": True, "count": 1}])
             check(not world.opens(SITES[0]), "pinned to a strategy that does nothing")

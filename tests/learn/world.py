@@ -3,8 +3,9 @@
 
 usage: world.py PROGRAM LUA_DIR [--seeds=N] [-v]
 
-Boxes of 4 kinds, each falls for 3 of 20 strategies, 300 hosts in 3 groups, pages of 6 connections at once,
-2 % of them lost. Sums and means of all seeds are held against what is asked for. Last line: "N passed, N failed, N skipped".
+Boxes of 4 kinds, each falls for 3 of 20 strategies, 300 hosts in 3 groups, pages of 6 connections at once, of which
+2 % are lost. Sums and means of all seeds are held against what is asked for. Last line: "N passed, N failed, N
+skipped".
 """
 import argparse
 import os

@@ -232,9 +232,10 @@ def test_observed_autohostlist_line(world: World):
                      opt='"--filter-tcp=80 <HOSTLIST> --new --filter-udp=443 <HOSTLIST_NOAUTO>"')
     lists = BASE + "/ipset"
     exclude = "--hostlist-exclude=%s/zapret-hosts-user-exclude.txt" % lists
-    equal(words[2 + len(LUA):], ["--qnum=300", "--filter-tcp=80", exclude, *AUTO.format(lists).split(), "--new",
-                      "--filter-udp=443", exclude, "--hostlist=%s/zapret-hosts-auto.txt" % lists,
-                      "--hostlist-auto-debug=%s/zapret-hosts-auto-debug.log" % lists])
+    own = words[2 + len(LUA):]
+    equal(own, ["--qnum=300", "--filter-tcp=80", exclude, *AUTO.format(lists).split(), "--new",
+                "--filter-udp=443", exclude, "--hostlist=%s/zapret-hosts-auto.txt" % lists,
+                "--hostlist-auto-debug=%s/zapret-hosts-auto-debug.log" % lists])
 
 
 def test_detectors_are_told_what_is_queued(world: World):
