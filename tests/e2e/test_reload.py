@@ -412,7 +412,9 @@ def test_hup(env):
                 process.send_signal(signal.SIGHUP)
                 options.wait_said("HUP received")
                 if asked:
-                    lab.wait_for(lambda: "text=two" in options.status()["options"], "not reloaded")
+                    options.write(*saying("three"))  # while the last one may still be read
+                    process.send_signal(signal.SIGHUP)
+                    lab.wait_for(lambda: "text=three" in options.status()["options"], "not reloaded")
                 else:
                     check("text=one" in options.status()["options"], "reloaded though nobody asked for it")
 

@@ -291,6 +291,7 @@ void Reloader::end(bool good, const std::string& error) {
     sweep_ = true;
     if (candidate_ != nullptr)
         garbage_.push_back(std::shared_ptr<Candidate>(std::move(candidate_)));
+    if (std::exchange(again_, false)) begin(What::reload);
 }
 
 // A step each time: the workers let go, then what was in force is destroyed, then the lists that

@@ -51,6 +51,8 @@ class Reloader {
 
     // False: one is going on.
     bool begin(What what);
+    // The same for SIGHUP: if one is going on, another follows it.
+    void begin_in_turn() { again_ = !begin(What::reload); }
     bool busy() const { return phase_ != Phase::idle; }
     const std::shared_ptr<const Outcome>& last() const { return last_; }
     const History& history() const { return history_; }
@@ -101,6 +103,7 @@ class Reloader {
 
     Phase phase_ = Phase::idle;
     What what_ = What::reload;
+    bool again_ = false;
     std::unique_ptr<Candidate> candidate_;
     std::shared_ptr<Round> round_;
     std::string failure_; // why what was done is being undone

@@ -68,7 +68,7 @@ void do_requests(Worker& worker) {
             log::status("HUP received ! Lists will be reloaded.");
             worker.shared.lists.request_reload();
             if (worker.shared.config.reload_on_hup && worker.reloader != nullptr)
-                worker.reloader->begin(Reloader::What::reload);
+                worker.reloader->begin_in_turn();
         }
         if (worker.shared.signals.take_usr1()) worker.dump = true;
         if (worker.shared.signals.take_usr2()) dump_pools(worker);
