@@ -204,6 +204,14 @@ local function settings_of(arg)
 	}
 end
 
+-- Names of the detectors. What is cut off later has had its first 4 kB.
+local function detectors_of(arg)
+	local failure = arg.failure_detector or "learn_failure_detector"
+	local success = failure:find("detect_cutoff", 1, true) and "success_bytes"
+		or "standard_success_detector+success_bytes"
+	return failure, arg.success_detector or success
+end
+
 -- The state of the flow for this instance, made with its first packet; nil if the host has no key yet.
 local function flow_of(desync)
 	local state = desync.track.lua_state
@@ -219,6 +227,7 @@ local function flow_of(desync)
 	end
 	flow = { began = time_stamp(), settings = settings_of(desync.arg) }
 	flow.count, flow.final = automate_strategies(desync, "learn")
+	flow.failure_detector, flow.success_detector = detectors_of(desync.arg)
 	if not choose(flow, desync) then return nil end
 	flows[desync.func_instance] = flow
 	state.learn = flow
@@ -328,10 +337,7 @@ end
 
 local function judge(flow, desync)
 	local arg = desync.arg
-	arg.failure_detector = arg.failure_detector or "learn_failure_detector"
-	-- What is cut off later has had its first 4 kB.
-	arg.success_detector = arg.success_detector or arg.failure_detector:find("detect_cutoff", 1, true) and "success_bytes"
-		or "standard_success_detector+success_bytes"
+	arg.failure_detector, arg.success_detector = flow.failure_detector, flow.success_detector
 	local result = automate_result(desync, flow)
 	if result then
 		learn_result(flow, result)
@@ -610,9 +616,10 @@ end
 -- there was a reply and the failure detectors have seen it too.
 function success_bytes(desync, crec)
 	if not desync.track or not (desync.dis.tcp or desync.dis.udp) then return false end
+	local reply = replies_of(desync)
+	if desync.outgoing and reply.pdcounter == 0 then return false end
 	local limits = further_detector_limits(desync, crec)
 	local visible = replies_are_visible(desync, crec, limits)
-	local reply = replies_of(desync)
 	if reply.pdcounter == 0 then return false end
 	local received = reply.tcp and reply.tcp.uppos - 1 or reply.pbcounter
 	local ended = crec.ended or not desync.outgoing and has_flag(desync, TH_FIN)

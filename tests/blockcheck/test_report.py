@@ -62,6 +62,30 @@ def test_options(env):
                 check("It works" in got.stdout, "%s with %s: %s", url, chosen, got.stderr)
 
 
+def test_options_that_learn(env):
+    """The best strategy of each kind below `learn`; the config gets them if somebody says so."""
+    head, seek = "* NFQWS2_OPT that learns", r'^NFQWS2_OPT="\n([^"]*learn:key[^"]*)"$'
+    splits, copy = ("--payload=http_req --lua-desync=multisplit:pos=%d" % n for n in (1, 2))
+    with env.lab("first") as lab:
+        config = os.path.join(lab.folder, "config")
+        with open(config, "w") as f:
+            f.write('NFQWS2_OPT="\n--old\n"\nOTHER=1\n')
+        # http, TLS 1.2 and 1.3, repeats; then whether to write
+        done = env.run(lab, stdin="\n\n\n\ny\n\n", BATCH="0", ZAPRET_CONFIG=config, SCANLEVEL="force",
+                       **env.custom(lab, [splits, copy, FAKE]))
+        done.has(head)
+        found = re.search(seek, done.text, re.M)
+        check(found, "no options that learn in:\n%s", done.text[-2500:])
+        check_equal("strategies", re.findall(r":strategy=(\d)", found.group(1)), ["1", "2"])
+        check(not ("pos=1:" in found.group(1) and "pos=2:" in found.group(1)), "a near copy:\n%s", found.group(1))
+        with open(config) as f:
+            text = f.read()
+        check(found.group(1).strip() in text and "OTHER=1" in text and "--old" not in text, "config:\n%s\n%s", text, done.text)
+    with env.lab("first") as lab:
+        done = env.run(lab, **env.custom(lab, [splits]))
+        check(head not in done.text, "nothing to learn of one strategy")
+
+
 def test_json(env):
     with env.lab("rst") as lab:
         for engine in ("classic", "fast"):
