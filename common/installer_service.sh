@@ -12,8 +12,10 @@ UNITS='zapret2.service zapret2-list-update.service zapret2-list-update.timer'
 UNIT_FOLDERS='/etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system /lib/systemd/system
 /usr/lib/systemd/system'
 
-unit_base() { # FILE: prints the folder of the installation that a zapret2.service starts
-	sed -n 's,^ExecStart=[-+@:!]*\(/.*\)/init.d/sysv/zapret2 start[[:space:]]*$,\1,p' "$1" 2>/dev/null
+# FILE: prints the folder of the installation that a zapret2.service starts; older ones say `start`.
+unit_base() {
+	sed -n -e 's,^ExecStart=[-+@:!]*\(/.*\)/init.d/sysv/zapret2 start[[:space:]]*$,\1,p' \
+		-e 's,^ExecStart=[-+@:!]*\(/.*\)/init.d/sysv/zapret2 main[[:space:]]*$,\1,p' "$1" 2>/dev/null
 }
 
 # Another installation whose unit is here too, made by a package or by `cmake --install`.

@@ -51,6 +51,7 @@ int program(int argc, char** argv) {
     add_acting(app, shared);
     add_serve(app, shared);
     add_ladder(app);
+    add_up(app);
     int code = 0;
     add_doctor(app, shared, &code);
     bool described = false;

@@ -17,7 +17,7 @@ unit=/usr/lib/systemd/system/$name.service
 case $1 in
 enable) : >"/opt/enabled-$name" ;;
 disable) rm -f "/opt/enabled-$name" ;;
-start) [ -f "$unit" ] && sh -c "$(sed -n 's/^ExecStart=-\{0,1\}//p' "$unit")" ;;
+start) [ -f "$unit" ] && sh -c "$(sed -n 's/ main$/ start/;s/^ExecStart=-\{0,1\}//p' "$unit")" ;;
 stop) [ -f "$unit" ] && sh -c "$(sed -n 's/^ExecStop=-\{0,1\}//p' "$unit")" ;;
 esac
 true
@@ -138,7 +138,7 @@ def test_systemd_elsewhere_with_a_list(world: World):
     # ipset mode, with the list of the user
     install(world, "\n1\n\nipset\n\n\n\nget_user.sh\n")
     unit = world.read(UNITS + "zapret2.service")
-    contains(unit, "ExecStart=-/opt/my&place/init.d/sysv/zapret2 start")
+    contains(unit, "ExecStart=/opt/my&place/init.d/sysv/zapret2 main")
     check(os.path.exists("/opt/enabled-zapret2-list-update.timer"), "the timer is not enabled")
     contains(world.read("/opt/systemctl.log"), "start zapret2-list-update.timer")
     check(os.path.exists("/opt/my&place/ipset/zapret-ip-exclude.txt.gz"), "the list script did not run")

@@ -39,7 +39,7 @@ def test_debian_package(world: World):
     world.tool("systemctl", '#!/bin/sh\necho "$*" >>/opt/systemctl.log\n')
     dpkg = ["dpkg", "--force-depends", "--force-confold", "-i", package]
     world.run(*dpkg, check_code=0)
-    contains(world.read("/usr/lib/systemd/system/zapret2.service"), "ExecStart=-%s/init.d/sysv/zapret2 start\n" % LIB)
+    contains(world.read("/usr/lib/systemd/system/zapret2.service"), "ExecStart=%s/init.d/sysv/zapret2 main\n" % LIB)
     contains(world.read("/usr/lib/systemd/system/zapret2-list-update.service"), "ExecStart=%s/ipset/" % LIB)
     contains(world.read("/usr/lib/systemd/system/nfqws2@.service"), "ExecStart=/usr/sbin/nfqws2 @")
     equal(world.sh("ls /etc/rc2.d | grep zapret2").split()[0][0], "K", "enabled without being asked")

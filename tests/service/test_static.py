@@ -117,14 +117,15 @@ def test_systemd_units(world: World):
 
 def test_service_unit_facts(_: World):
     facts = {
-        "zapret2.service": """After=network-online.target|Wants=network-online.target|Type=forking|Restart=no
+        "zapret2.service": """After=network-online.target|Wants=network-online.target|Type=notify|NotifyAccess=all|Restart=no
             TimeoutSec=30sec|IgnoreSIGPIPE=no|GuessMainPID=no|RemainAfterExit=no|WantedBy=multi-user.target
-            ExecStart=-/opt/zapret2/init.d/sysv/zapret2 start|ExecStop=/opt/zapret2/init.d/sysv/zapret2 stop""",
+            ExecStart=/opt/zapret2/init.d/sysv/zapret2 main|ExecStop=/opt/zapret2/init.d/sysv/zapret2 stop
+            ExecReload=/opt/zapret2/init.d/sysv/zapret2 reload""",
         "zapret2-list-update.service": """Restart=no|KillMode=control-group
             ExecStart=/opt/zapret2/ipset/get_config.sh""",
         "zapret2-list-update.timer": """RandomizedDelaySec=86400|Persistent=true
             OnCalendar=*-*-2,4,6,8,10,12,14,16,18,20,22,24,26,28,30 00:00:00""",
-        "nfqws2@.service": """ExecStart=/opt/zapret2/nfq2/nfqws2 @${CONFIG_DIR}/${INSTANCE}.conf""",
+        "nfqws2@.service": """ExecStart=/opt/zapret2/nfq2/nfqws2 @${CONFIG_DIR}/${INSTANCE}.conf $CONTROL""",
     }
     for name, lines in facts.items():
         text = (ROOT / "init.d/systemd" / name).read_text().splitlines()

@@ -145,7 +145,7 @@ def test_links_of_the_user_stay(world: World):
     equal(os.readlink(saved_folders()[0] + "/common/base.sh"), "/opt/usb/base.sh")
     lacks(world.read("common/base.sh"), "the original's")
     equal(len(world.processes("nfqws2")), 1)
-    contains(world.read(UNITS + "zapret2.service"), "ExecStart=-%s/init.d/" % BASE)
+    contains(world.read(UNITS + "zapret2.service"), "ExecStart=%s/init.d/" % BASE)
     world.run("sh", BASE + "/uninstall_easy.sh", stdin="y\n", check_code=0)
     check(not os.path.exists(UNITS + "zapret2.service"), "the unit is left")
     equal(world.read("/opt/usb/lists/zapret-hosts-user.txt"), "example.com\n")
@@ -229,7 +229,7 @@ def test_installer_meets_cmake(world: World):
     text = install(world, "\ny\n1\n\n1\ny\n\n\n")
     contains(text, "creating config : %s/config, from %s" % (BASE, config))
     contains(world.read("config"), "MY_OWN=1\n")
-    contains(world.read("/etc/systemd/system/zapret2.service"), "ExecStart=-%s/init.d/" % BASE)
+    contains(world.read("/etc/systemd/system/zapret2.service"), "ExecStart=%s/init.d/" % BASE)
     contains(world.read("/usr/local/lib/systemd/system/zapret2.service"), "/usr/local/lib/zapret2/")
     # Uninstalled: the other one's unit is left.
     text = world.run("sh", BASE + "/uninstall_easy.sh", stdin="y\n", check_code=0).text

@@ -32,7 +32,8 @@ enum class Place { anywhere, behind };
 // How many words an option that may stand beside a file consists of; 0 if the word is none.
 std::size_t size_of_companion(const std::vector<Word>& words, std::size_t at,
                               Place place = Place::anywhere) {
-    static constexpr std::array<std::string_view, 3> behind = {"qnum", "control", "control-group"};
+    static constexpr std::array<std::string_view, 5> behind = {"qnum", "control", "control-group",
+                                                               "pidfile", "daemon"};
     static constexpr std::array<std::string_view, 8> companions = {
         "check",   "explain", "explain-json", "debug",
         "dry-run", "quiet",   "print-rules",  "rules-now"};
@@ -45,8 +46,9 @@ std::size_t size_of_companion(const std::vector<Word>& words, std::size_t at,
         place == Place::behind && std::find(behind.begin(), behind.end(), name) != behind.end();
     if (!of_service && std::find(companions.begin(), companions.end(), name) == companions.end())
         return 0;
-    const bool value_follows = (of_service || name == "explain" || name == "print-rules") &&
-                               equals == std::string_view::npos;
+    const bool value_follows =
+        ((of_service && name != "daemon") || name == "explain" || name == "print-rules") &&
+        equals == std::string_view::npos;
     return value_follows && at + 1 < words.size() ? 2 : 1;
 }
 

@@ -35,8 +35,8 @@ struct Arguments {
 // The command line as words or, when its first argument is @file or $file, the contents of that
 // file. Beside it may stand what asks for an answer or for messages (--check, --explain, --debug
 // and the like); with nothing but these @file need not be the first argument. Behind a first @file
-// may also stand what a service gives its daemon (--qnum, --control, --control-group). All of this
-// comes before the words of the file, so the file wins. Throws ConfigError.
+// may also stand what a service gives its daemon (--qnum, --control, --control-group, --pidfile,
+// --daemon). All of this comes before the words of the file, so the file wins. Throws ConfigError.
 Arguments collect_arguments(int argc, const char* const* argv);
 // The same again, of the words of a command line with the program's name.
 Arguments collect_arguments(const std::vector<std::string>& line);

@@ -29,6 +29,7 @@ void add_learn(CLI::App& app, const SharedPtr& shared);
 void add_top(CLI::App& app, const SharedPtr& shared);
 void add_serve(CLI::App& app, const SharedPtr& shared);
 void add_ladder(CLI::App& app);
+void add_up(CLI::App& app); // up, down
 // *code becomes the program's exit code: 1 if something is wrong.
 void add_doctor(CLI::App& app, const SharedPtr& shared, int* code);
 

@@ -262,6 +262,8 @@ TEST(Arguments, AServiceNamesQueueAndSocketBehindTheFile) {
               (Texts{"--qnum=8", "--control", "/run/x", "--control-group=0", "--new"}));
     EXPECT_EQ(all.remarks, Texts{});
     EXPECT_EQ(all.where(2), "argument 4");
+    EXPECT_EQ(texts(collected({at, "--daemon", "--pidfile=/p"}).words),
+              (Texts{"--daemon", "--pidfile=/p", "--new"}));
     EXPECT_EQ(texts(collected({at, "--control"}).words), (Texts{"--control", "--new"}));
 }
 
