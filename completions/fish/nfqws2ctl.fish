@@ -65,6 +65,10 @@ complete -c nfqws2ctl -n '__fish_seen_subcommand_from ladder' -l host -x -d 'onl
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from ladder' -l flow -x -d 'only the flow of this number'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from ladder' -l lang -x -a 'en ru' -d 'language'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from ladder' -F
+complete -c nfqws2ctl -n __fish_use_subcommand -a up -d 'Sets the rules that the options of a file need, and starts the daemon'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from up' -l rules-only -d 'leave the daemon to somebody else'
+complete -c nfqws2ctl -n __fish_use_subcommand -a down -d 'Takes the rules of `up` away and ends its daemon'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from down' -l rules-only -d 'leave the daemon to somebody else'
 complete -c nfqws2ctl -n __fish_use_subcommand -a doctor -d 'Looks for what makes set-ups fail'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from doctor' -l names -x -d 'compare the addresses of these hosts too: asks --doh'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from doctor' -l doh -x -d 'server for that, with JSON over HTTPS'

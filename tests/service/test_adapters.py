@@ -24,7 +24,8 @@ rc() { RC_SERVICE=/etc/init.d/zapret2; . $RC_SERVICE; "$1"; }
 """
     for verb in ["start", "stop", "reload", "status"] + EXTRA:
         world.sh(runner + "rc " + verb)
-    equal(world.read("/opt/verbs.log").split(), ["start", "stop", "reload", "status"] + [v.replace("_", "-") for v in EXTRA])
+    equal(world.read("/opt/verbs.log").split(),
+          ["start", "stop", "reload", "status"] + [v.replace("_", "-") for v in EXTRA])
     equal(world.sh(runner + "rc start; echo $extra_commands").split(), EXTRA)
     contains(world.sh(runner + "rc start", env={"FAIL": "1"}), "warn")
     world.tool("rc-service", '#!/bin/sh\n[ "$*" = "-e networking" ]\n')

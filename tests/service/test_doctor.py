@@ -208,7 +208,8 @@ def test_marks(world: World):
 
 def test_network(world: World):
     right(world)
-    world.sh("ip link add w0 type veth peer name w1; for d in w0 w1; do ip link set $d up; sysctl -qw net.ipv4.conf.$d.rp_filter=1; "
+    world.sh("ip link add w0 type veth peer name w1; "
+             "for d in w0 w1; do ip link set $d up; sysctl -qw net.ipv4.conf.$d.rp_filter=1; "
              "done; sysctl -qw net.ipv4.conf.all.rp_filter=0; ip route add default dev w0")
     equal(codes(world), [])
     world.sh("ip route add default dev w1 metric 5")
@@ -224,7 +225,8 @@ def test_lists_and_profiles(world: World):
     fresh = {"file": "/l/fresh", "automatic": False, "entries": 5, "modified_at": now, "loaded": True, "error": None}
     fake(world, lists=[fresh, dict(fresh, file="/l/auto", automatic=True, entries=0, modified_at=1),
                        dict(fresh, file="/l/gone", loaded=False, error="no such file"),
-                       dict(fresh, file="/l/empty", entries=0), dict(fresh, file="/l/old", modified_at=now - 40 * 86400)],
+                       dict(fresh, file="/l/empty", entries=0),
+                       dict(fresh, file="/l/old", modified_at=now - 40 * 86400)],
          profiles=[{"n": 1, "name": "seen", "packets": 9}, {"n": 2, "name": "never", "packets": 0},
                    {"n": 0, "name": "no_action", "packets": 0}],
          status={"last_error": {"at": 1, "text": "boom"}})

@@ -117,7 +117,8 @@ def test_systemd_units(world: World):
 
 def test_service_unit_facts(_: World):
     facts = {
-        "zapret2.service": """After=network-online.target|Wants=network-online.target|Type=notify|NotifyAccess=all|Restart=no
+        "zapret2.service": """After=network-online.target|Wants=network-online.target|Type=notify
+            NotifyAccess=all|Restart=no
             TimeoutSec=30sec|IgnoreSIGPIPE=no|GuessMainPID=no|RemainAfterExit=no|WantedBy=multi-user.target
             ExecStart=/opt/zapret2/init.d/sysv/zapret2 main|ExecStop=/opt/zapret2/init.d/sysv/zapret2 stop
             ExecReload=/opt/zapret2/init.d/sysv/zapret2 reload""",

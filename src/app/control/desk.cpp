@@ -32,10 +32,9 @@ std::string quoted(const std::string& word) {
 
 std::vector<control::Command> all_commands(const Subject& subject) {
     std::vector<control::Command> commands;
-    for (const auto make :
-         {counters_command, find_command, flows_command, hosts_command, learn_command,
-          lists_command, log_command, metrics_command, reload_command, status_command,
-          stop_command, trace_command})
+    for (const auto make : {counters_command, find_command, flows_command, hosts_command,
+                            learn_command, lists_command, log_command, metrics_command,
+                            reload_command, status_command, stop_command, trace_command})
         commands.push_back(make(subject));
     std::vector<std::string> names{"hello"}, to_read{"hello"};
     for (const control::Command& command : commands) {
