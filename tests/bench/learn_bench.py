@@ -20,8 +20,8 @@ def main():
                           capture_output=True, text=True, timeout=600, check=True, stdin=subprocess.DEVNULL)
     us = {name: float(value) for name, value in re.findall(r"^(\w+)=([\d.]+)$", done.stdout, re.M)}
     print("get %.2f us, set %.2f us (4 fields)" % (us["get"], us["set"]))
-    print("a packet: circular %.2f us, learn %.2f us: %.2f times" % (us["circular"], us["learn"],
-                                                                   us["learn"] / us["circular"]))
+    times = us["learn"] / us["circular"]
+    print("a packet: circular %.2f us, learn %.2f us: %.2f times" % (us["circular"], us["learn"], times))
     return 0
 
 

@@ -80,7 +80,8 @@ def test_options_that_learn(env):
         check(not ("pos=1:" in found.group(1) and "pos=2:" in found.group(1)), "a near copy:\n%s", found.group(1))
         with open(config) as f:
             text = f.read()
-        check(found.group(1).strip() in text and "OTHER=1" in text and "--old" not in text, "config:\n%s\n%s", text, done.text)
+        good = found.group(1).strip() in text and "OTHER=1" in text and "--old" not in text
+        check(good, "config:\n%s\n%s", text, done.text)
     with env.lab("first") as lab:
         done = env.run(lab, **env.custom(lab, [splits]))
         check(head not in done.text, "nothing to learn of one strategy")
