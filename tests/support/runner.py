@@ -113,23 +113,26 @@ class Runner:
 
     # --- the parent
 
-    def clean_up(self, pid):
-        """Removes what a test that was killed left behind; the names."""
+    def leavings(self, pid=r"\d+"):
+        """Names of namespaces and of folders that tests of this process, or of any, have made."""
         listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True,
                                 check=False, env=laboratory.environment()).stdout
-        ours = re.compile(r"nfqws2-%s\d*-%d-" % (self.prefix, pid))
-        left = [line.split()[0] for line in listed.splitlines() if ours.match(line)]
-        for namespace in left:
+        ours = re.compile(r"nfqws2-%s\d*-%s-" % (self.prefix, pid))
+        return ([line.split()[0] for line in listed.splitlines() if ours.match(line)],
+                [name for name in os.listdir(tempfile.gettempdir()) if ours.match(name)])
+
+    def clean_up(self, pid):
+        """Removes what a test that was killed left behind; the names."""
+        namespaces, folders = self.leavings(pid)
+        for namespace in namespaces:
             laboratory.remove_namespace(namespace)
-        for name in os.listdir(tempfile.gettempdir()):
-            if ours.match(name):
-                shutil.rmtree(os.path.join(tempfile.gettempdir(), name), ignore_errors=True)
-                left.append(name)
-        return left
+        for name in folders:
+            shutil.rmtree(os.path.join(tempfile.gettempdir(), name), ignore_errors=True)
+        return namespaces + folders
 
     def run_child(self, paths, test):
         """(exit code, seconds, output) of one test in a process of its own."""
-        begin = time.monotonic()
+        begin, earlier = time.monotonic(), sum(self.leavings(), [])
         command = [sys.executable, self.script, "--one", *paths, *test]
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -140,9 +143,10 @@ class Runner:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             output, code = child.communicate()[0] + "\nended after %d seconds" % self.limit, 1
-        left = self.clean_up(child.pid)
+        # Numbers of processes come again: what a run that was killed left is not the fault of this one.
+        left = set(self.clean_up(child.pid)) - set(earlier)
         if left and code == 0:
-            output, code = output + "\nleft behind: " + " ".join(left), 1
+            output, code = output + "\nleft behind: " + " ".join(sorted(left)), 1
         return code, time.monotonic() - begin, output
 
     def alone(self, paths, test):
