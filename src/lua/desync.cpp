@@ -97,6 +97,7 @@ Desync::~Desync() = default;
 
 bool Desync::prepare(const profile::ProfileSet& profiles) {
     lua_State* L = state_.lua();
+    const CollectorRest rest(L);
     lua_pushcfunction(L, [](lua_State* l) {
         Run& run = *static_cast<Run*>(lua_touserdata(l, 2));
         lua_settop(l, message_handler_index);
@@ -121,6 +122,7 @@ bool Desync::prepare(const profile::ProfileSet& profiles) {
 // under them.
 void Desync::forget_states(const std::vector<std::string>& keys) {
     lua_State* L = state_.lua();
+    const CollectorRest rest(L);
     lua_pushcfunction(L, [](lua_State* l) {
         const auto& names = *static_cast<const std::vector<std::string>*>(lua_touserdata(l, 1));
         lua_pushglobaltable(l);

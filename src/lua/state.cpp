@@ -321,6 +321,7 @@ std::vector<std::pair<std::string, std::string>> State::globals() const {
 
 // Raw: the names are there, and a metatable of the globals has no say.
 bool State::global_is(const std::string& name, const std::function<bool(Bytes)>& same) const {
+    const CollectorRest rest(L_);
     lua_pushglobaltable(L_);
     push(L_, name);
     lua_rawget(L_, -2);
