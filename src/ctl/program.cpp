@@ -21,6 +21,7 @@ std::string unexpected(const CLI::App& app) {
     const std::string word = rest.empty() ? std::string() : rest.front();
     std::vector<std::string_view> known;
     const auto words = app.get_subcommands([](const CLI::App*) { return true; });
+    known.reserve(words.size());
     for (const CLI::App* one : words)
         known.push_back(one->get_name());
     std::string text = "unknown word '" + safe(word) + "'";

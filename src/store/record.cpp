@@ -1,15 +1,20 @@
-// Theory of operation: what could be taken for a part of the form (control characters, blanks, %
-// and
-// =) is written as %XX, and so is the first byte of a text that reads as a number, which keeps it a
-// text. Everything else, names in UTF-8 too, stays readable.
+// Theory of operation: in a file what could be taken for a part of the form (control characters,
+// blanks, % and =) is written as %XX, and so is the first byte of a text that reads as a number,
+// which keeps it a text. Everything else, names in UTF-8 too, stays readable.
+//
+// Packed, a field is the length of its name, the name, and 'n' with eight bytes of a double or 't'
+// with a length and a text. All lengths fit a byte.
 #include "nfqws2/store/record.hpp"
 
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <limits>
 
 namespace nfqws2::store {
 namespace {
@@ -71,9 +76,9 @@ void append_number(std::string& out, double number) {
     out += digits.data();
 }
 
-void append_value(std::string& out, const Value& value) {
-    if (const double* number = std::get_if<double>(&value)) return append_number(out, *number);
-    std::string_view text = std::get<std::string>(value);
+void append_value(std::string& out, const FieldView& field) {
+    if (field.is_number) return append_number(out, field.number);
+    std::string_view text = field.text;
     if (as_number(text)) {
         append_escaped(out, text.front());
         text.remove_prefix(1);
@@ -122,37 +127,83 @@ const char* why_bad_key(std::string_view key) {
     return key.size() > max_key ? "the key is longer than 255 bytes" : nullptr;
 }
 
-const char* why_bad_fields(const Fields& fields) {
+std::vector<FieldView> views_of(const Fields& fields) {
+    std::vector<FieldView> views;
+    views.reserve(fields.size());
+    for (const auto& [name, value] : fields) {
+        if (const double* number = std::get_if<double>(&value))
+            views.push_back({name, {}, *number, true});
+        else
+            views.push_back({name, std::get<std::string>(value), 0, false});
+    }
+    return views;
+}
+
+const char* why_bad_fields(std::span<const FieldView> fields) {
     if (fields.size() > max_fields) return "more than 16 fields";
     for (std::size_t i = 0; i < fields.size(); i++) {
-        const auto& [name, value] = fields[i];
-        if (!is_field_name(name)) return "bad name of a field (1 to 32 of A-Z a-z 0-9 _ - .)";
-        const std::string* text = std::get_if<std::string>(&value);
-        if (text != nullptr && text->size() > max_text) return "a value is longer than 255 bytes";
+        if (!is_field_name(fields[i].name))
+            return "bad name of a field (1 to 32 of A-Z a-z 0-9 _ - .)";
+        if (fields[i].text.size() > max_text) return "a value is longer than 255 bytes";
         for (std::size_t j = 0; j < i; j++)
-            if (fields[j].first == name) return "a field is there twice";
+            if (fields[j].name == fields[i].name) return "a field is there twice";
     }
     return nullptr;
 }
 
-std::string encode_fields(Fields fields) {
-    for (std::size_t i = 1; i < fields.size(); i++) // a few: no std::sort for this
-        for (std::size_t j = i; j > 0 && fields[j].first < fields[j - 1].first; j--)
+std::string pack_fields(std::span<FieldView> fields) {
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < fields.size(); i++) { // a few: no std::sort for this
+        for (std::size_t j = i; j > 0 && fields[j].name < fields[j - 1].name; j--)
             std::swap(fields[j], fields[j - 1]);
+        size += 2 + sizeof(double) + fields[i].name.size() + fields[i].text.size();
+    }
     std::string out;
-    for (const auto& [name, value] : fields) {
-        if (!out.empty()) out += '\t';
-        out += name + '=';
-        append_value(out, value);
+    out.reserve(size);
+    for (const FieldView& field : fields) {
+        out += static_cast<char>(field.name.size());
+        out += field.name;
+        if (field.is_number) {
+            // Files know one only.
+            const double number =
+                std::isnan(field.number) ? std::numeric_limits<double>::quiet_NaN() : field.number;
+            std::array<char, sizeof number> bytes;
+            std::memcpy(bytes.data(), &number, sizeof number);
+            out += 'n';
+            out.append(bytes.data(), bytes.size());
+        } else {
+            out += 't';
+            out += static_cast<char>(field.text.size());
+            out += field.text;
+        }
     }
     return out;
 }
 
-std::optional<Fields> decode_fields(std::string_view text) {
+bool PackedFields::next(FieldView& field) {
+    const auto take = [this](std::size_t size) {
+        const std::string_view part = rest_.substr(0, size);
+        rest_.remove_prefix(part.size());
+        return part;
+    };
+    const auto take_length = [&] { return static_cast<unsigned char>(take(1).front()); };
+    if (rest_.empty()) return false;
+    field = {};
+    field.name = take(take_length());
+    field.is_number = take(1).front() == 'n';
+    if (field.is_number)
+        std::memcpy(&field.number, take(sizeof field.number).data(), sizeof field.number);
+    else
+        field.text = take(take_length());
+    return true;
+}
+
+Fields unpack_fields(std::string_view packed) {
     Fields fields;
-    while (!text.empty())
-        if (!decode_field(next_part(text), fields)) return std::nullopt;
-    if (why_bad_fields(fields) != nullptr) return std::nullopt;
+    PackedFields walk(packed);
+    for (FieldView field; walk.next(field);)
+        fields.emplace_back(field.name,
+                            field.is_number ? Value(field.number) : Value(std::string(field.text)));
     return fields;
 }
 
@@ -160,7 +211,12 @@ std::string to_line(const Record& record) {
     std::string line;
     append_encoded(line, record.key);
     line += '\t' + std::to_string(record.written) + '\t' + std::to_string(record.ttl);
-    if (!record.fields.empty()) line += '\t' + record.fields;
+    PackedFields walk(record.fields);
+    for (FieldView field; walk.next(field);) {
+        line += '\t';
+        line.append(field.name) += '=';
+        append_value(line, field);
+    }
     return line;
 }
 
@@ -169,10 +225,13 @@ std::optional<Record> from_line(std::string_view line) {
     const auto written = parse_uint(next_part(line), INT64_MAX);
     const auto ttl = parse_uint(next_part(line), UINT32_MAX);
     if (!key || why_bad_key(*key) != nullptr || !written || !ttl) return std::nullopt;
-    auto fields = decode_fields(line);
-    if (!fields) return std::nullopt;
-    return Record{std::move(*key), encode_fields(std::move(*fields)),
-                  static_cast<std::int64_t>(*written), static_cast<std::uint32_t>(*ttl)};
+    Fields fields;
+    while (!line.empty())
+        if (!decode_field(next_part(line), fields)) return std::nullopt;
+    std::vector<FieldView> views = views_of(fields);
+    if (why_bad_fields(views) != nullptr) return std::nullopt;
+    return Record{std::move(*key), pack_fields(views), static_cast<std::int64_t>(*written),
+                  static_cast<std::uint32_t>(*ttl)};
 }
 
 } // namespace nfqws2::store

@@ -75,15 +75,30 @@ RecordPointer Stores::find(std::size_t store, std::string_view key) const {
 std::optional<Fields> Stores::get(std::size_t store, std::string_view key) const {
     const RecordPointer record = find(store, key);
     if (record == nullptr) return std::nullopt;
-    return decode_fields(record->fields);
+    return unpack_fields(record->fields);
+}
+
+std::optional<std::string_view> Stores::read(std::size_t store, std::string_view key,
+                                             Buffer& buffer) const {
+    const std::lock_guard lock(mutex_);
+    const Entry* entry = lookup(store, key);
+    if (entry == nullptr) return std::nullopt;
+    const std::string& fields = entry->record->fields;
+    return std::string_view(buffer.data(), fields.copy(buffer.data(), buffer.size()));
 }
 
 const char* Stores::set(std::size_t store, std::string_view key, const Fields& fields,
                         std::uint32_t ttl) {
+    std::vector<FieldView> views = views_of(fields);
+    return write(store, key, views, ttl);
+}
+
+const char* Stores::write(std::size_t store, std::string_view key, std::span<FieldView> fields,
+                          std::uint32_t ttl) {
     const char* error = why_bad_key(key);
     if (error == nullptr) error = why_bad_fields(fields);
     if (error != nullptr) return error;
-    Record record{std::string(key), encode_fields(fields), now(), ttl};
+    Record record{std::string(key), pack_fields(fields), now(), ttl};
     const std::lock_guard lock(mutex_);
     replace(store, std::move(record));
     return nullptr;
@@ -95,15 +110,16 @@ std::optional<double> Stores::add(std::size_t store, std::string_view key, std::
     const std::lock_guard lock(mutex_);
     const Entry* entry = lookup(store, key);
     Fields fields;
-    if (entry != nullptr) fields = decode_fields(entry->record->fields).value_or(Fields());
+    if (entry != nullptr) fields = unpack_fields(entry->record->fields);
     Value* value = find_field(fields, field);
     if (value == nullptr) value = &fields.emplace_back(field, 0.0).second;
     double* sum = std::get_if<double>(value);
-    *error = sum == nullptr ? "the field is a text" : why_bad_fields(fields);
+    if (sum != nullptr) *sum += number;
+    std::vector<FieldView> views = views_of(fields);
+    *error = sum == nullptr ? "the field is a text" : why_bad_fields(views);
     if (*error != nullptr) return std::nullopt;
-    *sum += number;
     const double result = *sum;
-    replace(store, {std::string(key), encode_fields(std::move(fields)), now(),
+    replace(store, {std::string(key), pack_fields(views), now(),
                     entry == nullptr ? default_ttl : entry->record->ttl});
     return result;
 }

@@ -14,8 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!again || again->key != record->key || again->fields != record->fields ||
         again->written != record->written || again->ttl != record->ttl)
         std::abort();
-    const auto fields = decode_fields(record->fields);
-    if (!fields || why_bad_fields(*fields) != nullptr || encode_fields(*fields) != record->fields)
-        std::abort();
+    const Fields fields = unpack_fields(record->fields);
+    auto views = views_of(fields);
+    if (why_bad_fields(views) != nullptr || pack_fields(views) != record->fields) std::abort();
     return 0;
 }

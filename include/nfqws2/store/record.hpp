@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,7 +22,7 @@ inline constexpr std::uint32_t default_ttl = 30 * 24 * 3600, for_ever = 0;
 // Immutable: whoever looks at one keeps it, and a write makes another.
 struct Record {
     std::string key;
-    std::string fields;       // as in a file (record_text.hpp), sorted by name
+    std::string fields;       // packed, sorted by name
     std::int64_t written = 0; // seconds of Unix time
     std::uint32_t ttl = default_ttl;
 
@@ -30,14 +31,33 @@ struct Record {
     }
 };
 
+// A field where it stands, in a packed record or elsewhere.
+struct FieldView {
+    std::string_view name, text;
+    double number = 0;
+    bool is_number = false;
+};
+std::vector<FieldView> views_of(const Fields& fields); // valid as long as these are
+
 // Why the key or the fields are refused, nullptr if they are good. Names of fields are identifiers
 // with . and -, each once.
 const char* why_bad_key(std::string_view key);
-const char* why_bad_fields(const Fields& fields);
+const char* why_bad_fields(std::span<const FieldView> fields);
 
-// Fields as text and back. The text of good fields in any order is the same.
-std::string encode_fields(Fields fields);
-std::optional<Fields> decode_fields(std::string_view text);
+// Good fields as bytes: for each a name and a number or a text, in the order of the names. Fields
+// in any order give the same bytes. Scripts read and write them all the time, so nothing is made
+// into text before a file needs it.
+std::string pack_fields(std::span<FieldView> fields); // puts them in order
+inline constexpr std::size_t max_packed = max_fields * (3 + max_field_name + max_text);
+class PackedFields {
+  public:
+    explicit PackedFields(std::string_view packed) : rest_(packed) {}
+    bool next(FieldView& field);
+
+  private:
+    std::string_view rest_;
+};
+Fields unpack_fields(std::string_view packed);
 
 // One line of a file, without its end: key, written, ttl, fields, with a tab between.
 std::string to_line(const Record& record);

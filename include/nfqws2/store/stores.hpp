@@ -12,6 +12,8 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,9 +43,15 @@ class Stores {
     std::vector<std::string> names() const;
 
     std::optional<Fields> get(std::size_t store, std::string_view key) const;
+    // The same without anything on the heap: the packed fields in `buffer`; nullopt: no record.
+    using Buffer = std::array<char, max_packed>;
+    std::optional<std::string_view> read(std::size_t store, std::string_view key,
+                                         Buffer& buffer) const;
     // Why not, nullptr when it is done.
     const char* set(std::size_t store, std::string_view key, const Fields& fields,
                     std::uint32_t ttl = default_ttl);
+    const char* write(std::size_t store, std::string_view key, std::span<FieldView> fields,
+                      std::uint32_t ttl);
     // Adds to a number, missing = 0, and makes the record if there is none; the new value. A record
     // keeps its ttl.
     std::optional<double> add(std::size_t store, std::string_view key, std::string_view field,

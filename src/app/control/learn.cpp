@@ -170,11 +170,11 @@ std::unique_ptr<Answer> pin(const Table& table, const Request& request, Refusal*
     for (;;) {
         const RecordPointer before = table.stores.find(table.number, name);
         store::Record record{name, {}, table.stores.now(), store::default_ttl};
-        auto fields = before ? store::decode_fields(before->fields) : std::nullopt;
-        if (!fields) fields.emplace();
-        if (strategy == nullptr && fields->empty()) return done(0);
-        set_pin(*fields, strategy);
-        record.fields = store::encode_fields(std::move(*fields));
+        store::Fields fields = before ? store::unpack_fields(before->fields) : store::Fields();
+        if (strategy == nullptr && fields.empty()) return done(0);
+        set_pin(fields, strategy);
+        auto views = store::views_of(fields);
+        record.fields = store::pack_fields(views);
         if (strategy != nullptr) record.ttl = store::for_ever;
         if (table.stores.put(table.number, std::move(record), before)) return done(1);
     }

@@ -75,14 +75,14 @@ std::vector<LearnedHost> learned_hosts(const std::vector<store::RecordPointer>& 
     std::map<std::pair<std::string_view, std::string_view>, LearnedHost> hosts;
     for (const store::RecordPointer& record : records) {
         const auto name = record_name(record->key);
-        const auto fields = name ? store::decode_fields(record->fields) : std::nullopt;
-        if (!fields) continue;
+        if (!name) continue;
+        const store::Fields fields = store::unpack_fields(record->fields);
         LearnedHost& host = hosts[{name->key, name->host}];
         if (name->strategy) {
-            host.strategies.push_back(tried(*name->strategy, *fields));
+            host.strategies.push_back(tried(*name->strategy, fields));
         } else {
-            host.current = strategy_of(*fields, "cur");
-            host.pin = strategy_of(*fields, "pin");
+            host.current = strategy_of(fields, "cur");
+            host.pin = strategy_of(fields, "pin");
         }
     }
     std::vector<LearnedHost> list;

@@ -42,6 +42,7 @@ std::string name_of_file(const std::string& file) {
 // With its errors where ours go.
 int run_visibly(const std::vector<std::string>& words) {
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (const std::string& word : words)
         argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);

@@ -5,13 +5,15 @@
 #include "api/owned.hpp"
 #include "nfqws2/store/stores.hpp"
 
-#include <cmath>
+#include <array>
+#include <span>
 
 namespace nfqws2::lua {
 
 namespace {
 
 constexpr const char* store_type = "userdata_store";
+constexpr int typical_fields = 4;
 
 // Of which stores, and which of them: methods are called without an upvalue.
 struct Store {
@@ -37,42 +39,44 @@ int refuse(lua_State* L, const char* why) {
     return 2;
 }
 
-// Pushes the table of a record; nil if there is none.
+// Pushes the table of a record; nil if there is none. Only plain memory is held, since any push may
+// raise an error.
 void push_record(lua_State* L, const Store& s, std::string_view key) {
-    auto& fields = push_owned<std::optional<store::Fields>>(L);
-    fields = s.all->get(s.number, key);
-    if (!fields) {
+    store::Stores::Buffer buffer;
+    const auto packed = s.all->read(s.number, key, buffer);
+    if (!packed) {
         lua_pushnil(L);
         return;
     }
-    lua_createtable(L, 0, static_cast<int>(fields->size()));
-    for (const auto& [name, value] : *fields) {
-        lua_pushlstring(L, name.data(), name.size());
-        if (const double* number = std::get_if<double>(&value))
-            lua_pushnumber(L, *number);
+    lua_createtable(L, 0, typical_fields);
+    store::PackedFields walk(*packed);
+    for (store::FieldView field; walk.next(field);) {
+        lua_pushlstring(L, field.name.data(), field.name.size());
+        if (field.is_number)
+            lua_pushnumber(L, field.number);
         else
-            lua_pushlstring(L, std::get<std::string>(value).data(),
-                            std::get<std::string>(value).size());
+            lua_pushlstring(L, field.text.data(), field.text.size());
         lua_rawset(L, -3);
     }
 }
 
-// The field at the top of the stack, name below value. Why not, nullptr if it was taken.
-const char* read_field(lua_State* L, store::Fields& fields) {
+// The field at the top of the stack, name below value, which the table at hand keeps. Why not,
+// nullptr if it was taken.
+const char* read_field(lua_State* L, store::FieldView& field) {
     if (lua_type(L, -2) != LUA_TSTRING) return "a name of a field is no string";
-    if (fields.size() == store::max_fields) return "more than 16 fields";
     const int type = lua_type(L, -1);
     if (type != LUA_TSTRING && type != LUA_TNUMBER)
         return "a value is neither a string nor a number";
     std::size_t size = 0;
     const char* name = lua_tolstring(L, -2, &size);
-    auto& field = fields.emplace_back(std::string(name, size), store::Value());
-    if (type == LUA_TNUMBER) {
-        field.second = lua_tonumber(L, -1);
-        return nullptr;
+    field.name = {name, size};
+    field.is_number = type == LUA_TNUMBER;
+    if (field.is_number) {
+        field.number = lua_tonumber(L, -1);
+    } else {
+        const char* text = lua_tolstring(L, -1, &size);
+        field.text = {text, size};
     }
-    const char* text = lua_tolstring(L, -1, &size);
-    field.second = std::string(text, size);
     return nullptr;
 }
 
@@ -91,15 +95,16 @@ int store_set(lua_State* L) {
     const auto ttl = lua_isnoneornil(L, 4)
                          ? store::default_ttl
                          : static_cast<std::uint32_t>(check_range(L, 4, 0, UINT32_MAX));
-    auto& fields = push_owned<store::Fields>(L);
+    std::array<store::FieldView, store::max_fields> fields;
+    std::size_t count = 0;
     lua_pushnil(L);
     while (lua_next(L, 3) != 0) {
-        const char* why = read_field(L, fields);
+        if (count == fields.size()) return refuse(L, "more than 16 fields");
+        const char* why = read_field(L, fields[count++]);
         if (why != nullptr) return refuse(L, why);
         lua_pop(L, 1);
     }
-    const char* why = s.all->set(s.number, key, fields, ttl);
-    free_owned(fields);
+    const char* why = s.all->write(s.number, key, std::span(fields.data(), count), ttl);
     if (why != nullptr) return refuse(L, why);
     lua_pushboolean(L, 1);
     return 1;

@@ -62,7 +62,8 @@ class StateDirectoryTest : public testing::Test {
         fs::rename(other, file());
     }
     std::string line(const std::string& key, double n, std::int64_t written = start) const {
-        return to_line({key, encode_fields({{"n", n}}), written, default_ttl}) + "\n";
+        std::vector<FieldView> fields = {{"n", {}, n, true}};
+        return to_line({key, pack_fields(fields), written, default_ttl}) + "\n";
     }
     const std::string head = "nfqws2-store 1\n";
     std::string path;
