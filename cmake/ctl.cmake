@@ -57,9 +57,7 @@ execute_process(COMMAND ${NFQWS2_PYTHON} -B ${CMAKE_SOURCE_DIR}/src/tools/page-f
 nfqws2_room(ctl nfqws2_base nfqws2_build CLI11::CLI11 nlohmann_json::nlohmann_json nfqws2_lib_httplib)
 target_sources(nfqws2_ctl PRIVATE ${page_files})
 # Its work is to wait for answers: built for size.
-if(CMAKE_BUILD_TYPE STREQUAL Release)
-    target_compile_options(nfqws2_ctl PRIVATE -Os)
-endif()
+target_compile_options(nfqws2_ctl PRIVATE ${rarely_run_flag})
 add_executable(nfqws2ctl src/ctl/main.cpp)
 target_link_libraries(nfqws2ctl PRIVATE nfqws2_ctl)
 target_include_directories(nfqws2ctl PRIVATE ${CMAKE_SOURCE_DIR}/src/ctl)
