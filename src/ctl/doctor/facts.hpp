@@ -14,7 +14,7 @@
 namespace nfqws2::ctl {
 
 // A daemon that answers at its control socket.
-struct Daemon {
+struct Daemon { // NOLINT(bugprone-exception-escape): the move of Json does not throw
     std::string socket;
     std::string error;  // why it does not
     Json status, total; // of `status` and `counters`

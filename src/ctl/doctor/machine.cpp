@@ -38,6 +38,7 @@ struct Pipe {
 
 bool spawn(const std::vector<std::string>& words, int input, int output, pid_t* pid) {
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (const std::string& word : words)
         argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);

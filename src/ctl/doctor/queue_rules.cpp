@@ -86,9 +86,7 @@ void read_iptables_rule(std::string_view line, const std::vector<std::string_vie
             mark = mask_of(next);
         else if (words[i] == "--restore-mark")
             mark = mark.value_or(UINT32_MAX);
-        else if (words[i] == "--mask" || words[i] == "--ctmask")
-            mark = number_of(next).value_or(0);
-        else if (words[i] == "--or-mark")
+        else if (words[i] == "--mask" || words[i] == "--ctmask" || words[i] == "--or-mark")
             mark = number_of(next).value_or(0);
     }
     if (has_queue) listing.queues.push_back(queue);

@@ -57,8 +57,9 @@ TEST(Record, KindsStay) {
 
 TEST(Record, LongestFieldsFit) {
     Fields fields;
-    for (char c = 'a'; c < 'a' + static_cast<int>(max_fields); c++)
-        fields.emplace_back(std::string(max_field_name, c), std::string(max_text, '\xFF'));
+    for (std::size_t i = 0; i < max_fields; i++)
+        fields.emplace_back(std::string(max_field_name, static_cast<char>('a' + i)),
+                            std::string(max_text, '\xFF'));
     EXPECT_EQ(packed(fields).size(), max_packed);
     EXPECT_EQ(unpack_fields(packed(fields)), fields);
 }
