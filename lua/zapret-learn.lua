@@ -73,24 +73,31 @@ end
 -- Whose records
 -------------------------------------------------------------------------------------------------------------
 
+-- What `take` makes of the lines of a file, which is read once; an error is said once.
+-- cache : table by file
+-- take  : function(result, line)
+local function read_lines(cache, file, error_text, take)
+	local result = cache[file]
+	if result then return result end
+	result = {}
+	cache[file] = result
+	local read, text = pcall(z_readfile, file)
+	if not read or not text then
+		DLOG_ERR(error_text .. " '" .. file .. "'")
+		return result
+	end
+	for line in text:gmatch("[^\r\n]+") do take(result, line) end
+	return result
+end
+
 -- Suffix -> name of the group, by file.
 local groups_by_file = {}
 
 local function read_groups(file)
-	local groups = groups_by_file[file]
-	if groups then return groups end
-	groups = {}
-	groups_by_file[file] = groups
-	local read, text = pcall(z_readfile, file)
-	if not read or not text then
-		DLOG_ERR("learn: cannot read groups from '" .. file .. "'")
-		return groups
-	end
-	for line in text:gmatch("[^\r\n]+") do
+	return read_lines(groups_by_file, file, "learn: cannot read groups from", function(groups, line)
 		local suffix, name = line:match("^%s*%.?([^%s#]+)%s*([^%s#]*)")
 		if suffix then groups[suffix:lower()] = name ~= "" and name or suffix:lower() end
-	end
-	return groups
+	end)
 end
 
 -- The group of the longest suffix of the name, else the name.
@@ -570,19 +577,9 @@ local blockpage_texts = {
 local blockpage_texts_by_file = {}
 
 local function read_blockpage_texts(file)
-	local texts = blockpage_texts_by_file[file]
-	if texts then return texts end
-	texts = {}
-	blockpage_texts_by_file[file] = texts
-	local read, text = pcall(z_readfile, file)
-	if not read or not text then
-		DLOG_ERR("detect_blockpage: cannot read '" .. file .. "'")
-		return texts
-	end
-	for line in text:gmatch("[^\r\n]+") do
+	return read_lines(blockpage_texts_by_file, file, "detect_blockpage: cannot read", function(texts, line)
 		if not line:find("^#") then texts[#texts + 1] = line:lower() end
-	end
-	return texts
+	end)
 end
 
 -- True if the first packet of an HTTP reply is a provider's page: a redirect to another second level domain, status 451,

@@ -8,16 +8,7 @@ LEARN_BEST=4
 # what a box learns to stop takes near copies with it. What acts before the name is known is left out.
 report_learn() {
 	[ -s "$WORK/works" ] || return 0
-	awk -F '\t' -v http="$HTTP_PORT" -v https="$HTTPS_PORT" -v quic="$QUIC_PORT" -v most="$LEARN_BEST" '
-		function class(t) { return t == "curl_test_http" ? 1 : t == "curl_test_http3" ? 3 : 2 }
-		function acts_early(t) {
-			if (t ~ /--payload=empty/ || !match(t, /--payload=(http_req|tls_client_hello|quic_initial)/)) return 1
-			return index(t, "--lua-desync=") < RSTART
-		}
-		function better(id, than) {
-			if (places[id] != places[than]) return places[id] > places[than]
-			return good[id] * all[than] > good[than] * all[id]
-		}
+	awk -F '\t' -v http="$HTTP_PORT" -v https="$HTTPS_PORT" -v quic="$QUIC_PORT" -v most="$LEARN_BEST" "$WORKS_AWK"'
 		function functions(t,    words, count, i, found) {
 			count = split(t, words, " ")
 			for (i = 1; i <= count; i++)
@@ -42,17 +33,8 @@ report_learn() {
 			}
 			return line "\n"
 		}
-		{
-			if (acts_early($6)) next
-			c = class($1)
-			id = c SUBSEP $6
-			if (!(id in places)) { order[++n] = id; kind[id] = c; text[id] = $6 }
-			places[id]++; good[id] += $4; all[id] += $5
-		}
+		!acts_early($6) { note_line() }
 		END {
-			name[1] = "http"; name[2] = "tls"; name[3] = "quic"
-			filter[1] = "--filter-tcp=" http; filter[2] = "--filter-tcp=" https; filter[3] = "--filter-udp=" quic
-			list[1] = list[2] = "<HOSTLIST>"; list[3] = "<HOSTLIST_NOAUTO>"
 			range[1] = range[2] = "--in-range=-s5556 --out-range=-s34228"; range[3] = "--in-range=-n5 --out-range=-n10"
 			for (c = 1; c <= 3; c++) {
 				count = 0; lines = ""

@@ -149,32 +149,39 @@ report_coverage() { # DOMAINS
 	' "$WORK/report"
 }
 
+# What reports of the file "works" share: its lines by protocol and strategy, and which of two is better. awk.
+# shellcheck disable=SC2016 # of awk
+WORKS_AWK='
+	function class(t) { return t == "curl_test_http" ? 1 : t == "curl_test_http3" ? 3 : 2 }
+	function acts_early(t) {
+		if (t ~ /--payload=empty/ || !match(t, /--payload=(http_req|tls_client_hello|quic_initial)/)) return 1
+		return index(t, "--lua-desync=") < RSTART
+	}
+	function better(id, than) {
+		if (places[id] != places[than]) return places[id] > places[than]
+		if (good[id] * all[than] != good[than] * all[id]) return good[id] * all[than] > good[than] * all[id]
+		return early[id] < early[than]
+	}
+	function note_line(    c, id) {
+		c = class($1)
+		id = c SUBSEP $6
+		if (!(id in places)) { order[++n] = id; kind[id] = c; text[id] = $6; early[id] = acts_early($6) }
+		places[id]++; good[id] += $4; all[id] += $5
+	}
+	BEGIN {
+		name[1] = "http"; name[2] = "tls"; name[3] = "quic"
+		filter[1] = "--filter-tcp=" http; filter[2] = "--filter-tcp=" https; filter[3] = "--filter-udp=" quic
+		list[1] = list[2] = "<HOSTLIST>"; list[3] = "<HOSTLIST_NOAUTO>"
+	}'
+
 # Of each protocol the strategy that works for the most domains and versions, then the most stable one,
 # then one that only acts on the message, then the first. What acts before the message cannot wait until
 # protocol and name are known, so nothing of it may stand in the profile's filter.
 report_options() {
 	[ -s "$WORK/works" ] || return 0
-	awk -F '\t' -v http="$HTTP_PORT" -v https="$HTTPS_PORT" -v quic="$QUIC_PORT" '
-		function class(t) { return t == "curl_test_http" ? 1 : t == "curl_test_http3" ? 3 : 2 }
-		function acts_early(t) {
-			if (t ~ /--payload=empty/ || !match(t, /--payload=(http_req|tls_client_hello|quic_initial)/)) return 1
-			return index(t, "--lua-desync=") < RSTART
-		}
-		function better(id, than) {
-			if (places[id] != places[than]) return places[id] > places[than]
-			if (good[id] * all[than] != good[than] * all[id]) return good[id] * all[than] > good[than] * all[id]
-			return early[id] < early[than]
-		}
-		{
-			c = class($1)
-			id = c SUBSEP $6
-			if (!(id in places)) { order[++n] = id; kind[id] = c; text[id] = $6; early[id] = acts_early($6) }
-			places[id]++; good[id] += $4; all[id] += $5
-		}
+	awk -F '\t' -v http="$HTTP_PORT" -v https="$HTTPS_PORT" -v quic="$QUIC_PORT" "$WORKS_AWK"'
+		{ note_line() }
 		END {
-			name[1] = "http"; name[2] = "tls"; name[3] = "quic"
-			filter[1] = "--filter-tcp=" http; filter[2] = "--filter-tcp=" https; filter[3] = "--filter-udp=" quic
-			list[1] = list[2] = "<HOSTLIST>"; list[3] = "<HOSTLIST_NOAUTO>"
 			for (i = 1; i <= n; i++) {
 				c = kind[order[i]]
 				if (!(c in best) || better(order[i], best[c])) best[c] = order[i]

@@ -5,6 +5,7 @@
 #include "options/config.hpp"
 #include "run/workers.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,8 @@ control::Command trace_command(const Subject& subject);
 control::Command reload_command(const Subject& subject);
 control::Command stop_command(const Subject& subject);
 
-// Line with "end" and how many things came before it.
-std::string end_line(std::uint64_t count);
+// Line with "end" and how many things came before it; of a list that may be cut off, whether there
+// are more.
+std::string end_line(std::uint64_t count, std::optional<bool> more = std::nullopt);
 
 } // namespace nfqws2::app

@@ -11,12 +11,13 @@ namespace nfqws2::app {
 using control::Access;
 using control::Answer;
 
-std::string end_line(std::uint64_t count) {
+std::string end_line(std::uint64_t count, std::optional<bool> more) {
     std::string line;
     JsonWriter json(line);
     json.open_object();
     json.key("end").boolean(true);
     json.key("count").number(count);
+    if (more) json.key("more").boolean(*more);
     json.close_object();
     return line + '\n';
 }

@@ -71,13 +71,7 @@ class HostsWalk final : public Walk {
         for (; written_ < stop; written_++)
             write(out, *order_[written_]);
         if (written_ < order_.size()) return false;
-        JsonWriter json(out);
-        json.open_object();
-        json.key("end").boolean(true);
-        json.key("count").number(written_);
-        json.key("more").boolean(more_);
-        json.close_object();
-        out += '\n';
+        out += end_line(written_, more_);
         return true;
     }
 

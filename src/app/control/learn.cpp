@@ -55,13 +55,7 @@ class LinesAnswer : public Answer {
         for (; written_ < stop; written_++)
             write_one(out, written_);
         if (written_ < count()) return Next::more;
-        JsonWriter json(out);
-        json.open_object();
-        json.key("end").boolean(true);
-        json.key("count").number(written_);
-        json.key("more").boolean(more_);
-        json.close_object();
-        out += '\n';
+        out += end_line(written_, more_);
         return Next::end;
     }
 

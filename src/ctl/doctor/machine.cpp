@@ -1,5 +1,6 @@
 #include "doctor/machine.hpp"
 
+#include "argv.hpp"
 #include "nfqws2/base/file.hpp"
 
 #include <algorithm>
@@ -37,11 +38,7 @@ struct Pipe {
 };
 
 bool spawn(const std::vector<std::string>& words, int input, int output, pid_t* pid) {
-    std::vector<char*> argv;
-    argv.reserve(words.size() + 1);
-    for (const std::string& word : words)
-        argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
+    const std::vector<char*> argv = argv_of(words);
     posix_spawn_file_actions_t actions;
     if (posix_spawn_file_actions_init(&actions) != 0) return false;
     posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);

@@ -1,5 +1,6 @@
 #include "up/instance.hpp"
 
+#include "argv.hpp"
 #include "doctor/queue_rules.hpp"
 #include "failure.hpp"
 #include "json.hpp"
@@ -41,11 +42,7 @@ std::string name_of_file(const std::string& file) {
 
 // With its errors where ours go.
 int run_visibly(const std::vector<std::string>& words) {
-    std::vector<char*> argv;
-    argv.reserve(words.size() + 1);
-    for (const std::string& word : words)
-        argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
+    const std::vector<char*> argv = argv_of(words);
     posix_spawn_file_actions_t actions;
     if (posix_spawn_file_actions_init(&actions) != 0) return -1;
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);

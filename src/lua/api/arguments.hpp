@@ -51,6 +51,17 @@ inline void push_int(lua_State* L, std::int64_t value) {
 #endif
 }
 
+// A number that scripts have made: without a fraction it is an integer again, where Lua tells them
+// apart, so that it reads as "2" and not as "2.0".
+inline void push_number(lua_State* L, double value) {
+    constexpr double exact = 9007199254740992; // 2^53
+    if (value >= -exact && value <= exact &&
+        value == static_cast<double>(static_cast<std::int64_t>(value)))
+        push_int(L, static_cast<std::int64_t>(value));
+    else
+        lua_pushnumber(L, value);
+}
+
 // Memory for n bytes, pushed onto the stack: Lua owns it, nothing is lost if an error is raised.
 MutBytes push_memory(lua_State* L, std::int64_t n);
 

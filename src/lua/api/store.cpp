@@ -53,7 +53,7 @@ void push_record(lua_State* L, const Store& s, std::string_view key) {
     for (store::FieldView field; walk.next(field);) {
         lua_pushlstring(L, field.name.data(), field.name.size());
         if (field.is_number)
-            lua_pushnumber(L, field.number);
+            push_number(L, field.number);
         else
             lua_pushlstring(L, field.text.data(), field.text.size());
         lua_rawset(L, -3);
@@ -117,7 +117,7 @@ int store_add(lua_State* L) {
     const char* why = nullptr;
     const auto sum = s.all->add(s.number, key, field, luaL_checknumber(L, 4), &why);
     if (!sum) return refuse(L, why);
-    lua_pushnumber(L, *sum);
+    push_number(L, *sum);
     return 1;
 }
 

@@ -17,6 +17,14 @@ TEST_F(StoreApi, GetsWhatWasSet) {
     holds("assert(s:count() == 2); s:delete('k'); assert(s:get('k') == nil and s:count() == 1)");
 }
 
+// Scripts make keys and texts of them.
+TEST_F(StoreApi, WholeNumbersReadAsSuch) {
+    holds("s = store('a'); s:set('k', {n = 2, big = 2^53, far = 2^60})");
+    holds("local r = s:get('k'); assert(tostring(r.n) == '2' and r.n .. '/' == '2/')");
+    holds("local r = s:get('k'); assert(r.big == 2^53 and r.far == 2^60)");
+    holds("assert(tostring(s:add('k', 'n', 1)) == '3')");
+}
+
 TEST_F(StoreApi, IsSharedByName) {
     holds("store('a'):set('k', {n = 1}); assert(store('a'):get('k').n == 1)");
     holds("assert(store('b'):get('k') == nil)");
