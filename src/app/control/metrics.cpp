@@ -106,7 +106,7 @@ std::string labels_of(const profile::Profile& profile) {
 class MetricsWalk final : public Walk {
   public:
     explicit MetricsWalk(const Subject& subject)
-        : subject_(subject), tally_(subject.workers.shared().profiles.generation()) {}
+        : tally_(subject.workers.shared().profiles.generation()) {}
 
     bool piece(Worker& worker, std::string&) override {
         tally_.take(worker);
@@ -159,7 +159,6 @@ class MetricsWalk final : public Walk {
         }
     }
 
-    const Subject& subject_;
     Tally tally_;
     std::size_t family_ = 0, series_ = 0;
 };
