@@ -14,8 +14,8 @@ local function names(command)
 end
 
 -- Native functions, constants and variables: the tables and calls that register them.
-read_globals = names([[grep -ohE '(\{|set_(global|blob)\(L, )"[A-Za-z_][A-Za-z_0-9]*"' src/lua/*.cpp src/lua/*/*.cpp |
-	sed 's/.*"\(.*\)"/\1/']])
+read_globals = names([[grep -ohE '(\{|set_(global|blob)\(L, )"[A-Za-z_][A-Za-z_0-9]*",( [^"]|$)' src/lua/*.cpp src/lua/*/*.cpp |
+	sed 's/.*"\(.*\)".*/\1/']])
 -- What the libraries define: functions, tables and rows of constants.
 globals = names([[find lua -name '*.lua' -exec sed -nE \
 	's/^((function )?([A-Za-z_][A-Za-z_0-9]*)( *=[^=]|\().*|\t\{ "(TLS_[A-Z0-9_]*)",.*)/\3\5/p' {} +]])

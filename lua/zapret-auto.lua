@@ -251,11 +251,17 @@ local function join_detectors(argument, names)
 	return joined
 end
 
-local function detector(desync, argument, default)
-	local name = desync.arg[argument]
-	if not name then return default end
+-- Returns the detector that a text names: "f", or "f+g" for one of them.
+-- argument : that of the orchestrator, for messages
+function automate_detector(argument, name)
 	if name:find("+", 1, true) then return join_detectors(argument, name) end
 	return named_detector(argument, name)
+end
+
+-- What the connection's orchestrator has chosen, what the argument names, or the default.
+local function detector(desync, crec, argument, default)
+	local chosen, name = crec[argument], desync.arg[argument]
+	return chosen or name and automate_detector(argument, name) or default
 end
 
 -- Lets the detectors look at the packet. A connection gives one result, success has priority.
@@ -265,12 +271,12 @@ end
 -- Returns "success", "failure", or nil: not known yet, or told before.
 function automate_result(desync, crec)
 	if crec.nocheck then return nil end
-	if detector(desync, "success_detector", standard_success_detector)(desync, crec) then
+	if detector(desync, crec, "success_detector", standard_success_detector)(desync, crec) then
 		DLOG("automate: success detected")
 		crec.nocheck = true
 		return "success"
 	end
-	if detector(desync, "failure_detector", standard_failure_detector)(desync, crec) then
+	if detector(desync, crec, "failure_detector", standard_failure_detector)(desync, crec) then
 		DLOG("automate: failure detected")
 		crec.nocheck = true
 		return "failure"

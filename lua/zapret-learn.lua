@@ -33,9 +33,13 @@ local function all_records()
 	return learn_store
 end
 
-local function save(key, fields, ttl)
-	local ok, reason = all_records():set(key, fields, ttl)
-	if not ok then dlog_format("learn: '%s' is not kept: %s", key, reason) end
+local function not_kept(key, reason)
+	dlog_format("learn: '%s' is not kept: %s", key, reason)
+end
+
+local function save(key, fields)
+	local ok, reason = all_records():set(key, fields)
+	if not ok then not_kept(key, reason) end
 end
 
 -- The time in milliseconds, so that a person can read it in a file.
@@ -211,12 +215,12 @@ local function settings_of(arg)
 	}
 end
 
--- Names of the detectors. What is cut off later has had its first 4 kB.
+-- The detectors. What is cut off later has had its first 4 kB.
 local function detectors_of(arg)
 	local failure = arg.failure_detector or "learn_failure_detector"
-	local success = failure:find("detect_cutoff", 1, true) and "success_bytes"
+	local success = arg.success_detector or failure:find("detect_cutoff", 1, true) and "success_bytes"
 		or "standard_success_detector+success_bytes"
-	return failure, arg.success_detector or success
+	return automate_detector("failure_detector", failure), automate_detector("success_detector", success)
 end
 
 -- The state of the flow for this instance, made with its first packet; nil if the host has no key yet.
@@ -257,8 +261,10 @@ local function count_result(flow, field, now)
 	return here
 end
 
-local function save_host(flow, host)
-	save(flow.id, host, host.pin and 0 or nil)
+-- What the flow has to say of its host. A pin that somebody sets meanwhile stays.
+local function save_host(flow, fields)
+	local done, reason = all_records():merge(flow.id, fields)
+	if not done then not_kept(flow.id, reason) end
 end
 
 -- Now and then a flow shows whether another strategy that has worked here still does.
@@ -280,11 +286,11 @@ local function note_success(flow, now)
 	here.recent = nil
 	save(flow.id .. "/" .. flow.strategy, here)
 	local host = all_records():get(flow.id) or {}
-	if not host.cur then host.cur, host.changed = flow.strategy, flow.began end
-	if tonumber(host.cur) ~= flow.strategy then return end
-	if host.why or now - (tonumber(host.used) or 0) > DAY then
-		host.why, host.used = nil, now
-		save_host(flow, host)
+	local new = not host.cur
+	if not new and tonumber(host.cur) ~= flow.strategy then return end
+	if new or host.why or now - (tonumber(host.used) or 0) > DAY then
+		save_host(flow, { cur = new and flow.strategy or nil, changed = new and flow.began or nil,
+			why = false, used = now })
 	end
 	local explore = flow.settings.explore
 	if explore > 0 and flow.strategy ~= flow.final and math.random() < explore then plan_exploration(flow, now) end
@@ -319,14 +325,12 @@ local function note_failure(flow, now)
 	local limit = here.last_ok and settings.fails or math.ceil(settings.fails / 2)
 	dlog_format("learn: '%s' strategy %s failure %s/%s", flow.id, flow.strategy, failures, limit)
 	if counts and failures >= limit and flow.strategy ~= flow.final and not host.pin then
-		host.cur, host.why = best_strategy(flow, now, flow.strategy)
-		host.changed, host.used = now, now
-		dlog_format("learn: '%s' strategy %s from now on (%s)", flow.id, host.cur, host.why)
-	elseif host.used then
-		return
+		local strategy, why = best_strategy(flow, now, flow.strategy)
+		dlog_format("learn: '%s' strategy %s from now on (%s)", flow.id, strategy, why)
+		save_host(flow, { cur = strategy, why = why, changed = now, used = now })
+	elseif not host.used then
+		save_host(flow, { cur = host.cur, changed = host.changed, used = now })
 	end
-	host.used = now
-	save_host(flow, host)
 end
 
 -- Notes the result of a flow, once.
@@ -343,8 +347,6 @@ function learn_result(flow, result)
 end
 
 local function judge(flow, desync)
-	local arg = desync.arg
-	arg.failure_detector, arg.success_detector = flow.failure_detector, flow.success_detector
 	local result = automate_result(desync, flow)
 	if result then
 		learn_result(flow, result)

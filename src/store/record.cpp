@@ -198,12 +198,15 @@ bool PackedFields::next(FieldView& field) {
     return true;
 }
 
+Value value_of(const FieldView& field) {
+    return field.is_number ? Value(field.number) : Value(std::string(field.text));
+}
+
 Fields unpack_fields(std::string_view packed) {
     Fields fields;
     PackedFields walk(packed);
     for (FieldView field; walk.next(field);)
-        fields.emplace_back(field.name,
-                            field.is_number ? Value(field.number) : Value(std::string(field.text)));
+        fields.emplace_back(field.name, value_of(field));
     return fields;
 }
 

@@ -104,6 +104,31 @@ const char* Stores::write(std::size_t store, std::string_view key, std::span<Fie
     return nullptr;
 }
 
+const char* Stores::merge(std::size_t store, std::string_view key,
+                          std::span<const FieldView> fields,
+                          std::span<const std::string_view> gone) {
+    if (const char* error = why_bad_key(key); error != nullptr) return error;
+    const std::lock_guard lock(mutex_);
+    const Entry* entry = lookup(store, key);
+    Fields merged;
+    if (entry != nullptr) merged = unpack_fields(entry->record->fields);
+    for (const std::string_view name : gone)
+        std::erase_if(merged, [name](const auto& field) { return field.first == name; });
+    for (const FieldView& field : fields) {
+        Value value = value_of(field);
+        if (Value* found = find_field(merged, field.name); found != nullptr)
+            *found = std::move(value);
+        else
+            merged.emplace_back(field.name, std::move(value));
+    }
+    std::vector<FieldView> views = views_of(merged);
+    const char* error = why_bad_fields(views);
+    if (error == nullptr)
+        replace(store, {std::string(key), pack_fields(views), now(),
+                        entry == nullptr ? default_ttl : entry->record->ttl});
+    return error;
+}
+
 std::optional<double> Stores::add(std::size_t store, std::string_view key, std::string_view field,
                                   double number, const char** error) {
     if ((*error = why_bad_key(key)) != nullptr) return std::nullopt;

@@ -11,6 +11,22 @@ function os.time()
 	return math.floor(now)
 end
 
+-- What another worker or a person does between the read and the write of a result.
+local between
+local records = assert(store("learn"))
+
+function store()
+	return setmetatable({}, { __index = function(_, method)
+		return function(_, ...)
+			local results = { records[method](records, ...) }
+			if method == "get" and between then between(...) end
+			return unpack(results)
+		end
+	end })
+end
+
+unpack = unpack or table.unpack
+
 local passed, failed = 0, 0
 
 local function check(what, got, wanted)
@@ -141,8 +157,6 @@ local function succeed(name, arg, plan)
 	succeeds((open(name, arg, plan)), arg, plan)
 end
 
-local records = store("learn")
-
 local function forget_all()
 	records:each(function(key) records:delete(key) end)
 end
@@ -264,6 +278,39 @@ do -- pin, final, none
 	fail("a.example", none)
 	fail("a.example", none)
 	check("none has failed", strategy_for("a.example", none), 1)
+end
+
+do -- a pin that comes meanwhile
+	local function pins(key)
+		if key == "k/a.example" then records:merge(key, { pin = 2 }) end
+	end
+	for _, ends in ipairs({ succeeds, fails }) do
+		forget_all()
+		local c = open("a.example", K)
+		between = pins
+		ends(c, K)
+		between = nil
+		check("it is kept", records:get("k/a.example").pin, 2)
+		check("beside the result", records:get("k/a.example").cur, 1)
+	end
+end
+
+do -- more hosts than are kept
+	forget_all()
+	succeed("first.example", K)
+	collectgarbage()
+	local before = collectgarbage("count")
+	for i = 1, 100000 do
+		now = now + 0.001
+		succeeds((open("host" .. i .. ".example", K)), K)
+	end
+	collectgarbage()
+	local kept = records:count()
+	check("records are bounded", kept > 5000 and kept <= 20000, true)
+	check("so is Lua memory", collectgarbage("count") - before < 1000, true)
+	check("the last host is known", select(2, strategy_for("host100000.example", K)), "current")
+	check("the first is forgotten", select(2, strategy_for("first.example", K)), "best")
+	check("what works for others is known", records:get("k/*/1").ok, 100001)
 end
 
 do -- groups, nld, keys

@@ -5,7 +5,7 @@ import re
 import signal
 
 from control_client import ask
-from harness import QUEUE, check, check_equal, laboratory
+from harness import QUEUE, cases, check, check_equal, laboratory
 
 SITES = ["site%d.example" % n for n in range(1, 11)]
 LIBRARIES = ("lib", "antidpi", "auto", "learn")
@@ -26,7 +26,7 @@ class World:
         self.env, self.lab = env, lab
         lab.start_site(*SITES)
         lab.filter_words(*SITES)
-        lab.queue_client(QUEUE, spread=False)
+        lab.queue_client(QUEUE)
         self.state = os.path.join(lab.folder, "state")
         self.socket = os.path.join(lab.folder, "control.sock")
 
@@ -63,8 +63,11 @@ class World:
         return {p[0]: dict(field.split("=", 1) for field in p[3:]) for p in parts}
 
 
-def test_sites_learn_from_each_other(env):
-    """Two strategies fail for the first site; the tenth opens at once, and so do all after a restart."""
+@cases({"one": (1,), "two": (2,)})
+def test_sites_learn_from_each_other(env, workers):
+    """Two strategies fail for the first site; the tenth opens at once, and so do all after a restart. Connections go to
+    all workers in turn, so one opens what another has learnt."""
+    laboratory.WORKERS = workers
     with env.lab() as lab:
         world = World(env, lab)
         with world.daemon() as daemon:
@@ -94,6 +97,22 @@ def test_edited_and_killed(env):
         with world.daemon():
             check(world.opens(SITES[0]), "the first site after kill -9")
             check(not world.opens(SITES[1]), "pinned to a strategy that does nothing")
+
+
+def test_two_daemons_of_one_directory(env):
+    """The second works in memory and says so; nothing of it gets into the file of the first."""
+    with env.lab() as lab:
+        world = World(env, lab)
+        with world.daemon() as first:
+            check_equal("failures", world.failures(SITES[0]), 2)
+            with env.daemon(lab, "--state-dir=" + world.state, "--state-interval=1",
+                            "--lua-init=store('learn'):set('web/second.example', {cur = 1})", who="server",
+                            libraries=LIBRARIES) as second:
+                second.stop()
+            check("is in use by another program" in second.output(), "it said:\n%s", second.output())
+            first.stop()
+        records = world.records()
+        check_equal("kept", (records["web/" + SITES[0]]["cur"], "web/second.example" in records), ("3", False))
 
 
 def test_seen_by_people(env):

@@ -37,6 +37,7 @@ struct FieldView {
     double number = 0;
     bool is_number = false;
 };
+Value value_of(const FieldView& field);
 std::vector<FieldView> views_of(const Fields& fields); // valid as long as these are
 
 // Why the key or the fields are refused, nullptr if they are good. Names of fields are identifiers

@@ -52,6 +52,10 @@ class Stores {
                     std::uint32_t ttl = default_ttl);
     const char* write(std::size_t store, std::string_view key, std::span<FieldView> fields,
                       std::uint32_t ttl);
+    // Gives a record other values for these fields, of which those without one go. The others and
+    // its ttl remain, whoever else writes at the same time; makes the record if there is none.
+    const char* merge(std::size_t store, std::string_view key, std::span<const FieldView> fields,
+                      std::span<const std::string_view> gone = {});
     // Adds to a number, missing = 0, and makes the record if there is none; the new value. A record
     // keeps its ttl.
     std::optional<double> add(std::size_t store, std::string_view key, std::string_view field,

@@ -80,10 +80,44 @@ const char* read_field(lua_State* L, store::FieldView& field) {
     return nullptr;
 }
 
+// Those of a table, as long as it keeps them: fields with a value, and those that are `false`.
+struct GivenFields {
+    std::array<store::FieldView, store::max_fields> fields;
+    std::array<std::string_view, store::max_fields> gone;
+    std::size_t count = 0, gone_count = 0;
+};
+
+const char* read_fields(lua_State* L, int table, GivenFields& given) {
+    lua_pushnil(L);
+    while (lua_next(L, table) != 0) {
+        if (given.count + given.gone_count == store::max_fields) return "more than 16 fields";
+        const bool goes = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+        if (goes) { // only the name counts
+            lua_pop(L, 1);
+            lua_pushliteral(L, "");
+        }
+        store::FieldView& field = given.fields[given.count];
+        const char* why = read_field(L, field);
+        if (why != nullptr) return why;
+        if (goes)
+            given.gone[given.gone_count++] = field.name;
+        else
+            given.count++;
+        lua_pop(L, 1);
+    }
+    return nullptr;
+}
+
 int store_get(lua_State* L) {
     check_count(L, "get", 2);
     const Store& s = check_store(L);
     push_record(L, s, as_text(check_text(L, 2)));
+    return 1;
+}
+
+int done_or(lua_State* L, const char* why_not) {
+    if (why_not != nullptr) return refuse(L, why_not);
+    lua_pushboolean(L, 1);
     return 1;
 }
 
@@ -95,19 +129,25 @@ int store_set(lua_State* L) {
     const auto ttl = lua_isnoneornil(L, 4)
                          ? store::default_ttl
                          : static_cast<std::uint32_t>(check_range(L, 4, 0, UINT32_MAX));
-    std::array<store::FieldView, store::max_fields> fields;
-    std::size_t count = 0;
-    lua_pushnil(L);
-    while (lua_next(L, 3) != 0) {
-        if (count == fields.size()) return refuse(L, "more than 16 fields");
-        const char* why = read_field(L, fields[count++]);
-        if (why != nullptr) return refuse(L, why);
-        lua_pop(L, 1);
-    }
-    const char* why = s.all->write(s.number, key, std::span(fields.data(), count), ttl);
-    if (why != nullptr) return refuse(L, why);
-    lua_pushboolean(L, 1);
-    return 1;
+    GivenFields given;
+    const char* why = read_fields(L, 3, given);
+    if (why == nullptr && given.gone_count > 0) why = "a value is neither a string nor a number";
+    if (why == nullptr)
+        why = s.all->write(s.number, key, std::span(given.fields.data(), given.count), ttl);
+    return done_or(L, why);
+}
+
+int store_merge(lua_State* L) {
+    check_count(L, "merge", 3);
+    const Store& s = check_store(L);
+    const std::string_view key = as_text(check_text(L, 2));
+    luaL_checktype(L, 3, LUA_TTABLE);
+    GivenFields given;
+    const char* why = read_fields(L, 3, given);
+    if (why == nullptr)
+        why = s.all->merge(s.number, key, std::span(given.fields.data(), given.count),
+                           std::span(given.gone.data(), given.gone_count));
+    return done_or(L, why);
 }
 
 int store_add(lua_State* L) {
@@ -159,9 +199,10 @@ int store_count(lua_State* L) {
 }
 
 void push_metatable(lua_State* L) {
-    static constexpr NativeFunction methods[] = {{"get", store_get},   {"set", store_set},
-                                                 {"add", store_add},   {"delete", store_delete},
-                                                 {"each", store_each}, {"count", store_count}};
+    static constexpr NativeFunction methods[] = {{"get", store_get},     {"set", store_set},
+                                                 {"add", store_add},     {"delete", store_delete},
+                                                 {"merge", store_merge}, {"each", store_each},
+                                                 {"count", store_count}};
     if (!luaL_newmetatable(L, store_type)) return;
     lua_createtable(L, 0, std::size(methods));
     for (const NativeFunction& method : methods) {

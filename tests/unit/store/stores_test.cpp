@@ -37,6 +37,39 @@ TEST_F(StoresTest, RemembersWhatWasSet) {
     stores.erase(s, "k");
 }
 
+TEST_F(StoresTest, MergesFields) {
+    const std::size_t s = open(stores, "learn");
+    const FieldView one{"n", {}, 1, true}, text{"t", "x", 0, false}, two{"n", {}, 2, true};
+    const std::string_view gone[] = {"t", "never"};
+    EXPECT_EQ(stores.merge(s, "k", std::span(&one, 1)), nullptr);
+    EXPECT_EQ(stores.find(s, "k")->ttl, default_ttl);
+    EXPECT_EQ(stores.merge(s, "k", std::span(&text, 1)), nullptr);
+    EXPECT_EQ(stores.get(s, "k"), (Fields{{"n", 1.0}, {"t", std::string("x")}}));
+    EXPECT_EQ(stores.merge(s, "k", std::span(&two, 1), gone), nullptr);
+    EXPECT_EQ(stores.get(s, "k"), (Fields{{"n", 2.0}}));
+    stores.set(s, "k", {{"pin", 3.0}}, for_ever);
+    pass(10);
+    stores.merge(s, "k", std::span(&one, 1));
+    EXPECT_EQ(stores.get(s, "k"), (Fields{{"n", 1.0}, {"pin", 3.0}}));
+    EXPECT_EQ(stores.find(s, "k")->ttl, for_ever);
+    EXPECT_EQ(stores.find(s, "k")->written, start + 10);
+}
+
+TEST_F(StoresTest, RefusesToMergeWhatDoesNotFit) {
+    const std::size_t s = open(stores, "learn");
+    Fields full;
+    for (std::size_t i = 0; i < max_fields; i++)
+        full.emplace_back("f" + std::to_string(i), 1.0);
+    stores.set(s, "k", full);
+    const FieldView more{"more", {}, 1, true}, bad{"a b", {}, 1, true};
+    EXPECT_NE(stores.merge(s, "k", std::span(&more, 1)), nullptr);
+    EXPECT_NE(stores.merge(s, "", std::span(&more, 1)), nullptr);
+    EXPECT_NE(stores.merge(s, "other", std::span(&bad, 1)), nullptr);
+    const std::string_view gone[] = {"f3"};
+    EXPECT_EQ(stores.merge(s, "k", std::span(&more, 1), gone), nullptr);
+    EXPECT_EQ(stores.get(s, "k")->size(), max_fields);
+}
+
 TEST_F(StoresTest, StoresAreApart) {
     const std::size_t a = open(stores, "a"), b = open(stores, "b");
     EXPECT_NE(a, b);

@@ -1,0 +1,78 @@
+#include "control/learned_hosts.hpp"
+
+#include <gtest/gtest.h>
+
+namespace nfqws2::app {
+namespace {
+
+store::RecordPointer record(std::string key, store::Fields fields) {
+    auto views = store::views_of(fields);
+    return std::make_shared<const store::Record>(
+        store::Record{std::move(key), store::pack_fields(views), 1'800'000'000});
+}
+
+TEST(RecordName, ThreeKinds) {
+    const auto host = record_name("web/a.example");
+    ASSERT_TRUE(host);
+    EXPECT_EQ(host->key, "web");
+    EXPECT_EQ(host->host, "a.example");
+    EXPECT_FALSE(host->strategy);
+    EXPECT_EQ(record_name("web/a.example/12")->strategy, 12U);
+    EXPECT_EQ(record_name("web/*/3")->host, "*");
+}
+
+TEST(RecordName, OthersAreNone) {
+    for (const char* bad : {"", "web", "/a.example", "web/", "web//1", "web/a/x", "web/a/1/2",
+                            "web/a/-1", "web/a/65536", "web/a/"})
+        EXPECT_FALSE(record_name(bad)) << bad;
+}
+
+TEST(LearnedHosts, GathersARecordOfEach) {
+    const auto hosts = learned_hosts({
+        record("web/b.example/2", {{"ok", 2.0}, {"last_ok", 1'800'000'000.5}}),
+        record("web/b.example", {{"cur", 2.0}}),
+        record("web/a.example", {{"cur", 1.0}, {"pin", 3.0}}),
+        record("web/b.example/1", {{"bad", 1.0}}),
+        record("stray", {{"cur", 1.0}}),
+        record("udp/b.example", {}),
+    });
+    ASSERT_EQ(hosts.size(), 3U);
+    EXPECT_EQ(hosts[0].key + " " + hosts[0].host, "udp b.example");
+    EXPECT_FALSE(hosts[0].current);
+    EXPECT_EQ(hosts[1].pin, 3U);
+    ASSERT_EQ(hosts[2].strategies.size(), 2U);
+    EXPECT_EQ(hosts[2].strategies[0].number, 1U);
+    EXPECT_EQ(hosts[2].strategies[0].bad, 1);
+    EXPECT_EQ(hosts[2].strategies[1].last_ok, 1'800'000'000U);
+}
+
+TEST(LearnedHosts, SpoiltFieldsCountAsNothing) {
+    const auto hosts = learned_hosts({
+        record("k/h", {{"cur", std::string("two")}, {"pin", -1.0}}),
+        record("k/h/1", {{"ok", -5.0}, {"bad", 1e300}, {"last_ok", std::string("never")}}),
+        record("k/i", {{"cur", 1e9}}),
+    });
+    ASSERT_EQ(hosts.size(), 2U);
+    EXPECT_FALSE(hosts[0].current || hosts[0].pin || hosts[1].current);
+    EXPECT_EQ(hosts[0].strategies[0].ok, 0);
+    EXPECT_EQ(hosts[0].strategies[0].bad, 1e15);
+    EXPECT_EQ(hosts[0].strategies[0].last_ok, 0U);
+}
+
+TEST(LearnedLine, TellsAll) {
+    LearnedHost host{"web", "a\"b", 2, std::nullopt, {{2, 1.5, 0, 1'800'000'000, 0}}};
+    EXPECT_EQ(
+        learned_line(host),
+        R"({"learn":{"key":"web","host":"a\"b","strategy":2,"pin":null,"strategies":[{"n":2,"ok":1.5,"bad":0,)"
+        R"("last_ok_at":1800000000,"last_bad_at":null}]}})"
+        "\n");
+}
+
+TEST(KeyPart, HasNothingThatDivides) {
+    EXPECT_EQ(key_part("a/b*c d\n"), "a_b_c_d_");
+    EXPECT_EQ(key_part(std::string(109, 'x') + "yz").size(), 110U);
+    EXPECT_EQ(key_part(std::string(109, 'x') + "yz").substr(108), "yz");
+}
+
+} // namespace
+} // namespace nfqws2::app
