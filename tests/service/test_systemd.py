@@ -196,12 +196,13 @@ def test_instance_unit(world: World):
         --filter-tcp=80,443 --hostlist=/etc/zapret2/hosts.txt --hostlist-auto=/etc/zapret2/auto.txt
         --payload=tls_client_hello,http_req --lua-desync=multisplit:pos=2\n""" % (BASE, BASE, BASE)
     probe = """
+rules() { iptables-save -t mangle | grep -q 'queue-num 777' && echo rules || echo no rules; }
 say start; systemctl start --job-mode=ignore-dependencies nfqws2@one
 say active; systemctl is-active nfqws2@one; awk '$1 == 777 { print "bound" }' /proc/net/netfilter/nfnetlink_queue
 pid=$(systemctl show -p MainPID --value nfqws2@one)
 say socket; stat -c '%a %U %G' /run/zapret2/nfqws2-one.sock; tr '\\0' '\\n' </proc/$pid/cmdline
 say caps; grep -E 'CapEff|CapBnd|NoNewPrivs|Seccomp:' /proc/$pid/status; ls -l /etc/zapret2/auto.txt
-say traffic; iptables -t mangle -A OUTPUT -p tcp --dport 80 -j NFQUEUE --queue-num 777
+say traffic; rules
 python3 -m http.server -b 127.0.0.1 80 >/dev/null 2>&1 &
 curl -s -o /dev/null -m 30 --retry 20 --retry-delay 1 --retry-connrefused -w '%{http_code}\\n' http://127.0.0.1/
 awk '$1 == 777 { print ($8 > 3) ? "queued" : "not queued" }' /proc/net/netfilter/nfnetlink_queue
@@ -213,7 +214,13 @@ for i in $(seq 300); do
 	sleep 0.1
 done
 systemctl is-active nfqws2@one; test $pid != $(systemctl show -p MainPID --value nfqws2@one) && echo new
-say stop; systemctl stop nfqws2@one; systemctl is-active nfqws2@one
+say stop; systemctl stop nfqws2@one; systemctl is-active nfqws2@one; rules
+say own; iptables -t mangle -A OUTPUT -p tcp --dport 80 -j NFQUEUE --queue-num 777 --queue-bypass
+systemctl start --job-mode=ignore-dependencies nfqws2@one; iptables-save -t mangle | grep -c NFQUEUE
+systemctl stop nfqws2@one; rules
+say none; iptables -t mangle -F; mkdir /etc/systemd/system/nfqws2@one.service.d
+printf '[Service]\\nEnvironment=RULES=no\\n' >/etc/systemd/system/nfqws2@one.service.d/rules.conf; systemctl daemon-reload
+systemctl start --job-mode=ignore-dependencies nfqws2@one; rules
 say bad; systemctl start --job-mode=ignore-dependencies nfqws2@two; systemctl is-active nfqws2@two
 """
     text = boot(world, probe, {"nfqws2@.service": unit},
@@ -227,8 +234,10 @@ say bad; systemctl start --job-mode=ignore-dependencies nfqws2@two; systemctl is
     equal({k: v.strip() for k, v in status.items()},
           {"CapEff": "0000000000003000", "CapBnd": "0000000000000000", "NoNewPrivs": "1", "Seccomp": "2"})
     contains(section(text, "caps"), "nobody")
-    equal(section(text, "traffic"), "200\nqueued\n")
+    equal(section(text, "traffic"), "rules\n200\nqueued\n")
     equal(section(text, "reload"), "active\n")
     equal(section(text, "crash"), "active\nnew\n")
-    equal(section(text, "stop"), "inactive\n")
+    equal(section(text, "stop"), "inactive\nno rules\n")
+    equal(section(text, "own"), "1\nrules\n")
+    equal(section(text, "none"), "no rules\n")
     lacks(section(text, "bad"), "\nactive")

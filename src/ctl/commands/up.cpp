@@ -18,8 +18,9 @@ std::string daemon_program() {
 }
 
 void set_rules(const Instance& instance) {
-    if (!instance.set_rules())
-        print("rules that lead to the queue are there already and stay as they are\n");
+    print(instance.set_rules()
+              ? "the rules that the options need are set\n"
+              : "rules that lead to the queue are there already and stay as they are\n");
 }
 
 void up(const Instance& instance, bool rules_only) {
