@@ -120,6 +120,7 @@ report_summary() {
 	echo
 	report_options
 	report_learn
+	report_rules
 	cat <<-'ADVICE'
 		Please note this SUMMARY does not guarantee a magic pill for you to copy/paste and be happy.
 		Understanding how strategies work is very desirable.
@@ -179,7 +180,8 @@ WORKS_AWK='
 # protocol and name are known, so nothing of it may stand in the profile's filter.
 report_options() {
 	[ -s "$WORK/works" ] || return 0
-	awk -F '\t' -v http="$HTTP_PORT" -v https="$HTTPS_PORT" -v quic="$QUIC_PORT" "$WORKS_AWK"'
+	awk -F '\t' -v http="$HTTP_PORT" -v https="$HTTPS_PORT" -v quic="$QUIC_PORT" -v options="$WORK/options" \
+		"$WORKS_AWK"'
 		{ note_line() }
 		END {
 			for (i = 1; i <= n; i++) {
@@ -196,7 +198,25 @@ report_options() {
 					(early[id] ? "" : " --filter-l7=" name[c] " " list[c]) " " text[id] "\n"
 			}
 			if (out != "") print "NFQWS2_OPT=\"\n" out "\"\n"
+			printf "%s", out >options
 		}' "$WORK/works"
+}
+
+# The service makes them itself; who starts the program alone needs them beside the options.
+report_rules() {
+	local file="$WORK/learn" kind=iptables
+	[ -s "$file" ] || file="$WORK/options"
+	[ -s "$file" ] || return 0
+	[ "$FWTYPE" = nftables ] && kind=nft
+	set -f
+	# shellcheck disable=SC2046 # words of NFQWS2_OPT, without the service's placeholders
+	set -- $(sed 's/<[A-Z_]*>//g' "$file")
+	set +f
+	"$NFQWS2" --qnum=300 "$@" --print-rules=$kind >"$WORK/rules" 2>/dev/null </dev/null || return 0
+	echo "* rules that show the last options all packets they need, for those who start nfqws2 without the service"
+	echo
+	cat "$WORK/rules"
+	echo
 }
 
 # Remembers a strategy that works, for report_options. The config is read by a shell, and the service

@@ -239,13 +239,14 @@ void Desync::run_due(Run& run) {
         bool cancelled = false;
         if (observer_ != nullptr) observer_->calling(instance);
         InstanceCounts& counts = prepared[i].counts;
-        counts.called++;
+        const auto begin = counts.begin_call();
         const std::uint64_t sent_before = state_.sent();
         run.serving = true;
         const std::optional<int> result =
             call(view, instance, prepared[i], desync_index, &cancelled);
         run.serving = false;
         counts.sent += state_.sent() - sent_before;
+        if (begin) counts.end_call(*begin);
         if (!result) {
             counts.errors++;
             if (observer_ != nullptr) tell_skipped(profile, i + 1, Skipped::error);

@@ -101,6 +101,17 @@ bool is_substituted(const std::string& value) {
 
 } // namespace
 
+InstanceCounts& InstanceCounts::operator+=(const InstanceCounts& more) {
+    called += more.called;
+    sent += more.sent;
+    modified += more.modified;
+    dropped += more.dropped;
+    errors += more.errors;
+    timed += more.timed;
+    timed_ns += more.timed_ns;
+    return *this;
+}
+
 Era& Eras::of(const profile::Profile& profile) {
     for (std::size_t i = eras_.size(); i-- > 1;)
         if (eras_[i]->generation->has(profile.id)) return *eras_[i];

@@ -33,10 +33,20 @@ Stores::Stores(const Clock& clock, const SipKey& key, const Limits& limits)
     tables_.reserve(max_stores);
 }
 
-std::optional<std::size_t> Stores::open(std::string_view name, const char** error) {
+std::optional<std::size_t> Stores::find_store(std::string_view name) const {
     const std::lock_guard lock(mutex_);
+    return number_of(name);
+}
+
+std::optional<std::size_t> Stores::number_of(std::string_view name) const {
     for (std::size_t i = 0; i < tables_.size(); i++)
         if (tables_[i].name == name) return i;
+    return std::nullopt;
+}
+
+std::optional<std::size_t> Stores::open(std::string_view name, const char** error) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = number_of(name)) return found;
     *error = !is_store_name(name)           ? "bad name of a store (1 to 32 of a-z 0-9 _ -)"
              : tables_.size() == max_stores ? "there are 16 stores already"
                                             : nullptr;

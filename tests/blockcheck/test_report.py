@@ -76,6 +76,8 @@ def test_options_that_learn(env):
         done.has(head)
         found = re.search(seek, done.text, re.M)
         check(found, "no options that learn in:\n%s", done.text[-2500:])
+        rules = done.text[done.text.index("* rules that show"):]
+        check(re.search(r"NFQUEUE.* 300|queue .*300", rules), "no rules in:\n%s", rules)
         check_equal("strategies", re.findall(r":strategy=(\d)", found.group(1)), ["1", "2"])
         check(not ("pos=1:" in found.group(1) and "pos=2:" in found.group(1)), "a near copy:\n%s", found.group(1))
         with open(config) as f:

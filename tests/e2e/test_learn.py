@@ -127,6 +127,13 @@ def test_seen_by_people(env):
             check_equal("strategy", (learned["key"], learned["strategy"], learned["pin"]), ("web", 3, None))
             flows = [f["learn"] for f in named(ask(world.socket, "flows", host=SITES[0]), "flow") if f["learn"]]
             check({"host": SITES[0], "strategy": 3, "why": "best", "result": "success"} in flows, "flows: %s", flows)
+            host = named(ask(world.socket, "hosts", host=SITES[0]), "host")[0]
+            check_equal("results of the host", host["learn"], {"strategy": 3, "ok": 1, "bad": 2})
+            instances = named(ask(world.socket, "counters"), "profile")[0]["instances"]
+            learnt = [[s["n"], s["ok"], s["bad"]] for s in instances[0]["strategies"]]
+            check_equal("sums", learnt, [[1, 0, 1], [2, 0, 1], [3, 1, 0]])
+            check(all("strategies" not in i for i in instances[1:]), "instances: %s", instances)
+            check(instances[0]["called"] < 16 or 0 < instances[0]["us"] < 1e6, "instances: %s", instances)
             os.kill(daemon.pid, signal.SIGUSR1)
             dumped = "learn=%s strategy=3 why=best result=success" % SITES[0]
             lab.wait_for(lambda: dumped in daemon.output(), "the dump")

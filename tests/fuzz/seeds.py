@@ -255,9 +255,24 @@ def traces():
         yield "%s-%s" % (old.hex(), new.hex()), text.replace(old, new)
 
 
+def listings():
+    """The same and rules for packets' routes, and what becomes of them when numbers and words are changed."""
+    yield from firewall()
+    texts = ["0:\tfrom all lookup local\n100:\tfrom all fwmark 0x40000000/0x40000000 lookup 7\n",
+             ":mine - [5:300]\n[12:3400] -A mine -j NFQUEUE --queue-num 200 --queue-bypass\n"
+             "[1:2] -A mine -j MARK --set-xmark 0x1/0xff\n[0:0] -A FORWARD -j TCPMSS --clamp-mss-to-pmtu\n",
+             "table ip t { flowtable f { hook ingress priority 0; devices = { eth0 }; }\n chain c { counter packets 5 "
+             "bytes 6 queue flags bypass to 200-203\n meta mark set meta mark | 0x10\n flow add @f\n } }\n"]
+    for n, text in enumerate(texts):
+        yield "text-%d" % n, text.encode()
+        for old, new in (("0", "99999999999999999999"), ("200", "70000"), ("-", " "), ("0x", "-0x"), ("{", ""),
+                         (" ", "\n")):
+            yield "%d-%s-%s" % (n, old.encode().hex(), new.encode().hex()), text.replace(old, new).encode()
+
+
 TARGETS = {
     "packet": packet, "frames": frames, "scripts": scripts, "engine": engine, "config": config, "firewall": firewall,
-    "trace": traces,
+    "trace": traces, "doctor": listings,
     "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
     "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),
     "control": control, "tls": lambda: protocol("tls"), "quic": lambda: protocol("quic"),

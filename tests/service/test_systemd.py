@@ -219,7 +219,8 @@ say own; iptables -t mangle -A OUTPUT -p tcp --dport 80 -j NFQUEUE --queue-num 7
 systemctl start --job-mode=ignore-dependencies nfqws2@one; iptables-save -t mangle | grep -c NFQUEUE
 systemctl stop nfqws2@one; rules
 say none; iptables -t mangle -F; mkdir /etc/systemd/system/nfqws2@one.service.d
-printf '[Service]\\nEnvironment=RULES=no\\n' >/etc/systemd/system/nfqws2@one.service.d/rules.conf; systemctl daemon-reload
+printf '[Service]\\nEnvironment=RULES=no\\n' >/etc/systemd/system/nfqws2@one.service.d/rules.conf
+systemctl daemon-reload
 systemctl start --job-mode=ignore-dependencies nfqws2@one; rules
 say bad; systemctl start --job-mode=ignore-dependencies nfqws2@two; systemctl is-active nfqws2@two
 """

@@ -81,3 +81,40 @@ def test_rules_of_others_stay(world: World):
     check(queue_rules(world) and not world.processes("nfqws2"), "not the rules alone")
     world.run(CTL, "down", "--rules-only", FILE, check_code=0)
     nothing_left(world)
+
+
+# Refuses rules with these matches, as a program without them does.
+WITHOUT = """#!/bin/sh
+case " $* " in *" -m %(match)s "*) echo "no match %(match)s" >&2; exit 2 ;; esac
+case $0 in
+*-restore)
+	rules=$(cat)
+	case $rules in *" -m %(match)s "*) echo "no match %(match)s" >&2; exit 2 ;; esac
+	printf '%%s\\n' "$rules" | exec %(real)s "$@" ;;
+*) exec %(real)s "$@" ;;
+esac
+"""
+
+
+def test_cut_down_iptables(world: World):
+    """A router's iptables without a match: the rules do without, and it is told what that costs."""
+    ports = "--qnum=300 --user=nobody --filter-tcp=80,443,8000-8010 --out-range=-n4"
+    for match, cost, left in (("multiport", "a rule for each port", "--dport 8000:8010"),
+                              ("connbytes", "all packets of the connections", "--dports 80,443,8000:8010"),
+                              ("mark", "come by it again", "connbytes"),
+                              ("conntrack", "both directions", "connbytes")):
+        options(world, ports)
+        for tool in ("iptables", "iptables-restore", "ip6tables", "ip6tables-restore"):
+            wrapper = "/opt/bin/" + tool
+            real = os.path.realpath(wrapper)
+            os.remove(wrapper)
+            world.write(wrapper, WITHOUT % {"match": match, "real": "%s %s" % (real, tool)})
+            os.chmod(wrapper, 0o755)
+        text = world.run(CTL, "up", "--rules-only", FILE, check_code=0).text
+        contains(text, "has no match '%s': " % match)
+        contains(text, cost)
+        rules = " ".join(queue_rules(world))
+        contains(rules, left)
+        lacks(rules, "-m %s " % match)
+        world.run(CTL, "down", "--rules-only", FILE, check_code=0)
+        nothing_left(world)

@@ -7,8 +7,10 @@
 #include "nfqws2/lua/lua.hpp"
 #include "nfqws2/profile/generation.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,9 +19,22 @@ namespace nfqws2::lua {
 
 class State;
 
-// What an instance has done so far.
+// What an instance has done so far. One call of 16 is timed, so that looking at the clock costs
+// nothing.
 struct InstanceCounts {
     std::uint64_t called = 0, sent = 0, modified = 0, dropped = 0, errors = 0;
+    std::uint64_t timed = 0, timed_ns = 0;
+
+    // When a call began that is timed, else nothing; to be given to the end.
+    using Time = std::chrono::steady_clock::time_point;
+    std::optional<Time> begin_call() {
+        return ++called % 16 == 0 ? std::make_optional(Time::clock::now()) : std::nullopt;
+    }
+    void end_call(Time begin) {
+        timed++;
+        timed_ns += static_cast<std::uint64_t>((Time::clock::now() - begin).count());
+    }
+    InstanceCounts& operator+=(const InstanceCounts& more);
 };
 
 // Lua references of what never changes about an instance.

@@ -31,6 +31,12 @@ struct LuaInstance {
     protocol::PayloadSet payload; // empty = all
     OptionPosition position = 0;
 
+    // The value of an argument as it stands on the command line; nullptr: it is not there.
+    const std::string* argument(std::string_view wanted) const {
+        for (const auto& [key, value] : args)
+            if (key == wanted) return &value;
+        return nullptr;
+    }
     const flow::Range& range(bool outgoing) const { return outgoing ? out_range : in_range; }
 };
 

@@ -40,6 +40,7 @@ class Stores {
     // The store of a name, made on demand. *error: the name is none (1 to 32 of a-z 0-9 _ -), or
     // there are 16 already.
     std::optional<std::size_t> open(std::string_view name, const char** error);
+    std::optional<std::size_t> find_store(std::string_view name) const; // without making it
     std::vector<std::string> names() const;
 
     std::optional<Fields> get(std::size_t store, std::string_view key) const;
@@ -98,6 +99,7 @@ class Stores {
             by_key; // keys are those of the records
     };
 
+    std::optional<std::size_t> number_of(std::string_view name) const;
     const Entry* lookup(std::size_t store, std::string_view key) const;
     void replace(std::size_t store, Record record);
     void remove(Position position);

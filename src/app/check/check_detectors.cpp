@@ -11,12 +11,6 @@ using profile::LuaInstance;
 
 constexpr std::uint64_t most_of_a_packet = 1460, handshake = 1;
 
-const std::string* value_of(const LuaInstance& instance, std::string_view name) {
-    for (const auto& [key, value] : instance.args)
-        if (key == name) return &value;
-    return nullptr;
-}
-
 // What a detector asks for; no bytes: it judges by what does not come at all.
 struct Need {
     std::string_view detector, argument;
@@ -42,7 +36,7 @@ class DetectorCheck {
         report_.add(level, instance_.position, text + " (instance " + instance_.name + ")");
     }
     void look(std::string_view argument) {
-        const std::string* names = value_of(instance_, argument);
+        const std::string* names = instance_.argument(argument);
         if (names == nullptr) return;
         for (const std::string_view name : split(*names, '+')) {
             if (name.empty()) continue;
@@ -59,7 +53,7 @@ class DetectorCheck {
         const flow::RangePos& upper = instance_.in_range.to;
         if (instance_.in_range.from.mode == 'x' || upper.mode == 'x')
             return add(Level::warning, who + " sees no answers: --in-range lets none through");
-        const std::string* given = value_of(instance_, need.argument);
+        const std::string* given = instance_.argument(need.argument);
         const std::uint64_t bytes = given != nullptr
                                         ? parse_uint(*given, UINT32_MAX).value_or(need.otherwise)
                                         : need.otherwise;
@@ -67,7 +61,7 @@ class DetectorCheck {
         if ((upper.mode == 's' || upper.mode == 'b' || upper.mode == 'p') && upper.pos < bytes)
             add(Level::warning,
                 as_far + ", --in-range " + flow::to_text(instance_.in_range) + " ends before");
-        const std::string* queued = value_of(instance_, "in_pkts");
+        const std::string* queued = instance_.argument("in_pkts");
         if (queued == nullptr) {
             if (need.counts_packets && !told_by_globals())
                 add(Level::warning, who + " says nothing without in_pkts=, which tells how many "

@@ -50,14 +50,8 @@ class InstanceCheck {
     const KnownFunction* known_;
 };
 
-const std::string* value_of(const LuaInstance& instance, std::string_view name) {
-    for (const auto& [key, value] : instance.args)
-        if (key == name) return &value;
-    return nullptr;
-}
-
 const std::string* InstanceCheck::argument(std::string_view name) const {
-    return value_of(instance_, name);
+    return instance_.argument(name);
 }
 
 // A near name among the globals of a type; for functions desync functions are preferred to helpers.
@@ -157,13 +151,13 @@ const LuaInstance* InstanceCheck::maker_of(std::string_view variable) const {
         const KnownFunction* function = find_known_function(other.func);
         if (function == nullptr && globals_.contains(other.func)) perhaps = &other;
         if (other.func == "luaexec") {
-            const std::string* code = value_of(other, "code");
+            const std::string* code = other.argument("code");
             if (code != nullptr && code->find(variable) != std::string::npos) return &other;
         }
         if (function == nullptr) continue;
         for (const KnownArgument& known : function->arguments) {
             if (known.kind != ArgumentKind::new_blob) continue;
-            const std::string* made = value_of(other, known.name);
+            const std::string* made = other.argument(known.name);
             if (made != nullptr && *made == variable) return &other;
         }
     }

@@ -1,9 +1,11 @@
 // "counters": all that is counted, a line for each worker and profile.
 #include "commands.hpp"
+#include "learned_hosts.hpp"
 #include "tally.hpp"
 #include "walk.hpp"
 
 #include "nfqws2/base/json.hpp"
+#include "nfqws2/base/text.hpp"
 
 #include <algorithm>
 
@@ -29,7 +31,7 @@ void write_tally(JsonWriter& json, const WorkerTally& tally) {
 }
 
 void write_instance(JsonWriter& json, const profile::LuaInstance& instance,
-                    const lua::InstanceCounts& counts) {
+                    const lua::InstanceCounts& counts, const Learnings& learnings) {
     json.open_object();
     json.key("name").text(instance.name);
     json.key("func").text(instance.func);
@@ -38,10 +40,18 @@ void write_instance(JsonWriter& json, const profile::LuaInstance& instance,
     json.key("modified").number(counts.modified);
     json.key("dropped").number(counts.dropped);
     json.key("errors").number(counts.errors);
+    json.key("us");
+    if (counts.timed == 0)
+        json.null();
+    else
+        json.raw(format("%.1f", static_cast<double>(counts.timed_ns) /
+                                    static_cast<double>(counts.timed) / 1000));
+    if (const auto sums = learnings.sums(instance)) write_strategies(json.key("strategies"), *sums);
     json.close_object();
 }
 
-void write_profile(std::string& out, const profile::Profile& profile, const ProfileTally& tally) {
+void write_profile(std::string& out, const profile::Profile& profile, const ProfileTally& tally,
+                   const Learnings& learnings) {
     JsonWriter json(out);
     json.open_object();
     json.key("profile").open_object();
@@ -52,7 +62,7 @@ void write_profile(std::string& out, const profile::Profile& profile, const Prof
     json.key("instances").open_array();
     const std::size_t count = std::min(profile.instances.size(), tally.instances.size());
     for (std::size_t i = 0; i < count; i++)
-        write_instance(json, profile.instances[i], tally.instances[i]);
+        write_instance(json, profile.instances[i], tally.instances[i], learnings);
     json.close_array();
     json.close_object();
     json.close_object();
@@ -62,7 +72,8 @@ void write_profile(std::string& out, const profile::Profile& profile, const Prof
 class CountersWalk final : public Walk {
   public:
     explicit CountersWalk(const Subject& subject)
-        : subject_(subject), tally_(subject.workers.shared().profiles.generation()) {}
+        : subject_(subject), tally_(subject.workers.shared().profiles.generation()),
+          learnings_(subject.workers.shared().stores, *tally_.generation) {}
 
     bool piece(Worker& worker, std::string&) override {
         tally_.take(worker);
@@ -73,7 +84,7 @@ class CountersWalk final : public Walk {
         if (written_ == 0) write_workers(out);
         const std::size_t stop = std::min(written_ + profiles_per_piece, profiles.size());
         for (; written_ < stop; written_++)
-            write_profile(out, *profiles[written_], tally_.profiles[written_]);
+            write_profile(out, *profiles[written_], tally_.profiles[written_], learnings_);
         if (written_ < profiles.size()) return false;
         out += end_line(written_);
         return true;
@@ -110,6 +121,7 @@ class CountersWalk final : public Walk {
 
     const Subject& subject_;
     Tally tally_;
+    const Learnings learnings_;
     std::size_t written_ = 0;
 };
 

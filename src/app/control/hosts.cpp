@@ -1,6 +1,7 @@
 // "hosts": the flows that are tracked now, summed up by host name.
 #include "commands.hpp"
 #include "flow_filter.hpp"
+#include "learned_hosts.hpp"
 #include "walk.hpp"
 
 #include "nfqws2/base/json.hpp"
@@ -12,7 +13,7 @@
 namespace nfqws2::app {
 namespace {
 
-constexpr std::size_t most_hosts = 10'000, flows_per_piece = 1024, lines_per_piece = 256;
+constexpr std::size_t most_hosts = 10'000, flows_per_piece = 1024, lines_per_piece = 128;
 constexpr std::size_t most_profiles = 16; // shown of a host
 constexpr std::int64_t default_limit = 1000;
 
@@ -46,8 +47,9 @@ void HostSum::add(const flow::Track& track, const profile::ProfileSet& all, std:
 
 class HostsWalk final : public Walk {
   public:
-    HostsWalk(std::optional<std::string> below, std::uint64_t limit)
-        : below_(std::move(below)), limit_(limit) {}
+    HostsWalk(const Shared& shared, std::optional<std::string> below, std::uint64_t limit)
+        : generation_(shared.profiles.generation()), learnings_(shared.stores, *generation_),
+          below_(std::move(below)), limit_(limit) {}
 
     bool piece(Worker& worker, std::string&) override {
         cursor_ = worker.engine.scan_flows(
@@ -92,7 +94,7 @@ class HostsWalk final : public Walk {
                           });
         order_.resize(count);
     }
-    static void write(std::string& out, const Sums::value_type& row) {
+    void write(std::string& out, const Sums::value_type& row) const {
         const HostSum& sum = row.second;
         JsonWriter json(out);
         json.open_object();
@@ -112,11 +114,18 @@ class HostsWalk final : public Walk {
         json.key("retransmissions").number(sum.retransmissions);
         json.key("idle_ms").number(
             static_cast<std::uint64_t>(std::max<std::int64_t>(sum.idle_ns, 0) / 1'000'000));
+        json.key("learn");
+        if (const auto results = learnings_.of_host(row.first))
+            write_results(json, *results);
+        else
+            json.null();
         json.close_object();
         json.close_object();
         out += '\n';
     }
 
+    const profile::GenerationPtr generation_;
+    const Learnings learnings_;
     const std::optional<std::string> below_;
     const std::uint64_t limit_;
     std::uint32_t cursor_ = 0;
@@ -141,7 +150,8 @@ control::Command hosts_command(const Subject& subject) {
                 const auto limit =
                     static_cast<std::uint64_t>(given != nullptr ? *given : default_limit);
                 return std::make_unique<WalkAnswer>(
-                    subject.workers, std::make_shared<HostsWalk>(std::move(below), limit));
+                    subject.workers,
+                    std::make_shared<HostsWalk>(subject.workers.shared(), std::move(below), limit));
             }};
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t longest_part = 110; // zapret-learn.lua
 constexpr double highest_strategy = 65535;
+constexpr unsigned most_asked = 64; // strategies of a host or an instance
 
 std::optional<double> number_of(const store::Fields& fields, std::string_view name) {
     for (const auto& [field, value] : fields)
@@ -105,17 +106,9 @@ std::string key_part(std::string_view text) {
     return part;
 }
 
-std::string learned_line(const LearnedHost& host) {
-    std::string out;
-    JsonWriter json(out);
-    json.open_object();
-    json.key("learn").open_object();
-    json.key("key").text(host.key);
-    json.key("host").text(host.host);
-    write_strategy(json, "strategy", host.current);
-    write_strategy(json, "pin", host.pin);
-    json.key("strategies").open_array();
-    for (const TriedStrategy& one : host.strategies) {
+void write_strategies(JsonWriter& json, const std::vector<TriedStrategy>& strategies) {
+    json.open_array();
+    for (const TriedStrategy& one : strategies) {
         json.open_object();
         json.key("n").number(one.number);
         write_count(json, "ok", one.ok);
@@ -125,6 +118,84 @@ std::string learned_line(const LearnedHost& host) {
         json.close_object();
     }
     json.close_array();
+}
+
+void write_results(JsonWriter& json, const LearnResults& results) {
+    json.open_object();
+    write_strategy(json, "strategy", results.current);
+    write_count(json, "ok", results.ok);
+    write_count(json, "bad", results.bad);
+    json.close_object();
+}
+
+Learnings::Learnings(const store::Stores* stores, const profile::Generation& profiles)
+    : stores_(stores) {
+    if (stores_ == nullptr) return;
+    const auto store = stores_->find_store(store_of_learn);
+    if (!store) return;
+    store_ = *store;
+    for (const auto& profile : profiles.profiles)
+        add_keys(*profile);
+}
+
+void Learnings::add_keys(const profile::Profile& profile) {
+    for (const profile::LuaInstance& instance : profile.instances) {
+        if (instance.func != "learn") continue;
+        const std::string* given = instance.argument("key");
+        Key key{key_part(given != nullptr && !given->empty() ? *given : instance.name), 0};
+        for (const profile::LuaInstance& behind : profile.instances) {
+            const std::string* number = behind.argument("strategy");
+            const auto n = number != nullptr ? parse_uint(*number, most_asked) : std::nullopt;
+            if (n && behind.func_n > instance.func_n)
+                key.strategies = std::max(key.strategies, static_cast<unsigned>(*n));
+        }
+        if (std::find(keys_.begin(), keys_.end(), key) == keys_.end()) keys_.push_back(key);
+        by_instance_.emplace(&instance, std::move(key));
+    }
+}
+
+std::vector<TriedStrategy> Learnings::tried_with(const Key& key, std::string_view host) const {
+    std::vector<TriedStrategy> all;
+    const std::string name = key.name + '/' + std::string(host) + '/';
+    for (unsigned n = 0; n <= key.strategies; n++)
+        if (const auto fields = stores_->get(store_, name + std::to_string(n)))
+            all.push_back(tried(n, *fields));
+    return all;
+}
+
+std::optional<LearnResults> Learnings::of_host(std::string_view host) const {
+    std::optional<LearnResults> results;
+    const std::string part = key_part(host);
+    for (const Key& key : keys_) {
+        const auto own = stores_->get(store_, key.name + '/' + part);
+        if (!own) continue;
+        if (!results) results.emplace();
+        if (!results->current) results->current = strategy_of(*own, "cur");
+        for (const TriedStrategy& one : tried_with(key, part)) {
+            results->ok += one.ok;
+            results->bad += one.bad;
+        }
+    }
+    return results;
+}
+
+std::optional<std::vector<TriedStrategy>>
+Learnings::sums(const profile::LuaInstance& instance) const {
+    const auto found = by_instance_.find(&instance);
+    if (found == by_instance_.end()) return std::nullopt;
+    return tried_with(found->second, "*");
+}
+
+std::string learned_line(const LearnedHost& host) {
+    std::string out;
+    JsonWriter json(out);
+    json.open_object();
+    json.key("learn").open_object();
+    json.key("key").text(host.key);
+    json.key("host").text(host.host);
+    write_strategy(json, "strategy", host.current);
+    write_strategy(json, "pin", host.pin);
+    write_strategies(json.key("strategies"), host.strategies);
     json.close_object();
     json.close_object();
     return out + '\n';

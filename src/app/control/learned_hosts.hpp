@@ -2,6 +2,8 @@
 // the strategies that were tried with it.
 #pragma once
 
+#include "nfqws2/base/json.hpp"
+#include "nfqws2/profile/generation.hpp"
 #include "nfqws2/store/stores.hpp"
 
 #include <cstdint>
@@ -38,6 +40,40 @@ struct RecordName {
     std::optional<unsigned> strategy; // the record is that of a strategy
 };
 std::optional<RecordName> record_name(std::string_view key);
+
+void write_strategies(JsonWriter& json, const std::vector<TriedStrategy>& strategies);
+
+struct LearnResults {
+    double ok = 0, bad = 0;
+    std::optional<unsigned> current;
+};
+void write_results(JsonWriter& json, const LearnResults& results);
+
+// What the instances of `learn` in a set of profiles have found out. Asks for single records, so
+// that it costs the same however many there are.
+class Learnings {
+  public:
+    Learnings(const store::Stores* stores, const profile::Generation& profiles);
+
+    // Of all instances together; nullopt: none has heard of it.
+    std::optional<LearnResults> of_host(std::string_view host) const;
+    // The sums of all hosts; nullopt: the instance does not learn.
+    std::optional<std::vector<TriedStrategy>> sums(const profile::LuaInstance& instance) const;
+
+  private:
+    struct Key {
+        std::string name;
+        unsigned strategies = 0;
+        bool operator==(const Key&) const = default;
+    };
+    void add_keys(const profile::Profile& profile);
+    std::vector<TriedStrategy> tried_with(const Key& key, std::string_view host) const;
+
+    const store::Stores* stores_;
+    std::size_t store_ = 0;
+    std::map<const profile::LuaInstance*, Key> by_instance_;
+    std::vector<Key> keys_; // each once
+};
 
 // A line of what somebody says of it.
 std::string learned_line(const LearnedHost& host);

@@ -33,15 +33,8 @@ void Tally::take(const Worker& worker) {
         profiles[i].counts.packets += counts.packets;
         const auto instances = engine.instances(number);
         profiles[i].instances.resize(instances.size());
-        for (std::size_t n = 0; n < instances.size(); n++) {
-            lua::InstanceCounts& sum = profiles[i].instances[n];
-            const lua::InstanceCounts& more = instances[n].counts;
-            sum.called += more.called;
-            sum.sent += more.sent;
-            sum.modified += more.modified;
-            sum.dropped += more.dropped;
-            sum.errors += more.errors;
-        }
+        for (std::size_t n = 0; n < instances.size(); n++)
+            profiles[i].instances[n] += instances[n].counts;
     }
 }
 

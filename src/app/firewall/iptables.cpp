@@ -65,6 +65,7 @@ class Printer {
 
   private:
     void head();
+    void cut_down();
     void tables(const Family& family);
     void chain(const Family& family, Way way, bool of_connections);
     void rule(const Family& family, const Rule& rule, const std::string& chain);
@@ -116,12 +117,10 @@ void Printer::head() {
     line("}");
     line("hook() { # COMMAND CHAIN OPTION OUR-CHAIN: the jumps, one for each device");
     line("\tif [ -z \"${WAN:-}\" ]; then");
-    line("\t\t\"$1\" -w -t mangle -I \"$2\" " + mark_match("mark", set_.fwmark, true) +
-         " -j \"$4\"");
+    line("\t\t\"$1\" -w -t mangle -I \"$2\" $own -j \"$4\"");
     line("\tfi");
     line("\tfor device in ${WAN:-}; do");
-    line("\t\t\"$1\" -w -t mangle -I \"$2\" \"$3\" \"$device\" " +
-         mark_match("mark", set_.fwmark, true) + " -j \"$4\"");
+    line("\t\t\"$1\" -w -t mangle -I \"$2\" \"$3\" \"$device\" $own -j \"$4\"");
     line("\tdone");
     line("}");
     line("remove() { # COMMAND");
@@ -131,6 +130,7 @@ void Printer::head() {
     line("\t\t\"$1\" -w -t mangle -X " + set_.name() + "_$chain");
     line("\tdone");
     line("}");
+    cut_down();
     line("if [ \"${1:-}\" = remove ]; then");
     line("\tremove iptables");
     line("\tif command -v ip6tables >/dev/null; then remove ip6tables; fi");
@@ -139,6 +139,59 @@ void Printer::head() {
             line("\tipset destroy " + set_name(i, *family) + " 2>/dev/null || :");
     line("\texit 0");
     line("fi");
+}
+
+// What an iptables of a small router lacks is found out by trying, and the rules do without it.
+void Printer::cut_down() {
+    const std::string chain = set_.name() + "_try";
+    line("takes() { # COMMAND MATCH...");
+    line("\ttool=$1 taken=0");
+    line("\tshift");
+    line("\t\"$tool\" -w -t mangle -N " + chain + " 2>/dev/null || :");
+    line("\t\"$tool\" -w -t mangle -A " + chain + " \"$@\" -j RETURN 2>/dev/null || taken=1");
+    line("\t\"$tool\" -w -t mangle -F " + chain);
+    line("\t\"$tool\" -w -t mangle -X " + chain);
+    line("\treturn $taken");
+    line("}");
+    line("lacks() { # COMMAND MATCH WHAT-IT-COSTS");
+    line("\techo \"$1 has no match '$2': $3\"");
+    line("\tlacking=\"$lacking $2 \"");
+    line("}");
+    line("look_at() { # COMMAND: sets lacking and own, the match of the jumps");
+    line("\tlacking= own='" + mark_match("mark", set_.fwmark, true) + "'");
+    line("\ttakes \"$1\" -m mark --mark 0x1/0x1 || {");
+    line("\t\tlacks \"$1\" mark 'packets of the program come by it again, which takes time'");
+    line("\t\town=");
+    line("\t}");
+    line("\ttakes \"$1\" -p tcp -m multiport --dports 1,2 ||");
+    line("\t\tlacks \"$1\" multiport 'there is a rule for each port'");
+    line("\ttakes \"$1\" -m connbytes --connbytes-mode packets --connbytes-dir original "
+         "--connbytes 1:2 ||");
+    line("\t\tlacks \"$1\" connbytes 'all packets of the connections are queued, not the first'");
+    line("\ttakes \"$1\" -m conntrack --ctstate INVALID ||");
+    line("\t\tlacks \"$1\" conntrack 'packets of both directions are queued, retransmissions may "
+         "not be'");
+    line("}");
+    line("fit() { # rules on standard input without what is lacking");
+    line("\tawk -v lacking=\"$lacking\" '");
+    line("\t\tfunction put(text,    head, tail, ports, n, i) {");
+    line("\t\t\tif (!no_multiport || !match(text, / -m multiport --[ds]ports [^ ]+/)) {");
+    line("\t\t\t\tprint text");
+    line("\t\t\t\treturn");
+    line("\t\t\t}");
+    line("\t\t\thead = substr(text, 1, RSTART - 1)");
+    line("\t\t\ttail = substr(text, RSTART + RLENGTH)");
+    line("\t\t\ttext = substr(text, RSTART + 14, RLENGTH - 14)");
+    line("\t\t\tn = split(substr(text, 10), ports, \",\")");
+    line("\t\t\tfor (i = 1; i <= n; i++) put(head \" \" substr(text, 1, 7) \" \" ports[i] tail)");
+    line("\t\t}");
+    line("\t\tBEGIN { no_multiport = index(lacking, \" multiport \") }");
+    line(
+        "\t\tindex(lacking, \" connbytes \") { sub(/ -m connbytes .*--connbytes [0-9:]+/, \"\") }");
+    line("\t\tindex(lacking, \" conntrack \") && / -m conntrack / { next }");
+    line("\t\t{ put($0) }");
+    line("\t'");
+    line("}");
 }
 
 void Printer::sets() {
@@ -233,7 +286,8 @@ void Printer::chain(const Family& family, Way way, bool of_connections) {
 }
 
 void Printer::tables(const Family& family) {
-    line(std::string(family.tool) + "-restore -w --noflush <<'END'");
+    line(std::string("look_at ") + family.tool);
+    line(std::string("fit <<'END' | ") + family.tool + "-restore -w --noflush");
     line("*mangle");
     for (const char* part : {"_out", "_in", "_pre"})
         line(":" + set_.name() + part + " - [0:0]");

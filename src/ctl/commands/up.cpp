@@ -18,9 +18,10 @@ std::string daemon_program() {
 }
 
 void set_rules(const Instance& instance) {
-    print(instance.set_rules()
-              ? "the rules that the options need are set\n"
-              : "rules that lead to the queue are there already and stay as they are\n");
+    std::string told;
+    const bool set = instance.set_rules(&told);
+    print(told + (set ? "the rules that the options need are set\n"
+                      : "rules that lead to the queue are there already and stay as they are\n"));
 }
 
 void up(const Instance& instance, bool rules_only) {

@@ -43,7 +43,7 @@ bool read_queues(std::string_view text, QueueRule& rule) {
     const std::size_t sign = text.find_first_of("-:");
     const auto first = number_of(text.substr(0, sign));
     const auto last = sign == std::string_view::npos ? first : number_of(text.substr(sign + 1));
-    if (!first || !last || *first > 65535 || *last > 65535) return false;
+    if (!first || !last || *first > *last || *last > 65535) return false;
     rule.first = *first;
     rule.last = *last;
     return true;
@@ -67,7 +67,7 @@ void read_iptables_rule(std::string_view line, const std::vector<std::string_vie
     bool has_queue = false, ours = false;
     std::optional<std::uint32_t> mark;
     if (!words.empty() && words[0].starts_with("["))
-        queue.packets = number_of(words[0].substr(1, words[0].find(':') - 1));
+        queue.packets = parse_uint(words[0].substr(1, words[0].find(':') - 1), UINT64_MAX);
     for (std::size_t i = 0; i < words.size(); i++) {
         const std::string_view next = i + 1 < words.size() ? words[i + 1] : std::string_view();
         if (words[i] == "--queue-num" || words[i] == "--queue-balance")
@@ -108,7 +108,7 @@ void read_nft_queue(const std::vector<std::string_view>& words, std::string_view
                            line.find("ct reply packets") != std::string_view::npos;
             for (std::size_t k = 0; k + 2 < words.size(); k++)
                 if (words[k] == "counter" && words[k + 1] == "packets")
-                    queue.packets = number_of(words[k + 2]);
+                    queue.packets = parse_uint(words[k + 2], UINT64_MAX);
             listing.queues.push_back(queue);
             return;
         }

@@ -125,7 +125,7 @@ std::string Instance::printed(const char* format) const {
     return output.text;
 }
 
-bool Instance::set_rules() const {
+bool Instance::set_rules(std::string* told) const {
     const auto wanted = parse_object(printed("json"), longest_report);
     const auto queue = wanted ? integer_of(member(*wanted, "queue")) : std::nullopt;
     if (!queue) throw Failure("no rules follow from " + file_);
@@ -144,7 +144,9 @@ bool Instance::set_rules() const {
     }
     const std::string script = printed("iptables");
     write_note(note(".sh"), script);
-    if (machine_.run({"sh", "-s"}, script).good()) return true;
+    const Output output = machine_.run({"sh", "-s"}, script);
+    *told = output.text;
+    if (output.good()) return true;
     remove_rules();
     throw Failure("neither nft nor iptables takes the rules; see nfqws2 @" + file_ +
                   " --print-rules");

@@ -17,8 +17,9 @@ class Instance {
     void check() const; // throws Failure with what is wrong with the options
     void start() const; // until the daemon reads its queue; throws Failure
     void stop() const;  // until it is gone; nothing if it does not run
-    // False: other rules lead to its queue already, and nothing was done. Throws Failure.
-    bool set_rules() const;
+    // False: other rules lead to its queue already, and nothing was done. *told: what the rules had
+    // to do without. Throws Failure.
+    bool set_rules(std::string* told) const;
     void remove_rules() const; // those that were set
 
     bool runs() const;

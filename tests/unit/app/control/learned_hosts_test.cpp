@@ -68,6 +68,70 @@ TEST(LearnedLine, TellsAll) {
         "\n");
 }
 
+class LearningsTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        const char* error = nullptr;
+        store = stores.open(store_of_learn, &error).value();
+        auto profile = std::make_unique<profile::Profile>();
+        profile->number = 1;
+        add(*profile, "learn", {{"key", "web"}});
+        for (const char* n : {"1", "2", "2", "x", "70000"})
+            add(*profile, "fake", {{"strategy", n}});
+        std::vector<std::unique_ptr<profile::Profile>> profiles;
+        profiles.push_back(std::move(profile));
+        generation = profile::make_generation(std::move(profiles));
+    }
+    static void add(profile::Profile& profile, const char* func,
+                    std::vector<std::pair<std::string, std::string>> args) {
+        profile::LuaInstance one;
+        one.func = func;
+        one.func_n = static_cast<std::uint32_t>(profile.instances.size()) + 1;
+        one.name = func + ("_1_" + std::to_string(one.func_n));
+        one.args = std::move(args);
+        profile.instances.push_back(std::move(one));
+    }
+    const profile::LuaInstance& at(std::size_t n) const {
+        return generation->profiles[0]->instances[n];
+    }
+
+    VirtualClock clock{1'800'000'000LL * 1'000'000'000};
+    store::Stores stores{clock, SipKey{1, 2}};
+    std::size_t store = 0;
+    profile::GenerationPtr generation;
+};
+
+TEST_F(LearningsTest, OfAHost) {
+    stores.set(store, "web/a.example", {{"cur", 2.0}});
+    stores.set(store, "web/a.example/1", {{"bad", 3.0}});
+    stores.set(store, "web/a.example/2", {{"ok", 5.0}, {"bad", 1.0}});
+    stores.set(store, "other/a.example/2", {{"ok", 50.0}});
+    const Learnings learnings(&stores, *generation);
+    const auto results = learnings.of_host("a.example");
+    ASSERT_TRUE(results);
+    EXPECT_EQ(results->current, 2U);
+    EXPECT_EQ(results->ok, 5);
+    EXPECT_EQ(results->bad, 4);
+    EXPECT_FALSE(learnings.of_host("b.example"));
+}
+
+TEST_F(LearningsTest, OfAnInstance) {
+    stores.set(store, "web/*/2", {{"ok", 7.0}});
+    const Learnings learnings(&stores, *generation);
+    const auto sums = learnings.sums(at(0));
+    ASSERT_TRUE(sums);
+    ASSERT_EQ(sums->size(), 1U);
+    EXPECT_EQ(sums->front().number, 2U);
+    EXPECT_EQ(sums->front().ok, 7);
+    EXPECT_FALSE(learnings.sums(at(1)));
+}
+
+TEST_F(LearningsTest, WithoutAStore) {
+    const Learnings learnings(nullptr, *generation);
+    EXPECT_FALSE(learnings.sums(at(0)));
+    EXPECT_FALSE(learnings.of_host("a.example"));
+}
+
 TEST(KeyPart, HasNothingThatDivides) {
     EXPECT_EQ(key_part("a/b*c d\n"), "a_b_c_d_");
     EXPECT_EQ(key_part(std::string(109, 'x') + "yz").size(), 110U);

@@ -259,7 +259,7 @@ TEST(FirewallText, WorkersAndMarks) {
         << nft;
     EXPECT_TRUE(contains(nft, "ct mark & 0x10 != 0 return"));
     EXPECT_TRUE(contains(iptables, "-j NFQUEUE --queue-balance 300:303 --queue-bypass"));
-    EXPECT_TRUE(contains(iptables, "-m mark ! --mark 0x20000000/0x20000000 -j \"$4\""));
+    EXPECT_TRUE(contains(iptables, "own='-m mark ! --mark 0x20000000/0x20000000'"));
     EXPECT_TRUE(contains(iptables, "-m connmark --mark 0x10/0x10 -j RETURN"));
 }
 
