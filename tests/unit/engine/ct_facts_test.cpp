@@ -1,6 +1,9 @@
 #include "engine/ct_facts.hpp"
 
-#include "machine.hpp"
+#include "engine/passage.hpp"
+#include "parts.hpp"
+
+#include <cerrno>
 
 namespace nfqws2::engine::test {
 namespace {
@@ -149,6 +152,170 @@ TEST(CtFacts, ADroppedFirstPacketLeavesNothing) {
         function f(ctx, d) tell(d.ct.state, d.ct.counters.orig.packets) end)lua"));
     EXPECT_EQ(kept.out(query).line(), "new 1");
     EXPECT_EQ(kept.out(query).line(), "new 1");
+}
+
+// --- asked of a kernel
+
+class FakeKernel final : public capture::CtRequests {
+  public:
+    std::optional<Answer> get(const packet::CtTuple& tuple, std::uint16_t, int* error) override {
+        asked++;
+        *error = failure;
+        if (!entry) return std::nullopt;
+        Answer answer{*entry, tuple == entry->reply};
+        return answer;
+    }
+    int update(const packet::CtTuple&, std::uint16_t, const packet::CtChanges& changes) override {
+        updates++;
+        if (!entry) return failure;
+        entry->mark = changes.changed_mark(entry->mark.value_or(0));
+        return 0;
+    }
+    int expect(const packet::CtTuple&, const packet::CtExpectation&) override { return EEXIST; }
+
+    std::optional<packet::Connection> entry;
+    int failure = ENOENT;
+    unsigned asked = 0, updates = 0;
+};
+
+class KernelFacts : public ::testing::Test {
+  protected:
+    // What the facts say of a packet, as the pipeline asks for them.
+    const packet::CtFacts& see(const Buffer& packet, std::uint32_t mark = 0) {
+        p.emplace();
+        bytes = packet;
+        p->raw = bytes;
+        p->dis = packet::dissect(bytes);
+        p->mark = mark;
+        facts.arrives(*p);
+        return facts.facts(*p);
+    }
+    static Options options(packet::CtSource source) {
+        Options o;
+        o.ct = source;
+        o.ct_state_mark = 0x07000000;
+        return o;
+    }
+    Services services() {
+        Services all;
+        all.sender = &wire;
+        all.profiles = parts.profiles.get();
+        all.ct_requests = &kernel;
+        return all;
+    }
+    static packet::Connection connection() {
+        packet::Connection c;
+        c.orig = *flow::ct_tuple_of(packet::dissect(query));
+        c.reply = flow::ct_reply_to(c.orig);
+        c.id = 7;
+        c.mark = 0;
+        c.status = packet::ct_status::confirmed;
+        return c;
+    }
+
+    inline static const Buffer query = udp(query_client, query_server, "q"),
+                               reply = udp(query_server, query_client, "a");
+    Parts parts{{}, {"--filter-udp=53"}};
+    Wire wire;
+    FakeKernel kernel;
+    CtFacts facts{options(packet::CtSource::netlink), services(), nullptr, parts.clock};
+    Buffer bytes;
+    std::optional<Passage> p;
+};
+
+TEST_F(KernelFacts, WhatIsNotInTheTable) {
+    EXPECT_EQ(see(query).state, packet::CtState::fresh);
+    EXPECT_FALSE(p->ct->facts.exact);
+    EXPECT_EQ(see(TcpFlow().syn_ack()).state, packet::CtState::invalid);
+    kernel.failure = EAGAIN;
+    EXPECT_EQ(see(query).state, packet::CtState::unknown);
+    EXPECT_EQ(kernel.asked, 3U);
+    facts.facts(*p);
+    facts.state(*p);
+    EXPECT_EQ(kernel.asked, 3U); // once a packet
+}
+
+TEST_F(KernelFacts, WhatIsInTheTable) {
+    kernel.entry = connection();
+    EXPECT_EQ(see(query).state, packet::CtState::fresh);
+    EXPECT_TRUE(p->ct->facts.exact);
+    EXPECT_EQ(see(reply).state, packet::CtState::established);
+    EXPECT_EQ(p->ct->facts.direction, packet::CtDirection::reply);
+    *kernel.entry->status |= packet::ct_status::seen_reply;
+    EXPECT_EQ(see(query).state, packet::CtState::established);
+    *kernel.entry->status = packet::ct_status::expected;
+    EXPECT_EQ(see(query).state, packet::CtState::related);
+}
+
+TEST_F(KernelFacts, TheMarkSaysItBetter) {
+    const std::pair<std::uint32_t, packet::CtState> rows[] = {
+        {1, packet::CtState::fresh},     {2, packet::CtState::established},
+        {3, packet::CtState::related},   {4, packet::CtState::invalid},
+        {5, packet::CtState::untracked}, {0, packet::CtState::fresh},
+        {6, packet::CtState::fresh},     {7, packet::CtState::fresh},
+    };
+    for (const auto& [value, state] : rows) {
+        EXPECT_EQ(see(query, value << 24 | 0xFF).state, state) << value;
+        EXPECT_EQ(p->ct->facts.exact, value >= 1 && value <= 5) << value;
+    }
+}
+
+TEST_F(KernelFacts, ChangesWaitForTheTable) {
+    packet::CtChanges changes;
+    changes.mark = 5;
+    see(query);
+    EXPECT_EQ(facts.set(*p, changes), nullptr);
+    EXPECT_EQ(kernel.updates, 0U); // behind the verdict
+    facts.batch_ended();
+    EXPECT_EQ(kernel.updates, 1U);
+    facts.batch_ended();
+    EXPECT_EQ(kernel.updates, 1U); // not before another packet
+    kernel.entry = connection();
+    see(reply);
+    facts.batch_ended();
+    EXPECT_EQ(kernel.updates, 2U);
+    EXPECT_EQ(*kernel.entry->mark, 5U);
+    see(query);
+    facts.batch_ended();
+    EXPECT_EQ(kernel.updates, 2U);
+}
+
+TEST_F(KernelFacts, ChangesAreGivenUp) {
+    packet::CtChanges changes;
+    changes.mark = 5;
+    see(query);
+    facts.set(*p, changes);
+    const ErrorText error;
+    for (unsigned i = 0; i < 10; i++) {
+        facts.batch_ended();
+        see(query);
+    }
+    EXPECT_EQ(kernel.updates, 4U);
+}
+
+TEST_F(KernelFacts, WithoutAConnectionNothingCanBeSet) {
+    see(query, 4U << 24);
+    EXPECT_STREQ(facts.set(*p, {}), "the packet has no connection");
+    see(query);
+    EXPECT_EQ(facts.expect(*p, {}), ENOENT);
+    int error = 0;
+    EXPECT_FALSE(facts.find({}, 0, &error));
+    EXPECT_EQ(error, ENOENT);
+}
+
+TEST_F(KernelFacts, FromTheQueue) {
+    CtFacts queue(options(packet::CtSource::queue), services(), nullptr, parts.clock);
+    see(query);
+    queue.arrives(*p); // without the attributes
+    EXPECT_EQ(queue.state(*p), packet::CtState::invalid);
+    EXPECT_FALSE(p->ct->facts.exact);
+    queue.arrives(*p);
+    p->ct_info = 3;
+    const std::uint8_t nothing[4] = {4, 0, 0, 0};
+    p->ct_attribute = nothing;
+    EXPECT_EQ(queue.state(*p), packet::CtState::established);
+    EXPECT_TRUE(p->ct->facts.exact);
+    EXPECT_EQ(p->ct->facts.direction, packet::CtDirection::reply);
 }
 
 TEST(CtFacts, ErrorsOfArguments) {
