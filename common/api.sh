@@ -109,6 +109,7 @@
 #   standard_workers VAR                    workers of the standard daemon
 #   standard_queues VAR                     its queue, FIRST:LAST with several workers
 #   standard_offload_mark VAR               its mark for finished connections, or nothing
+#   standard_state_mark VAR                 its three bits for states of connections, or nothing
 #   fill_auto_settings                      gives ports and numbers of packets that are `auto` their values
 # Shell helpers:
 #   exists PROG
@@ -201,6 +202,35 @@ standard_offload_mark() { # VAR
 	else
 		zapret_failed "NFQWS2_OFFLOAD_MARK must be one bit that no other mark has, as 0xHEX: $NFQWS2_OFFLOAD_MARK"
 	fi
+}
+
+# The three adjacent bits of the packet mark that tell the daemon the state of the packet's connection.
+standard_state_mark() { # VAR
+	local ssm_mark=0 ssm_offload ssm_low
+	eval "$1="
+	[ -n "$NFQWS2_CT_STATE_MARK" ] || return 0
+	case $NFQWS2_CT_STATE_MARK in
+	0x | 0x*[!0-9a-fA-F]* | 0x?????????*) ;;
+	0x*) ssm_mark=$((NFQWS2_CT_STATE_MARK)) ;;
+	esac
+	standard_offload_mark ssm_offload
+	ssm_low=$((ssm_mark & -ssm_mark))
+	if [ "$ssm_mark" -gt 0 ] && [ $((ssm_mark / ssm_low)) = 7 ] &&
+		[ $((ssm_mark & (DESYNC_MARK | DESYNC_MARK_POSTNAT | ${FILTER_MARK:-0} | ${ssm_offload:-0}))) = 0 ]; then
+		eval "$1=\$NFQWS2_CT_STATE_MARK"
+	else
+		zapret_failed "NFQWS2_CT_STATE_MARK must be three adjacent bits that no other mark has, as 0xHEX: $NFQWS2_CT_STATE_MARK"
+	fi
+}
+
+# Calls the function with STATE BITS for each state, BITS as they stand in the mark.
+for_each_ct_state() { # MASK FUNCTION ARGS
+	local fcs_low=$(($1 & -$1)) fcs_function="$2" fcs_value=0 fcs_state
+	shift 2
+	for fcs_state in new established related invalid untracked; do
+		fcs_value=$((fcs_value + 1))
+		"$fcs_function" "$fcs_state" "$(printf 0x%08x $((fcs_value * fcs_low)))" "$@"
+	done
 }
 
 standard_queues() { # VAR: the number of its queue, or FIRST:LAST

@@ -405,6 +405,24 @@ ipt_offload_rules() { # MODE
 	done
 }
 
+# The state of each packet's connection goes into its mark, in front of the rules with the queue.
+ipt_ct_state_rules() { # MODE
+	local states chain
+	standard_state_mark states
+	[ -n "$states" ] || return 0
+	for chain in POSTROUTING INPUT FORWARD; do
+		for_each_ct_state "$states" ipt_ct_state_rule "$1" "$chain" "$states"
+	done
+}
+ipt_ct_state_rule() { # STATE BITS MODE CHAIN MASK
+	if [ "$DISABLE_IPV4" != 1 ]; then
+		ipt_add_del "$3" "$4" -t mangle -m conntrack --ctstate "$1" -j MARK --set-xmark "$2/$5"
+	fi
+	if [ "$DISABLE_IPV6" != 1 ]; then
+		ipt6_add_del "$3" "$4" -t mangle -m conntrack --ctstate "$1" -j MARK --set-xmark "$2/$5"
+	fi
+}
+
 zapret_do_firewall_standard_nfqws_rules_ipt() { # MODE
 	local NFQWS2_PORTS_TCP="$NFQWS2_PORTS_TCP" NFQWS2_PORTS_UDP="$NFQWS2_PORTS_UDP"
 	local NFQWS2_TCP_PKT_OUT="$NFQWS2_TCP_PKT_OUT" NFQWS2_TCP_PKT_IN="$NFQWS2_TCP_PKT_IN"
@@ -422,6 +440,7 @@ zapret_do_firewall_standard_nfqws_rules_ipt() { # MODE
 	ipt_nfqws_row "$1" udp "$NFQWS2_PORTS_UDP" "$NFQWS2_UDP_PKT_IN" 0 zport_udp
 	ipt_nfqws_row "$1" udp "$NFQWS2_PORTS_UDP_KEEPALIVE" keepalive 1 zport_udp_k
 	ipt_offload_rules "$1"
+	ipt_ct_state_rules "$1"
 }
 
 zapret_do_firewall_standard_rules_ipt() { # MODE

@@ -2,12 +2,13 @@
 # shellcheck shell=dash
 
 standard_daemon_options() { # VAR: those of the standard daemon that are its own
-	local sdo_opt sdo_workers sdo_offload
+	local sdo_opt sdo_workers sdo_offload sdo_states
 	standard_workers sdo_workers
 	[ "$sdo_workers" = 1 ] && sdo_workers='' || sdo_workers=" --workers=$sdo_workers"
 	standard_offload_mark sdo_offload
+	standard_state_mark sdo_states
 	# shellcheck disable=SC2034 # the next lines read it by its name
-	sdo_opt="--qnum=$QNUM$sdo_workers${sdo_offload:+ --offload-mark=$sdo_offload} $NFQWS2_OPT"
+	sdo_opt="--qnum=$QNUM$sdo_workers${sdo_offload:+ --offload-mark=$sdo_offload}${sdo_states:+ --ct-state-mark=$sdo_states} $NFQWS2_OPT"
 	filter_apply_hostlist_target sdo_opt
 	eval "$1=\$sdo_opt"
 }

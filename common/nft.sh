@@ -396,6 +396,22 @@ nft_fill_offload() {
 	done
 }
 
+# The state of each packet's connection goes into its mark, in front of the jumps to the queue.
+nft_fill_ct_states() {
+	local states post=postrouting_hook pre=prerouting_hook
+	standard_state_mark states
+	[ "$NFQWS2_ENABLE" = 1 ] && [ -n "$states" ] || return 0
+	nft_is_postnat && post=postnat_hook pre=prenat_hook
+	for_each_ct_state "$states" nft_ct_state_rule "$((0xFFFFFFFF ^ states))" "$post" "$pre"
+}
+nft_ct_state_rule() { # STATE BITS OTHERS CHAIN...
+	local state="$1" bits="$2" others="$3" chain
+	shift 3
+	for chain in "$@"; do
+		nft_add_rule "$chain" "ct state $state meta mark set meta mark and $others or $bits"
+	done
+}
+
 nft_fill_ifset() { # SET DEVICES
 	local set="$1" elements
 	shift
@@ -426,6 +442,7 @@ nft_fill_table() {
 	nft_fill_ifsets
 	nft_fill_icmp_filter
 	nft_fill_offload
+	nft_fill_ct_states
 	nft_fill_predefrag
 }
 

@@ -30,6 +30,7 @@
 #include "reload/reloader.hpp"
 #include "run/timer_loop.hpp"
 #include "run/worker_threads.hpp"
+#include "start/ct_start.hpp"
 #include "start/daemon.hpp"
 #include "start/data_output.hpp"
 #include "start/fence.hpp"
@@ -342,12 +343,13 @@ void Program::check_lua() {
                                       config_.engine.payload_disable};
     if (!errors_) errors_.emplace();
     errors_->take();
+    if (config_.ct != CtMode::off) config_.engine.ct = packet::CtSource::sim;
     NoSender nowhere;
     capture::LiveNetworkInfo network;
     Workers workers(config_, clock_, lists_);
     make_stores(); // nothing is read or written
     workers.shared().use(*stores_);
-    workers.add(*random_, {nowhere, network, {}, nullptr});
+    workers.add(*random_, {nowhere, network, {}, nullptr, nullptr});
     const Profiles& profiles = workers.shared().profiles.all();
     check_profiles(profiles, report_);
     check_instances(profiles, circumstances, report_);
@@ -431,13 +433,14 @@ bool Program::open_sockets(unsigned count) {
         const std::string text = worker_label(i, count);
         const log::Label label(text);
         if (!sockets_.back()->open_sender()) return false;
+        if (needs_ct_requests(config_) && !sockets_.back()->open_ct_requests()) return false;
     }
     return true;
 }
 
 int Program::run_with_kernel() {
     const unsigned count = config_.intercept ? config_.workers : 1;
-    if (!open_sockets(count)) return 1;
+    if (!choose_ct_source(config_) || !open_sockets(count)) return 1;
     if (!config_.intercept) announce_ready();
 
     if (reloader_) reloader_->remember(config_);

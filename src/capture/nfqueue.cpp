@@ -112,6 +112,10 @@ void NfQueue::handle_packet(const nlmsghdr* message, PacketHandler* handler) {
     packet.ifout_index = u32_of(attributes[NFQA_IFINDEX_OUTDEV]);
     packet.ifin = interfaces_.name(packet.ifin_index);
     packet.ifout = interfaces_.name(packet.ifout_index);
+    if (options_.connections && attributes[NFQA_CT] != nullptr) {
+        packet.ct = bytes_of(attributes[NFQA_CT]);
+        packet.ct_info = u32_of(attributes[NFQA_CT_INFO]);
+    }
     const std::uint32_t info = u32_of(attributes[NFQA_SKB_INFO]);
     packet.merged = (info & NFQA_SKB_GSO) != 0;
     const bool partial = (info & NFQA_SKB_CSUMNOTREADY) != 0 && !packet.merged;

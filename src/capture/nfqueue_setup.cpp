@@ -203,7 +203,15 @@ int NfQueue::request_binding() {
     return request(message);
 }
 
+// Each flag that is refused is given up by itself.
 bool NfQueue::configure() {
+    if (options_.connections) {
+        constexpr std::uint32_t wanted = NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_CONNTRACK;
+        if (pieces_ && request_parameters(wanted | NFQA_CFG_F_GSO) == 0) return true;
+        if (!pieces_ && request_parameters(wanted) == 0) return true;
+        log::error("the kernel does not add connections to the packets of queue %u",
+                   options_.number);
+    }
     if (pieces_ && request_parameters(NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_GSO) == 0) return true;
     pieces_.reset();
     if (request_parameters(NFQA_CFG_F_FAIL_OPEN) == 0) return true;

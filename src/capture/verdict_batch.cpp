@@ -12,6 +12,7 @@
 #include "nfqws2/capture/verdict_batch.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/capture/ct_message.hpp"
 
 #include <libmnl/libmnl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
@@ -42,7 +43,7 @@ bool VerdictBatch::add(std::uint32_t id, std::uint32_t mark, const Verdict& verd
     }
     const bool offload =
         verdict.finished && (mark & options_.offload_mark) == 0 && options_.offload_mark != 0;
-    if (action == Action::accept && !offload) {
+    if (action == Action::accept && !offload && verdict.ct == nullptr) {
         if (run_length_ != 0 && run_mark_ != mark && !close_run()) return false;
         run_length_++;
         run_last_id_ = id;
@@ -52,9 +53,10 @@ bool VerdictBatch::add(std::uint32_t id, std::uint32_t mark, const Verdict& verd
     if (!close_run()) return false;
     switch (action) {
     case Action::accept:
-        return put(NFQNL_MSG_VERDICT, id, NF_REPEAT, mark | options_.offload_mark, {});
+        if (!offload) return put(NFQNL_MSG_VERDICT, id, NF_ACCEPT, mark, {}, verdict.ct);
+        return put(NFQNL_MSG_VERDICT, id, NF_REPEAT, mark | options_.offload_mark, {}, verdict.ct);
     case Action::modify:
-        return put(NFQNL_MSG_VERDICT, id, NF_ACCEPT, mark, verdict.data);
+        return put(NFQNL_MSG_VERDICT, id, NF_ACCEPT, mark, verdict.data, verdict.ct);
     case Action::drop:
         return put(NFQNL_MSG_VERDICT, id, NF_DROP, mark, {});
     case Action::split:
@@ -89,11 +91,12 @@ bool VerdictBatch::close_run() {
 }
 
 bool VerdictBatch::put(int type, std::uint32_t id, std::uint32_t nf_verdict, std::uint32_t mark,
-                       Bytes packet) {
+                       Bytes packet, const packet::CtChanges* ct) {
     // Room for the message of a run is always kept back, so that close_run() cannot fail at the
     // end.
     const std::size_t reserve = packet.empty() ? 0 : message_overhead;
-    if (buffer_.size() - used_ < message_overhead + packet.size() + reserve) return false;
+    const std::size_t changes = ct != nullptr ? ct_message_size : 0;
+    if (buffer_.size() - used_ < message_overhead + packet.size() + changes + reserve) return false;
     nlmsghdr* message =
         nfq_nlmsg_put(reinterpret_cast<char*>(buffer_.data() + used_), type, options_.queue);
     nfq_nlmsg_verdict_put(message, static_cast<int>(id), static_cast<int>(nf_verdict));
@@ -102,6 +105,11 @@ bool VerdictBatch::put(int type, std::uint32_t id, std::uint32_t nf_verdict, std
     if (!packet.empty())
         nfq_nlmsg_verdict_put_pkt(message, packet.data(),
                                   static_cast<std::uint32_t>(packet.size()));
+    if (ct != nullptr) {
+        nlattr* nested = mnl_attr_nest_start(message, NFQA_CT);
+        put_changes(message, *ct, 0);
+        mnl_attr_nest_end(message, nested);
+    }
     used_ += MNL_ALIGN(message->nlmsg_len);
     return true;
 }

@@ -47,6 +47,7 @@ struct Engine::Impl {
     std::unique_ptr<flow::ConnectionTable> connections;
     std::unique_ptr<flow::IpCache> own_ip_cache; // unless the workers share one
     flow::IpCache& ip_cache;
+    std::unique_ptr<CtFacts> ct; // with --ct
     Onlooker onlooker;
     lua::State state;
     lua::Desync desync;
@@ -59,6 +60,7 @@ struct Engine::Impl {
 
   private:
     std::unique_ptr<flow::ConnectionTable> make_connections();
+    std::unique_ptr<CtFacts> make_ct();
     lua::Services lua_services();
     lua::Limits lua_limits() const;
 };
@@ -70,6 +72,14 @@ std::unique_ptr<flow::ConnectionTable> Engine::Impl::make_connections() {
     return std::make_unique<flow::ConnectionTable>(table, now);
 }
 
+// The simulation has to see what the program sends.
+std::unique_ptr<CtFacts> Engine::Impl::make_ct() {
+    if (!options.ct) return nullptr;
+    auto made = std::make_unique<CtFacts>(options, services, connections.get(), now);
+    services.sender = made.get();
+    return made;
+}
+
 lua::Services Engine::Impl::lua_services() {
     return {.clock = *services.clock,
             .random = *services.random,
@@ -79,7 +89,8 @@ lua::Services Engine::Impl::lua_services() {
             .stores = services.stores,
             .file_gate = options.file_gate,
             .desync_fwmark = options.desync_fwmark,
-            .server_mode = options.server};
+            .server_mode = options.server,
+            .ct = ct.get()};
 }
 
 lua::Limits Engine::Impl::lua_limits() const {
@@ -92,12 +103,12 @@ Engine::Impl::Impl(Options opts, Services svc)
       own_ip_cache(services.ip_cache != nullptr
                        ? nullptr
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
-      ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache),
+      ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache), ct(make_ct()),
       onlooker(services.trace, *services.sender), state(lua_services(), lua_limits()),
       desync(state), upkeep(now, *services.lists, state.guard(), services.memory),
       by_profile(highest_number(*services.profiles) + 1),
       pipeline({options, services, onlooker, now, connections.get(), ip_cache, state, desync,
-                upkeep, counters, by_profile}) {
+                upkeep, counters, by_profile, ct.get()}) {
     if (connections) connections->set_observer(&pipeline);
     onlooker.observe(desync, state);
 }
@@ -218,6 +229,7 @@ int Engine::next_wakeup_ms() const {
 
 void Engine::run_timers() {
     impl_->now.update();
+    if (impl_->ct) impl_->ct->batch_ended();
     if (has_timers()) impl_->timer_errors += impl_->state.run_timers();
     if (impl_->connections != nullptr) {
         impl_->connections->purge();

@@ -57,7 +57,7 @@ std::uint32_t piece_size(const Passage& p) {
 
 } // namespace
 
-bool FinishedRule::nothing_left(const Passage& p, Ways ways) const {
+bool FinishedRule::nothing_left(Passage& p, Ways ways) const {
     const flow::Track& track = *p.track;
     const bool both_done = scripts_done(p, true) && scripts_done(p, false);
     if (!detectors_done(track) ||

@@ -15,7 +15,7 @@ class FinishedRule {
         : options_(options), profiles_(profiles), connections_(connections), selector_(selector) {}
 
     // The packet has a track and a profile.
-    bool nothing_left(const Passage& p, Ways ways) const;
+    bool nothing_left(Passage& p, Ways ways) const;
     // Of a merged packet, which is looked at for the first time.
     bool passes_whole(Passage& p);
 

@@ -20,6 +20,7 @@ bool Holder::hold(Passage& p, bool news) {
     piece.ifin = p.ifin;
     piece.ifout = p.ifout;
     piece.positions = positions_of(p);
+    if (around_.ct != nullptr) piece.ct = around_.ct->kept(p);
     extension.held.push_back(std::move(piece));
     around_.connections->held_changed(*p.track, news);
     log::debug("DELAY desync until reasm is complete (#%zu)", extension.held.size());
@@ -58,6 +59,7 @@ void Holder::resume(Passage& p, const flow::HeldPacket& piece) const {
     p.mark = piece.mark;
     p.ifin = piece.ifin;
     p.ifout = piece.ifout;
+    p.ct_of_held = piece.ct;
     set_flow_direction(p, false, around_.server_mode);
     set_target(p, around_.server_mode);
 }

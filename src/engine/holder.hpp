@@ -17,6 +17,7 @@ class Holder {
         Story story;
         std::uint32_t desync_fwmark;
         bool server_mode;
+        CtFacts* ct = nullptr; // nullptr with --ct=off
     };
     explicit Holder(const Surroundings& around) : around_(around) {}
 

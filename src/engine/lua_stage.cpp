@@ -42,7 +42,11 @@ capture::Verdict LuaStage::run(Passage& p) {
         story_.is_cut_off(p);
         return {};
     }
-    return desync_.run(view_of(p));
+    lua::PacketView view = view_of(p);
+    if (ct_ == nullptr) return desync_.run(view);
+    PassageConnection connection(*ct_, p);
+    view.ct = &connection;
+    return desync_.run(view);
 }
 
 } // namespace nfqws2::engine

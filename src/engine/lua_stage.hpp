@@ -9,13 +9,15 @@ namespace nfqws2::engine {
 
 class LuaStage {
   public:
-    LuaStage(lua::Desync& desync, Story story) : desync_(desync), story_(story) {}
+    LuaStage(lua::Desync& desync, Story story, CtFacts* ct)
+        : desync_(desync), story_(story), ct_(ct) {}
 
     capture::Verdict run(Passage& p);
 
   private:
     lua::Desync& desync_;
     Story story_;
+    CtFacts* ct_; // nullptr with --ct=off
 };
 
 } // namespace nfqws2::engine

@@ -1,6 +1,7 @@
 // What the parts of the pipeline hand to each other; not visible outside of engine/.
 #pragma once
 
+#include "ct_facts.hpp"
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/packet/dissect.hpp"
@@ -26,6 +27,8 @@ struct Passage {
     bool merged = false;          // the kernel has joined several packets to this one
     std::uint32_t piece_size = 0; // TCP payload in each of those, if this one passes whole
     bool bare_syn = false;        // its data was taken off
+    Bytes ct_attribute;           // with --ct=queue: what the kernel says of its connection
+    std::optional<std::uint32_t> ct_info;
 
     // Once its flow was looked for
     flow::Track* track = nullptr;
@@ -37,6 +40,8 @@ struct Passage {
     bool incoming = false; // what Lua calls "in": reverse, inverted by --server
     IpAddress target;
     std::uint16_t target_port = 0, near_port = 0;
+    std::optional<PacketCt> ct;                        // with --ct
+    std::shared_ptr<const packet::CtFacts> ct_of_held; // likewise, of a packet that was put aside
 
     // Once a profile was searched, which payload and host may change
     const profile::Profile* profile = nullptr;
@@ -44,6 +49,7 @@ struct Passage {
     // Once the payload was looked at
     protocol::Payload payload = protocol::Payload::unknown;
     protocol::L7 l7 = protocol::L7::unknown;
+    bool kept = false;                   // it was put aside
     std::optional<std::string> raw_host; // found in this packet, not yet normalised
 
     // Of messages in several packets

@@ -9,18 +9,18 @@ Pipeline::Pipeline(const Surroundings& around)
     : around_(around), connections_(around.connections), story_(around.onlooker.trace()),
       holder_({connections_, capture::UntracedOutlet(*around.services.sender),
                *around.services.profiles, story_, around.options.desync_fwmark,
-               around.options.server}),
+               around.options.server, around.ct}),
       replayer_(holder_, connections_, *this, story_), past_(connections_, replayer_, around.now),
       joiner_(around.options, connections_, holder_, replayer_, past_),
       watch_(*around.services.auto_hosts, capture::TracedOutlet(around.onlooker),
              *around.services.random, around.options.desync_fwmark),
       detector_(around.options, around.ip_cache, joiner_, past_, holder_, watch_),
-      selector_(around.options, around.services, around.ip_cache, watch_, story_,
-                around.by_profile),
+      selector_(around.options, around.services, around.ip_cache, watch_, story_, around.by_profile,
+                around.ct),
       finished_(around.options, *around.services.profiles, connections_, selector_),
       distances_(around.ip_cache, around.options.server), fast_open_(around.options),
       fastpath_(around.options.fastpath_workaround, around.ip_cache),
-      first_drop_(around.options.server), lua_(around.desync, story_) {
+      first_drop_(around.options.server), lua_(around.desync, story_, around.ct) {
 }
 
 capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
@@ -33,6 +33,7 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
         verdict.finished = finished_.nothing_left(p, Ways::both) && p.track->offer_end();
     if (p.profile != nullptr && verdict.action != capture::Action::split)
         around_.by_profile[p.profile->number].packets++;
+    if (around_.ct != nullptr) around_.ct->leaves(p, verdict, story_.is_traced());
     story_.leaves(packet, verdict);
     story_.ends(p, verdict);
     around_.onlooker.has_left();
@@ -48,6 +49,8 @@ void Pipeline::enter(Passage& p, const capture::InputPacket& packet) {
     p.ifin = packet.ifin;
     p.ifout = packet.ifout;
     p.merged = packet.merged;
+    p.ct_attribute = packet.ct;
+    p.ct_info = packet.ct_info;
     around_.onlooker.sets_out(p.dis, connections_);
     story_.begins(p);
 }
@@ -82,6 +85,7 @@ capture::Verdict Pipeline::route(Passage& p) {
 
 capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     find_flow(p);
+    if (around_.ct != nullptr) around_.ct->arrives(p);
     selector_.select(p);
     if (p.profile->auto_hosts) around_.services.auto_hosts->purge();
     if (p.track != nullptr) distances_.learn(p);
@@ -89,6 +93,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     const Detected detected = detector_.detect(p);
     if (connections_) connections_->release_overdue(); // what this packet has not completed
     if (detected == Detected::held) {
+        p.kept = true;
         around_.counters.held++;
         story_.held();
         return p.is_tcp() ? fastpath_.instead_of_held(p)
@@ -113,6 +118,7 @@ capture::Verdict Pipeline::icmp(Passage& p) {
 capture::Verdict Pipeline::raw_ip(Passage& p) {
     guess_direction(p);
     set_target(p, around_.options.server);
+    if (around_.ct != nullptr) around_.ct->arrives(p);
     selector_.select_for_related(p);
     return lua_.run(p);
 }
@@ -124,6 +130,7 @@ capture::Verdict Pipeline::judge_piece(Passage& p, Bytes message) {
     p.track = found.track;
     p.pin.emplace(*connections_, p.track); // may be another one than when the replay began
     p.l7 = p.track->l7();
+    if (around_.ct != nullptr) around_.ct->resumes(p);
     selector_.select(p);
     detector_.recognise_piece(p, message);
     if (!selector_.rediscover(p)) return {};
@@ -146,9 +153,10 @@ void Pipeline::find_flow(Passage& p) {
 // That of the packet which an ICMP message is about.
 void Pipeline::find_quoted_flow(Passage& p) {
     bool reverse = false;
-    if (protocol::icmp_type_quotes_packet(p.dis.icmp_type()) && !p.dis.payload.empty()) {
-        const packet::Dissect quoted =
-            packet::dissect(p.dis.payload, packet::Completeness::partial);
+    const bool quotes = protocol::icmp_type_quotes_packet(p.dis.icmp_type());
+    packet::Dissect quoted;
+    if (quotes && !p.dis.payload.empty()) {
+        quoted = packet::dissect(p.dis.payload, packet::Completeness::partial);
         if (quoted.is_ip()) {
             p.payload =
                 quoted.l3 == packet::L3::ipv4 ? protocol::Payload::ipv4 : protocol::Payload::ipv6;
@@ -162,6 +170,11 @@ void Pipeline::find_quoted_flow(Passage& p) {
         }
     }
     set_direction(p, reverse);
+    if (around_.ct == nullptr) return;
+    if (quotes)
+        around_.ct->arrives_about(p, quoted, !reverse);
+    else
+        around_.ct->arrives(p);
 }
 
 void Pipeline::set_direction(Passage& p, bool reverse) {
@@ -186,6 +199,7 @@ void Pipeline::keep_profiles_of_held(Passage& p) {
 void Pipeline::on_track_end(flow::Track& track) {
     if (track.holding()) holder_.release(track);
     around_.state.forget(track);
+    if (around_.ct != nullptr) around_.ct->track_ended(track);
 }
 
 void Pipeline::on_held_timeout(flow::Track& track) {

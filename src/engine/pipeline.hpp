@@ -30,6 +30,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
         Upkeep& upkeep;
         Counters& counters;
         std::vector<ProfileCounts>& by_profile;
+        CtFacts* ct; // nullptr with --ct=off
     };
     explicit Pipeline(const Surroundings& around);
 

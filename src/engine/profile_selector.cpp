@@ -12,7 +12,7 @@ std::string_view ProfileSelector::ssid(const Passage& p) const {
     return by_input.empty() ? ssid_of_(p.ifout) : by_input;
 }
 
-profile::Query ProfileSelector::query(const Passage& p) const {
+profile::Query ProfileSelector::query(Passage& p) const {
     profile::Query q;
     q.mark = p.mark;
     q.l4proto = p.dis.l4proto;
@@ -21,6 +21,7 @@ profile::Query ProfileSelector::query(const Passage& p) const {
     q.lport = p.near_port;
     q.l7 = p.l7;
     if (profiles_.needs_ssid()) q.ssid = ssid(p);
+    if (ct_ != nullptr) ct_->show(p, q);
     return q;
 }
 
@@ -98,6 +99,7 @@ void ProfileSelector::select_for_related(Passage& p) {
         q.icmp_code = p.dis.icmp_code();
     }
     if (profiles_.needs_ssid()) q.ssid = ssid(p);
+    if (ct_ != nullptr) ct_->show(p, q);
     if (p.track != nullptr && p.track->has_hostname()) {
         q.has_hostname = true;
         q.hostname = p.track->hostname();

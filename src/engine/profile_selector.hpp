@@ -12,9 +12,10 @@ namespace nfqws2::engine {
 class ProfileSelector {
   public:
     ProfileSelector(const Options& options, const Services& services, flow::IpCache& ip_cache,
-                    AutoHostWatch& watch, Story story, std::vector<ProfileCounts>& counts)
+                    AutoHostWatch& watch, Story story, std::vector<ProfileCounts>& counts,
+                    CtFacts* ct)
         : options_(options), profiles_(*services.profiles), ssid_of_(services.ssid_of),
-          ip_cache_(ip_cache), watch_(watch), story_(story), counts_(counts) {}
+          ip_cache_(ip_cache), watch_(watch), story_(story), counts_(counts), ct_(ct) {}
 
     // Of a TCP or UDP packet, by what is known before its payload is looked at.
     void select(Passage& p);
@@ -24,7 +25,7 @@ class ProfileSelector {
     // passes without Lua.
     bool rediscover(Passage& p);
     // What filters ask about, but for the host.
-    profile::Query query(const Passage& p) const;
+    profile::Query query(Passage& p) const;
 
   private:
     std::string_view ssid(const Passage& p) const;
@@ -41,6 +42,7 @@ class ProfileSelector {
     AutoHostWatch& watch_;
     Story story_;
     std::vector<ProfileCounts>& counts_; // by number
+    CtFacts* ct_;                        // nullptr with --ct=off
     flow::IpCacheRecord cached_;         // what the ip cache knew last
 };
 

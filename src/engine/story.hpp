@@ -30,8 +30,9 @@ class Story {
         if (verdict.finished) log::debug("this flow is finished");
         debug_text::judged(packet, verdict);
     }
+    bool is_traced() const { return trace_ != nullptr; }
     // A held packet leaves as it came, without the pipeline.
-    bool wants_releases() const { return trace_ != nullptr; }
+    bool wants_releases() const { return is_traced(); }
     void released(const Passage& p) const {
         trace_->begin(p);
         trace_->note("released");

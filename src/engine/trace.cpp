@@ -33,6 +33,8 @@ const char* text_of(lua::Skipped why) {
         return "payload";
     case lua::Skipped::range:
         return "range";
+    case lua::Skipped::ct_state:
+        return "ct-state";
     case lua::Skipped::cutoff:
         return "cutoff";
     case lua::Skipped::lua_cutoff:
@@ -292,6 +294,27 @@ void Trace::rebuild_failed(std::string_view error) {
 
 // --- the line
 
+namespace {
+
+void write_ct(JsonWriter& json, const Passage& p) {
+    if (!p.ct) return;
+    const packet::CtFacts& facts = p.ct->facts;
+    json.key("ct").open_object();
+    json.key("source").text(name(facts.source));
+    json.key("state").text(name(facts.state));
+    if (facts.direction != packet::CtDirection::unknown)
+        json.key("dir").text(facts.direction == packet::CtDirection::reply ? "reply" : "original");
+    if (facts.connection) {
+        const packet::Connection& c = *facts.connection;
+        if (c.id) json.key("id").number(*c.id);
+        if (c.mark) json.key("mark").number(*c.mark);
+        if (!c.helper.empty()) json.key("helper").text(c.helper.text());
+    }
+    json.close_object();
+}
+
+} // namespace
+
 void Trace::begin_line(JsonWriter& json, std::optional<std::uint64_t> number) const {
     json.key("n");
     number ? json.number(*number) : json.null();
@@ -373,6 +396,7 @@ void Trace::write_line(const Passage& p, const capture::Verdict& verdict, const 
     write_packet(json, p);
     write_profile(json, p, record);
     write_learned(json, p);
+    write_ct(json, p);
     json.key("replay");
     if (p.replay) {
         json.open_object();

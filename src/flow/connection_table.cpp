@@ -373,6 +373,14 @@ ConnectionTable::Found ConnectionTable::find(const packet::Dissect& d) const {
     return impl_->find(tuple, tuple.hash(impl_->key));
 }
 
+ConnectionTable::Found ConnectionTable::find(bool tcp, const Endpoint& source,
+                                             const Endpoint& destination) const {
+    const Tuple tuple{
+        source.address.raw,         destination.address.raw, source.port, destination.port, tcp,
+        source.address.version == 6};
+    return impl_->find(tuple, tuple.hash(impl_->key));
+}
+
 bool ConnectionTable::purge() {
     Impl& t = *impl_;
     const std::int64_t now = t.clock.boot_ns();

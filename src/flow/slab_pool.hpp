@@ -13,6 +13,9 @@ namespace nfqws2::flow {
 class SlabPool {
   public:
     static constexpr std::uint32_t no_index = 0xFFFFFFFF;
+    // The lower bits of an index: the place within its slab.
+    static constexpr unsigned slot_bits = 12;
+    static constexpr std::uint32_t slot_mask = (1U << slot_bits) - 1;
 
     // `owner` is what owner_of() finds again from a block's address.
     explicit SlabPool(std::size_t block_size, void* owner = nullptr);
@@ -34,8 +37,6 @@ class SlabPool {
     std::size_t blocks_per_slab() const { return per_slab_; }
 
   private:
-    static constexpr unsigned slot_bits = 12;
-    static constexpr std::uint32_t slot_mask = (1U << slot_bits) - 1;
     static constexpr std::size_t header_size = 64;
     static constexpr std::uint32_t none = 0xFFFFFFFF;
 

@@ -12,7 +12,9 @@
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/lua/connections.hpp"
 #include "nfqws2/lua/state.hpp"
+#include "table/push_connection.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -28,6 +30,11 @@ std::string describe(const PacketView& view, const profile::LuaInstance& instanc
     return "profile " + view.profile->label() + ", instance " + instance.name;
 }
 
+bool wants_state(const PacketView& view, const profile::LuaInstance& instance) {
+    if (instance.ct_state.empty()) return true;
+    return instance.ct_state.has(view.ct != nullptr ? view.ct->state() : packet::CtState::unknown);
+}
+
 // Why the instance does not take the packet. `cuts`: the flow has instance cutoffs.
 std::optional<Skipped> why_not(const PacketView& view, const profile::LuaInstance& instance,
                                bool cuts) {
@@ -36,6 +43,7 @@ std::optional<Skipped> why_not(const PacketView& view, const profile::LuaInstanc
         return Skipped::cutoff;
     if (!flow::in_range(instance.range(out), view.direct())) return Skipped::range;
     if (!instance.payload.matches(view.payload)) return Skipped::payload;
+    if (!wants_state(view, instance)) return Skipped::ct_state;
     return std::nullopt;
 }
 
@@ -76,7 +84,12 @@ void log_decision(const PacketView& view, const profile::LuaInstance& instance,
     // Said already, when the instances were looked through.
     if (!in_range && flow::beyond_range(instance.range(view.outgoing), view.direct())) return;
     log_range(view, instance, in_range);
-    if (in_range) log_payload(view, instance, !why);
+    if (in_range) log_payload(view, instance, why != Skipped::payload);
+    if (why == Skipped::ct_state)
+        log::debug(
+            "* lua '%s' : ct state '%s' does not satisfy filter", instance.name.c_str(),
+            std::string(name(view.ct != nullptr ? view.ct->state() : packet::CtState::unknown))
+                .c_str());
 }
 
 } // namespace
@@ -164,7 +177,8 @@ capture::Verdict Desync::run(const PacketView& view) {
         all_cut = false;
         if (!instance.payload.matches(view.payload)) continue;
         any_wants_payload = true;
-        any_due = any_due || flow::in_range(instance.range(out), side);
+        any_due =
+            any_due || (flow::in_range(instance.range(out), side) && wants_state(view, instance));
     }
     if (!any_due && observer_ != nullptr)
         for (const profile::LuaInstance& instance : profile.instances)
@@ -224,6 +238,10 @@ void Desync::run_due(Run& run) {
     luaL_checkstack(L, 64, "desync");
     if (!state_.desync_table().push(L, view)) lua_error(L);
     const int desync_index = lua_gettop(L);
+    if (view.ct != nullptr) {
+        nfqws2::lua::push_facts(L, view.ct->facts());
+        lua_setfield(L, desync_index, "ct");
+    }
 
     int verdict = verdict_pass;
     Era::Profile& prepared = eras_.of(profile).profiles[profile.number];
@@ -308,6 +326,7 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     running.instance = &instance;
     running.outgoing = view.outgoing;
     running.raw_packet = view.dis->packet;
+    running.connection = view.ct;
     const int status = [&] {
         const CallScope scope(state_, running);
         return lua_pcall(L, 2, LUA_MULTRET, message_handler_index);

@@ -7,13 +7,16 @@
 
 namespace nfqws2::lua {
 
+class PacketConnection;
+
 struct DesyncCall {
     flow::Track* track = nullptr;
     const profile::Profile* profile = nullptr;
     const profile::LuaInstance* instance = nullptr;
     bool outgoing = true;
     Bytes raw_packet;
-    bool plan_cancelled = false; // set by execution_plan_cancel
+    PacketConnection* connection = nullptr; // nullptr: --ct=off
+    bool plan_cancelled = false;            // set by execution_plan_cancel
 };
 
 // The call runs as long as the scope lasts: that long is `ctx` good.
@@ -30,5 +33,7 @@ class CallScope {
 
 // Pushes the one userdata that stands for the running call, whichever that is.
 void push_ctx(lua_State* L);
+// The call that the first argument stands for, or an error.
+DesyncCall& check_ctx(lua_State* L);
 
 } // namespace nfqws2::lua

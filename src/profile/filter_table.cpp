@@ -140,4 +140,74 @@ void state_ssid(Query& q, std::string_view value) {
     q.ssid = value;
 }
 
+void parse_ct_state(Profile& p, bool, std::string_view value) {
+    p.ct.state = parse_ct_states("filter-ctstate", value);
+}
+
+void parse_ct_mark(Profile& p, bool, std::string_view value) {
+    p.ct.set_mark(value);
+}
+
+void parse_ct_zone(Profile& p, bool, std::string_view value) {
+    p.ct.set_zones(value);
+}
+
+void parse_ct_helper(Profile& p, bool, std::string_view value) {
+    p.ct.set_helpers(value);
+}
+
+void parse_ct_status(Profile& p, bool, std::string_view value) {
+    p.ct.set_status(value);
+}
+
+bool covers_ct_mark(const Profile& a, const Profile& b) {
+    if (!a.ct.restricts_mark()) return true;
+    if (a.ct.other_marks != b.ct.other_marks) return false;
+    return a.ct.other_marks ? b.ct.mark.covers(a.ct.mark) : a.ct.mark.covers(b.ct.mark);
+}
+
+bool covers_ct_zone(const Profile& a, const Profile& b) {
+    if (a.ct.zones.empty()) return true;
+    for (unsigned zone = 0; zone <= UINT16_MAX; zone++) {
+        CtQuery q;
+        q.zone = static_cast<std::uint16_t>(zone);
+        if (b.ct.wants_zone(q) && !a.ct.wants_zone(q)) return false;
+    }
+    return true;
+}
+
+bool covers_ct_helper(const Profile& a, const Profile& b) {
+    if (a.ct.helpers.empty()) return true;
+    return a.ct.helpers == b.ct.helpers && a.ct.other_helpers == b.ct.other_helpers;
+}
+
+bool covers_ct_status(const Profile& a, const Profile& b) {
+    if (a.ct.status == 0) return true;
+    if (b.ct.status == 0 || a.ct.not_all_status != b.ct.not_all_status) return false;
+    return a.ct.not_all_status ? (b.ct.status & ~a.ct.status) == 0
+                               : (a.ct.status & ~b.ct.status) == 0;
+}
+
+void state_ct_state(Query& q, std::string_view value) {
+    const auto state = packet::ct_state_from_name(value);
+    if (!state) refuse("ctstate should be new, established, related, invalid or untracked", value);
+    q.ct.state = *state;
+}
+
+void state_ct_mark(Query& q, std::string_view value) {
+    const auto mark = parse_mark_number(value);
+    if (!mark) refuse("ctmark should be decimal or 0xHEX", value);
+    q.ct.mark = *mark;
+}
+
+void state_ct_zone(Query& q, std::string_view value) {
+    const auto zone = decimal(value, UINT16_MAX);
+    if (!zone) refuse("ctzone should be 0..65535", value);
+    q.ct.zone = static_cast<std::uint16_t>(*zone);
+}
+
+void state_ct_helper(Query& q, std::string_view value) {
+    q.ct.helper = value;
+}
+
 } // namespace nfqws2::profile::filter

@@ -204,6 +204,10 @@ void ProfileBuilder::payload(Text value) {
     open_->payload = *set;
 }
 
+void ProfileBuilder::ct_state(Text value) {
+    open_->ct_state = parse_ct_states("ct-state", value);
+}
+
 void ProfileBuilder::in_range(Text value) {
     const auto range = flow::parse_range(value);
     if (!range) refuse("invalid packet range value", value, range_hint);
@@ -221,6 +225,7 @@ void ProfileBuilder::lua_desync(Text value) {
     instance.in_range = open_->in_range;
     instance.out_range = open_->out_range;
     instance.payload = open_->payload;
+    instance.ct_state = open_->ct_state;
     instance.position = position_;
     open_->profile->instances.push_back(std::move(instance));
 }

@@ -25,8 +25,9 @@ struct ProfileBuilder::Draft {
     AutoGiven auto_given;
     std::shared_ptr<HostList> domains, domains_exclude; // anonymous lists
     std::shared_ptr<NetList> networks, networks_exclude;
-    // --payload, --in-range, --out-range in force
+    // --payload, --ct-state, --in-range, --out-range in force
     protocol::PayloadSet payload;
+    packet::CtStateSet ct_state;
     flow::Range in_range = flow::Range::never(), out_range = flow::Range::always();
 
     void import(const Draft& from);

@@ -92,11 +92,7 @@ bool passes_nets(const Profile& p, const Query& q, Refusal& refusal) {
     return false;
 }
 
-// See docs/contracts/profiles.md#matching; cheap filters first. The order cannot be told apart from
-// outside except by the name of the refusing filter.
-bool matches(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refusal& refusal) {
-    refusal.by = refused_by_row(p, q, transport::of(q.l4proto));
-    if (refusal.by != nullptr) return false;
+bool passes_lists(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refusal& refusal) {
     if (!p.auto_hosts && !q.has_hostname && p.has_host_lists()) {
         refusal.by = p.hosts.empty() ? "hostlist-exclude" : "hostlist";
         return false;
@@ -113,6 +109,16 @@ bool matches(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refus
                    verdict.positive ? "positive" : "negative");
     if (!verdict.positive) refusal.by = verdict.excluded ? "hostlist-exclude" : "hostlist";
     return verdict.positive;
+}
+
+// See docs/contracts/profiles.md#matching; cheap filters first. The order cannot be told apart from
+// outside except by the name of the refusing filter.
+bool matches(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refusal& refusal) {
+    const std::uint8_t carried = transport::of(q.l4proto);
+    refusal.by = refused_by_row<false>(p, q, carried);
+    if (refusal.by != nullptr || !passes_lists(p, q, verdict, refusal)) return false;
+    refusal.by = refused_by_row<true>(p, q, carried);
+    return refusal.by == nullptr;
 }
 
 Rejection make_rejection(const Profile& p, const Query& q, const Refusal& refusal) {
@@ -197,6 +203,16 @@ const std::vector<std::unique_ptr<Profile>>& ProfileSet::all() const {
 bool ProfileSet::needs_ssid() const {
     return std::any_of(all().begin(), all().end(),
                        [](const auto& profile) { return !profile->ssids.empty(); });
+}
+
+bool ProfileSet::needs_ct() const {
+    return std::any_of(all().begin(), all().end(),
+                       [](const auto& profile) { return profile->ct.any(); });
+}
+
+bool ProfileSet::needs_ct_details() const {
+    return std::any_of(all().begin(), all().end(),
+                       [](const auto& profile) { return profile->ct.any_detail(); });
 }
 
 const GenerationPtr& ProfileSet::generation() const {

@@ -103,6 +103,63 @@ def _(world):
         check_equal("in server mode", run.called(), called)
 
 
+@effect("ct")
+def _(world):
+    show = "--lua-init=function eat(c,d) print('ct '..tostring(d.ct and d.ct.source)..'.') end"
+    for words, text in ([], "nil"), (["--ct=off"], "nil"), (["--ct=sim"], "sim"), (["--ct=auto"], "sim"):
+        run = world.run(*words, show, "--lua-desync=eat")
+        check("ct %s.\n" % text in run.said, "%s: it said: %s", words, run.said[-300:])
+
+
+@effect("ct-state-mark")
+def _(world):
+    # Offline the state is computed all the same; tests/e2e/test_ct.py has the rules.
+    check_equal("called", world.called("--ct-state-mark=7", "--ct-state=untracked"), set())
+
+
+@effect("ct-sim-helper")
+def _(world):
+    words = "--filter-cthelper=ftp", "--filter-tcp=80"
+    check_equal("none", world.called(*words), set())
+    check_equal("by port", world.called("--ct-sim-helper=ftp:80", *words), TCP4)
+
+
+@effect("ct-state")
+def _(world):
+    check_equal("new", world.called("--ct-state=new", "--filter-tcp=80"), {"syn"})
+    check_equal("not new", world.called("--ct-state=~new", "--filter-tcp=80"), TCP4 - {"syn"})
+
+
+@effect("filter-ctstate")
+def _(world):
+    check_equal("new", world.called("--filter-ctstate=new", "--filter-tcp=80"), TCP4)
+    check_equal("others", world.called("--filter-ctstate=~new", "--filter-tcp=80"), set())
+
+
+@effect("filter-ctmark")
+def _(world):
+    check_equal("0", world.called("--filter-ctmark=0", "--filter-tcp=80"), TCP4)
+    check_equal("1", world.called("--filter-ctmark=1", "--filter-tcp=80"), set())
+
+
+@effect("filter-ctzone")
+def _(world):
+    check_equal("0", world.called("--filter-ctzone=0", "--filter-tcp=80"), TCP4)
+    check_equal("not 0", world.called("--filter-ctzone=~0", "--filter-tcp=80"), set())
+
+
+@effect("filter-cthelper")
+def _(world):
+    check_equal("none", world.called("--filter-cthelper=-", "--filter-tcp=80"), TCP4)
+    check_equal("any", world.called("--filter-cthelper=*", "--filter-tcp=80"), set())
+
+
+@effect("filter-ctstatus")
+def _(world):
+    # The search at the request, behind the answer.
+    check_equal("seen", world.called("--filter-ctstatus=seen_reply", "--filter-tcp=80"), {"http"})
+
+
 @effect("filter-icmp")
 def _(world):
     for value, names in (("8", {"ping"}), ("8:0", {"ping"}), ("8:1", set()), ("*", {"ping"}),

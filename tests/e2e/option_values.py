@@ -4,6 +4,8 @@ good: values that --dry-run accepts; None is the option without a value. bad: va
 message must hold; the message always names the option and its position. An option without bad
 values takes any text.
 """
+CT_STATES = [("nwe", "did you mean 'new'"), ("", "should be"), ("new,", "should be"),
+             ("unknown", "unknown")]
 PORTS = (["80", "1-65535", "*", "~80", "80,443,1000-2000", "0", "~1-5"],
          [("", "empty|should be"), ("80-", "80-"), ("65536", "65536"), ("90-80", "90-80"),
           ("http", "http"), ("80,,81", "empty"), ("80;81", "80;81"), ("-1", "-1"), ("~*", r"~\*")])
@@ -76,6 +78,15 @@ VALUES = {
     "reasm-disable": ([None, *PAYLOADS], BAD_PAYLOADS),
     "fastpath-workaround": ([None, "0", "1", "auto"],
                             [("", "0, 1 or auto"), ("2", "0, 1 or auto"), ("on", "0, 1 or auto")]),
+    "ct": (["off", "auto", "queue", "netlink", "sim"],
+           [("", "off, auto, queue, mark, netlink or sim"), ("on", "bad value for --ct: 'on'")]),
+    "ct-state-mark": (["7", "0x07000000", "0x1C000000"],
+                      [("0", "three adjacent bits"), ("0xD", "three adjacent bits"),
+                       ("3", "three adjacent bits"), ("x", "mark"), ("", "mark")]),
+    "ct-sim-helper": (["ftp", "ftp:21", "ftp:21+2121"],
+                      [("sip", "only ftp is simulated"), ("", "only ftp is simulated"),
+                       ("ftp:", "bad port"), ("ftp:0", "bad port"), ("ftp:21+", "bad port")]),
+    "ct-state": (["new", "~new,related", "INVALID"], CT_STATES),
     "server": FLAG,
     "ipcache-lifetime": (["0", "7200"], COUNT),
     "ipcache-hostname": FLAG,
@@ -122,6 +133,15 @@ VALUES = {
     "filter-l3": (["ipv4", "ipv6", "ipv4,ipv6", "ipv4,ipv4"],
                   [("", "ipv4"), ("ipv5", "ipv5"), ("ipv4,", "ipv4"), ("4", "ipv4")]),
     "filter-tcp": PORTS, "filter-udp": PORTS, "filter-lport": PORTS,
+    "filter-ctstate": (["new", "~new,related", "INVALID"], CT_STATES),
+    "filter-ctmark": (["1", "0x10/0xF0", "~0x10/0xF0"],
+                      [("", "bad value"), ("x", "bad value"), ("1/", "bad value"), ("~", "bad value")]),
+    "filter-ctzone": (["0", "1,5-8", "~65535"],
+                      [("", "bad value"), ("65536", "65536"), ("2-1", "2-1"), ("1-", "1-")]),
+    "filter-cthelper": (["ftp", "ftp,sip", "*", "-", "~ftp"],
+                        [("", "bad value"), ("a,", "bad value"), ("sixteen-letters-", "15")]),
+    "filter-ctstatus": (["assured", "~seen_reply,ASSURED"],
+                        [("", "bad value"), ("asured", "assured"), ("assured,", "bad value")]),
     "filter-icmp": (["8", "8:0", "3:1,11", "*", "-", "255:255"],
                     [("256", "256"), ("8:256", "8:256"), ("echo", "echo"), ("", "like"),
                      ("8,", "empty")]),

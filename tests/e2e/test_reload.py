@@ -335,6 +335,7 @@ def test_refused(env):
             options.refused("secret.txt", *one, "--blob=s:@" + secret)
             options.refused("/nowhere", *one, "--ipset=/nowhere/list.txt")
             options.refused("--filter-ssid is new", *one, "--new", "--filter-ssid=home", *saying("x"))
+            options.refused("--ct is off", *one, "--new", "--filter-ctstate=new", *saying("x"))
             os.rename(options.file, options.file + ".away")
             check("could not load config file" in options.reload()[-1]["error"], "a lost file is taken")
             os.rename(options.file + ".away", options.file)

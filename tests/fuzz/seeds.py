@@ -196,6 +196,39 @@ def wlan():
         yield name, struct.pack("=IHHII", 16 + len(generic), 28, 2, 1, 0) + generic
 
 
+def tuples(kind, src, dst, sport, dport):
+    nested = 0x8000
+    ends = attribute(nested | 1, attribute(1, src) + attribute(2, dst))
+    proto = attribute(nested | 2, attribute(1, b"\6") + attribute(2, struct.pack(">H", sport)) +
+                      attribute(3, struct.pack(">H", dport)))
+    return attribute(nested | kind, ends + proto)
+
+
+def connections():
+    """NFQA_CT as a kernel makes it."""
+    client, server = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
+    number = struct.Struct(">I")
+    whole = (tuples(1, client, server, 1025, 443) + tuples(2, server, client, 443, 1025) +
+             attribute(3, number.pack(0x18E)) + attribute(7, number.pack(300)) +
+             attribute(8, number.pack(7)) + attribute(12, number.pack(99)) +
+             attribute(0x8000 | 4, attribute(0x8001, attribute(1, b"\3"))) +
+             attribute(0x8005, attribute(1, b"ftp\0")) +
+             attribute(0x8009, attribute(1, struct.pack(">Q", 2)) + attribute(2, bytes(8))) +
+             tuples(14, client, server, 40000, 21) + attribute(18, struct.pack(">H", 3)) +
+             attribute(22, bytes(16)))
+    yield "whole", whole
+    for cut in range(0, len(whole), 17):
+        yield "cut-%d" % cut, whole[:cut]
+
+
+def ftp():
+    lines = (b"227 Entering Passive Mode (10,77,2,2,195,180).\r\n", b"229 x (|||50000|)\r\n",
+             b"PORT 10,77,1,2,0,99\r\n", b"EPRT |2|2001:db8::1|6000|\r\n", b"y" * 700 + b"\n")
+    for n, line in enumerate(lines):
+        yield "%d" % n, bytes([9]) + line
+    yield "all", bytes([33]) + b"".join(lines)
+
+
 def markers():
     payloads = [p for n, _, p in samples() if "http_req" in n or "client_hello" in n][:12]
     for n, text in enumerate(MARKERS):
@@ -274,6 +307,7 @@ TARGETS = {
     "packet": packet, "frames": frames, "scripts": scripts, "engine": engine, "config": config, "firewall": firewall,
     "trace": traces, "doctor": listings,
     "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
+    "ct": connections, "ftp": ftp,
     "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),
     "control": control, "tls": lambda: protocol("tls"), "quic": lambda: protocol("quic"),
     "http": lambda: protocol("http"), "dns": lambda: protocol("dns"),

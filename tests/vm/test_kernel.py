@@ -148,3 +148,24 @@ def test_fence_alone(env):
     result = subprocess.run([test, "--gtest_color=no"], capture_output=True, text=True, check=False)
     print(result.stdout[-3000:])
     check(result.returncode == 0 and "[  SKIPPED ]" not in result.stdout, "%s", result.stdout[-6000:])
+
+
+def test_facts_of_the_queue(env):
+    """--ct=queue: the connections that come with packets are those of the kernel's table, and a mark that a script
+    sets on the first packet is there."""
+    script = ("--lua-init=function tell(c,d) print('ct '..d.ct.source..' '..d.ct.state..' '..tostring(d.ct.exact)"
+              "..' '..d.ct.id..' '..d.ct.mark..'.') if d.ct.mark == 119 then local l=ct_lookup(d.ct.orig) "
+              "print('table '..l.id..' '..l.mark..'.') end ct_set(c,{mark=0x77}) end")
+    with env.lab() as lab:
+        lab.run("client", "nft", "table inet t { chain c { type filter hook postrouting priority mangle; "
+                "ct mark 0x1 accept; udp dport 5000 queue num 200; }; }")
+        with env.daemon(lab, "--ct=queue", script, "--payload=all", "--lua-desync=tell") as daemon:
+            contains(daemon.output(), "conntrack facts: from the queue")
+            with lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.sendto(b"question", (laboratory.SERVER4, 5000))
+                daemon.wait_output("ct queue new true ")
+                told = re.search(r"ct queue new true (\d+) 0\.", daemon.output())
+                s.sendto(b"question", (laboratory.SERVER4, 5000))
+                daemon.wait_output("ct queue new true %s 119." % told[1])
+            # By its tuple, from the table itself.
+            daemon.wait_output("table %s 119." % told[1])

@@ -35,6 +35,7 @@ class NfQueue {
         // Large packets come as they are (InputPacket::merged) and may be answered with `split`.
         bool take_merged = false;
         std::uint32_t offload_mark = 0; // see VerdictBatch
+        bool connections = false;       // packets come with their connection, if the kernel can
         // The socket's port, which /proc/net/netfilter/nfnetlink_queue shows, is the process id:
         // programs find the owner of a queue by it. One socket of a process can have it.
         bool port_is_process_id = false;

@@ -4,6 +4,7 @@
 
 #include "nfqws2/base/bytes.hpp"
 #include "nfqws2/base/ip_address.hpp"
+#include "nfqws2/packet/connection.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -19,7 +20,9 @@ struct InputPacket {
     std::uint32_t mark = 0;
     std::uint32_t ifin_index = 0, ifout_index = 0;
     std::string_view ifin, ifout; // empty = not known; valid during the call
-    bool merged = false;          // several packets of one flow in a large one (GSO, GRO)
+    Bytes ct; // NFQA_CT: its connection, if the kernel was asked for it and there is one
+    std::optional<std::uint32_t> ct_info; // NFQA_CT_INFO, likewise
+    bool merged = false;                  // several packets of one flow in a large one (GSO, GRO)
 };
 
 enum class Action : std::uint8_t {
@@ -34,6 +37,8 @@ struct Verdict {
     Bytes data; // modify: the new packet; valid until the handler is called again
     // accept: no packet of this connection needs to be shown any more.
     bool finished = false;
+    // What becomes of the packet's connection with it; valid likewise. nullptr: nothing.
+    const packet::CtChanges* ct = nullptr;
 };
 
 class PacketHandler {

@@ -35,8 +35,8 @@ class VerdictBatch {
 
   private:
     bool close_run();
-    bool put(int type, std::uint32_t id, std::uint32_t nf_verdict, std::uint32_t mark,
-             Bytes packet);
+    bool put(int type, std::uint32_t id, std::uint32_t nf_verdict, std::uint32_t mark, Bytes packet,
+             const packet::CtChanges* ct = nullptr);
 
     std::vector<std::uint8_t> buffer_;
     std::size_t used_ = 0;

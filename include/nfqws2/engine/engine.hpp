@@ -5,6 +5,7 @@
 
 #include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/random.hpp"
+#include "nfqws2/capture/ct_requests.hpp"
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/flow/ip_cache.hpp"
@@ -56,6 +57,10 @@ struct Options {
     bool seeded = false; // --seed: math.randomseed ignores its argument
     std::uint64_t seed = 0;
 
+    std::optional<packet::CtSource> ct;      // none: --ct=off
+    std::uint32_t ct_state_mark = 0;         // three bits of the packet's mark, 0 = none
+    std::vector<std::uint16_t> ct_ftp_ports; // --ct-sim-helper
+
     // Lua
     std::uint32_t qnum = 0xFFFFFFFF;    // global `qnum`
     unsigned worker = 0;                // which of several engines, from 0
@@ -86,6 +91,7 @@ struct Services {
     flow::IpCache* ip_cache = nullptr; // shared by several engines; else each has its own
     MemoryBudget* memory = nullptr;    // likewise; nullptr: no bound but those of the options
     store::Stores* stores = nullptr;   // what scripts remember; likewise
+    capture::CtRequests* ct_requests = nullptr; // the kernel's connections, where they can be asked
 };
 
 struct Counters {

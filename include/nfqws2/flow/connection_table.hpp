@@ -57,6 +57,8 @@ class ConnectionTable {
     // Search only, no counting, no creation. Works on partial dissects (packets quoted by ICMP
     // errors: ports are enough, an incomplete TCP header is fine).
     Found find(const packet::Dissect& d) const;
+    // The same by the endpoints of a packet.
+    Found find(bool tcp, const Endpoint& source, const Endpoint& destination) const;
 
     // Expires a bounded number of idle tracks. Called before each fed packet and by the event
     // loop's timer. True: more is waiting, call again soon.

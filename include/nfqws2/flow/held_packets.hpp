@@ -3,8 +3,10 @@
 
 #include "nfqws2/base/bytes.hpp"
 #include "nfqws2/flow/positions.hpp"
+#include "nfqws2/packet/connection.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,7 +20,8 @@ struct HeldPacket {
     std::uint32_t mark = 0;         // likewise
     std::uint32_t payload_len = 0;
     std::string ifin, ifout;
-    Positions positions; // of the flow after this packet was fed
+    Positions positions;                       // of the flow after this packet was fed
+    std::shared_ptr<const packet::CtFacts> ct; // with --ct
 };
 using HeldPackets = std::vector<HeldPacket>;
 

@@ -8,6 +8,7 @@
 #include "nfqws2/flow/positions.hpp"
 #include "nfqws2/flow/reassembly.hpp"
 #include "nfqws2/flow/track_data.hpp"
+#include "nfqws2/packet/connection.hpp"
 #include "nfqws2/protocol/names.hpp"
 
 #include <array>
@@ -136,6 +137,14 @@ class Track {
     void set_profile(std::uint32_t id) {
         d_.profile = id;
         d_.flags.profile_searched = true;
+    }
+
+    // Of the first packet of the flow that a profile was searched for, by --ct.
+    packet::CtState first_ct_state() const {
+        return static_cast<packet::CtState>(d_.client.ct_state);
+    }
+    void set_first_ct_state(packet::CtState state) {
+        d_.client.ct_state = static_cast<std::uint8_t>(state);
     }
 
     bool cutoff(bool outgoing) const { // lua_in_cutoff / lua_out_cutoff

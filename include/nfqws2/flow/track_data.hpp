@@ -36,6 +36,7 @@ struct SideData {
     std::uint8_t scale; // as found; limited to 14 where it is applied
     bool seq0_known : 1, rseq_over_2g : 1;
     bool window_scaled : 1; // the last window was not that of a handshake packet
+    std::uint8_t ct_state;  // the client's: packet::CtState of the first packet, 0 = not asked for
 };
 
 struct TrackFlags {

@@ -20,7 +20,15 @@ namespace nfqws2::lua {
 
 // Why an instance of the packet's profile was not called, or what it was called for in vain
 // (error).
-enum class Skipped : std::uint8_t { payload, range, cutoff, lua_cutoff, plan_cancelled, error };
+enum class Skipped : std::uint8_t {
+    payload,
+    range,
+    ct_state,
+    cutoff,
+    lua_cutoff,
+    plan_cancelled,
+    error,
+};
 
 // Told what becomes of every instance of a packet's profile (--trace), in order: either skipped(),
 // or calling() and then returned() or failed().

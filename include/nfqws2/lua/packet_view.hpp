@@ -12,6 +12,8 @@
 
 namespace nfqws2::lua {
 
+class PacketConnection;
+
 // A piece of a reassembled message on its second way through the pipeline.
 struct Replay {
     unsigned piece = 1, count = 1; // piece is 1-based
@@ -33,7 +35,8 @@ struct PacketView {
     protocol::L7 l7 = protocol::L7::unknown;
     std::optional<Bytes> reasm_data, decrypt_data;
     std::optional<Replay> replay;
-    std::uint16_t tcp_mss = 0; // 0 = DEFAULT_MSS of Lua; TCP only
+    PacketConnection* ct = nullptr; // nullptr: --ct=off
+    std::uint16_t tcp_mss = 0;      // 0 = DEFAULT_MSS of Lua; TCP only
 
     // Counters of the sending side, nullptr if no track.
     const flow::SidePositions* direct() const {

@@ -16,6 +16,8 @@ class Stores;
 
 namespace nfqws2::lua {
 
+class Connections;
+
 struct Services {
     Clock& clock;
     Random& random;
@@ -26,6 +28,7 @@ struct Services {
     const FileGate* file_gate = nullptr;          // nullptr: scripts may open anything
     std::uint32_t desync_fwmark = 0x40000000;
     bool server_mode = false;
+    Connections* ct = nullptr; // nullptr: --ct=off
 };
 
 } // namespace nfqws2::lua

@@ -53,6 +53,7 @@ struct FilterRow {
     const char* key = nullptr;
     void (*state)(Query&, std::string_view value) = nullptr;
     const char* unstated = nullptr;
+    bool costly = false; // asked behind everything else, lists too
 };
 
 // What is more than a line of a row.
@@ -75,6 +76,19 @@ void state_mark(Query&, std::string_view);
 void state_lport(Query&, std::string_view);
 void state_icmp_code(Query&, std::string_view);
 void state_ssid(Query&, std::string_view);
+void parse_ct_state(Profile&, bool, std::string_view);
+void parse_ct_mark(Profile&, bool, std::string_view);
+void parse_ct_zone(Profile&, bool, std::string_view);
+void parse_ct_helper(Profile&, bool, std::string_view);
+void parse_ct_status(Profile&, bool, std::string_view);
+bool covers_ct_mark(const Profile& a, const Profile& b);
+bool covers_ct_zone(const Profile& a, const Profile& b);
+bool covers_ct_helper(const Profile& a, const Profile& b);
+bool covers_ct_status(const Profile& a, const Profile& b);
+void state_ct_state(Query&, std::string_view);
+void state_ct_mark(Query&, std::string_view);
+void state_ct_zone(Query&, std::string_view);
+void state_ct_helper(Query&, std::string_view);
 inline constexpr auto l7_help = protocol::text_with_names<protocol::l7_rows>("flow protocols: ");
 inline constexpr const char* ports = "[~]port1[-port2]|*[,...]";
 } // namespace filter
@@ -212,6 +226,97 @@ inline constexpr std::array filter_rows = std::to_array<FilterRow>({
      .restricts = [](const Profile&) { return false; },
      .matches = [](const Profile&, const Query&) { return true; },
      .without_value = "1"},
+    {.option = "filter-ctstate",
+     .of_first_release = false,
+     .value = "[~]STATE[,STATE...]",
+     .help = "state of the flow's first packet in connection tracking: new, established, related, "
+             "invalid, untracked; ~ = any but these",
+     .transports = transport::all,
+     .subject = Subject::endpoints, // that of the first packet stays
+     .parse = filter::parse_ct_state,
+     .merge = [](Profile& to, bool, const Profile& from) { to.ct.state = from.ct.state; },
+     .restricts = [](const Profile& p) { return !p.ct.state.empty(); },
+     .matches = [](const Profile& p, const Query& q) { return p.ct.state.matches(q.ct.state); },
+     .covers = [](const Profile& a, const Profile& b) { return a.ct.state.covers(b.ct.state); },
+     .key = "ctstate",
+     .state = filter::state_ct_state,
+     .unstated = "the state of the connection",
+     .costly = true},
+    {.option = "filter-ctmark",
+     .of_first_release = false,
+     .value = "[~]mark[/mask]",
+     .help = "mark of the connection, decimal or 0xHEX: (mark and mask) = mark; ~ = any but that",
+     .transports = transport::all,
+     .subject = Subject::packet,
+     .parse = filter::parse_ct_mark,
+     .merge =
+         [](Profile& to, bool, const Profile& from) {
+             to.ct.mark = from.ct.mark;
+             to.ct.other_marks = from.ct.other_marks;
+         },
+     .restricts = [](const Profile& p) { return p.ct.restricts_mark(); },
+     .matches = [](const Profile& p, const Query& q) { return p.ct.wants_mark(q.ct); },
+     .covers = filter::covers_ct_mark,
+     .impossible = [](const Profile& p) -> const char* {
+         return p.ct.mark.possible() || p.ct.other_marks
+                    ? nullptr
+                    : "its --filter-ctmark has bits outside of its mask";
+     },
+     .key = "ctmark",
+     .state = filter::state_ct_mark,
+     .costly = true},
+    {.option = "filter-ctzone",
+     .of_first_release = false,
+     .value = "[~]N[-M][,...]",
+     .help = "zone of connection tracking; ~ = any but these",
+     .transports = transport::all,
+     .subject = Subject::packet,
+     .parse = filter::parse_ct_zone,
+     .merge =
+         [](Profile& to, bool, const Profile& from) {
+             to.ct.zones = from.ct.zones;
+             to.ct.other_zones = from.ct.other_zones;
+         },
+     .restricts = [](const Profile& p) { return !p.ct.zones.empty(); },
+     .matches = [](const Profile& p, const Query& q) { return p.ct.wants_zone(q.ct); },
+     .covers = filter::covers_ct_zone,
+     .key = "ctzone",
+     .state = filter::state_ct_zone,
+     .costly = true},
+    {.option = "filter-cthelper",
+     .of_first_release = false,
+     .value = "[~]NAME[,NAME...]|*|-",
+     .help = "helper of the connection or of its master; * = any, - = none; ~ = any but these",
+     .transports = transport::all,
+     .subject = Subject::packet,
+     .parse = filter::parse_ct_helper,
+     .merge =
+         [](Profile& to, bool, const Profile& from) {
+             to.ct.helpers = from.ct.helpers;
+             to.ct.other_helpers = from.ct.other_helpers;
+         },
+     .restricts = [](const Profile& p) { return !p.ct.helpers.empty(); },
+     .matches = [](const Profile& p, const Query& q) { return p.ct.wants_helper(q.ct); },
+     .covers = filter::covers_ct_helper,
+     .key = "cthelper",
+     .state = filter::state_ct_helper,
+     .costly = true},
+    {.option = "filter-ctstatus",
+     .of_first_release = false,
+     .value = "[~]BIT[,BIT...]",
+     .help = "bits of the connection, all of them: seen_reply, assured, src_nat, ...; ~ = not all",
+     .transports = transport::all,
+     .subject = Subject::packet,
+     .parse = filter::parse_ct_status,
+     .merge =
+         [](Profile& to, bool, const Profile& from) {
+             to.ct.status = from.ct.status;
+             to.ct.not_all_status = from.ct.not_all_status;
+         },
+     .restricts = [](const Profile& p) { return p.ct.status != 0; },
+     .matches = [](const Profile& p, const Query& q) { return p.ct.wants_status(q.ct); },
+     .covers = filter::covers_ct_status,
+     .costly = true},
 });
 
 // The row of an option that exists.
@@ -222,15 +327,18 @@ constexpr const FilterRow& filter_row(std::string_view option) {
     return filter_rows[i];
 }
 
-// The option of the first row from `i` on that refuses, or nullptr. A step for each row is
-// unrolled, since this is asked for every profile of every new flow.
-template <std::size_t i = 0>
+// The option of the first row from `i` on that refuses, or nullptr; of those that cost little, or
+// of the others. A step for each row is unrolled, since this is asked for every profile of every
+// new flow.
+template <bool costly, std::size_t i = 0>
 inline const char* refused_by_row(const Profile& p, const Query& q, std::uint8_t carried) {
     if constexpr (i < filter_rows.size()) {
         constexpr const FilterRow& row = filter_rows[i];
-        const bool asked = row.transports == transport::all || (row.transports & carried) != 0;
-        if (asked && !row.matches(p, q)) return row.option;
-        return refused_by_row<i + 1>(p, q, carried);
+        if constexpr (row.costly == costly) {
+            const bool asked = row.transports == transport::all || (row.transports & carried) != 0;
+            if (asked && !row.matches(p, q)) return row.option;
+        }
+        return refused_by_row<costly, i + 1>(p, q, carried);
     } else {
         return nullptr;
     }

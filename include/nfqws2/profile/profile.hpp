@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/flow/range.hpp"
+#include "nfqws2/profile/ct_filters.hpp"
 #include "nfqws2/profile/filters.hpp"
 #include "nfqws2/profile/lists.hpp"
 #include "nfqws2/protocol/names.hpp"
@@ -29,6 +30,7 @@ struct LuaInstance {
     flow::Range in_range = flow::Range::never();
     flow::Range out_range = flow::Range::always();
     protocol::PayloadSet payload; // empty = all
+    packet::CtStateSet ct_state;  // empty = all
     OptionPosition position = 0;
 
     // The value of an argument as it stands on the command line; nullptr: it is not there.
@@ -66,6 +68,7 @@ struct Profile {
     protocol::L7Set l7;
     std::vector<std::string> ssids;
     bool other_ssids = false; // any network but `ssids`
+    CtFilters ct;
     HostCollection hosts, hosts_exclude;
     NetCollection nets, nets_exclude;
     std::shared_ptr<HostList> auto_hosts; // also a member of `hosts`

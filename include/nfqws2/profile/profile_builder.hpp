@@ -92,6 +92,7 @@ class ProfileBuilder {
 
     // In-profile filter state and instances.
     void payload(Text value);
+    void ct_state(Text value);
     void in_range(Text value);
     void out_range(Text value);
     void lua_desync(Text value);

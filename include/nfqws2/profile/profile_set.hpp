@@ -46,6 +46,9 @@ class ProfileSet {
     const Profile& by_number(std::uint32_t number) const;     // profile 0 for unknown numbers
     const std::vector<std::unique_ptr<Profile>>& all() const; // 1, 2, ..., 0
     bool needs_ssid() const;
+    // Some profile has a filter of the connection; one that is about more than its state.
+    bool needs_ct() const;
+    bool needs_ct_details() const;
 
     // A generation replaces another between two packets. The ones before stay known for flows that
     // hold packets back, until drop_older().

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nfqws2/base/ip_address.hpp"
+#include "nfqws2/profile/ct_filters.hpp"
 #include "nfqws2/protocol/names.hpp"
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct Query {
     bool hostname_is_ip = false;
     std::string_view hostname;
     std::string_view ssid; // "" = unknown
+    CtQuery ct;            // with --ct only
 };
 
 } // namespace nfqws2::profile

@@ -19,6 +19,14 @@ std::string winners_text(const std::vector<const Profile*>& winners) {
     return text + (winners.size() == 1 ? " always wins" : " always win");
 }
 
+// Flows that the queue sees from their start begin with another state. An inverted filter has the
+// unknown state too, and means something else.
+bool wants_later_packets_only(const packet::CtStateSet& states) {
+    using packet::CtState;
+    return states.has(CtState::established) && !states.has(CtState::fresh) &&
+           !states.has(CtState::unknown);
+}
+
 } // namespace
 
 void check_profiles(const Profiles& profiles, Report& report) {
@@ -30,6 +38,12 @@ void check_profiles(const Profiles& profiles, Report& report) {
             report.add(Level::warning, p->position, never + why);
             continue;
         }
+        if (wants_later_packets_only(p->ct.state))
+            report.add(Level::warning, p->position,
+                       "profile " + p->label() +
+                           ": --filter-ctstate is about the first packet of a flow, which is "
+                           "established only if the queue has not seen the beginning (--ct-state "
+                           "looks at each packet)");
         auto reach = std::make_unique<Reach>(reach_of(*p));
         if (reach->none()) {
             report.add(Level::warning, p->position, never + "its filters contradict each other");

@@ -1,6 +1,7 @@
 #include "options/command_line.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "options/ct_options.hpp"
 #include "options/help.hpp"
 #include "options/option_table.hpp"
 
@@ -62,6 +63,8 @@ std::optional<Complaint> complaint(const Config& config) {
         return {{"offload-mark", "--offload-mark and --fwmark need different bits"}};
     if (config.engine.server && profile::uses_auto_hosts(config.profiles))
         return {{"server", "autohostlists not supported in server mode"}};
+    const char* option = nullptr;
+    if (const char* text = ct_complaint(config, &option)) return {{option, text}};
     return std::nullopt;
 }
 
@@ -137,6 +140,7 @@ void finish_config(ParseState& state) {
     for (const auto& profile : config.profiles)
         config.uses_ssid = config.uses_ssid || !profile->ssids.empty();
 
+    settle_ct(config);
     if (const auto what = complaint(config)) refuse(state, *what);
 }
 

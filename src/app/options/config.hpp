@@ -33,6 +33,9 @@ struct Privileges {
 // Of the firewall rules that are printed.
 enum class RulesFormat : std::uint8_t { none, nft, iptables, json, service };
 
+// Where facts about the kernel's connections come from.
+enum class CtMode : std::uint8_t { off, automatic, queue, mark, netlink, sim };
+
 struct Config {
     engine::Options engine;
 
@@ -49,6 +52,8 @@ struct Config {
     std::size_t memory_limit = MemoryBudget::default_limit(); // of all workers; 0 = none
     bool gso = true;                // packets larger than the MTU are taken whole
     std::uint32_t offload_mark = 0; // of finished connections, 0 = off
+    CtMode ct = CtMode::off;        // as asked for; engine.ct is what it comes to
+    bool ct_given = false;
     bool bind_fix4 = false, bind_fix6 = false;
     bool daemon = false;
     std::string pidfile;

@@ -1,6 +1,7 @@
 #include "options/option_table.hpp"
 
 #include "nfqws2/protocol/table.hpp"
+#include "options/ct_options.hpp"
 #include "options/option_actions.hpp"
 
 #include <algorithm>
@@ -130,6 +131,18 @@ const OptionSpec table_before_filters[] = {
     {common("ipcache-hostname", optional), Group::tracking, "0|1",
      "1: cache host names of addresses for profile selection before the name is seen",
      set_ipcache_hostname},
+    {ours("ct", required), Group::tracking, "off|auto|queue|mark|netlink|sim",
+     "what the kernel knows of connections, for --filter-ct*, --ct-state and scripts: from the "
+     "queue, from bits of the packet mark, by requests, or simulated. Default off, with such a "
+     "filter auto",
+     set_ct},
+    {ours("ct-state-mark", required), Group::tracking, "<N|0xHEX>",
+     "three adjacent bits of the packet mark in which firewall rules tell the state: 1 new, 2 "
+     "established, 3 related, 4 invalid, 5 untracked",
+     set_ct_state_mark},
+    {ours("ct-sim-helper", required), Group::tracking, "ftp[:PORT[+PORT...]]",
+     "simulated connections to these ports, without one to port 21, have the helper ftp",
+     set_ct_sim_helper},
 
     // --- Lua
     {common("blob", required), Group::lua, "<name>:[+offset]@<file>|0xHEX",
@@ -253,6 +266,10 @@ const OptionSpec table_behind_filters[] = {
     // --- instances
     {common("payload", required), Group::instances, "<type[,type...]>", payload_help.data(),
      &Builder::payload},
+    {ours("ct-state", required), Group::instances, "[~]STATE[,STATE...]",
+     "states of packets for the following --lua-desync: new, established, related, invalid, "
+     "untracked; ~ = any but these. Default all",
+     &Builder::ct_state},
     {common("in-range", required), Group::instances, "x|a|[(n|d|s|p|b)N](-|<)[(n|d|s|p|b)N]",
      "incoming packets for the following --lua-desync: n packets, d data packets, s sequence, "
      "p position, b bytes; < excludes the upper end. Default x (none)",

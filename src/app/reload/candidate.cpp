@@ -6,6 +6,7 @@
 #include "check/check_words.hpp"
 #include "nfqws2/base/log.hpp"
 #include "options/command_line.hpp"
+#include "options/ct_options.hpp"
 #include "start/startup.hpp"
 
 #include <algorithm>
@@ -111,6 +112,9 @@ bool Candidate::parse() {
     now_.uses_ssid = around_.before.uses_ssid;
     if (state_.config.uses_ssid && !around_.before.uses_ssid)
         return fail(std::string("--filter-ssid is new") + needs_restart);
+    if (around_.config.ct == CtMode::off && uses_ct(state_.config))
+        return fail(std::string("--ct is off, and filters of connections are new") +
+                    needs_restart);
     next_.profiles =
         profile::next_generation(std::move(state_.config.profiles), *around_.generation);
     return next_.profiles != nullptr ||

@@ -13,11 +13,19 @@ WorkerSockets::WorkerSockets(const Config& config, unsigned number, Random& rand
     queue_options_.take_merged = config.gso && config.trace_file.empty();
     queue_options_.offload_mark = config.offload_mark;
     queue_options_.port_is_process_id = number == 0;
+    queue_options_.connections = config.engine.ct == packet::CtSource::queue;
 }
 
 Outside WorkerSockets::outside(capture::PacketSender* instead_of_sender) {
     return {instead_of_sender != nullptr ? *instead_of_sender : sender_, network_,
-            [this](std::string_view interface) { return wlan_.ssid(interface); }, nullptr};
+            [this](std::string_view interface) { return wlan_.ssid(interface); }, nullptr,
+            ct_requests_ ? &*ct_requests_ : nullptr};
+}
+
+bool WorkerSockets::open_ct_requests() {
+    const int error = ct_requests_.emplace().open();
+    if (error != 0) log::os_error("the kernel cannot be asked for connections", error);
+    return error == 0;
 }
 
 bool WorkerSockets::open_queue(bool uses_ssid) {

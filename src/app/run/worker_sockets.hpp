@@ -3,12 +3,15 @@
 #pragma once
 
 #include "nfqws2/base/random.hpp"
+#include "nfqws2/capture/ct_netlink.hpp"
 #include "nfqws2/capture/network_info.hpp"
 #include "nfqws2/capture/nfqueue.hpp"
 #include "nfqws2/capture/raw_sender.hpp"
 #include "nfqws2/capture/wlan.hpp"
 #include "options/config.hpp"
 #include "run/worker.hpp"
+
+#include <optional>
 
 namespace nfqws2::app {
 
@@ -21,6 +24,7 @@ class WorkerSockets {
 
     // False: logged.
     bool open_sender() { return sender_.open(); }
+    bool open_ct_requests();
     bool open_queue(bool uses_ssid);
     void close_queue();
 
@@ -34,6 +38,7 @@ class WorkerSockets {
     capture::WlanInfo wlan_;
     capture::LiveNetworkInfo network_;
     capture::RawSender sender_;
+    std::optional<capture::CtNetlink> ct_requests_; // if they are needed
     capture::NfQueue queue_;
     capture::NfQueue::Options queue_options_;
 };

@@ -22,14 +22,6 @@ bool is_ctx(lua_State* L, int index) {
     return same;
 }
 
-DesyncCall& check_ctx(lua_State* L) {
-    if (lua_isnil(L, 1)) luaL_error(L, "missing ctx");
-    if (!is_ctx(L, 1)) wrong_type(L, 1, ctx_type);
-    const State& state = state_of(L);
-    if (state.running_call() == nullptr) raise(L, "ctx is invalid");
-    return *state.running_call();
-}
-
 // The optional argument `outgoing`: nil stands for both directions.
 struct Directions {
     bool in = true, out = true;
@@ -122,6 +114,18 @@ void push_payload_set(lua_State* L, protocol::PayloadSet set) {
     }
 }
 
+void push_ct_states(lua_State* L, packet::CtStateSet set) {
+    using packet::CtState;
+    lua_createtable(L, 0, 5);
+    for (const CtState state : {CtState::fresh, CtState::established, CtState::related,
+                                CtState::invalid, CtState::untracked}) {
+        if (!set.has(state)) continue;
+        push(L, name(state));
+        lua_pushboolean(L, true);
+        lua_rawset(L, -3);
+    }
+}
+
 void push_plan_element(lua_State* L, const profile::LuaInstance& instance, bool outgoing) {
     lua_createtable(L, 0, 7);
     set_text(L, "func", instance.func);
@@ -138,6 +142,10 @@ void push_plan_element(lua_State* L, const profile::LuaInstance& instance, bool 
     lua_setfield(L, -2, "upper_cutoff");
     lua_setfield(L, -2, "range");
 
+    if (!instance.ct_state.empty()) {
+        push_ct_states(L, instance.ct_state);
+        lua_setfield(L, -2, "ct_state");
+    }
     push_payload_set(L, instance.payload);
     lua_setfield(L, -2, "payload");
     auto& text = push_owned<std::string>(L);
@@ -162,6 +170,14 @@ int execution_plan(lua_State* L) {
 }
 
 } // namespace
+
+DesyncCall& check_ctx(lua_State* L) {
+    if (lua_isnil(L, 1)) luaL_error(L, "missing ctx");
+    if (!is_ctx(L, 1)) wrong_type(L, 1, ctx_type);
+    const State& state = state_of(L);
+    if (state.running_call() == nullptr) raise(L, "ctx is invalid");
+    return *state.running_call();
+}
 
 void push_ctx(lua_State* L) {
     lua_pushlightuserdata(L, &registry_tag);

@@ -97,6 +97,7 @@ class Options {
             {"--hostlist-auto-udp-in", &B::auto_udp_in},
             {"--hostlist-auto-max", &B::auto_max},
             {"--payload", &B::payload},
+            {"--ct-state", &B::ct_state},
             {"--in-range", &B::in_range},
             {"--out-range", &B::out_range},
             {"--lua-desync", &B::lua_desync},

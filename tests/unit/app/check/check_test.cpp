@@ -117,6 +117,11 @@ TEST(CheckProfiles, WhoeverHasMoreFiltersDoesNotWin) {
         {"--ipset-exclude-ip=1.2.3.4"},
         {"--filter-lport=1000-2000"},
         {"--filter-mark=1/1"},
+        {"--filter-ctstate=new"},
+        {"--filter-ctmark=1/1"},
+        {"--filter-ctzone=1"},
+        {"--filter-cthelper=ftp"},
+        {"--filter-ctstatus=assured"},
         {"--filter-ssid=home", "--filter-ssid-neg"},
     };
     for (const auto& filter : filters) {
@@ -142,6 +147,10 @@ TEST(CheckProfiles, EqualOrWiderFiltersWin) {
         {"--hostlist-auto=" + (dir / "auto"), list},
         {"--filter-lport=1-2000", "--filter-lport=1000-2000"},
         {"--filter-mark=1/1", "--filter-mark=3/0xFF"},
+        {"--filter-ctstate=new,related", "--filter-ctstate=new"},
+        {"--filter-ctmark=1/1", "--filter-ctmark=3/0xFF"},
+        {"--filter-ctzone=1-9", "--filter-ctzone=5"},
+        {"--filter-ctstatus=assured", "--filter-ctstatus=assured,confirmed"},
         {"--filter-tcp=~80", "--filter-tcp=443"},
         {"--filter-udp=*", "--filter-udp=1-65535"},
         {"--filter-icmp=8", "--filter-icmp=8:0"},
@@ -153,6 +162,12 @@ TEST(CheckProfiles, EqualOrWiderFiltersWin) {
             EXPECT_EQ(Checked({pair[1], "--new", pair[0]}).findings(), Lines{}) << pair[0];
         }
     }
+}
+
+TEST(CheckProfiles, AStateThatNoFirstPacketHas) {
+    EXPECT_EQ(Checked({"--filter-ctstate=established"}).findings().size(), 1U);
+    EXPECT_EQ(Checked({"--filter-ctstate=established,new"}).findings(), Lines{});
+    EXPECT_EQ(Checked({"--filter-ctstate=~new"}).findings(), Lines{});
 }
 
 TEST(CheckProfiles, MarkOutsideOfItsMask) {

@@ -103,6 +103,8 @@ TEST(Candidate, RefusesWhatOnlyARestartCanChange) {
               "the same state");
     EXPECT_EQ(running.error({"--qnum=1", "--lua-init=x=1", "--filter-ssid=a"}),
               "--filter-ssid is new: a restart is needed");
+    EXPECT_EQ(running.error({"--qnum=1", "--lua-init=x=1", "--filter-ctstate=new"}),
+              "--ct is off, and filters of connections are new: a restart is needed");
 }
 
 TEST(Candidate, SaysWhatIsWrongAndWhere) {
