@@ -31,6 +31,7 @@ struct Outside {
     capture::NetworkInfo& network;
     std::function<std::string_view(std::string_view)> ssid_of;
     const engine::TraceFile* trace = nullptr;
+    capture::QueueDoor* queues = nullptr; // for scripts
 };
 
 struct Worker {

@@ -17,12 +17,21 @@ WorkerSockets::WorkerSockets(const Config& config, unsigned number, Random& rand
 
 Outside WorkerSockets::outside(capture::PacketSender* instead_of_sender) {
     return {instead_of_sender != nullptr ? *instead_of_sender : sender_, network_,
-            [this](std::string_view interface) { return wlan_.ssid(interface); }, nullptr};
+            [this](std::string_view interface) { return wlan_.ssid(interface); }, nullptr,
+            &script_queues_};
+}
+
+// Verdicts that are held back go first.
+bool WorkerSockets::open_sender() {
+    sender_.set_before_send([this] {
+        queue_.flush();
+        script_queues_.flush();
+    });
+    return sender_.open();
 }
 
 bool WorkerSockets::open_queue(bool uses_ssid) {
     if (!queue_.open(queue_options_)) return false;
-    sender_.set_before_send([this] { queue_.flush(); });
     if (!uses_ssid || wlan_.open()) return true;
     log::error("cannot initialize wlan info capture");
     return false;
@@ -30,7 +39,6 @@ bool WorkerSockets::open_queue(bool uses_ssid) {
 
 void WorkerSockets::close_queue() {
     queue_.close();
-    sender_.set_before_send({});
 }
 
 } // namespace nfqws2::app

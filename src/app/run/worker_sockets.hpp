@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/base/random.hpp"
+#include "nfqws2/capture/live_queues.hpp"
 #include "nfqws2/capture/network_info.hpp"
 #include "nfqws2/capture/nfqueue.hpp"
 #include "nfqws2/capture/raw_sender.hpp"
@@ -20,7 +21,7 @@ class WorkerSockets {
     WorkerSockets& operator=(const WorkerSockets&) = delete;
 
     // False: logged.
-    bool open_sender() { return sender_.open(); }
+    bool open_sender();
     bool open_queue(bool uses_ssid);
     void close_queue();
 
@@ -34,6 +35,7 @@ class WorkerSockets {
     capture::WlanInfo wlan_;
     capture::LiveNetworkInfo network_;
     capture::RawSender sender_;
+    capture::LiveQueues script_queues_;
     capture::NfQueue queue_;
     capture::NfQueue::Options queue_options_;
 };
