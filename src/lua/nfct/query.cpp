@@ -170,7 +170,7 @@ int ask_of_one(lua_State* L, CtHandle& handle, const Request& request, bool want
     const nf_conntrack* ct = check_object<Conntrack>(L, 3).ct;
     alignas(nlmsghdr) char buffer[request_size];
     nlmsghdr* message = begin_request(buffer, NFNL_SUBSYS_CTNETLINK, request, family_of(ct));
-    if (nfct_nlmsg_build(message, ct) < 0) return push_failure(L, EINVAL);
+    if (handle.events && nfct_nlmsg_build(message, ct) < 0) return push_failure(L, EINVAL);
     if (const int error = ask(handle, message)) return push_failure(L, error);
     if (!wants_answer) return first_or_failure(L, read_answers(L, handle, ignore, nullptr));
     bool good = false;
@@ -207,7 +207,7 @@ int exp_query(lua_State* L) {
     alignas(nlmsghdr) char buffer[request_size];
     nlmsghdr* message = begin_request(buffer, NFNL_SUBSYS_CTNETLINK_EXP, request_of(what),
                                       expected != nullptr ? family_of(expected) : AF_INET);
-    if (nfexp_nlmsg_build(message, expect) < 0) return push_failure(L, EINVAL);
+    if (handle.events && nfexp_nlmsg_build(message, expect) < 0) return push_failure(L, EINVAL);
     int error = ask(handle, message);
     if (error == 0) error = read_answers(L, handle, ignore, nullptr);
     return first_or_failure(L, error);

@@ -91,7 +91,7 @@ void QueueHandle::end(State& state) {
     answer(*this, {});
     handle.reset();
     state.module_objects().handles--;
-    state.guard().release(memory);
+    state.guard().release(memory + queues * memory_of_queue);
 }
 
 Next serve_queues(lua_State* L, QueueHandle& handle, int function, unsigned most) {

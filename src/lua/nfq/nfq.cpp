@@ -102,7 +102,11 @@ int make_queue(lua_State* L, int index, std::uint16_t number) {
     lua_pushvalue(L, index);
     lua_rawseti(L, -2, 1); // keeps it alive
     set_companion(L, -2);
-    if (const int error = handle.handle->create(number)) {
+    Guard& guard = module_state(L).guard();
+    const bool room = guard.reserve(QueueHandle::memory_of_queue);
+    const int error = room ? handle.handle->create(number) : ENOMEM;
+    if (error != 0) {
+        if (room) guard.release(QueueHandle::memory_of_queue);
         lua_pop(L, 1);
         return error;
     }
@@ -123,6 +127,7 @@ int destroy_queue(lua_State* L) {
     queue.owner->handle->destroy(queue.number);
     queue.owner->queues--;
     queue.owner = nullptr;
+    module_state(L).guard().release(QueueHandle::memory_of_queue);
     return 0;
 }
 

@@ -19,7 +19,8 @@ struct QueueData {
 
 struct QueueHandle {
     static constexpr const char *name = "qhandle", *gone = "is closed";
-    static constexpr std::size_t memory = 4096; // of what it has outside of the Lua heap, about
+    // Of what it and each of its queues have outside of the Lua heap: room for datagrams, verdicts.
+    static constexpr std::size_t memory = 2'300'000, memory_of_queue = 100'000;
     static constexpr unsigned most_queues = 64;
     bool ended() const { return !handle; }
     void end(State& state);

@@ -1,6 +1,6 @@
 // The modules behind `require`, on a door that hands out three packets and without a kernel.
-#include "../../../places.hpp"
-#include "../../fixture.hpp"
+#include "../../places.hpp"
+#include "../fixture.hpp"
 
 #include "nfqws2/lua/attachments.hpp"
 
