@@ -44,6 +44,7 @@ complete -c nfqws2 -l ct-state-mark -x -d 'three adjacent bits of the packet mar
 complete -c nfqws2 -l ct-sim-helper -x -d 'simulated connections to these ports, without one to port 21, have the helper ftp'
 complete -c nfqws2 -l blob -r -F -d 'load binary data into a Lua variable'
 complete -c nfqws2 -l lua-init -r -F -d 'run this Lua code once at start'
+complete -c nfqws2 -l lua-run -r -F -d 'run this program of its own behind --lua-init, with the words behind -- as arguments'
 complete -c nfqws2 -l lua-reload -d 'a reload runs changed --lua-init again, in the same Lua state'
 complete -c nfqws2 -l lua-gc -x -d 'force a garbage collection that often'
 complete -c nfqws2 -l lua-call-limit -x -d 'processor time of one Lua call'

@@ -85,6 +85,7 @@ class Program {
     int print_rules();
     int run_with_kernel();
     int run_without_queue(Workers& workers);
+    int run_script(Worker& worker);
     bool open_sockets(unsigned count);
     int run_queues(Workers& workers);
     void announce_ready();
@@ -354,6 +355,9 @@ void Program::check_lua() {
     check_profiles(profiles, report_);
     check_instances(profiles, circumstances, report_);
     std::optional<std::size_t> failed;
+    if (config_.lua_run)
+        if (const std::string why = lua::syntax_error(config_.lua_run->code); !why.empty())
+            report_.add(Level::error, config_.lua_run_position, why);
     if (workers.run_lua_init(&failed)) {
         const auto globals = workers[0].engine.lua_globals();
         const LuaGlobals by_name{globals.begin(), globals.end()};
@@ -464,7 +468,14 @@ int Program::run_with_kernel() {
 
 int Program::run_without_queue(Workers& workers) {
     if (config_.fuzz_packets != 0) run_fuzz(workers[0], *random_, config_.fuzz_packets);
+    if (config_.lua_run)
+        if (const int code = run_script(workers[0])) return code;
     return run_timers_only(workers[0]);
+}
+
+int Program::run_script(Worker& worker) {
+    if (config_.qnum) log::status("--qnum is ignored with --lua-run");
+    return worker.engine.run_script(*config_.lua_run) == lua::ScriptEnd::failed ? 1 : 0;
 }
 
 int Program::run_queues(Workers& workers) {

@@ -3,6 +3,7 @@
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/engine/trace.hpp"
+#include "nfqws2/lua/attachments.hpp"
 #include "nfqws2/lua/state.hpp"
 #include "pipeline.hpp"
 
@@ -88,6 +89,10 @@ lua::Services Engine::Impl::lua_services() {
             .connections = connections.get(),
             .stores = services.stores,
             .file_gate = options.file_gate,
+            .queues = services.queues,
+            .kernel = options.lua_kernel,
+            .may_wait = options.lua_may_wait,
+            .offline = options.offline,
             .desync_fwmark = options.desync_fwmark,
             .server_mode = options.server,
             .ct = ct.get()};
@@ -162,6 +167,26 @@ bool Engine::init_lua(const std::function<bool()>& stop_requested) {
 bool Engine::run_lua_init(const std::function<bool()>& stop_requested,
                           std::optional<std::size_t>* failed) {
     return impl_->init_lua(stop_requested, failed);
+}
+
+lua::ScriptEnd Engine::run_script(const lua::Script& script) {
+    return impl_->state.run_script(script);
+}
+
+std::span<pollfd> Engine::attached() {
+    return impl_->state.attachments().polled();
+}
+
+bool Engine::has_attached() const {
+    return !impl_->state.attachments().empty();
+}
+
+bool Engine::attached_have_more() const {
+    return impl_->state.attachments().has_more();
+}
+
+void Engine::serve_attached(unsigned most) {
+    impl_->timer_errors += impl_->state.attachments().serve(impl_->state, most);
 }
 
 std::vector<std::pair<std::string, std::string>> Engine::lua_globals() const {

@@ -8,6 +8,7 @@
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/lua/attachments.hpp"
 #include "nfqws2/protocol/blobs.hpp"
 #include "packet_scratch.hpp"
 #include "restrict/guard_files.hpp"
@@ -203,7 +204,8 @@ State::State(const Services& services, const Limits& limits)
     : services_(services), guard_(limits), flow_states_(std::make_unique<FlowStates>()),
       desync_table_(std::make_unique<DesyncTable>(*flow_states_)),
       scratch_(std::make_unique<PacketScratch>()),
-      shedder_(std::make_unique<Shedder>(guard_, *flow_states_, services.connections)) {
+      shedder_(std::make_unique<Shedder>(guard_, *flow_states_, services.connections)),
+      attachments_(std::make_unique<Attachments>()) {
 }
 
 State::~State() {

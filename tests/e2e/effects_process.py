@@ -288,6 +288,13 @@ def _(world):
         check(("tried" in run.stdout) == (code == 0), "it said: %s", run.stdout)
 
 
+@effect("lua-run")
+def _(world):
+    run = world.env.run("--lua-init=x = 'init'", "--lua-run=print('ran behind ' .. x, ...) os.exit(9)", "--", "word")
+    check_equal("exit code (%s)" % run.stderr, run.returncode, 9)
+    check("ran behind init\tword\n" in run.stdout, "it said: %s", run.stdout)
+
+
 @effect("lua-allow")
 def _(world):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as elsewhere:

@@ -309,6 +309,7 @@ TARGETS = {
     "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
     "ct": connections, "ftp": ftp,
     "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),
+    "lua_nfct": lambda: noise(100, 600),
     "control": control, "tls": lambda: protocol("tls"), "quic": lambda: protocol("quic"),
     "http": lambda: protocol("http"), "dns": lambda: protocol("dns"),
 }

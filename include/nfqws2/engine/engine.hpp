@@ -7,6 +7,7 @@
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/capture/ct_requests.hpp"
 #include "nfqws2/capture/packet_io.hpp"
+#include "nfqws2/capture/queue_door.hpp"
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/flow/ip_cache.hpp"
 #include "nfqws2/lua/init.hpp"
@@ -20,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <poll.h>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,6 +72,9 @@ struct Options {
     std::string writable;               // globals WRITABLE and WRITEABLE, "" = none
     std::vector<lua::Blob> blobs;       // user blobs in order; the standard ones are added
     std::vector<lua::LuaInit> lua_init;
+    lua::KernelAccess lua_kernel; // what of the kernel scripts may reach
+    bool lua_may_wait = false;    // no packets wait for scripts
+    bool offline = false;         // packets come from a capture
     unsigned lua_gc_s = 60;
     unsigned lua_call_ms = 1000;                      // processor time of a call, 0 = no limit
     unsigned lua_wait_ms = 10'000;                    // of waiting in a call, 0 = no limit
@@ -92,6 +97,7 @@ struct Services {
     MemoryBudget* memory = nullptr;    // likewise; nullptr: no bound but those of the options
     store::Stores* stores = nullptr;   // what scripts remember; likewise
     capture::CtRequests* ct_requests = nullptr; // the kernel's connections, where they can be asked
+    capture::QueueDoor* queues = nullptr;       // that scripts may open
 };
 
 struct Counters {
@@ -127,6 +133,14 @@ class Engine final : public capture::PacketHandler {
     // The same without that check, for --check; `failed` gets the index of the item with the error.
     bool run_lua_init(const std::function<bool()>& stop_requested,
                       std::optional<std::size_t>* failed);
+    // Runs a program of its own (--lua-run).
+    lua::ScriptEnd run_script(const lua::Script& script);
+    // What scripts have attached to the loop: what is to be watched, until the next call of Lua.
+    // Served is what is ready or has no descriptor, at most so many events of each.
+    std::span<pollfd> attached();
+    bool has_attached() const;
+    bool attached_have_more() const; // serve them without waiting
+    void serve_attached(unsigned most = 64);
     // Names and types of the global variables of Lua.
     std::vector<std::pair<std::string, std::string>> lua_globals() const;
     // Asks running Lua code to end with the error INTERRUPT. Async-signal-safe.

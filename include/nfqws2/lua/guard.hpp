@@ -68,6 +68,24 @@ class Guard {
         if (hooked_) unhook();
     }
 
+    // A program of its own: no limit but that of waiting.
+    void enter_script() { enter({"--lua-run"}, true, false); }
+    // Something attached to the loop is served.
+    void enter_attached() { enter({attached_call}, true, true); }
+
+    // Between these two the call waits for events with everybody's consent.
+    void suspend() { running_ = 0; }
+    void resume() {
+        calls_ = calls_ + 1;
+        running_ = 1;
+        if (!watches_waiting_ && limits_.wait_ms != 0) watch_waiting();
+    }
+    // Within a call: another one begins, with a budget of its own. What was before goes on behind.
+    struct Before;
+    Before begin_inner();
+    void end_inner(const Before& before);
+    bool interrupted() const { return interrupted_; }
+
     // Told between calls when garbage is not what fills the memory: what can be done without is to
     // be given up. It may run Lua code as enter_shortage().
     void on_shortage(std::function<void()> shed) { shed_ = std::move(shed); }
@@ -169,6 +187,7 @@ class Guard {
     [[noreturn]] void end_without_memory() const;
     [[noreturn]] void end_process(const char* why, int code = exit_code) const;
 
+    static constexpr const char* attached_call = "a callback of a module";
     static constinit thread_local Guard* active_;
 
     Limits limits_;
@@ -209,6 +228,11 @@ class Guard {
     bool pressed_ = false;
     int own_pause_ = 0, own_speed_ = 0; // of the collector, while it is pressed
     void* allocator_data_ = nullptr;
+};
+
+struct Guard::Before {
+    Subject subject;
+    int limits_time, ticks;
 };
 
 // Leaves when the scope ends.

@@ -27,6 +27,19 @@ struct LuaInit {
     std::string text;
 };
 
+// A program of its own (--lua-run): what it runs, and the words behind "--".
+struct Script {
+    LuaInit code;
+    std::vector<std::string> words;
+};
+
+enum class ScriptEnd : std::uint8_t { done, failed, interrupted };
+
+// What of the kernel scripts may reach beside their packets (--lua-allow).
+struct KernelAccess {
+    bool conntrack = false, queue = false, netlink = false;
+};
+
 // Why it cannot be compiled, "" if it can; looks at nothing else and runs nothing. In any thread.
 std::string syntax_error(const LuaInit& item);
 

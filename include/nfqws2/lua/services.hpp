@@ -5,8 +5,10 @@
 #include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/capture/outlet.hpp"
+#include "nfqws2/capture/queue_door.hpp"
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/lua/file_gate.hpp"
+#include "nfqws2/lua/init.hpp"
 
 #include <cstdint>
 
@@ -26,6 +28,10 @@ struct Services {
     flow::ConnectionTable* connections = nullptr; // nullptr with --ctrack-disable
     store::Stores* stores = nullptr;              // nullptr: store() says so
     const FileGate* file_gate = nullptr;          // nullptr: scripts may open anything
+    capture::QueueDoor* queues = nullptr;         // of the module nfq
+    KernelAccess kernel = {};
+    bool may_wait = false; // no packets wait for scripts
+    bool offline = false;  // there is no kernel
     std::uint32_t desync_fwmark = 0x40000000;
     bool server_mode = false;
     Connections* ct = nullptr; // nullptr: --ct=off

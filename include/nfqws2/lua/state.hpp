@@ -22,11 +22,17 @@
 
 namespace nfqws2::lua {
 
+class Attachments;
 struct DesyncCall;
 class DesyncTable;
 class FlowStates;
 struct PacketScratch;
 class Shedder;
+
+// Of the modules behind `require`, alive now.
+struct ModuleObjects {
+    unsigned handles = 0, objects = 0;
+};
 
 class State {
   public:
@@ -42,6 +48,9 @@ class State {
     // gets the index of the item with the error.
     bool run_init(std::span<const LuaInit> items, const std::function<bool()>& stop,
                   std::optional<std::size_t>* failed = nullptr);
+
+    // Runs a program of its own: `arg`, `...`, modules beside its file. Failures are logged.
+    ScriptEnd run_script(const Script& script);
 
     // The global variables with the types of their values ("function", "string", ...).
     std::vector<std::pair<std::string, std::string>> globals() const;
@@ -73,6 +82,8 @@ class State {
     void count_sent(unsigned packets) { sent_ += packets; }
     FlowStates& flow_states() { return *flow_states_; }
     DesyncTable& desync_table() { return *desync_table_; }
+    Attachments& attachments() { return *attachments_; }
+    ModuleObjects& module_objects() { return module_objects_; }
     PacketScratch& scratch() { return *scratch_; }
     Shedder& shedder() { return *shedder_; }
     DesyncCall* running_call() const { return running_call_; } // nullptr: none
@@ -94,6 +105,8 @@ class State {
     std::unique_ptr<DesyncTable> desync_table_;
     std::unique_ptr<PacketScratch> scratch_;
     std::unique_ptr<Shedder> shedder_;
+    std::unique_ptr<Attachments> attachments_;
+    ModuleObjects module_objects_;
     lua_State* L_ = nullptr;
     DesyncCall* running_call_ = nullptr;
     std::string pending_warning_; // of Lua's warn(), until its last part

@@ -6,6 +6,7 @@
 #if NFQWS2_HAVE_PCAP
 #include "nfqws2/capture/pcap_sink.hpp"
 #include "nfqws2/capture/pcap_source.hpp"
+#include "offline/capture_queues.hpp"
 #endif
 
 namespace nfqws2::app {
@@ -58,11 +59,17 @@ bool OfflineFiles::open_output(const Config& config, const DataOutput& standard_
 
 int OfflineFiles::run(Config& config, ProcessClock& clock, profile::ListStore& lists,
                       Random& random, const engine::TraceFile* trace, store::Stores& stores) {
-    Workers workers(config, clock, lists, config.workers);
+    const unsigned count = config.lua_run ? 1 : config.workers;
+    CaptureQueues queues(files_->source, *files_->sink, clock);
+    Workers workers(config, clock, lists, count);
     workers.shared().use(stores);
-    for (unsigned i = 0; i < config.workers; i++)
-        workers.add(random, {*files_->sink, *files_->network, {}, trace});
+    for (unsigned i = 0; i < count; i++)
+        workers.add(
+            random,
+            {*files_->sink, *files_->network, {}, trace, config.lua_run ? &queues : nullptr});
     if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
+    if (config.lua_run)
+        return run_offline_script(workers[0], workers, queues, files_->source, *files_->sink);
     return run_offline(workers, files_->source, *files_->sink);
 }
 

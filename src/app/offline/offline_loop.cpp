@@ -9,6 +9,7 @@
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/capture/pcap_sink.hpp"
 #include "nfqws2/capture/pcap_source.hpp"
+#include "offline/capture_queues.hpp"
 #include "offline/offline_workers.hpp"
 
 #include <algorithm>
@@ -79,6 +80,33 @@ void print_summary(const engine::Counters& c, const PcapSource& source, const Pc
 }
 
 } // namespace
+
+int run_offline_script(Worker& worker, Workers& all, CaptureQueues& queues, PcapSource& source,
+                       PcapSink& sink) {
+    Shared& shared = all.shared();
+    OfflineWorkers workers(all);
+    using Stopwatch = std::chrono::steady_clock;
+    const auto start = Stopwatch::now();
+    const auto end = worker.engine.run_script(*shared.config.lua_run);
+    while (end == lua::ScriptEnd::done && !shared.signals.quit() && worker.engine.has_attached()) {
+        if (const auto stamp = queues.next_stamp()) run_due(shared, workers, *stamp);
+        worker.engine.serve_attached(1);
+    }
+    if (end == lua::ScriptEnd::done) finish_timers(shared, workers);
+
+    const bool written = sink.finish();
+    const std::chrono::duration<double> elapsed = Stopwatch::now() - start;
+    engine::Counters counters = workers.counters();
+    counters.accepted = sink.packets_accepted();
+    counters.modified = sink.packets_modified();
+    counters.dropped = queues.dropped();
+    print_summary(counters, source, sink, 0, 0, elapsed.count());
+    if (queues.failed()) log::error("%s", source.error().c_str());
+    if (!written) log::error("%s", sink.error().c_str());
+    if (end == lua::ScriptEnd::failed) return 1;
+    if (queues.failed() || !written) return exit_capture_error;
+    return counters.lua_errors != 0 ? exit_lua_error : 0;
+}
 
 int run_offline(Workers& all, PcapSource& source, PcapSink& sink) {
     Shared& shared = all.shared();

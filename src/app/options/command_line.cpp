@@ -6,6 +6,7 @@
 #include "options/option_table.hpp"
 
 #include <cstdlib>
+#include <vector>
 
 namespace nfqws2::app {
 namespace {
@@ -51,6 +52,8 @@ std::optional<Complaint> complaint(const Config& config) {
         return {{"pcap-in", "--pcap-in cannot be used with --intercept=0 or --fuzz"}};
     if (!config.offline() && !config.pcap_out.empty())
         return {{"pcap-out", "--pcap-out needs --pcap-in"}};
+    if (config.lua_run && config.fuzz_packets != 0)
+        return {{"lua-run", "--lua-run and --fuzz cannot be used together"}};
     if (config.check && !config.explain.empty())
         return {{"explain", "--check and --explain cannot be used together"}};
     if (prints_rules && (config.check || !config.explain.empty()))
@@ -97,6 +100,14 @@ int refuse_word(ParseState& state, const std::string& error) {
     return 1;
 }
 
+// To the program of --lua-run.
+void hand_over_words(ParseState& state, std::size_t from) {
+    const std::vector<Word>& words = state.arguments->words;
+    for (std::size_t i = from; i < words.size(); i++)
+        state.config.lua_run->words.push_back(words[i].text);
+    std::erase_if(state.ignored, [from](std::size_t at) { return at >= from; });
+}
+
 } // namespace
 
 std::optional<int> parse_options(const Arguments& arguments, ParseState& state) {
@@ -121,6 +132,8 @@ std::optional<int> parse_options(const Arguments& arguments, ParseState& state) 
         if (state.exit_code) return state.exit_code;
     }
     state.ignored = parser.ignored();
+    if (state.config.lua_run && parser.behind_options())
+        hand_over_words(state, *parser.behind_options());
     return std::nullopt;
 }
 
@@ -140,6 +153,9 @@ void finish_config(ParseState& state) {
     for (const auto& profile : config.profiles)
         config.uses_ssid = config.uses_ssid || !profile->ssids.empty();
 
+    config.engine.offline = config.offline();
+    if (config.lua_run && !config.offline()) config.intercept = false;
+    if (!config.intercept && config.fuzz_packets == 0) config.engine.lua_may_wait = true;
     settle_ct(config);
     if (const auto what = complaint(config)) refuse(state, *what);
 }

@@ -67,6 +67,8 @@ struct Config {
     bool sandbox_required = false;      // no start without all of it
     std::string fence_status;           // what of it holds (fence.hpp)
     std::vector<std::string> lua_allow; // real paths that scripts may use besides the usual ones
+    std::optional<lua::Script> lua_run; // a program of its own
+    std::size_t lua_run_position = 0;
     bool writable = false;
     std::string writable_dir; // "" = default
     OutputFile auto_debug;    // --hostlist-auto-debug

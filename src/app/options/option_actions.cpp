@@ -58,6 +58,21 @@ protocol::DisableSet disable_set(const OptionValue& value, const char* error) {
     return result;
 }
 
+// False: not every word between the commas is one of these.
+bool allow_kernel(const std::string& value, lua::KernelAccess& access) {
+    for (const std::string_view word : split(value, ',')) {
+        if (word == "conntrack")
+            access.conntrack = true;
+        else if (word == "queue")
+            access.queue = true;
+        else if (word == "netlink")
+            access.netlink = true;
+        else
+            return false;
+    }
+    return true;
+}
+
 } // namespace
 
 void ignore_option(ParseState&, const OptionValue&) {
@@ -216,7 +231,13 @@ void set_sandbox(ParseState& state, const OptionValue& value) {
 }
 
 // What does not exist cannot be given to the kernel, and would be missing without a word.
+// Words of the kernel, or a path: a file of such a name is written ./conntrack.
 void add_lua_allow(ParseState& state, const OptionValue& value) {
+    lua::KernelAccess access = state.config.engine.lua_kernel;
+    if (allow_kernel(*value, access)) {
+        state.config.engine.lua_kernel = access;
+        return;
+    }
     char* real = realpath(value->c_str(), nullptr);
     if (real == nullptr)
         throw BadValue("cannot access " + *value + " (" + std::strerror(errno) + ")");
@@ -289,8 +310,17 @@ void add_blob(ParseState& state, const OptionValue& value) {
 }
 
 void add_lua_init(ParseState& state, const OptionValue& value) {
-    state.config.engine.lua_init.push_back(parse_lua_init(*value));
+    state.config.engine.lua_init.push_back(parse_lua_code(*value, "lua-init"));
     state.config.lua_init_positions.push_back(state.position);
+}
+
+void set_lua_run(ParseState& state, const OptionValue& value) {
+    Config& config = state.config;
+    if (config.lua_run) throw BadValue("may be given once");
+    config.lua_run.emplace().code = parse_lua_code(*value, "lua-run");
+    config.lua_run_position = state.position;
+    config.engine.lua_kernel = {true, true, true};
+    config.engine.lua_may_wait = true;
 }
 
 void set_lua_reload(ParseState& state, const OptionValue&) {

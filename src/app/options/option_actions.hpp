@@ -33,6 +33,7 @@ void set_state_interval(ParseState&, const OptionValue&);
 void set_store_max(ParseState&, const OptionValue&);
 void set_sandbox(ParseState&, const OptionValue&);
 void add_lua_allow(ParseState&, const OptionValue&);
+void set_lua_run(ParseState&, const OptionValue&);
 void set_ctrack_timeouts(ParseState&, const OptionValue&);
 void set_ctrack_disable(ParseState&, const OptionValue&);
 void set_ctrack_max(ParseState&, const OptionValue&);

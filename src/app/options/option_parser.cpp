@@ -53,7 +53,10 @@ OptionParser::OptionParser(const Arguments& arguments, std::span<const OptionNam
 OptionParser::Step OptionParser::next() {
     while (next_ < arguments_.words.size()) {
         const std::string& word = arguments_.words[next_].text;
-        if (word == "--") break;
+        if (word == "--") {
+            if (!behind_options_) behind_options_ = next_ + 1;
+            break;
+        }
         const bool is_option = word.size() > 1 && word[0] == '-';
         if (is_option) {
             option_ = {0, next_++, std::nullopt};

@@ -45,6 +45,8 @@ class OptionParser {
     const std::string& error() const { return error_; } // without program name
     // Positions of the words that are neither options nor their values.
     const std::vector<std::size_t>& ignored() const { return ignored_; }
+    // Of the first word behind the "--" that ended the options, if there is one.
+    std::optional<std::size_t> behind_options() const { return behind_options_; }
 
   private:
     Step parse_word(const std::string& word);
@@ -60,6 +62,7 @@ class OptionParser {
     ParsedOption option_;
     std::string error_;
     std::vector<std::size_t> ignored_;
+    std::optional<std::size_t> behind_options_;
 };
 
 } // namespace nfqws2::app

@@ -97,8 +97,10 @@ const OptionSpec table_before_filters[] = {
      "log, enforce = it is refused or ends the process, require = and no start where the kernel "
      "cannot do that. Default enforce",
      set_sandbox},
-    {ours("lua-allow", required), Group::privileges, "<path>",
-     "scripts may read and write this file, or everything below this directory; any number",
+    {ours("lua-allow", required), Group::privileges, "<path>|conntrack[,queue][,netlink]",
+     "scripts may read and write this file, or everything below this directory; or they may reach "
+     "the kernel's connections (nfct), queues of their own (nfq), netlink messages (nf.netlink); "
+     "any number",
      add_lua_allow},
 
     // --- connection tracking
@@ -149,6 +151,11 @@ const OptionSpec table_before_filters[] = {
      "load binary data into a Lua variable", add_blob},
     {common("lua-init", required), Group::lua, "@<file>|<text>",
      "run this Lua code once at start; in order, any number", add_lua_init},
+    {ours("lua-run", required), Group::lua, "@<file>|<text>",
+     "run this program of its own behind --lua-init, with the words behind -- as arguments; "
+     "implies "
+     "--intercept=0; it may reach what --lua-allow names of the kernel",
+     set_lua_run},
     {ours("lua-reload", none), Group::lua, "",
      "a reload runs changed --lua-init again, in the same Lua state; without it that is refused",
      set_lua_reload},

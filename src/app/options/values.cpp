@@ -126,12 +126,13 @@ std::vector<capture::Network> parse_networks(const std::string& text) {
     return networks;
 }
 
-lua::LuaInit parse_lua_init(const std::string& text) {
+lua::LuaInit parse_lua_code(const std::string& text, const char* option) {
     if (text.starts_with('@')) return {true, made_absolute(text.substr(1))};
     // Never a Lua statement.
     const bool is_name = text.find_first_of(" \t\r\n=(;") == std::string::npos;
     if (is_name && (text.ends_with(".lua") || text.ends_with(".lua.gz")))
-        throw BadValue("'" + text + "' is no Lua code, to run a file write --lua-init=@" + text);
+        throw BadValue("'" + text + "' is no Lua code, to run a file write --" + option + "=@" +
+                       text);
     return {false, text};
 }
 

@@ -24,7 +24,7 @@ Privileges parse_uid(const std::string& text, Privileges base);
 unsigned parse_group(const std::string& text); // name or number
 Privileges parse_user(const std::string& name, Privileges base);
 std::vector<capture::Network> parse_networks(const std::string& text);
-lua::LuaInit parse_lua_init(const std::string& text);
+lua::LuaInit parse_lua_code(const std::string& text, const char* option);
 
 // realpath of the file or of its directory + name; BadValue "bad file 'P'".
 std::string made_absolute(const std::string& path);

@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/control/server.hpp"
+#include "nfqws2/lua/attachments.hpp"
 
 #include <algorithm>
 #include <array>
@@ -35,7 +36,8 @@ bool Bell::wait(int fd, int timeout_ms) {
 }
 
 bool Bell::wait(int fd, int timeout_ms, std::span<pollfd> others) {
-    std::array<pollfd, 2 + control::Server::max_clients + 1> fds;
+    static_assert(most_others > control::Server::max_clients + lua::Attachments::most);
+    std::array<pollfd, 2 + most_others> fds;
     fds[0] = {event_.get(), POLLIN, 0};
     fds[1] = {fd, POLLIN, 0}; // a negative one is passed over
     const std::size_t count = std::min(others.size(), fds.size() - 2);

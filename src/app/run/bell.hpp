@@ -18,6 +18,7 @@ class Bell {
     // Sleeps until `timeout_ms` have passed (-1 = no limit), it rang or `fd` (-1 = none) is
     // readable; true in the last case.
     bool wait(int fd, int timeout_ms);
+    static constexpr std::size_t most_others = 64;
     // The same, or one of a few other descriptors is ready, in which it is noted.
     bool wait(int fd, int timeout_ms, std::span<pollfd> others);
 

@@ -5,6 +5,8 @@
 #include "reload/reloader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace nfqws2::app {
 namespace {
@@ -49,17 +51,35 @@ void dump_pools(const Worker& worker) {
     log::report_text("\n");
 }
 
+// Beside the clients of the control socket what scripts have attached.
+bool wait_with_attached(Worker& worker, int fd, int timeout_ms) {
+    if (worker.engine.attached_have_more()) timeout_ms = 0;
+    std::span<pollfd> clients;
+    if (worker.control != nullptr) clients = worker.control->watched();
+    const std::span<pollfd> attached = worker.engine.attached();
+    std::array<pollfd, Bell::most_others> all;
+    std::ranges::copy(clients, all.begin());
+    std::ranges::copy(attached, all.begin() + static_cast<long>(clients.size()));
+    const auto used = std::span(all).first(clients.size() + attached.size());
+    const bool readable = worker.bell.wait(fd, timeout_ms, used);
+    for (std::size_t i = 0; i < used.size(); i++)
+        (i < clients.size() ? clients[i] : attached[i - clients.size()]).revents = used[i].revents;
+    return readable;
+}
+
 } // namespace
 
 bool wait_for_work(Worker& worker, int fd, int timeout_ms) {
     if (worker.reloader != nullptr) timeout_ms = sooner(timeout_ms, worker.reloader->wait_ms());
+    if (worker.control != nullptr) timeout_ms = sooner(timeout_ms, worker.control->wait_ms());
+    if (worker.engine.has_attached()) return wait_with_attached(worker, fd, timeout_ms);
     if (worker.control == nullptr) return worker.bell.wait(fd, timeout_ms);
-    timeout_ms = sooner(timeout_ms, worker.control->wait_ms());
     return worker.bell.wait(fd, timeout_ms, worker.control->watched());
 }
 
 void do_requests(Worker& worker) {
     worker.engine.collect_garbage();
+    if (worker.engine.has_attached()) worker.engine.serve_attached();
     if (worker.errands.waiting()) worker.errands.run(worker);
     if (worker.reloader != nullptr) worker.reloader->turn();
     if (worker.control != nullptr) worker.control->turn();

@@ -10,10 +10,16 @@
 namespace nfqws2::app {
 
 int run_timers_only(Worker& worker) {
-    while (!worker.shared.signals.quit() && worker.engine.has_timers()) {
+    const auto goes_on = [&worker] {
+        return worker.engine.has_timers() || worker.engine.has_attached();
+    };
+    while (!worker.shared.signals.quit() && goes_on()) {
         do_requests(worker);
-        const auto wait = worker.engine.next_timer_ms() - worker.shared.clock.boot_ms();
-        if (wait > 0)
+        if (!goes_on()) break; // what was attached is no more
+        const bool timers = worker.engine.has_timers();
+        const auto wait = timers ? worker.engine.next_timer_ms() - worker.shared.clock.boot_ms()
+                                 : std::int64_t{-1};
+        if (wait > 0 || !timers)
             wait_for_work(worker, -1, static_cast<int>(std::min<std::int64_t>(wait, INT_MAX)));
         if (!worker.shared.signals.quit()) worker.engine.run_timers();
     }

@@ -32,6 +32,7 @@ struct Outside {
     std::function<std::string_view(std::string_view)> ssid_of;
     const engine::TraceFile* trace = nullptr;
     capture::CtRequests* ct_requests = nullptr; // the kernel's connections, if they are asked for
+    capture::QueueDoor* queues = nullptr;       // for scripts
 };
 
 struct Worker {

@@ -17,9 +17,12 @@ WorkerSockets::WorkerSockets(const Config& config, unsigned number, Random& rand
 }
 
 Outside WorkerSockets::outside(capture::PacketSender* instead_of_sender) {
-    return {instead_of_sender != nullptr ? *instead_of_sender : sender_, network_,
-            [this](std::string_view interface) { return wlan_.ssid(interface); }, nullptr,
-            ct_requests_ ? &*ct_requests_ : nullptr};
+    return {instead_of_sender != nullptr ? *instead_of_sender : sender_,
+            network_,
+            [this](std::string_view interface) { return wlan_.ssid(interface); },
+            nullptr,
+            ct_requests_ ? &*ct_requests_ : nullptr,
+            &script_queues_};
 }
 
 bool WorkerSockets::open_ct_requests() {
@@ -28,9 +31,17 @@ bool WorkerSockets::open_ct_requests() {
     return error == 0;
 }
 
+// Verdicts that are held back go first.
+bool WorkerSockets::open_sender() {
+    sender_.set_before_send([this] {
+        queue_.flush();
+        script_queues_.flush();
+    });
+    return sender_.open();
+}
+
 bool WorkerSockets::open_queue(bool uses_ssid) {
     if (!queue_.open(queue_options_)) return false;
-    sender_.set_before_send([this] { queue_.flush(); });
     if (!uses_ssid || wlan_.open()) return true;
     log::error("cannot initialize wlan info capture");
     return false;
@@ -38,7 +49,6 @@ bool WorkerSockets::open_queue(bool uses_ssid) {
 
 void WorkerSockets::close_queue() {
     queue_.close();
-    sender_.set_before_send({});
 }
 
 } // namespace nfqws2::app

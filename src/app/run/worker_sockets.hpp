@@ -4,6 +4,7 @@
 
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/capture/ct_netlink.hpp"
+#include "nfqws2/capture/live_queues.hpp"
 #include "nfqws2/capture/network_info.hpp"
 #include "nfqws2/capture/nfqueue.hpp"
 #include "nfqws2/capture/raw_sender.hpp"
@@ -23,8 +24,8 @@ class WorkerSockets {
     WorkerSockets& operator=(const WorkerSockets&) = delete;
 
     // False: logged.
-    bool open_sender() { return sender_.open(); }
     bool open_ct_requests();
+    bool open_sender();
     bool open_queue(bool uses_ssid);
     void close_queue();
 
@@ -39,6 +40,7 @@ class WorkerSockets {
     capture::LiveNetworkInfo network_;
     capture::RawSender sender_;
     std::optional<capture::CtNetlink> ct_requests_; // if they are needed
+    capture::LiveQueues script_queues_;
     capture::NfQueue queue_;
     capture::NfQueue::Options queue_options_;
 };

@@ -48,13 +48,17 @@ void allow_nearby(FileRules& rules, const std::string& directory) {
         rules.allow(*real, FileAccess::read);
 }
 
+void allow_script(FileRules& rules, const lua::LuaInit& item) {
+    if (!item.is_file) return;
+    allow_nearby(rules, directory_of(item.text));
+    rules.allow(item.text, FileAccess::read);
+    rules.allow(item.text + ".gz", FileAccess::read);
+}
+
 void allow_scripts(FileRules& rules, const Config& config) {
-    for (const lua::LuaInit& item : config.engine.lua_init) {
-        if (!item.is_file) continue;
-        allow_nearby(rules, directory_of(item.text));
-        rules.allow(item.text, FileAccess::read);
-        rules.allow(item.text + ".gz", FileAccess::read);
-    }
+    for (const lua::LuaInit& item : config.engine.lua_init)
+        allow_script(rules, item);
+    if (config.lua_run) allow_script(rules, config.lua_run->code);
     allow_nearby(rules, ".");
 }
 

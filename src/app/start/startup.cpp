@@ -88,7 +88,10 @@ bool test_files(const Config& config, const profile::ListStore& lists, std::stri
         *culprit = item.text;
         return false;
     }
-    return true;
+    if (!config.lua_run || !config.lua_run->code.is_file) return true;
+    if (test_lua_file(config.lua_run->code.text)) return true;
+    *culprit = config.lua_run->code.text;
+    return false;
 }
 
 void blame_file(const std::string& path, const ParseState& state) {
@@ -99,6 +102,8 @@ void blame_file(const std::string& path, const ParseState& state) {
     for (std::size_t i = 0; i < config.lua_init_positions.size(); i++)
         if (config.engine.lua_init[i].is_file && config.engine.lua_init[i].text == path)
             position = config.lua_init_positions[i];
+    if (config.lua_run && config.lua_run->code.is_file && config.lua_run->code.text == path)
+        position = config.lua_run_position;
     if (path.empty() || !position) return;
     blame_option(*position, state, "the file cannot be used");
 }

@@ -95,6 +95,22 @@ void Guard::enter_timer(std::string_view name) {
     enter({"timer", timer_name_.data()}, true, true);
 }
 
+Guard::Before Guard::begin_inner() {
+    const Before before{subject_, limits_time_, ticks_};
+    subject_ = {attached_call};
+    limits_time_ = 1;
+    restart();
+    if (!tried_timer_) start_timer();
+    return before;
+}
+
+void Guard::end_inner(const Before& before) {
+    restart();
+    subject_ = before.subject;
+    ticks_ = before.ticks;
+    limits_time_ = before.limits_time;
+}
+
 // Made at the first call and not before: a timer does not survive the fork of a daemon, and counts
 // the time of one thread.
 void Guard::start_timer() {

@@ -152,23 +152,23 @@ TEST(Values, BlobNames) {
 
 TEST(Values, LuaInitThatForgotItsAtSign) {
     for (const char* name : {"zapret-lib.lua", "/opt/x.lua", "lua/x.lua.gz"})
-        EXPECT_EQ(failure([&] { parse_lua_init(name); }),
+        EXPECT_EQ(failure([&] { parse_lua_code(name, "lua-init"); }),
                   std::string("'") + name + "' is no Lua code, to run a file write --lua-init=@" +
                       name);
     for (const char* code : {"x=1", "dofile('x.lua')", "x=y.lua", "", "lua", "x = a.lua"})
-        EXPECT_FALSE(parse_lua_init(code).is_file) << code;
+        EXPECT_FALSE(parse_lua_code(code, "lua-init").is_file) << code;
 }
 
 TEST(Values, LuaInit) {
     const TempDir dir;
-    const auto source = parse_lua_init("x = 1");
+    const auto source = parse_lua_code("x = 1", "lua-init");
     EXPECT_FALSE(source.is_file);
     EXPECT_EQ(source.text, "x = 1");
-    EXPECT_FALSE(parse_lua_init("").is_file);
-    const auto file = parse_lua_init("@" + (dir / "./new.lua"));
+    EXPECT_FALSE(parse_lua_code("", "lua-init").is_file);
+    const auto file = parse_lua_code("@" + (dir / "./new.lua"), "lua-init");
     EXPECT_TRUE(file.is_file);
     EXPECT_EQ(file.text, std::filesystem::canonical(dir.path()).string() + "/new.lua");
-    EXPECT_EQ(failure([] { parse_lua_init("@/no/dir/f.lua"); }),
+    EXPECT_EQ(failure([] { parse_lua_code("@/no/dir/f.lua", "lua-init"); }),
               "bad file '/no/dir/f.lua' (No such file or directory)");
 }
 

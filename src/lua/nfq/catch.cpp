@@ -1,0 +1,125 @@
+// Packets on their way through a callback. The packet stays marked as unanswered until its verdict
+// is given, so that one that an error has left behind passes when the handle is used or closed.
+#include "nfq/objects.hpp"
+
+#include "api/arguments.hpp"
+#include "nfqws2/base/log.hpp"
+
+#include <cerrno>
+#include <limits>
+
+namespace nfqws2::lua {
+namespace {
+
+using Next = capture::QueueHandle::Next;
+
+constexpr std::size_t longest_packet = 65535;
+
+void answer(QueueHandle& handle, const capture::Verdict& verdict) {
+    if (handle.unanswered && handle.handle) handle.handle->answer(handle.packet, verdict);
+    handle.unanswered = false;
+}
+
+// Of the two results at the top.
+capture::Verdict verdict_of(lua_State* L, bool* known) {
+    capture::Verdict verdict;
+    const bool nothing = lua_isnil(L, -2);
+    const std::string_view word =
+        lua_type(L, -2) == LUA_TSTRING ? as_text(check_string(L, -2)) : std::string_view();
+    *known = nothing || word == "accept" || word == "drop";
+    if (word == "drop") {
+        verdict.action = capture::Action::drop;
+    } else if (word == "accept" && !lua_isnil(L, -1)) {
+        const bool text = lua_type(L, -1) == LUA_TSTRING;
+        const Bytes bytes = text ? check_string(L, -1) : Bytes();
+        if (!bytes.empty() && bytes.size() <= longest_packet)
+            verdict = {.action = capture::Action::modify, .data = bytes};
+        else
+            log::debug("nfq: a replacement that is no string of 1 to 65535 bytes is ignored");
+    }
+    return verdict;
+}
+
+[[noreturn]] void bad_verdict(lua_State* L, int index) {
+    if (lua_type(L, index) == LUA_TSTRING)
+        luaL_error(L, "bad argument #1 to 'verdict' (invalid option '%s')", lua_tostring(L, index));
+    luaL_error(L, "bad argument #1 to 'verdict' (string expected, got %s)",
+               luaL_typename(L, index));
+    __builtin_unreachable();
+}
+
+// One packet. The stack is as before, or there is an error.
+void show(lua_State* L, QueueHandle& handle, int function) {
+    const int top = lua_gettop(L);
+    QueueData& data = push_object<QueueData>(L);
+    lua_pushvalue(L, function);
+    lua_pushvalue(L, -2);
+    data.packet = &handle.packet;
+    handle.shown = &data;
+    const int status = call_back(module_state(L), L, 1, 2);
+    handle.shown = nullptr;
+    data.packet = nullptr;
+    if (status != 0) {
+        answer(handle, {});
+        lua_error(L);
+    }
+    bool known = true;
+    answer(handle, verdict_of(L, &known)); // the bytes are on the stack
+    if (!known) bad_verdict(L, -2);
+    lua_settop(L, top);
+}
+
+[[noreturn]] void interrupt(lua_State* L) {
+    lua_pushliteral(L, "INTERRUPT");
+    lua_error(L);
+    __builtin_unreachable();
+}
+
+int finish(lua_State* L, const QueueHandle& handle, Next end) {
+    if (end == Next::nothing) return push_failure(L, EAGAIN);
+    if (end == Next::failed) return push_failure(L, handle.handle->error());
+    lua_pushnil(L);
+    lua_pushliteral(L, "closed");
+    return 2;
+}
+
+} // namespace
+
+void QueueHandle::end(State& state) {
+    if (ended()) return;
+    if (shown != nullptr) shown->packet = nullptr;
+    answer(*this, {});
+    handle.reset();
+    state.module_objects().handles--;
+    state.guard().release(memory + queues * memory_of_queue);
+}
+
+Next serve_queues(lua_State* L, QueueHandle& handle, int function, unsigned most) {
+    if (handle.shown != nullptr) luaL_error(L, "a callback of this qhandle is running");
+    answer(handle, {}); // left behind by want of memory
+    for (unsigned i = 0; i < most; i++) {
+        const Next next = handle.handle->next(handle.packet);
+        if (next != Next::packet) return next;
+        handle.unanswered = true;
+        show(L, handle, function);
+        if (handle.ended()) return Next::closed; // by the callback
+    }
+    return Next::packet;
+}
+
+int catch_packets(lua_State* L) {
+    State& state = module_state(L);
+    QueueHandle& handle = check_object<QueueHandle>(L, 1);
+    constexpr unsigned between_looks = 64;
+    luaL_checkstack(L, 16, "nfq.catch");
+    for (;;) {
+        const Next next = serve_queues(L, handle, 2, between_looks);
+        if (handle.ended()) luaL_error(L, "%s %s", QueueHandle::name, QueueHandle::gone);
+        if (state.guard().interrupted()) interrupt(L);
+        if (next == Next::packet) continue;
+        if (next != Next::nothing || !handle.blocking) return finish(L, handle, next);
+        if (!wait_readable(state, handle.handle->fd())) interrupt(L);
+    }
+}
+
+} // namespace nfqws2::lua
