@@ -113,8 +113,7 @@ bool Candidate::parse() {
     if (state_.config.uses_ssid && !around_.before.uses_ssid)
         return fail(std::string("--filter-ssid is new") + needs_restart);
     if (around_.config.ct == CtMode::off && uses_ct(state_.config))
-        return fail(std::string("--ct is off, and filters of connections are new") +
-                    needs_restart);
+        return fail(std::string("--ct is off, and filters of connections are new") + needs_restart);
     next_.profiles =
         profile::next_generation(std::move(state_.config.profiles), *around_.generation);
     return next_.profiles != nullptr ||
