@@ -5,6 +5,9 @@
 #include "nfqws2/lua/state.hpp"
 #include "nfqws2/profile/profile.hpp"
 
+#include <cstdint>
+#include <vector>
+
 namespace nfqws2::lua {
 
 struct DesyncCall {
@@ -13,7 +16,12 @@ struct DesyncCall {
     const profile::LuaInstance* instance = nullptr;
     bool outgoing = true;
     Bytes raw_packet;
+    Bytes frame;                 // header of the link layer, as of Ethernet; empty: not known
     bool plan_cancelled = false; // set by execution_plan_cancel
+    unsigned errors = 0;         // that were caught and logged
+    // Where packet_replace() puts the packet that goes on instead, and whether it did.
+    std::vector<std::uint8_t>* replacement = nullptr;
+    bool replaced = false;
 };
 
 // The call runs as long as the scope lasts: that long is `ctx` good.
@@ -27,6 +35,11 @@ class CallScope {
   private:
     State& state_;
 };
+
+// The running call, if argument 1 is `ctx`; else raises an error.
+DesyncCall& check_ctx(lua_State* L);
+// What packet_replace() does; raises an error if the bytes cannot be a packet.
+void replace_packet(lua_State* L, DesyncCall& call, Bytes packet);
 
 // Pushes the one userdata that stands for the running call, whichever that is.
 void push_ctx(lua_State* L);

@@ -5,6 +5,7 @@
 
 #include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/random.hpp"
+#include "nfqws2/capture/messages.hpp"
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/flow/ip_cache.hpp"
@@ -86,6 +87,7 @@ struct Services {
     flow::IpCache* ip_cache = nullptr; // shared by several engines; else each has its own
     MemoryBudget* memory = nullptr;    // likewise; nullptr: no bound but those of the options
     store::Stores* stores = nullptr;   // what scripts remember; likewise
+    capture::MessageSender* messages = nullptr; // of scripts; nullptr: off
 };
 
 struct Counters {
@@ -129,6 +131,7 @@ class Engine final : public capture::PacketHandler {
     void adopt();
 
     capture::Verdict on_packet(const capture::InputPacket& packet) override;
+    bool wants_frames() const override;
 
     // Housekeeping for the event loop, called once per turn (after a batch, or on time-out).
     bool has_timers() const;
@@ -158,6 +161,8 @@ class Engine final : public capture::PacketHandler {
     bool drop_old_profiles();
     // --lua-init items in the state as it is. False: logged.
     bool run_lua_items(std::span<const lua::LuaInit> items);
+    // See lua::State::run_code().
+    std::string run_lua_code(const std::string& name, const std::string& code);
     // Whether the global is still the blob with these bytes.
     bool blob_is(const std::string& name, const std::function<bool(Bytes)>& same) const;
 

@@ -25,6 +25,7 @@ namespace nfqws2::lua {
 struct DesyncCall;
 class DesyncTable;
 class FlowStates;
+struct NfluaHost;
 struct PacketScratch;
 class Shedder;
 
@@ -42,6 +43,10 @@ class State {
     // gets the index of the item with the error.
     bool run_init(std::span<const LuaInit> items, const std::function<bool()>& stop,
                   std::optional<std::size_t>* failed = nullptr);
+
+    // Runs code from outside between packets, with the limits of a call. The error, logged too;
+    // "" if there is none.
+    std::string run_code(const std::string& name, const std::string& code);
 
     // The global variables with the types of their values ("function", "string", ...).
     std::vector<std::pair<std::string, std::string>> globals() const;
@@ -65,6 +70,8 @@ class State {
     const Services& services() const { return services_; }
     Guard& guard() { return guard_; }
     const Guard& guard() const { return guard_; }
+    // Whether scripts want to see frames, see PacketView::frame.
+    bool wants_frames() const;
     std::uint64_t sent() const { return sent_; } // packets that scripts have sent
     Timers& timers() { return timers_; }
     const Timers& timers() const { return timers_; }
@@ -75,6 +82,9 @@ class State {
     DesyncTable& desync_table() { return *desync_table_; }
     PacketScratch& scratch() { return *scratch_; }
     Shedder& shedder() { return *shedder_; }
+    NfluaHost& nflua() { return *nflua_; }
+    const NfluaHost& nflua() const { return *nflua_; }
+    bool in_init() const { return in_init_; }                  // an item of --lua-init runs
     DesyncCall* running_call() const { return running_call_; } // nullptr: none
 
   private:
@@ -94,6 +104,7 @@ class State {
     std::unique_ptr<DesyncTable> desync_table_;
     std::unique_ptr<PacketScratch> scratch_;
     std::unique_ptr<Shedder> shedder_;
+    std::unique_ptr<NfluaHost> nflua_;
     lua_State* L_ = nullptr;
     DesyncCall* running_call_ = nullptr;
     std::string pending_warning_; // of Lua's warn(), until its last part
@@ -101,6 +112,7 @@ class State {
     std::int64_t next_gc_ms_ = 0;
     int large_heap_kb_ = 0; // beyond it
     bool large_heap_ = false;
+    bool in_init_ = false;
 };
 
 } // namespace nfqws2::lua

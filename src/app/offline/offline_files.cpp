@@ -16,6 +16,7 @@ struct OfflineFiles::Files {
     capture::PcapSource source;
     std::unique_ptr<capture::OfflineNetworkInfo> network;
     std::unique_ptr<capture::PcapSink> sink;
+    capture::NoMessages messages;
 };
 
 OfflineFiles::OfflineFiles() = default;
@@ -61,7 +62,11 @@ int OfflineFiles::run(Config& config, ProcessClock& clock, profile::ListStore& l
     Workers workers(config, clock, lists, config.workers);
     workers.shared().use(stores);
     for (unsigned i = 0; i < config.workers; i++)
-        workers.add(random, {*files_->sink, *files_->network, {}, trace});
+        workers.add(random, {*files_->sink,
+                             *files_->network,
+                             {},
+                             trace,
+                             config.nflua_netlink ? &files_->messages : nullptr});
     if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
     return run_offline(workers, files_->source, *files_->sink);
 }

@@ -39,7 +39,8 @@ bool run_queue(Worker& worker, NfQueue& queue, const NfQueue::Options& options) 
     sends.set(queue.verdict_memory());
     while (!signals.quit() && !broken) {
         do_requests(worker);
-        const bool look = !more || (worker.control != nullptr && ++unwatched == most_unwatched);
+        const bool look = !more || ((worker.control != nullptr || worker.take_code) &&
+                                    ++unwatched == most_unwatched);
         if (look) unwatched = 0;
         const int wait_ms = more ? 0 : worker.engine.next_wakeup_ms();
         const bool readable = (look && wait_for_work(worker, queue.fd(), wait_ms)) || more;

@@ -31,6 +31,7 @@ struct Outside {
     capture::NetworkInfo& network;
     std::function<std::string_view(std::string_view)> ssid_of;
     const engine::TraceFile* trace = nullptr;
+    capture::MessageSender* messages = nullptr; // of scripts; nullptr: off
 };
 
 struct Worker {
@@ -50,6 +51,7 @@ struct Worker {
     const capture::NfQueue* queue = nullptr; // while packets come from one
     control::Server* control = nullptr;      // of the first worker: who may ask
     Reloader* reloader = nullptr;            // likewise: reads the options again
+    std::function<void()> take_code;         // likewise, with --lua-control
     Errands errands;                         // that clients of the control socket ask of this one
 };
 

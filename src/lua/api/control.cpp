@@ -6,6 +6,7 @@
 #include "desync_call.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/packet/dissect.hpp"
 
 namespace nfqws2::lua {
 
@@ -20,14 +21,6 @@ bool is_ctx(lua_State* L, int index) {
     const bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return same;
-}
-
-DesyncCall& check_ctx(lua_State* L) {
-    if (lua_isnil(L, 1)) luaL_error(L, "missing ctx");
-    if (!is_ctx(L, 1)) wrong_type(L, 1, ctx_type);
-    const State& state = state_of(L);
-    if (state.running_call() == nullptr) raise(L, "ctx is invalid");
-    return *state.running_call();
 }
 
 // The optional argument `outgoing`: nil stands for both directions.
@@ -82,6 +75,13 @@ int raw_packet(lua_State* L) {
     check_count(L, "raw_packet", 1);
     push(L, check_ctx(L).raw_packet);
     return 1;
+}
+
+int packet_replace(lua_State* L) {
+    check_count(L, "packet_replace", 2);
+    DesyncCall& call = check_ctx(L);
+    replace_packet(L, call, check_string(L, 2));
+    return 0;
 }
 
 int execution_plan_cancel(lua_State* L) {
@@ -163,6 +163,24 @@ int execution_plan(lua_State* L) {
 
 } // namespace
 
+DesyncCall& check_ctx(lua_State* L) {
+    if (lua_isnil(L, 1)) luaL_error(L, "missing ctx");
+    if (!is_ctx(L, 1)) wrong_type(L, 1, ctx_type);
+    const State& state = state_of(L);
+    if (state.running_call() == nullptr) raise(L, "ctx is invalid");
+    return *state.running_call();
+}
+
+void replace_packet(lua_State* L, DesyncCall& call, Bytes packet) {
+    constexpr std::size_t least = 20, most = 65535;
+    if (packet.size() < least || packet.size() > most)
+        luaL_error(L, "packet_replace: bad length %d", static_cast<int>(packet.size()));
+    if (!packet::looks_like_ipv4(packet) && !packet::looks_like_ipv6(packet))
+        luaL_error(L, "bad ip4/ip6 header");
+    call.replacement->assign(packet.begin(), packet.end());
+    call.replaced = true;
+}
+
 void push_ctx(lua_State* L) {
     lua_pushlightuserdata(L, &registry_tag);
     lua_rawget(L, LUA_REGISTRYINDEX);
@@ -172,7 +190,7 @@ void register_control_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"instance_cutoff", instance_cutoff}, {"lua_cutoff", lua_cutoff},
         {"execution_plan", execution_plan},   {"execution_plan_cancel", execution_plan_cancel},
-        {"raw_packet", raw_packet},
+        {"raw_packet", raw_packet},           {"packet_replace", packet_replace},
     };
     register_functions(state, functions);
 

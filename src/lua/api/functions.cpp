@@ -26,6 +26,7 @@ void register_all(State& state) {
     register_timer_api(state);
     register_memory_api(state);
     register_store_api(state);
+    register_nflua_api(state);
 }
 
 } // namespace nfqws2::lua
