@@ -558,3 +558,24 @@ def test_example_live(env):
                 result = lab.curl("-o", "/dev/null", "-w", "%{http_code}", "http://%s/" % name,
                                   name=name)
                 check_equal(name, result.stdout, code)
+
+
+def test_frame_from_a_queue(env):
+    script = """function f(frame, packet)
+        frame:layout{to = {0, 6, "s"}, kind = {96, 16}}
+        local to = frame.to and frame.to:gsub(".", function(c) return ("%02x:"):format(c:byte()) end)
+        print("frame", #frame, to, frame.kind)
+        return false
+    end"""
+    with env.lab() as lab, env.folder() as folder:
+        file = os.path.join(folder, "frames.lua")
+        with open(file, "w") as f:
+            f.write(script)
+        lab.start_site("open.example")
+        lab.queue_all("server", QUEUE)
+        own = lab.run("server", "cat", "/sys/class/net/eth0/address").stdout.strip()
+        with env.daemon(lab, "--server", "--lua-init=@" + file, "--in-range=a", "--out-range=a",
+                        "--lua-desync=nflua:func=f", libraries=("nflua",), who="server") as daemon:
+            lab.curl("http://open.example/", name="open.example")
+            daemon.wait_output("frame\t14\t%s:\t2048" % own)
+            daemon.wait_output("frame\t0\tnil\tnil")  # of what this machine makes
