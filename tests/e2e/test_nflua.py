@@ -579,3 +579,25 @@ def test_frame_from_a_queue(env):
             lab.curl("http://open.example/", name="open.example")
             daemon.wait_output("frame\t14\t%s:\t2048" % own)
             daemon.wait_output("frame\t0\tnil\tnil")  # of what this machine makes
+
+
+@without_root
+def test_newer_syntax(env):
+    """LuaJIT says what such a script needs; PUC Lua runs it."""
+    for code in ("x = 7 // 2", "x = 7 & 2", "x = 7 >> 2", "x = ~7"):
+        result = env.run("--intercept=0", "--lua-init=" + code)
+        hint = "(written for Lua 5.3? use the PUC Lua build)" in result.stderr
+        check(hint == ("LuaJIT" in result.stdout) == (result.returncode != 0), "%s: %s", code,
+              result.stderr)
+    result = env.run("--intercept=0", "--lua-init=x = = 7")
+    check(result.returncode != 0 and "written for" not in result.stderr, "%s", result.stderr)
+
+
+@without_root
+def test_several_states_are_told(env):
+    words = ("--check", "--qnum=200", "--lua-init=@%s/zapret-nflua.lua" % env.lua,
+             "--lua-desync=nflua:func=f")
+    for workers, told in (("1", False), ("2", True)):
+        result = env.run(*words, "--workers=" + workers)
+        check(("a Lua state of its own" in result.stdout + result.stderr) == told, "%s workers: %s%s",
+              workers, result.stdout, result.stderr)
