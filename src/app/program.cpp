@@ -12,6 +12,7 @@
 #include "check/check_profiles.hpp"
 #include "check/check_words.hpp"
 #include "check/report.hpp"
+#include "control/code_door.hpp"
 #include "control/desk.hpp"
 #include "explain/explain_output.hpp"
 #include "firewall/firewall.hpp"
@@ -37,6 +38,7 @@
 #include "start/startup.hpp"
 #include "version.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -55,6 +57,18 @@ class NoSender final : public capture::PacketSender {
     bool send(const capture::OutputPacket&) override { return true; }
 };
 
+// Scripts that do not load the library cannot send messages, so they need no socket.
+std::unique_ptr<capture::MessageSender> open_messages(const Config& config) {
+    if (!config.nflua_netlink) return nullptr;
+    if (config.fuzz_packets != 0) return std::make_unique<capture::NoMessages>();
+    const bool is_loaded =
+        std::ranges::any_of(config.engine.lua_init, [](const lua::LuaInit& item) {
+            return item.is_file && item.text.find("/zapret-nflua.lua") != std::string::npos;
+        });
+    if (!is_loaded && !config.nflua_netlink_named) return nullptr;
+    return std::make_unique<capture::NetlinkSender>(*config.nflua_netlink);
+}
+
 class Program {
   public:
     Program() : report_(arguments_, state_) {}
@@ -71,6 +85,9 @@ class Program {
     bool load_blobs();
     void make_stores();
     bool open_trace();
+    bool open_code_door() {
+        return config_.lua_control.empty() || code_door_.open(config_.lua_control);
+    }
     const engine::TraceFile* trace() const { return trace_ ? &*trace_ : nullptr; }
     bool give_up_privileges();
     int start(int argc, const char* const* argv);
@@ -104,8 +121,10 @@ class Program {
     DataOutput standard_output_;
     OfflineFiles offline_;
     std::optional<engine::TraceFile> trace_;
-    Desk desk_;                        // of the control socket
-    std::optional<Reloader> reloader_; // if somebody may ask for it
+    Desk desk_;                                        // of the control socket
+    CodeDoor code_door_;                               // --lua-control
+    std::unique_ptr<capture::MessageSender> messages_; // of scripts
+    std::optional<Reloader> reloader_;                 // if somebody may ask for it
     std::optional<store::Stores> stores_;
     std::optional<store::StateDirectory> state_directory_; // with --state-dir
     Report report_;
@@ -143,11 +162,12 @@ int Program::start(int argc, const char* const* argv) {
     if (config_.offline()) {
         if (!offline_.open_output(config_, standard_output_, clock_, *random_))
             return exit_capture_error;
-    } else if (!desk_.make_socket(config_, arguments_, clock_) ||
+    } else if (!desk_.make_socket(config_, arguments_, clock_) || !open_code_door() ||
                !pid_file_.open(config_.pidfile)) {
         return 1;
     }
     if (!open_trace()) return 1;
+    if (!config_.offline()) messages_ = open_messages(config_);
     if (config_.daemon && !config_.offline()) background_.begin();
     const std::string state_path = make_state_directory(config_);
     if (!give_up_privileges()) return 1;
@@ -341,7 +361,7 @@ void Program::check_lua() {
         config_.engine.seeded ? make_seeded_random(config_.engine.seed) : make_secure_random();
     config_.engine.version = version_text();
     const Circumstances circumstances{config_.engine.server, !config_.engine.ctrack_disable,
-                                      config_.engine.payload_disable};
+                                      config_.engine.payload_disable, config_.workers};
     if (!errors_) errors_.emplace();
     errors_->take();
     if (config_.ct != CtMode::off) config_.engine.ct = packet::CtSource::sim;
@@ -350,7 +370,10 @@ void Program::check_lua() {
     Workers workers(config_, clock_, lists_);
     make_stores(); // nothing is read or written
     workers.shared().use(*stores_);
-    workers.add(*random_, {nowhere, network, {}, nullptr, nullptr});
+    capture::NoMessages unsent;
+    Outside outside{nowhere, network, {}};
+    if (config_.nflua_netlink) outside.messages = &unsent;
+    workers.add(*random_, std::move(outside));
     const Profiles& profiles = workers.shared().profiles.all();
     check_profiles(profiles, report_);
     check_instances(profiles, circumstances, report_);
@@ -454,6 +477,7 @@ int Program::run_with_kernel() {
     for (const auto& sockets : sockets_) {
         Outside outside = sockets->outside(config_.fuzz_packets != 0 ? &nowhere : nullptr);
         outside.trace = trace();
+        outside.messages = messages_.get();
         workers.add(sockets->random(), std::move(outside));
     }
     if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
@@ -461,6 +485,10 @@ int Program::run_with_kernel() {
     const auto serving =
         desk_.open(config_, workers, lists_, fence_, reloader_ ? &*reloader_ : nullptr);
     if (state_directory_) state_directory_->start(config_.state_interval_s);
+    if (code_door_.fd() >= 0) {
+        workers[0].bell.ring_for(code_door_.fd());
+        workers[0].take_code = [&] { code_door_.turn(workers, config_.lua_control_all); };
+    }
     const int code = config_.intercept ? run_queues(workers) : run_without_queue(workers);
     if (reloader_) reloader_->close();
     return code;
@@ -491,7 +519,12 @@ int Program::run_queues(Workers& workers) {
 
 int run_program(int argc, const char* const* argv) {
     std::set_new_handler(lua::Guard::out_of_memory);
+    constexpr std::string_view send = "--lua-send=";
     try {
+        if (argc == 3 && std::string_view(argv[1]).starts_with(send))
+            return send_code(argv[1] + send.size(), argv[2]);
+        if (argc == 4 && std::string_view(argv[1]) == "--lua-send")
+            return send_code(argv[2], argv[3]);
         return Program().run(argc, argv);
     } catch (const std::bad_alloc&) {
         log::error("nfqws2: out of memory");

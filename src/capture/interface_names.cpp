@@ -23,6 +23,38 @@ std::int64_t coarse_ms() {
     return static_cast<std::int64_t>(ts.tv_sec) * 1000 + ts.tv_nsec / 1'000'000;
 }
 
+constexpr std::size_t address_size = 6;
+
+int take_address(const nlattr* attribute, void* address) {
+    if (mnl_attr_get_type(attribute) != IFLA_ADDRESS ||
+        mnl_attr_get_payload_len(attribute) != address_size)
+        return MNL_CB_OK;
+    const auto* bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute));
+    static_cast<std::vector<std::uint8_t>*>(address)->assign(bytes, bytes + address_size);
+    return MNL_CB_STOP;
+}
+
+// The kernel answers before send() returns. Empty if it has none of the usual length.
+std::vector<std::uint8_t> ask_address(std::uint32_t index) {
+    alignas(nlmsghdr) std::uint8_t buffer[16384];
+    auto* message = mnl_nlmsg_put_header(buffer);
+    message->nlmsg_type = RTM_GETLINK;
+    message->nlmsg_flags = NLM_F_REQUEST;
+    auto* link = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg)));
+    link->ifi_index = static_cast<int>(index);
+    const FileDescriptor fd(
+        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+    if (!fd || send(fd.get(), message, message->nlmsg_len, 0) < 0) return {};
+    const ssize_t size = recv(fd.get(), buffer, sizeof(buffer), 0);
+    message = reinterpret_cast<nlmsghdr*>(buffer);
+    if (size <= 0 || !mnl_nlmsg_ok(message, static_cast<int>(size)) ||
+        message->nlmsg_type != RTM_NEWLINK)
+        return {};
+    std::vector<std::uint8_t> address;
+    mnl_attr_parse(message, sizeof(ifinfomsg), take_address, &address);
+    return address;
+}
+
 } // namespace
 
 void InterfaceNames::open() {
@@ -46,6 +78,7 @@ void InterfaceNames::close() {
 
 void InterfaceNames::forget_all() {
     names_.clear();
+    addresses_.clear();
     recent_[0] = recent_[1] = {};
 }
 
@@ -54,7 +87,7 @@ void InterfaceNames::refresh() {
     if (now < next_check_ms_) return;
     next_check_ms_ = now + check_interval_ms;
     // Late packets of vanished interfaces leave entries that no event removes.
-    if (!events_ || names_.size() > max_names) forget_all();
+    if (!events_ || names_.size() > max_names || addresses_.size() > max_names) forget_all();
     if (events_) read_changes();
 }
 
@@ -77,6 +110,7 @@ void InterfaceNames::read_changes() {
             if (!about_link || mnl_nlmsg_get_payload_len(message) < sizeof(ifinfomsg)) continue;
             const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
             names_.erase(static_cast<std::uint32_t>(link->ifi_index));
+            addresses_.erase(static_cast<std::uint32_t>(link->ifi_index));
             recent_[0] = recent_[1] = {};
         }
     }
@@ -99,6 +133,13 @@ std::string_view InterfaceNames::look_up(std::uint32_t index) {
         entry->second = buffer;
     else
         log::error("name of interface %u: %s", index, std::strerror(errno));
+    return entry->second;
+}
+
+Bytes InterfaceNames::address(std::uint32_t index) {
+    if (index == 0) return {};
+    const auto [entry, is_new] = addresses_.try_emplace(index);
+    if (is_new) entry->second = ask_address(index);
     return entry->second;
 }
 

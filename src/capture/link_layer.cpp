@@ -1,5 +1,7 @@
 #include "nfqws2/capture/link_layer.hpp"
 
+#include <algorithm>
+
 namespace nfqws2::capture {
 
 namespace {
@@ -106,6 +108,39 @@ Bytes ip_packet_in_frame(LinkType type, Bytes frame) {
     case LinkType::null_loop:
         return by_family(frame);
     }
+    return {};
+}
+
+namespace {
+
+// Source address and type of a cooked frame: where they are, and how long the address is.
+LinkHeader cooked_header(Bytes frame, std::size_t type_at, std::size_t length_at,
+                         std::size_t address_at) {
+    constexpr std::size_t source_at = 6, type_place = 12, address_size = 6;
+    LinkHeader header;
+    header.known = true;
+    if (frame[length_at] == address_size)
+        std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(address_at), address_size,
+                    header.bytes.begin() + source_at);
+    std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(type_at), 2,
+                header.bytes.begin() + type_place);
+    return header;
+}
+
+} // namespace
+
+LinkHeader header_of_frame(LinkType type, Bytes frame) {
+    constexpr std::size_t cooked_size = 16, cooked2_size = 20;
+    if (type == LinkType::ethernet && frame.size() >= LinkHeader::size) {
+        LinkHeader header;
+        header.known = true;
+        std::copy_n(frame.begin(), LinkHeader::size, header.bytes.begin());
+        return header;
+    }
+    if (type == LinkType::cooked && frame.size() >= cooked_size)
+        return cooked_header(frame, 14, 5, 6);
+    if (type == LinkType::cooked2 && frame.size() >= cooked2_size)
+        return cooked_header(frame, 0, 11, 12);
     return {};
 }
 

@@ -41,7 +41,8 @@ std::optional<Peer> peer_of(int fd) {
 }
 
 Access access_for(const Peer& peer, const Rights& rights) {
-    if (peer.uid == 0 || peer.uid == rights.owner) return Access::all;
+    if (peer.uid == 0) return Access::root;
+    if (peer.uid == rights.owner) return Access::all;
     if (peer.uid == rights.daemon) return Access::read;
     const bool member =
         std::find(peer.gids.begin(), peer.gids.end(), rights.group) != peer.gids.end();

@@ -88,6 +88,7 @@ lua::Services Engine::Impl::lua_services() {
             .network = *services.network,
             .connections = connections.get(),
             .stores = services.stores,
+            .messages = services.messages != nullptr ? &onlooker : nullptr,
             .file_gate = options.file_gate,
             .queues = services.queues,
             .kernel = options.lua_kernel,
@@ -109,8 +110,9 @@ Engine::Impl::Impl(Options opts, Services svc)
                        ? nullptr
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
       ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache), ct(make_ct()),
-      onlooker(services.trace, *services.sender), state(lua_services(), lua_limits()),
-      desync(state), upkeep(now, *services.lists, state.guard(), services.memory),
+      onlooker(services.trace, *services.sender, services.messages),
+      state(lua_services(), lua_limits()), desync(state),
+      upkeep(now, *services.lists, state.guard(), services.memory),
       by_profile(highest_number(*services.profiles) + 1),
       pipeline({options, services, onlooker, now, connections.get(), ip_cache, state, desync,
                 upkeep, counters, by_profile, ct.get()}) {
@@ -223,6 +225,10 @@ capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
     return verdict;
 }
 
+bool Engine::wants_frames() const {
+    return impl_->state.wants_frames();
+}
+
 bool Engine::has_timers() const {
     return !impl_->state.timers().empty();
 }
@@ -329,6 +335,10 @@ bool Engine::drop_old_profiles() {
 
 bool Engine::run_lua_items(std::span<const lua::LuaInit> items) {
     return impl_->state.run_init(items, {});
+}
+
+std::string Engine::run_lua_code(const std::string& name, const std::string& code) {
+    return impl_->state.run_code(name, code);
 }
 
 bool Engine::blob_is(const std::string& name, const std::function<bool(Bytes)>& same) const {

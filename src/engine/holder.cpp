@@ -14,6 +14,7 @@ bool Holder::hold(Passage& p, bool news) {
     }
     flow::HeldPacket piece;
     piece.data.assign(p.dis.packet.begin(), p.dis.packet.end());
+    piece.frame.assign(p.frame.begin(), p.frame.end());
     piece.number = p.number;
     piece.mark = p.mark;
     piece.payload_len = static_cast<std::uint32_t>(p.dis.payload.size());
@@ -53,6 +54,7 @@ void Holder::tell_release(flow::Track& track, const flow::HeldPacket& piece) {
 
 void Holder::resume(Passage& p, const flow::HeldPacket& piece) const {
     p.raw = piece.data;
+    p.frame = piece.frame;
     p.number = piece.number;
     p.dis = packet::dissect(piece.data);
     p.positions = piece.positions;

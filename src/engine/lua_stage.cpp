@@ -7,6 +7,7 @@ namespace {
 lua::PacketView view_of(Passage& p) {
     lua::PacketView view;
     view.dis = &p.dis;
+    view.frame = p.frame;
     view.track = p.track;
     if (p.track != nullptr) {
         view.positions = &positions_of(p);

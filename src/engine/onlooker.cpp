@@ -2,8 +2,15 @@
 
 namespace nfqws2::engine {
 
-Onlooker::Onlooker(Trace* trace, capture::PacketSender& sender) : sender_(sender), now_(trace) {
+Onlooker::Onlooker(Trace* trace, capture::PacketSender& sender, capture::MessageSender* messages)
+    : sender_(sender), messages_(messages), now_(trace) {
     if (trace != nullptr) trace->send_through(sender);
+}
+
+int Onlooker::send(const capture::NetlinkMessage& message) {
+    const int error = messages_->send(message);
+    if (error == 0 && now_ != nullptr) now_->sent(message);
+    return error;
 }
 
 void Onlooker::observe(lua::Desync& desync, const lua::State& state) {

@@ -11,10 +11,10 @@
 namespace nfqws2::engine {
 
 // What is made on the way of a packet is sent through here, since it may have to be seen.
-class Onlooker final : public capture::PacketSender {
+class Onlooker final : public capture::PacketSender, public capture::MessageSender {
   public:
     // `trace`: of --trace, or nullptr.
-    Onlooker(Trace* trace, capture::PacketSender& sender);
+    Onlooker(Trace* trace, capture::PacketSender& sender, capture::MessageSender* messages);
 
     // Whose calls it sees, and who knows what `learn` has chosen.
     void observe(lua::Desync& desync, const lua::State& state);
@@ -23,6 +23,7 @@ class Onlooker final : public capture::PacketSender {
     bool send(const capture::OutputPacket& packet) override {
         return now_ != nullptr ? now_->send(packet) : sender_.send(packet);
     }
+    int send(const capture::NetlinkMessage& message) override;
 
     // Between packets, not beside --trace. `worker`: which of several, if there are several.
     void set_watcher(FlowWatcher* watcher, const Clock& clock, std::optional<unsigned> worker);
@@ -44,6 +45,7 @@ class Onlooker final : public capture::PacketSender {
     void use(Trace* trace);
 
     capture::PacketSender& sender_;
+    capture::MessageSender* messages_;
     lua::Desync* desync_ = nullptr;
     const lua::State* state_ = nullptr;
     Trace* now_;

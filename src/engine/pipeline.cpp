@@ -43,6 +43,7 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
 void Pipeline::enter(Passage& p, const capture::InputPacket& packet) {
     story_.arrives(packet);
     p.raw = packet.data;
+    p.frame = packet.frame;
     p.number = around_.counters.packets + 1;
     p.dis = packet::dissect(packet.data);
     p.mark = packet.mark;

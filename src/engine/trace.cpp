@@ -415,6 +415,24 @@ void Trace::write_line(const Passage& p, const capture::Verdict& verdict, const 
     line_ += '\n';
 }
 
+void Trace::sent(const capture::NetlinkMessage& message) {
+    element_.clear();
+    JsonWriter json(element_);
+    json.open_object();
+    begin_line(json, std::nullopt);
+    json.key("netlink").open_object();
+    json.key("port").number(message.port);
+    json.key("groups").number(message.groups);
+    json.key("len").number(message.payload.size());
+    json.close_object();
+    json.close_object();
+    element_ += '\n';
+    if (depth_ != 0)
+        nested_ += element_;
+    else if (file_)
+        file_->write(element_);
+}
+
 void Trace::end_timers() {
     if (timers_.out.empty()) return;
     line_.clear();

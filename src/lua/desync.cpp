@@ -8,6 +8,7 @@
 #include "errors.hpp"
 #include "guard/collector.hpp"
 #include "table/desync_table.hpp"
+#include "table/push_packet.hpp"
 #include "table/read_packet.hpp"
 
 #include "nfqws2/base/log.hpp"
@@ -244,6 +245,9 @@ void Desync::run_due(Run& run) {
     }
 
     int verdict = verdict_pass;
+    Bytes replacement;    // what goes on instead of the packet
+    bool rebuilt = false; // by what a later instance says
+    unsigned spare = 0;   // of the replacements
     Era::Profile& prepared = eras_.of(profile).profiles[profile.number];
     for (std::size_t i = 0; i < profile.instances.size(); i++) {
         const profile::LuaInstance& instance = profile.instances[i];
@@ -254,15 +258,18 @@ void Desync::run_due(Run& run) {
             if (observer_ != nullptr) observer_->skipped(instance, *why);
             continue;
         }
-        bool cancelled = false;
+        DesyncCall running;
+        running.raw_packet = replacement.empty() ? view.dis->packet : replacement;
+        running.replacement = &replacements_[spare];
         if (observer_ != nullptr) observer_->calling(instance);
         InstanceCounts& counts = prepared[i].counts;
         const auto begin = counts.begin_call();
         const std::uint64_t sent_before = state_.sent();
         run.serving = true;
-        const std::optional<int> result =
-            call(view, instance, prepared[i], desync_index, &cancelled);
+        const std::optional<int> result = call(view, instance, prepared[i], desync_index, running);
         run.serving = false;
+        counts.errors += running.errors;
+        errors_ += running.errors;
         counts.sent += state_.sent() - sent_before;
         if (begin) counts.end_call(*begin);
         if (!result) {
@@ -271,15 +278,25 @@ void Desync::run_due(Run& run) {
             run.answer = failed();
             return;
         }
-        if (observer_ != nullptr) observer_->returned(*result & verdict_mask);
-        const int action = *result & verdict_mask;
+        int action = *result & verdict_mask;
+        if (running.replaced) {
+            // What instances before this one wanted to be rebuilt is in what it got, or gone.
+            if (action == verdict_pass) action = verdict_modify;
+            replacement = replacements_[spare];
+            spare ^= 1;
+            rebuilt = false;
+            show_replacement(replacement, desync_index);
+        } else if (action == verdict_modify) {
+            rebuilt = true;
+        }
+        if (observer_ != nullptr) observer_->returned(action);
         counts.modified += action == verdict_modify;
         counts.dropped += action == verdict_drop;
         if (action == verdict_drop ||
             (action == verdict_modify && (verdict & verdict_mask) == verdict_pass))
             verdict = (verdict & verdict_preserve_next) | action;
         verdict |= *result & verdict_preserve_next;
-        if (cancelled) {
+        if (running.plan_cancelled) {
             if (observer_ != nullptr) tell_skipped(profile, i + 1, Skipped::plan_cancelled);
             break;
         }
@@ -287,13 +304,15 @@ void Desync::run_due(Run& run) {
     run.at = profile.instances.size();
     if ((verdict & verdict_mask) == verdict_drop)
         run.answer.action = capture::Action::drop;
+    else if ((verdict & verdict_mask) == verdict_modify && !replacement.empty() && !rebuilt)
+        run.answer = {capture::Action::modify, replacement};
     else if ((verdict & verdict_mask) == verdict_modify)
         run.answer = rebuild(view, desync_index, (verdict & verdict_preserve_next) != 0);
 }
 
 std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstance& instance,
                                 const PreparedInstance& prepared, int desync_index,
-                                bool* cancelled) {
+                                DesyncCall& running) {
     lua_State* L = state_.lua();
     state_.guard().next_call(instance);
     // The function is looked up now: scripts may redefine it at run time.
@@ -320,20 +339,25 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     lua_setfield(L, desync_index, "func_instance");
     if (log::debug_enabled()) log::debug("* lua '%s' : desync", instance.name.c_str());
 
-    DesyncCall running;
     running.track = view.track;
     running.profile = view.profile;
     running.instance = &instance;
     running.outgoing = view.outgoing;
-    running.raw_packet = view.dis->packet;
     running.connection = view.ct;
+    running.frame = view.frame;
     const int status = [&] {
         const CallScope scope(state_, running);
         return lua_pcall(L, 2, LUA_MULTRET, message_handler_index);
     }();
-    *cancelled = running.plan_cancelled;
     if (status != 0) return instance_failed(log_lua_error(L, describe(view, instance)));
     return verdict_of(lua_gettop(L) - desync_index, view, instance);
+}
+
+// To later instances.
+void Desync::show_replacement(Bytes packet, int desync_index) {
+    lua_State* L = state_.lua();
+    push_dissect(L, packet::dissect(packet));
+    lua_setfield(L, desync_index, "dis");
 }
 
 std::optional<int> Desync::verdict_of(int result_count, const PacketView& view,

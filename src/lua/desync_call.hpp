@@ -5,6 +5,9 @@
 #include "nfqws2/lua/state.hpp"
 #include "nfqws2/profile/profile.hpp"
 
+#include <cstdint>
+#include <vector>
+
 namespace nfqws2::lua {
 
 class PacketConnection;
@@ -16,7 +19,12 @@ struct DesyncCall {
     bool outgoing = true;
     Bytes raw_packet;
     PacketConnection* connection = nullptr; // nullptr: --ct=off
-    bool plan_cancelled = false;            // set by execution_plan_cancel
+    Bytes frame;                 // header of the link layer, as of Ethernet; empty: not known
+    bool plan_cancelled = false; // set by execution_plan_cancel
+    unsigned errors = 0;         // that were caught and logged
+    // Where packet_replace() puts the packet that goes on instead, and whether it did.
+    std::vector<std::uint8_t>* replacement = nullptr;
+    bool replaced = false;
 };
 
 // The call runs as long as the scope lasts: that long is `ctx` good.
@@ -31,9 +39,12 @@ class CallScope {
     State& state_;
 };
 
+// The running call, if argument 1 is `ctx`; else raises an error.
+DesyncCall& check_ctx(lua_State* L);
+// What packet_replace() does; raises an error if the bytes cannot be a packet.
+void replace_packet(lua_State* L, DesyncCall& call, Bytes packet);
+
 // Pushes the one userdata that stands for the running call, whichever that is.
 void push_ctx(lua_State* L);
-// The call that the first argument stands for, or an error.
-DesyncCall& check_ctx(lua_State* L);
 
 } // namespace nfqws2::lua

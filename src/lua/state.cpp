@@ -5,6 +5,7 @@
 #include "flow_states.hpp"
 #include "guard/collector.hpp"
 #include "guard/shed.hpp"
+#include "nflua/host.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
@@ -205,7 +206,7 @@ State::State(const Services& services, const Limits& limits)
       desync_table_(std::make_unique<DesyncTable>(*flow_states_)),
       scratch_(std::make_unique<PacketScratch>()),
       shedder_(std::make_unique<Shedder>(guard_, *flow_states_, services.connections)),
-      attachments_(std::make_unique<Attachments>()) {
+      attachments_(std::make_unique<Attachments>()), nflua_(std::make_unique<NfluaHost>()) {
 }
 
 State::~State() {
@@ -345,15 +346,36 @@ bool State::run_item(const LuaInit& item) {
     guard_.enter_init("--lua-init");
     const GuardScope scope(guard_);
     // Whatever the chunk returns is ignored.
-    if (lua_pcall(L, 0, 0, message_handler_index) != 0) {
+    in_init_ = true;
+    const int status = lua_pcall(L, 0, 0, message_handler_index);
+    in_init_ = false;
+    if (status != 0) {
         log_lua_error(L, "--lua-init");
         return false;
     }
     return true;
 }
 
+std::string State::run_code(const std::string& name, const std::string& code) {
+    lua_State* L = L_;
+    lua_settop(L, message_handler_index);
+    const std::string chunk = "=" + name, where = "code '" + name + "'";
+    const bool good = [&] {
+        const CollectorRest rest(L);
+        return load_text(L, code, chunk.c_str());
+    }();
+    if (!good) return log_lua_error(L, where);
+    guard_.enter_code(name);
+    const GuardScope scope(guard_);
+    return lua_pcall(L, 0, 0, message_handler_index) == 0 ? "" : log_lua_error(L, where);
+}
+
 std::optional<Learned> State::learned(const flow::Track& track) const {
     return L_ == nullptr ? std::nullopt : flow_states_->learned(L_, track);
+}
+
+bool State::wants_frames() const {
+    return nflua_->enabled;
 }
 
 void State::forget(flow::Track& track) {

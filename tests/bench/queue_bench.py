@@ -16,6 +16,8 @@ loads  udp       flood of 64-byte packets, 64 flows, held back by the queue
 cases  batched, gso   the floor with batches, and with large packets left whole (tcp only)
        noprof         no profile matches
        pass           one `pass` instance for every packet, both directions
+       nflua          a function of NFLua that reads a field, for every packet
+       nflua-mask     the same behind a mask that refuses
        typical        fake and multisplit on the first payload (http only)
        finished       instances are cut off after the first packets (tcp only)
        offload        the same with --offload-mark and its rules (tcp only)
@@ -45,6 +47,8 @@ FLOOR_CASES = {"batched": ["batch=32"], "gso": ["batch=32", "gso"]}
 PROFILES = {
     "noprof": [],
     "pass": ["--in-range=a", "--payload=all", "--lua-desync=pass"],
+    "nflua": ["--in-range=a", "--payload=all", "--lua-desync=nflua:func=bench"],
+    "nflua-mask": ["--in-range=a", "--payload=all", "--lua-desync=nflua:func=bench:mask=1"],
     "finished": ["--out-range=-d10", "--payload=all", "--lua-desync=pass"],
     "offload": ["--out-range=-d10", "--payload=all", "--lua-desync=pass",
                 "--offload-mark=" + OFFLOAD_MARK],
@@ -52,10 +56,13 @@ PROFILES = {
                 "--lua-desync=fake:blob=fake_default_http:tcp_md5",
                 "--lua-desync=multisplit:pos=method+2"],
 }
+LIBRARIES = ("lib", "antidpi", "nflua")
+NFLUA_SCRIPT = ("local layout = data.layout{ttl = {64, 8}} function bench(frame, packet) "
+                "packet:layout(layout) return packet.ttl == 1 end")
 PROFILES.update({case + "-split": ["--gso=0"] + PROFILES[case]
                  for case in ("noprof", "finished", "pass")})
 LOADS = {
-    "udp": ["batched", "noprof", "pass"],
+    "udp": ["batched", "noprof", "pass", "nflua", "nflua-mask"],
     "http": ["batched", "noprof", "pass", "typical"],
     "tcp": ["batched", "gso", "noprof", "noprof-split", "finished", "finished-split", "offload",
             "pass", "pass-split"],
@@ -135,16 +142,20 @@ class Bench:
             program = self.options.baseline
             folder = self.options.baseline_lua or folder
         folder = os.path.abspath(folder)
+        more = ["--lua-init=" + NFLUA_SCRIPT] if case.startswith("nflua") else []
         return [os.path.abspath(program), "--qnum=%d" % QUEUE,
                 *("--lua-init=@%s/zapret-%s.lua" % (self.shared_copy(folder), name)
-                  for name in ("lib", "antidpi")), *PROFILES[case]]
+                  for name in LIBRARIES if name != "nflua" or case.startswith("nflua")), *more,
+                *PROFILES[case]]
 
     def shared_copy(self, folder):
         """The libraries, where a user without rights can read them."""
         target = os.path.join(self.net.folder, "lua" + folder.replace("/", "-"))
         if not os.path.isdir(target):
             os.mkdir(target)
-            for name in ("lib", "antidpi"):
+            for name in LIBRARIES:
+                if not os.path.exists(os.path.join(folder, "zapret-%s.lua" % name)):
+                    continue  # of an older baseline
                 with open(os.path.join(folder, "zapret-%s.lua" % name), "rb") as source:
                     data = source.read()
                 with open(os.path.join(target, "zapret-%s.lua" % name), "wb") as copy:

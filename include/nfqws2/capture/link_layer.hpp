@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nfqws2/base/bytes.hpp"
+#include "nfqws2/capture/packet_io.hpp"
 
 #include <optional>
 
@@ -23,5 +24,8 @@ std::optional<LinkType> link_type_from_dlt(int dlt);
 // The IP packet, maybe cut short by the capture; empty if the frame holds none. Padding that a link
 // layer put behind the packet is not part of it.
 Bytes ip_packet_in_frame(LinkType type, Bytes frame);
+
+// The header of a frame that holds a packet, as Ethernet has it; what is not known of it is zero.
+LinkHeader header_of_frame(LinkType type, Bytes frame);
 
 } // namespace nfqws2::capture

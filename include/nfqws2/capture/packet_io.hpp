@@ -6,6 +6,7 @@
 #include "nfqws2/base/ip_address.hpp"
 #include "nfqws2/packet/connection.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,8 +15,18 @@
 
 namespace nfqws2::capture {
 
+// Of a frame, as of Ethernet: destination, source, type.
+struct LinkHeader {
+    static constexpr std::size_t size = 14;
+    std::array<std::uint8_t, size> bytes{};
+    bool known = false;
+
+    Bytes view() const { return known ? Bytes(bytes) : Bytes(); }
+};
+
 struct InputPacket {
-    Bytes data; // as received, may be anything
+    Bytes data;  // as received, may be anything
+    Bytes frame; // a LinkHeader's bytes, empty if there is none; see wants_frames()
     std::uint32_t id = 0;
     std::uint32_t mark = 0;
     std::uint32_t ifin_index = 0, ifout_index = 0;
@@ -45,6 +56,8 @@ class PacketHandler {
   public:
     virtual ~PacketHandler() = default;
     virtual Verdict on_packet(const InputPacket& packet) = 0;
+    // Whether anybody looks at InputPacket::frame.
+    virtual bool wants_frames() const { return false; }
 };
 
 struct OutputPacket {

@@ -66,7 +66,8 @@ class PcapSource {
     std::unique_ptr<std::FILE, FileCloser> file_; // until libpcap has it
     std::unique_ptr<pcap, Closer> handle_;
     LinkType link_type_ = LinkType::raw;
-    Bytes packet_; // the packet read ahead, inside libpcap's buffer
+    Bytes packet_;      // the packet read ahead, inside libpcap's buffer
+    LinkHeader header_; // its frame's
     std::int64_t stamp_ns_ = 0;
     std::int64_t first_stamp_ns_ = 0;
     bool read_ahead_ = false;

@@ -19,5 +19,7 @@ struct ListeningSocket {
 
 // Group and mode 0660 are there before anybody can connect.
 ListeningSocket listen_at(const std::string& path, unsigned group);
+// For datagrams, whose senders the kernel names; mode 0600.
+ListeningSocket take_datagrams_at(const std::string& path);
 
 } // namespace nfqws2::control

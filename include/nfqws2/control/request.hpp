@@ -13,8 +13,8 @@
 
 namespace nfqws2::control {
 
-// Who asks.
-enum class Access : std::uint8_t { none, read, all };
+// Who asks. Root may also hand over code.
+enum class Access : std::uint8_t { none, read, all, root };
 
 using Value = std::variant<std::string, std::int64_t, bool>;
 

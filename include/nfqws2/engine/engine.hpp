@@ -6,6 +6,7 @@
 #include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/random.hpp"
 #include "nfqws2/capture/ct_requests.hpp"
+#include "nfqws2/capture/messages.hpp"
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/capture/queue_door.hpp"
 #include "nfqws2/flow/connection_table.hpp"
@@ -98,6 +99,7 @@ struct Services {
     store::Stores* stores = nullptr;   // what scripts remember; likewise
     capture::CtRequests* ct_requests = nullptr; // the kernel's connections, where they can be asked
     capture::QueueDoor* queues = nullptr;       // that scripts may open
+    capture::MessageSender* messages = nullptr; // of scripts; nullptr: off
 };
 
 struct Counters {
@@ -149,6 +151,7 @@ class Engine final : public capture::PacketHandler {
     void adopt();
 
     capture::Verdict on_packet(const capture::InputPacket& packet) override;
+    bool wants_frames() const override;
 
     // Housekeeping for the event loop, called once per turn (after a batch, or on time-out).
     bool has_timers() const;
@@ -178,6 +181,8 @@ class Engine final : public capture::PacketHandler {
     bool drop_old_profiles();
     // --lua-init items in the state as it is. False: logged.
     bool run_lua_items(std::span<const lua::LuaInit> items);
+    // See lua::State::run_code().
+    std::string run_lua_code(const std::string& name, const std::string& code);
     // Whether the global is still the blob with these bytes.
     bool blob_is(const std::string& name, const std::function<bool(Bytes)>& same) const;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/base/clock.hpp"
+#include "nfqws2/capture/messages.hpp"
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/engine/trace_file.hpp"
 #include "nfqws2/lua/desync.hpp"
@@ -36,6 +37,8 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     // From now on everything sent goes through here and on to `sender`.
     void send_through(capture::PacketSender& sender) { sender_ = &sender; }
     bool send(const capture::OutputPacket& packet) override;
+    // A message of a script has gone: a line of its own, behind that of the packet.
+    void sent(const capture::NetlinkMessage& message);
     // Who knows what `learn` has chosen for a flow.
     void ask(const lua::State& state) { state_ = &state; }
 

@@ -15,9 +15,10 @@ namespace nfqws2::flow {
 inline constexpr std::size_t max_held_packets = 64;
 
 struct HeldPacket {
-    std::vector<std::uint8_t> data; // cut to its IP length
-    std::uint64_t number = 0;       // of the original, for traces
-    std::uint32_t mark = 0;         // likewise
+    std::vector<std::uint8_t> data;  // cut to its IP length
+    std::vector<std::uint8_t> frame; // its header, if somebody wants to see it
+    std::uint64_t number = 0;        // of the original, for traces
+    std::uint32_t mark = 0;          // likewise
     std::uint32_t payload_len = 0;
     std::string ifin, ifout;
     Positions positions;                       // of the flow after this packet was fed

@@ -8,6 +8,7 @@
 #include "nfqws2/lua/state.hpp"
 #include "nfqws2/profile/profile_set.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,6 +43,8 @@ class InstanceObserver {
     virtual void rebuild_failed(std::string_view error) = 0; // after all instances
 };
 
+struct DesyncCall;
+
 class Desync {
   public:
     explicit Desync(State& state);
@@ -69,7 +72,9 @@ class Desync {
     bool push_arguments(const PreparedInstance& instance, int desync_index);
     bool substitute(const PreparedInstance& instance, std::string_view value, int desync_index);
     std::optional<int> call(const PacketView& view, const profile::LuaInstance& instance,
-                            const PreparedInstance& prepared, int desync_index, bool* cancelled);
+                            const PreparedInstance& prepared, int desync_index,
+                            DesyncCall& running);
+    void show_replacement(Bytes packet, int desync_index);
     std::optional<int> verdict_of(int result_count, const PacketView& view,
                                   const profile::LuaInstance& instance);
     capture::Verdict rebuild(const PacketView& view, int desync_index, bool preserve_next);
@@ -84,6 +89,8 @@ class Desync {
     std::uint64_t errors_ = 0;
     InstanceObserver* observer_ = nullptr;
     std::string substitute_error_; // why substitute() failed last
+    // Of the packet, by scripts: what goes on now, and where the next one is put.
+    std::array<std::vector<std::uint8_t>, 2> replacements_;
 };
 
 } // namespace nfqws2::lua

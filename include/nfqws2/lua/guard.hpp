@@ -57,7 +57,8 @@ class Guard {
     void enter_profile(const profile::Profile& profile) {
         enter({"the table of a packet", nullptr, &profile, nullptr}, true, true);
     }
-    void enter_timer(std::string_view name);
+    void enter_timer(std::string_view name) { enter_named("timer", name); }
+    void enter_code(std::string_view name) { enter_named("code", name); }
     // Within a packet's run: this instance's call begins, with a budget of its own.
     void next_call(const profile::LuaInstance& instance) {
         subject_.instance = &instance;
@@ -142,6 +143,7 @@ class Guard {
     static void* allocate_watched(void* data, void* block, std::size_t old_size, std::size_t size);
 
     // A collection comes now and not in leave(): finalizers may overwrite the result of the call.
+    void enter_named(const char* what, std::string_view name);
     void enter(const Subject& subject, bool memory, bool time) {
         active_ = this;
         if (near_ceiling_ || --entries_left_ == 0) look();
@@ -194,7 +196,7 @@ class Guard {
     lua_State* L_ = nullptr;
 
     Subject subject_{};
-    std::array<char, 64> timer_name_{};
+    std::array<char, 64> name_{}; // of a timer or code
     volatile std::sig_atomic_t running_ = 0, limits_time_ = 0, hooked_ = 0, ticks_ = 0;
     std::atomic<bool> interrupted_{false};
     timespec interrupt_seen_{}; // when it was, by a tick

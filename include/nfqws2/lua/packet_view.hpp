@@ -23,6 +23,7 @@ struct Replay {
 // Everything a `desync` table shows of one packet.
 struct PacketView {
     const packet::Dissect* dis = nullptr;
+    Bytes frame; // header of the link layer, as of Ethernet; empty: not known
     flow::Track* track = nullptr;
     const flow::Positions* positions = nullptr; // set if track is
     const profile::Profile* profile = nullptr;

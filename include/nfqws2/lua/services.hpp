@@ -4,6 +4,7 @@
 
 #include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/random.hpp"
+#include "nfqws2/capture/messages.hpp"
 #include "nfqws2/capture/outlet.hpp"
 #include "nfqws2/capture/queue_door.hpp"
 #include "nfqws2/flow/connection_table.hpp"
@@ -27,6 +28,7 @@ struct Services {
     capture::NetworkInfo& network;
     flow::ConnectionTable* connections = nullptr; // nullptr with --ctrack-disable
     store::Stores* stores = nullptr;              // nullptr: store() says so
+    capture::MessageSender* messages = nullptr;   // nullptr: scripts cannot send any
     const FileGate* file_gate = nullptr;          // nullptr: scripts may open anything
     capture::QueueDoor* queues = nullptr;         // of the module nfq
     KernelAccess kernel = {};

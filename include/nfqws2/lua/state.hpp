@@ -26,6 +26,7 @@ class Attachments;
 struct DesyncCall;
 class DesyncTable;
 class FlowStates;
+struct NfluaHost;
 struct PacketScratch;
 class Shedder;
 
@@ -51,6 +52,9 @@ class State {
 
     // Runs a program of its own: `arg`, `...`, modules beside its file. Failures are logged.
     ScriptEnd run_script(const Script& script);
+    // Runs code from outside between packets, with the limits of a call. The error, logged too;
+    // "" if there is none.
+    std::string run_code(const std::string& name, const std::string& code);
 
     // The global variables with the types of their values ("function", "string", ...).
     std::vector<std::pair<std::string, std::string>> globals() const;
@@ -74,6 +78,8 @@ class State {
     const Services& services() const { return services_; }
     Guard& guard() { return guard_; }
     const Guard& guard() const { return guard_; }
+    // Whether scripts want to see frames, see PacketView::frame.
+    bool wants_frames() const;
     std::uint64_t sent() const { return sent_; } // packets that scripts have sent
     Timers& timers() { return timers_; }
     const Timers& timers() const { return timers_; }
@@ -86,6 +92,9 @@ class State {
     ModuleObjects& module_objects() { return module_objects_; }
     PacketScratch& scratch() { return *scratch_; }
     Shedder& shedder() { return *shedder_; }
+    NfluaHost& nflua() { return *nflua_; }
+    const NfluaHost& nflua() const { return *nflua_; }
+    bool in_init() const { return in_init_; }                  // an item of --lua-init runs
     DesyncCall* running_call() const { return running_call_; } // nullptr: none
 
   private:
@@ -107,6 +116,7 @@ class State {
     std::unique_ptr<Shedder> shedder_;
     std::unique_ptr<Attachments> attachments_;
     ModuleObjects module_objects_;
+    std::unique_ptr<NfluaHost> nflua_;
     lua_State* L_ = nullptr;
     DesyncCall* running_call_ = nullptr;
     std::string pending_warning_; // of Lua's warn(), until its last part
@@ -114,6 +124,7 @@ class State {
     std::int64_t next_gc_ms_ = 0;
     int large_heap_kb_ = 0; // beyond it
     bool large_heap_ = false;
+    bool in_init_ = false;
 };
 
 } // namespace nfqws2::lua

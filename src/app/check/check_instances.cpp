@@ -98,6 +98,15 @@ void check_instance(const LuaInstance& instance, const Transports& transports,
                        " does not let through");
 }
 
+// Scripts of NFLua know one state for all packets.
+void check_state(const LuaInstance& instance, unsigned workers, Report& report) {
+    if (workers == 1 || !instance.func.starts_with("nflua")) return;
+    report.add(Level::notice, instance.position,
+               "instance " + instance.name +
+                   ": with several --workers each has a Lua state of its own; a script that keeps "
+                   "something in globals should run with one");
+}
+
 } // namespace
 
 void check_instances(const Profiles& profiles, const Circumstances& circumstances, Report& report) {
@@ -106,6 +115,8 @@ void check_instances(const Profiles& profiles, const Circumstances& circumstance
         const Transports transports = transports_of(*p);
         for (const LuaInstance& instance : p->instances)
             check_instance(instance, transports, circumstances, report);
+        for (const LuaInstance& instance : p->instances)
+            check_state(instance, circumstances.workers, report);
     }
 }
 

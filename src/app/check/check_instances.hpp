@@ -1,4 +1,4 @@
-// Instances that never run (docs/contracts/command-line.md#check).
+// Instances that never run, or not as they may be meant to (docs/contracts/command-line.md#check).
 #pragma once
 
 #include "check/report.hpp"
@@ -11,6 +11,7 @@ struct Circumstances {
     bool server = false;
     bool tracking = true; // connection tracking is on
     protocol::DisableSet payload_disable;
+    unsigned workers = 1;
 };
 
 void check_instances(const Profiles& profiles, const Circumstances& circumstances, Report& report);

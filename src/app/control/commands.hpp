@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nfqws2::app {
@@ -34,20 +35,25 @@ struct Subject {
     Reloader& reloader;
 };
 
-control::Command hello_command(std::vector<std::string> names,
-                               std::vector<std::string> names_to_read);
+// Tells everybody which of these there are for them.
+control::Command hello_command(std::vector<std::pair<std::string, control::Access>> commands);
 control::Command status_command(const Subject& subject);
 control::Command counters_command(const Subject& subject);
 control::Command metrics_command(const Subject& subject);
 control::Command flows_command(const Subject& subject);
 control::Command hosts_command(const Subject& subject);
 control::Command learn_command(const Subject& subject);
+control::Command lua_command(const Subject& subject);
 control::Command lists_command(const Subject& subject);
 control::Command find_command(const Subject& subject);
 control::Command log_command(const Subject& subject);
 control::Command trace_command(const Subject& subject);
 control::Command reload_command(const Subject& subject);
 control::Command stop_command(const Subject& subject);
+
+// Code from outside, in the state of the first worker or of all; between packets. The error of the
+// first, "" if there is none; those of others are logged.
+std::string run_code(Workers& workers, const std::string& name, const std::string& code, bool all);
 
 // Line with "end" and how many things came before it; of a list that may be cut off, whether there
 // are more.

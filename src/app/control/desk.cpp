@@ -33,17 +33,14 @@ std::string quoted(const std::string& word) {
 std::vector<control::Command> all_commands(const Subject& subject) {
     std::vector<control::Command> commands;
     for (const auto make : {counters_command, find_command, flows_command, hosts_command,
-                            learn_command, lists_command, log_command, metrics_command,
+                            learn_command, lists_command, log_command, lua_command, metrics_command,
                             reload_command, status_command, stop_command, trace_command})
         commands.push_back(make(subject));
-    std::vector<std::string> names{"hello"}, to_read{"hello"};
-    for (const control::Command& command : commands) {
-        names.emplace_back(command.name);
-        if (command.access == control::Access::read) to_read.emplace_back(command.name);
-    }
+    std::vector<std::pair<std::string, control::Access>> names{{"hello", control::Access::read}};
+    for (const control::Command& command : commands)
+        names.emplace_back(command.name, command.access);
     std::sort(names.begin(), names.end());
-    std::sort(to_read.begin(), to_read.end());
-    commands.push_back(hello_command(std::move(names), std::move(to_read)));
+    commands.push_back(hello_command(std::move(names)));
     return commands;
 }
 

@@ -22,15 +22,14 @@ std::string end_line(std::uint64_t count, std::optional<bool> more) {
     return line + '\n';
 }
 
-control::Command hello_command(std::vector<std::string> names,
-                               std::vector<std::string> names_to_read) {
+control::Command hello_command(std::vector<std::pair<std::string, Access>> commands) {
     return {"hello",
             Access::read,
             {},
-            [names = std::move(names), to_read = std::move(names_to_read)](
-                const control::Request& request, control::Refusal*) -> std::unique_ptr<Answer> {
+            [commands = std::move(commands)](const control::Request& request,
+                                             control::Refusal*) -> std::unique_ptr<Answer> {
                 constexpr unsigned protocol = 1;
-                const bool all = request.access == Access::all;
+                const bool all = request.access >= Access::all;
                 std::string line;
                 JsonWriter json(line);
                 json.open_object();
@@ -39,8 +38,8 @@ control::Command hello_command(std::vector<std::string> names,
                 json.key("pid").number(static_cast<std::uint64_t>(getpid()));
                 json.key("access").text(all ? "all" : "read");
                 json.key("commands").open_array();
-                for (const std::string& name : all ? names : to_read)
-                    json.text(name);
+                for (const auto& [name, access] : commands)
+                    if (access <= request.access) json.text(name);
                 json.close_array();
                 json.key("end").boolean(true);
                 json.close_object();

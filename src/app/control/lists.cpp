@@ -230,7 +230,7 @@ control::Command lists_command(const Subject& subject) {
                        control::Refusal* refusal) -> std::unique_ptr<Answer> {
                 const bool reload = request.flag("reload");
                 *refusal = {"forbidden", "'reload' is not for this user"};
-                if (reload && request.access != control::Access::all) return nullptr;
+                if (reload && request.access < control::Access::all) return nullptr;
                 return std::make_unique<ListsAnswer>(subject, reload);
             }};
 }

@@ -17,6 +17,7 @@ struct OfflineFiles::Files {
     capture::PcapSource source;
     std::unique_ptr<capture::OfflineNetworkInfo> network;
     std::unique_ptr<capture::PcapSink> sink;
+    capture::NoMessages messages;
 };
 
 OfflineFiles::OfflineFiles() = default;
@@ -63,10 +64,12 @@ int OfflineFiles::run(Config& config, ProcessClock& clock, profile::ListStore& l
     CaptureQueues queues(files_->source, *files_->sink, clock);
     Workers workers(config, clock, lists, count);
     workers.shared().use(stores);
-    for (unsigned i = 0; i < count; i++)
-        workers.add(
-            random,
-            {*files_->sink, *files_->network, {}, trace, config.lua_run ? &queues : nullptr});
+    for (unsigned i = 0; i < count; i++) {
+        Outside outside{*files_->sink, *files_->network, {}, trace};
+        if (config.lua_run) outside.queues = &queues;
+        if (config.nflua_netlink) outside.messages = &files_->messages;
+        workers.add(random, std::move(outside));
+    }
     if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
     if (config.lua_run)
         return run_offline_script(workers[0], workers, queues, files_->source, *files_->sink);

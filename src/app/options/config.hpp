@@ -57,11 +57,16 @@ struct Config {
     bool bind_fix4 = false, bind_fix6 = false;
     bool daemon = false;
     std::string pidfile;
+    // Protocol of netlink for messages of scripts, none = off; opened if somebody may want it.
+    std::optional<int> nflua_netlink = 2; // NETLINK_USERSOCK
+    bool nflua_netlink_named = false;
     std::string control; // path of the control socket, "" = none
     unsigned control_group = 0;
-    bool reload_on_hup = false; // options too, not only lists
-    bool lua_reload = false;    // changed files of --lua-init are run again in the same state
-    std::string reread;         // configuration file that a reload reads again, "" = none
+    std::string lua_control;      // path of the socket for code, "" = none
+    bool lua_control_all = false; // code runs in every worker
+    bool reload_on_hup = false;   // options too, not only lists
+    bool lua_reload = false;      // changed files of --lua-init are run again in the same state
+    std::string reread;           // configuration file that a reload reads again, "" = none
     Privileges privileges;
     sandbox::Mode sandbox = sandbox::Mode::enforce;
     bool sandbox_required = false;      // no start without all of it

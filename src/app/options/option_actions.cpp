@@ -231,6 +231,29 @@ void set_sandbox(ParseState& state, const OptionValue& value) {
 }
 
 // What does not exist cannot be given to the kernel, and would be missing without a word.
+void set_lua_control(ParseState& state, const OptionValue& value) {
+    constexpr std::string_view all = ",all";
+    std::string_view path = *value;
+    state.config.lua_control_all = path.ends_with(all);
+    if (state.config.lua_control_all) path.remove_suffix(all.size());
+    if (path.empty()) throw BadValue("lua-control: the path is missing");
+    state.config.lua_control = output_path(std::string(path));
+}
+
+// Where it is right, nothing else is read (control/code_door.hpp).
+void refuse_lua_send(ParseState&, const OptionValue&) {
+    throw BadValue("lua-send: --lua-send=PATH, then code or @file, and nothing else");
+}
+
+void set_nflua_netlink(ParseState& state, const OptionValue& value) {
+    constexpr std::uint64_t last_protocol = 31;
+    state.config.nflua_netlink.reset();
+    state.config.nflua_netlink_named = true;
+    if (*value == "off") return;
+    state.config.nflua_netlink = static_cast<int>(
+        number(value, last_protocol, "invalid nflua-netlink value, should be off or 0..31"));
+}
+
 // Words of the kernel, or a path: a file of such a name is written ./conntrack.
 void add_lua_allow(ParseState& state, const OptionValue& value) {
     lua::KernelAccess access = state.config.engine.lua_kernel;

@@ -161,6 +161,16 @@ const OptionSpec table_before_filters[] = {
      set_lua_reload},
     {common("lua-gc", required), Group::lua, "<seconds>",
      "force a garbage collection that often. Default 60, 0 = never", set_lua_gc},
+    {ours("lua-control", required), Group::lua, "<path>[,all]",
+     "make a Unix socket there by which root hands over code for the first Lua state, or all",
+     set_lua_control},
+    {ours("lua-send", required), Group::lua, "<path> code|@file",
+     "hand code to the program with this --lua-control, print its answer, and exit",
+     refuse_lua_send},
+    {ours("nflua-netlink", required), Group::lua, "<N>|off",
+     "protocol of netlink by which scripts of NFLua send messages. Default 2, which processes "
+     "without rights may use too",
+     set_nflua_netlink},
     {ours("lua-call-limit", required), Group::lua, "<ms>",
      "processor time of one Lua call; beyond it an error ends the call, or, a second later, exit "
      "code 101 the process. Default 1000, 0 = no limit",

@@ -229,7 +229,7 @@ void Candidate::forget_states() {
 void Candidate::check() {
     const Config& config = around_.config;
     const Circumstances circumstances{config.engine.server, !config.engine.ctrack_disable,
-                                      config.engine.payload_disable};
+                                      config.engine.payload_disable, config.workers};
     check_words(arguments_, state_, report_);
     check_profiles(next_.profiles->profiles, report_);
     check_instances(next_.profiles->profiles, circumstances, report_);

@@ -14,6 +14,8 @@ class Bell {
     Bell(); // a failure is logged
 
     void ring() const; // from any thread or signal handler
+    // Something comes in there: it rings as long as nobody takes it.
+    void ring_for(int fd) { door_ = fd; }
 
     // Sleeps until `timeout_ms` have passed (-1 = no limit), it rang or `fd` (-1 = none) is
     // readable; true in the last case.
@@ -26,6 +28,7 @@ class Bell {
     void fall_silent() const;
 
     FileDescriptor event_;
+    int door_ = -1;
 };
 
 } // namespace nfqws2::app

@@ -39,7 +39,8 @@ bool run_queue(Worker& worker, NfQueue& queue, const NfQueue::Options& options) 
     sends.set(queue.verdict_memory());
     while (!signals.quit() && !broken) {
         do_requests(worker);
-        const bool watches = worker.control != nullptr || worker.engine.has_attached();
+        const bool watches =
+            worker.control != nullptr || worker.take_code || worker.engine.has_attached();
         const bool look = !more || (watches && ++unwatched == most_unwatched);
         if (look) unwatched = 0;
         const int wait_ms = more ? 0 : worker.engine.next_wakeup_ms();

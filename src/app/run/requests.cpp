@@ -83,6 +83,7 @@ void do_requests(Worker& worker) {
     if (worker.errands.waiting()) worker.errands.run(worker);
     if (worker.reloader != nullptr) worker.reloader->turn();
     if (worker.control != nullptr) worker.control->turn();
+    if (worker.take_code) worker.take_code();
     if (worker.number == 0) {
         if (worker.shared.signals.take_hup()) {
             log::status("HUP received ! Lists will be reloaded.");

@@ -33,6 +33,7 @@ struct Outside {
     const engine::TraceFile* trace = nullptr;
     capture::CtRequests* ct_requests = nullptr; // the kernel's connections, if they are asked for
     capture::QueueDoor* queues = nullptr;       // for scripts
+    capture::MessageSender* messages = nullptr; // of scripts; nullptr: off
 };
 
 struct Worker {
@@ -52,6 +53,7 @@ struct Worker {
     const capture::NfQueue* queue = nullptr; // while packets come from one
     control::Server* control = nullptr;      // of the first worker: who may ask
     Reloader* reloader = nullptr;            // likewise: reads the options again
+    std::function<void()> take_code;         // likewise, with --lua-control
     Errands errands;                         // that clients of the control socket ask of this one
 };
 

@@ -6,6 +6,7 @@
 #include "desync_call.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/packet/dissect.hpp"
 
 namespace nfqws2::lua {
 
@@ -74,6 +75,13 @@ int raw_packet(lua_State* L) {
     check_count(L, "raw_packet", 1);
     push(L, check_ctx(L).raw_packet);
     return 1;
+}
+
+int packet_replace(lua_State* L) {
+    check_count(L, "packet_replace", 2);
+    DesyncCall& call = check_ctx(L);
+    replace_packet(L, call, check_string(L, 2));
+    return 0;
 }
 
 int execution_plan_cancel(lua_State* L) {
@@ -179,6 +187,16 @@ DesyncCall& check_ctx(lua_State* L) {
     return *state.running_call();
 }
 
+void replace_packet(lua_State* L, DesyncCall& call, Bytes packet) {
+    constexpr std::size_t least = 20, most = 65535;
+    if (packet.size() < least || packet.size() > most)
+        luaL_error(L, "packet_replace: bad length %d", static_cast<int>(packet.size()));
+    if (!packet::looks_like_ipv4(packet) && !packet::looks_like_ipv6(packet))
+        luaL_error(L, "bad ip4/ip6 header");
+    call.replacement->assign(packet.begin(), packet.end());
+    call.replaced = true;
+}
+
 void push_ctx(lua_State* L) {
     lua_pushlightuserdata(L, &registry_tag);
     lua_rawget(L, LUA_REGISTRYINDEX);
@@ -188,7 +206,7 @@ void register_control_api(State& state) {
     static constexpr NativeFunction functions[] = {
         {"instance_cutoff", instance_cutoff}, {"lua_cutoff", lua_cutoff},
         {"execution_plan", execution_plan},   {"execution_plan_cancel", execution_plan_cancel},
-        {"raw_packet", raw_packet},
+        {"raw_packet", raw_packet},           {"packet_replace", packet_replace},
     };
     register_functions(state, functions);
 

@@ -28,6 +28,7 @@ void register_all(State& state) {
     register_store_api(state);
     register_ct_api(state);
     register_modules(state);
+    register_nflua_api(state);
 }
 
 } // namespace nfqws2::lua

@@ -87,12 +87,12 @@ void Guard::detach() {
     L_ = nullptr;
 }
 
-void Guard::enter_timer(std::string_view name) {
+void Guard::enter_named(const char* what, std::string_view name) {
     // The timer may be gone while its callback runs.
-    const std::size_t size = std::min(name.size(), timer_name_.size() - 1);
-    std::copy_n(name.begin(), size, timer_name_.begin());
-    timer_name_[size] = 0;
-    enter({"timer", timer_name_.data()}, true, true);
+    const std::size_t size = std::min(name.size(), name_.size() - 1);
+    std::copy_n(name.begin(), size, name_.begin());
+    name_[size] = 0;
+    enter({what, name_.data()}, true, true);
 }
 
 Guard::Before Guard::begin_inner() {

@@ -318,6 +318,19 @@ void wrap_global(lua_State* L, const char* name, const char* original, lua_CFunc
     lua_setglobal(L, name);
 }
 
+// The message of a syntax error is at the top: is it about an operator that came with Lua 5.3?
+void hint_at_newer_syntax(lua_State* L) {
+    constexpr std::string_view operators = "/&|~<>", near = "near '";
+    const char* const text = lua_tostring(L, -1);
+    const std::string_view message = text != nullptr ? text : "";
+    const std::size_t at = message.rfind(near);
+    if (at == message.npos || message.size() != at + near.size() + 2 ||
+        operators.find(message[at + near.size()]) == operators.npos)
+        return;
+    lua_pushliteral(L, " (written for Lua 5.3? use the PUC Lua build)");
+    lua_concat(L, 2);
+}
+
 } // namespace
 
 void restrict_libraries(lua_State* L) {
@@ -360,7 +373,9 @@ bool load_text(lua_State* L, std::string_view source, const char* chunk_name) {
                         chunk_name[0] == '@' ? chunk_name + 1 : chunk_name);
         return false;
     }
-    return luaL_loadbufferx(L, source.data(), source.size(), chunk_name, "t") == 0;
+    if (luaL_loadbufferx(L, source.data(), source.size(), chunk_name, "t") == 0) return true;
+    if (is_luajit) hint_at_newer_syntax(L);
+    return false;
 }
 
 } // namespace nfqws2::lua

@@ -4,7 +4,7 @@ import collections
 import os
 import re
 
-LIBRARIES = ("lib", "antidpi", "auto", "learn", "obfs", "pcap")
+LIBRARIES = ("lib", "antidpi", "auto", "learn", "obfs", "pcap", "nflua")
 
 FUNCTION = re.compile(r"^function (\w+)\(([^)]*)\)")
 RULER = re.compile(r"^-{60,}$")

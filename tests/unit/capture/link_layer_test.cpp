@@ -1,5 +1,6 @@
 #include "nfqws2/capture/link_layer.hpp"
 
+#include "nfqws2/base/text.hpp"
 #include "packets.hpp"
 
 #include <gtest/gtest.h>
@@ -120,6 +121,29 @@ TEST(LinkLayer, FramesCutAnywhere) {
             EXPECT_EQ(inner(c.type, cut).size(), n > header ? n - header : 0);
         }
     }
+}
+
+TEST(LinkLayer, HeadersOfFrames) {
+    const auto header = [](LinkType type, const Buffer& frame) {
+        const LinkHeader found = header_of_frame(type, frame);
+        return to_hex(found.view());
+    };
+    const Buffer ethernet = behind(macs + std::string("0800"), four);
+    EXPECT_EQ(header(LinkType::ethernet, ethernet), to_hex(Bytes(ethernet).first(14)));
+    const std::string cooked = "0000000000000200000000010800";
+    EXPECT_EQ(header(LinkType::cooked, behind("0004 0001 0006 020000000001 0000 0800", four)),
+              cooked);
+    EXPECT_EQ(
+        header(LinkType::cooked2, behind("0800 0000 00000003 0001 00 06 0200000000010000", four)),
+        cooked);
+    // Of an address of another length nothing is shown.
+    EXPECT_EQ(header(LinkType::cooked, behind("0004 0001 0008 020000000001 0203 0800", four)),
+              "0000000000000000000000000800");
+    for (const LinkType type : {LinkType::raw, LinkType::raw_ipv4, LinkType::null_loop})
+        EXPECT_EQ(header(type, behind("", four)), "");
+    for (const LinkType type : {LinkType::ethernet, LinkType::cooked, LinkType::cooked2})
+        for (std::size_t n = 0; n < 14; n++)
+            EXPECT_EQ(header(type, Buffer(n)), "");
 }
 
 } // namespace

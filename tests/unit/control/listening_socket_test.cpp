@@ -71,5 +71,15 @@ TEST(ListeningSocket, HasNoLongPath) {
               "the path of a socket has at most 107 bytes");
 }
 
+TEST(ListeningSocket, OfDatagramsIsForTheOwner) {
+    const Folder folder;
+    const ListeningSocket socket = take_datagrams_at(folder / "s");
+    ASSERT_TRUE(socket) << socket.error;
+    struct stat status {};
+    ASSERT_EQ(stat((folder / "s").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0600U);
+    EXPECT_FALSE(take_datagrams_at(folder / "s")) << "somebody listens there";
+}
+
 } // namespace
 } // namespace nfqws2::control

@@ -11,8 +11,8 @@ namespace {
 const Rights rights{0, 100, 65534};
 
 TEST(Peer, RootMayDoEverything) {
-    EXPECT_EQ(access_for({0, {0}}, rights), Access::all);
-    EXPECT_EQ(access_for({0, {}}, {1000, 1000, 0}), Access::all);
+    EXPECT_EQ(access_for({0, {0}}, rights), Access::root);
+    EXPECT_EQ(access_for({0, {}}, {1000, 1000, 0}), Access::root);
 }
 
 TEST(Peer, TheGroupMayDoEverything) {

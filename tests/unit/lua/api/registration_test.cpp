@@ -21,7 +21,8 @@ constexpr const char* all_names =
     "rawsend rawsend_dissect packets_sent conntrack_feed get_source_ip get_ifaddrs "
     "resolve_pos resolve_multi_pos resolve_range tls_mod "
     "gunzip_init gunzip_end gunzip_inflate gzip_init gzip_end gzip_deflate "
-    "timer_set timer_del timer_info timer_enum on_memory_low store ct_set ct_expect ct_lookup";
+    "timer_set timer_del timer_info timer_enum on_memory_low store ct_set ct_expect ct_lookup "
+    "packet_replace nflua_enable";
 
 // See docs/contracts/lua-bridge.md#globals.
 constexpr const char* all_constants =

@@ -1,0 +1,30 @@
+// What the scripts of NFLua need of a state beside the library (lua/zapret-nflua.lua), which gets
+// it from nflua_enable(). Theory of operation: nothing of it exists until the library is loaded.
+// A function of such a script runs within a desync call; frame and packet are lent to it for that
+// time (objects.hpp), and what it wrote to the packet is fetched afterwards by commit().
+#pragma once
+
+#include "nflua/objects.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nfqws2::lua {
+
+struct DesyncCall;
+
+struct NfluaHost {
+    static constexpr std::size_t max_copies = 10'000, max_copied = 64 * 1024 * 1024;
+
+    bool enabled = false;
+    Loan frame, packet;
+    const DesyncCall* call = nullptr; // while a function of the script runs
+    bool hotdrop = false;             // it has asked for
+    bool changed = false;             // the packet, by the last one
+    std::int64_t spent_ns = 0;        // in such functions, since somebody asked
+    // Copies of packets that scripts keep.
+    std::size_t copies = 0, copied = 0;
+    unsigned asked_since_collection = 0; // for copies
+};
+
+} // namespace nfqws2::lua
