@@ -48,8 +48,9 @@ class BucketKey {
   public:
     static constexpr std::size_t room = 160;
 
-    void add(const IpAddress& address); // an empty one counts as absent
-    void add(std::uint32_t number);     // ports, protocols, SPI, GRE key
+    // An empty one counts as absent. The source of a packet is cut first: source_of().
+    void add(const IpAddress& address);
+    void add(std::uint32_t number); // ports, protocols, SPI, GRE key
     void add_absent();
     Bytes bytes() const { return Bytes(text_).first(size_); }
     // The address if the key is just that, for listings.
@@ -88,7 +89,6 @@ class RateLimit {
   private:
     friend class Meters;
     RateVerdict count_spare(std::uint32_t packets, std::uint64_t bytes, std::int64_t now_ns);
-    void note(const RateVerdict& verdict, std::uint32_t packets);
 
     std::shared_ptr<BucketParts> parts_;
     std::uint8_t id_;
@@ -96,6 +96,7 @@ class RateLimit {
     RateParameters parameters_;
     std::mutex spare_lock_;
     std::unique_ptr<BucketNode> spare_; // where there is no room for another bucket
+    bool spare_begun_ = false;
     std::atomic<std::uint64_t> exceed_{0}, violate_{0}, full_{0};
 };
 
@@ -118,6 +119,7 @@ class Rate {
     RateParameters parameters_;
     std::mutex lock_;
     std::unique_ptr<BucketNode> bucket_;
+    bool begun_ = false;
     std::atomic<std::uint64_t> exceed_{0}, violate_{0};
 };
 
@@ -144,7 +146,6 @@ class Meters {
         IpAddress address;
         std::array<std::uint8_t, 16> key;
         std::uint64_t pps, bps; // present speed
-        RateLevel level;
     };
     std::uint64_t scan(std::uint64_t cursor, std::int64_t now_ns,
                        const std::function<void(const Listed&)>& see) const;

@@ -79,6 +79,8 @@ class AnswerLimit {
     std::uint32_t sent_ = 0;
 };
 
+struct SourceEntry; // 32 bytes
+
 class TcpAuth {
   public:
     explicit TcpAuth(const TableSetup& setup); // throws std::bad_alloc
@@ -86,8 +88,8 @@ class TcpAuth {
     TcpAuth(const TcpAuth&) = delete;
     TcpAuth& operator=(const TcpAuth&) = delete;
 
-    // Called when rules with this id are put in force: how long its sources are kept when others
-    // need room. Sources survive it.
+    // Called before check() when rules with this id are put in force: how long its sources are kept
+    // when others need room. Sources survive it.
     void configure(std::uint8_t id, const AuthParameters& parameters);
 
     // Only for TCP packets. `random` gives the sequence numbers that mean nothing.
@@ -116,6 +118,9 @@ class TcpAuth {
         std::atomic<std::int64_t> timeout_ns{0}, window_ns{0};
         std::atomic<std::uint64_t> sources{0}, challenged{0}, passed{0};
     };
+    PerId& of(std::uint8_t id) const { return (*ids_)[id]; }
+    std::int64_t left_ns(const SourceEntry& entry, std::int64_t now_ns) const;
+
     std::unique_ptr<std::array<PerId, 256>> ids_;
     std::atomic<std::uint64_t> limited_{0};
 };
