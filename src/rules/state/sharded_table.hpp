@@ -98,6 +98,7 @@ template <typename Entry> class TablePart {
   private:
     static constexpr std::uint32_t none = 0xFFFFFFFF;
     static constexpr std::uint32_t neighbours = 8;
+    static constexpr std::uint32_t most_steps = 4096; // over empty cells: some microseconds
     static constexpr std::uint32_t swept = 2;
     static constexpr std::uint32_t unasked = 64; // entries that the budget is not asked for
     static constexpr std::uint32_t per_block =
@@ -173,7 +174,7 @@ template <typename Entry> class TablePart {
             look((start + i) % made_);
         // A limit that was lowered leaves few entries among many free places.
         std::uint32_t cursor = hash;
-        for (std::uint32_t i = 0; i < neighbours && !seen; i++)
+        for (std::uint32_t i = 0; i < most_steps && !seen; i++)
             cursor = table_.scan(cursor, look);
         if (victim == none) return false;
         if (least != worthless) evicted_++;
