@@ -34,6 +34,8 @@ struct Verdict {
     Bytes data; // modify: the new packet; valid until the handler is called again
     // accept: no packet of this connection needs to be shown any more.
     bool finished = false;
+    std::optional<std::uint32_t> mark =
+        std::nullopt; // what the packet leaves with instead of its own
 };
 
 class PacketHandler {
