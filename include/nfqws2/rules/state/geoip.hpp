@@ -1,6 +1,6 @@
 // Country and continent of an address from MaxMind databases, through libmaxminddb. The file is
-// copied into memory of our own (a memfd) before it is mapped: a database that is truncated in
-// place while mapped would end the process with SIGBUS. The copy counts in the memory budget.
+// copied into a file of our own, without a name, before it is mapped: a database that is truncated
+// in place while mapped would end the process with SIGBUS. The copy counts in the memory budget.
 //
 // Opened databases are immutable and safe for any thread; GeoCache belongs to one worker.
 #pragma once
