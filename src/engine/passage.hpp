@@ -26,6 +26,7 @@ struct Passage {
     bool merged = false;          // the kernel has joined several packets to this one
     std::uint32_t piece_size = 0; // TCP payload in each of those, if this one passes whole
     bool bare_syn = false;        // its data was taken off
+    bool shallow = false;         // rules want its flow to be tracked, and nothing else
 
     // Once its flow was looked for
     flow::Track* track = nullptr;

@@ -32,6 +32,11 @@ struct PreparedInstance;
 namespace nfqws2::store {
 class Stores;
 }
+namespace nfqws2::rules {
+class Judge;
+struct InForce;
+struct Tables;
+} // namespace nfqws2::rules
 
 namespace nfqws2::engine {
 
@@ -47,7 +52,8 @@ struct Options {
     std::uint32_t desync_fwmark = 0x40000000;
     bool server = false;
     bool ctrack_disable = false;
-    bool offload = false; // tell when a flow is finished
+    bool offload = false;           // tell when a flow is finished
+    std::uint32_t offload_mark = 0; // a mark that rules do not set
     FastpathWorkaround fastpath_workaround = FastpathWorkaround::off;
     flow::TableOptions ctrack;
     protocol::DisableSet payload_disable, reasm_disable;
@@ -86,6 +92,9 @@ struct Services {
     flow::IpCache* ip_cache = nullptr; // shared by several engines; else each has its own
     MemoryBudget* memory = nullptr;    // likewise; nullptr: no bound but those of the options
     store::Stores* stores = nullptr;   // what scripts remember; likewise
+    // --rules: what they remember, and those in force at the start. Both or none.
+    rules::Tables* rule_tables = nullptr;
+    std::shared_ptr<const rules::InForce> rules;
 };
 
 struct Counters {
@@ -156,6 +165,9 @@ class Engine final : public capture::PacketHandler {
     void abandon_profiles();   // those that were begun
     void take_back_profiles(); // those that were adopted last
     bool drop_old_profiles();
+    // The stage of the rules; nullptr without --rules.
+    rules::Judge* judge();
+    const rules::Judge* judge() const;
     // --lua-init items in the state as it is. False: logged.
     bool run_lua_items(std::span<const lua::LuaInit> items);
     // Whether the global is still the blob with these bytes.

@@ -60,6 +60,7 @@ int OfflineFiles::run(Config& config, ProcessClock& clock, profile::ListStore& l
                       Random& random, const engine::TraceFile* trace, store::Stores& stores) {
     Workers workers(config, clock, lists, config.workers);
     workers.shared().use(stores);
+    if (!workers.shared().load_rules(random)) return 1;
     for (unsigned i = 0; i < config.workers; i++)
         workers.add(random, {*files_->sink, *files_->network, {}, trace});
     if (!workers.init_lua()) return workers.signals().quit() ? 0 : 1;
