@@ -31,7 +31,7 @@ bool read_view(const Program& program, const SetView& view, PrefixSetsBuilder& b
 
 } // namespace
 
-Tables::Tables(const Program& program, TableSetup setup)
+Tables::Tables(const Program& program, const TableSetup& setup)
     : key(setup.key), marks(with_entries(setup, program, program.limits.marks)),
       meters(with_entries(setup, program, program.limits.buckets)),
       authentication(with_entries(setup, program, program.limits.sources)) {

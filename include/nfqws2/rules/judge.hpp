@@ -23,7 +23,7 @@ namespace nfqws2::rules {
 // What rules remember. It survives a reload; limits and the cut of IPv6 sources come from the
 // program that was in force first.
 struct Tables {
-    Tables(const Program& program, TableSetup setup);
+    Tables(const Program& program, const TableSetup& setup);
     void set_limits(const Program& program);
 
     SipKey key; // of all that is kept by a hash
