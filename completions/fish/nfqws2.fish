@@ -14,6 +14,8 @@ complete -c nfqws2 -l bind-fix6 -d 'bind outgoing generated IPv6 packets to the 
 complete -c nfqws2 -l fwmark -x -d 'mark bit of generated packets'
 complete -c nfqws2 -l gso -x -a '0 1' -d 'take packets larger than the MTU whole and split only those that must be looked at'
 complete -c nfqws2 -l offload-mark -x -d 'mark bit of packets of finished connections, for firewall rules that end their queueing'
+complete -c nfqws2 -l rules -r -F -d 'traffic rules (TOML): what they drop, mark and measure before flows and strategies see it'
+complete -c nfqws2 -l rules-stats -r -F -d 'write what rules have counted there as JSON, every 10 s, at SIGUSR1 and at the end'
 complete -c nfqws2 -l daemon -d 'go to the background when ready'
 complete -c nfqws2 -l chdir -r -F -d 'change the current directory now'
 complete -c nfqws2 -l pidfile -r -F -d 'write the process id there'

@@ -10,6 +10,7 @@
 #include "check/check_instances.hpp"
 #include "check/check_lists.hpp"
 #include "check/check_profiles.hpp"
+#include "check/check_traffic_rules.hpp"
 #include "check/check_words.hpp"
 #include "check/report.hpp"
 #include "control/code_door.hpp"
@@ -79,6 +80,7 @@ class Program {
 
     ExitCode parse(int argc, const char* const* argv);
     bool prepare_files();
+    bool compile_rules();
     bool files_readable();
     bool enter_fence();
     bool load_files();
@@ -234,9 +236,20 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
 }
 
 bool Program::prepare_files() {
-    if (!make_writable(config_)) return false;
+    if (!make_writable(config_) || !compile_rules()) return false;
     give_files_away(config_, lists_);
     return files_readable();
+}
+
+// What is wrong with them is part of the report of --check.
+bool Program::compile_rules() {
+    if (config_.rules_file.empty()) return true;
+    config_.rules = rules::compile_file(config_.rules_file);
+    const rules::Compiled& rules = config_.rules;
+    if (!config_.check)
+        for (const std::string& error : rules.errors)
+            log::error_text(error);
+    return config_.check || rules.errors.empty();
 }
 
 bool Program::enter_fence() {
@@ -329,6 +342,7 @@ int Program::check() {
     check_words(arguments_, state_, report_);
     check_lists(config_, report_);
     if (config_.rules_now) check_rules();
+    check_traffic_rules(config_, state_, report_);
     check_lua();
     show_report();
     return report_.has_errors() ? 1 : 0;
@@ -474,6 +488,7 @@ int Program::run_with_kernel() {
     NoSender nowhere;
     Workers workers(config_, clock_, lists_, count, Threads::one_each);
     workers.shared().use(*stores_);
+    if (!workers.shared().load_rules(*random_)) return 1;
     for (const auto& sockets : sockets_) {
         Outside outside = sockets->outside(config_.fuzz_packets != 0 ? &nowhere : nullptr);
         outside.trace = trace();
@@ -512,7 +527,9 @@ int Program::run_queues(Workers& workers) {
         if (!sockets_[i]->open_queue(config_.uses_ssid)) return 1;
     }
     announce_ready();
-    return run_threads(workers, sockets_);
+    const int code = run_threads(workers, sockets_);
+    if (workers.shared().rules) workers.shared().rules->write_statistics();
+    return code;
 }
 
 } // namespace

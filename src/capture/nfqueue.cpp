@@ -169,7 +169,7 @@ void NfQueue::handle_packet(const nlmsghdr* message, PacketHandler* handler) {
 void NfQueue::answer(const InputPacket& packet, PacketHandler& handler) {
     Verdict verdict = handler.on_packet(packet);
     if (verdict.action == Action::split && !pieces_) verdict.action = Action::accept;
-    add_verdict(packet.id, packet.mark, verdict);
+    add_verdict(packet.id, verdict.mark.value_or(packet.mark), verdict);
     if (verdict.action == Action::split) handle_pieces(handler);
 }
 

@@ -43,33 +43,35 @@ bool VerdictBatch::add(std::uint32_t id, std::uint32_t mark, const Verdict& verd
     }
     const bool offload =
         verdict.finished && (mark & options_.offload_mark) == 0 && options_.offload_mark != 0;
+    // A queued packet keeps its mark unless told otherwise: zero need not be said.
+    const auto told = mark != 0 || verdict.mark ? std::optional(mark) : std::nullopt;
     if (action == Action::accept && !offload && verdict.ct == nullptr) {
-        if (run_length_ != 0 && run_mark_ != mark && !close_run()) return false;
+        if (run_length_ != 0 && run_mark_ != told && !close_run()) return false;
         run_length_++;
         run_last_id_ = id;
-        run_mark_ = mark;
+        run_mark_ = told;
         return true;
     }
     if (!close_run()) return false;
     switch (action) {
     case Action::accept:
-        if (!offload) return put(NFQNL_MSG_VERDICT, id, NF_ACCEPT, mark, {}, verdict.ct);
+        if (!offload) return put(NFQNL_MSG_VERDICT, id, NF_ACCEPT, told, {}, verdict.ct);
         return put(NFQNL_MSG_VERDICT, id, NF_REPEAT, mark | options_.offload_mark, {}, verdict.ct);
     case Action::modify:
-        return put(NFQNL_MSG_VERDICT, id, NF_ACCEPT, mark, verdict.data, verdict.ct);
+        return put(NFQNL_MSG_VERDICT, id, NF_ACCEPT, told, verdict.data, verdict.ct);
     case Action::drop:
-        return put(NFQNL_MSG_VERDICT, id, NF_DROP, mark, {});
+        return put(NFQNL_MSG_VERDICT, id, NF_DROP, told, {});
     case Action::split:
         break;
     }
     return put(NFQNL_MSG_VERDICT, id,
-               NF_QUEUE_NR(options_.pieces_queue) | NF_VERDICT_FLAG_QUEUE_BYPASS, mark, {});
+               NF_QUEUE_NR(options_.pieces_queue) | NF_VERDICT_FLAG_QUEUE_BYPASS, told, {});
 }
 
 bool VerdictBatch::add_accept_all(std::uint32_t last_id) {
     if (!close_run()) return false;
     // Ids are compared modulo 2^32; this one is far ahead of any packet in the queue.
-    return put(NFQNL_MSG_VERDICT_BATCH, last_id + 0x40000000U, NF_ACCEPT, 0, {});
+    return put(NFQNL_MSG_VERDICT_BATCH, last_id + 0x40000000U, NF_ACCEPT, std::nullopt, {});
 }
 
 Bytes VerdictBatch::messages() {
@@ -90,8 +92,9 @@ bool VerdictBatch::close_run() {
     return true;
 }
 
-bool VerdictBatch::put(int type, std::uint32_t id, std::uint32_t nf_verdict, std::uint32_t mark,
-                       Bytes packet, const packet::CtChanges* ct) {
+bool VerdictBatch::put(int type, std::uint32_t id, std::uint32_t nf_verdict,
+                       std::optional<std::uint32_t> mark, Bytes packet,
+                       const packet::CtChanges* ct) {
     // Room for the message of a run is always kept back, so that close_run() cannot fail at the
     // end.
     const std::size_t reserve = packet.empty() ? 0 : message_overhead;
@@ -100,8 +103,7 @@ bool VerdictBatch::put(int type, std::uint32_t id, std::uint32_t nf_verdict, std
     nlmsghdr* message =
         nfq_nlmsg_put(reinterpret_cast<char*>(buffer_.data() + used_), type, options_.queue);
     nfq_nlmsg_verdict_put(message, static_cast<int>(id), static_cast<int>(nf_verdict));
-    // A queued packet keeps its mark unless told otherwise: zero needs no attribute.
-    if (mark != 0) nfq_nlmsg_verdict_put_mark(message, mark);
+    if (mark) nfq_nlmsg_verdict_put_mark(message, *mark);
     if (!packet.empty())
         nfq_nlmsg_verdict_put_pkt(message, packet.data(),
                                   static_cast<std::uint32_t>(packet.size()));

@@ -116,6 +116,7 @@ Engine::Impl::Impl(Options opts, Services svc)
       by_profile(highest_number(*services.profiles) + 1),
       pipeline({options, services, onlooker, now, connections.get(), ip_cache, state, desync,
                 upkeep, counters, by_profile, ct.get()}) {
+    services.rules.reset(); // the stage has them; a reload waits until nobody has the old ones
     if (connections) connections->set_observer(&pipeline);
     onlooker.observe(desync, state);
 }
@@ -331,6 +332,16 @@ bool Engine::drop_old_profiles() {
     profiles.drop_older();
     impl_->desync.eras().drop_older();
     return true;
+}
+
+rules::Judge* Engine::judge() {
+    RulesStage* stage = impl_->pipeline.rules();
+    return stage != nullptr ? &stage->judge() : nullptr;
+}
+
+const rules::Judge* Engine::judge() const {
+    RulesStage* stage = impl_->pipeline.rules();
+    return stage != nullptr ? &stage->judge() : nullptr;
 }
 
 bool Engine::run_lua_items(std::span<const lua::LuaInit> items) {

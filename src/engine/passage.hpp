@@ -30,6 +30,7 @@ struct Passage {
     bool bare_syn = false;        // its data was taken off
     Bytes ct_attribute;           // with --ct=queue: what the kernel says of its connection
     std::optional<std::uint32_t> ct_info;
+    bool shallow = false; // rules want its flow to be tracked, and nothing else
 
     // Once its flow was looked for
     flow::Track* track = nullptr;

@@ -7,6 +7,7 @@ namespace nfqws2::engine {
 
 Pipeline::Pipeline(const Surroundings& around)
     : around_(around), connections_(around.connections), story_(around.onlooker.trace()),
+      rules_(make_rules_stage(around.options, around.services, around.onlooker)),
       holder_({connections_, capture::UntracedOutlet(*around.services.sender),
                *around.services.profiles, story_, around.options.desync_fwmark,
                around.options.server, around.ct}),
@@ -29,7 +30,9 @@ capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
     capture::Verdict verdict = route(p);
     if (p.bare_syn && verdict.action == capture::Action::accept)
         verdict = {capture::Action::modify, fast_open_.bare_syn()};
-    if (around_.options.offload && p.track != nullptr && verdict.action == capture::Action::accept)
+    if (rules_ != nullptr) rules_->finish(p, verdict);
+    if (around_.options.offload && rules_ == nullptr && p.track != nullptr &&
+        verdict.action == capture::Action::accept)
         verdict.finished = finished_.nothing_left(p, Ways::both) && p.track->offer_end();
     if (p.profile != nullptr && verdict.action != capture::Action::split)
         around_.by_profile[p.profile->number].packets++;
@@ -65,10 +68,18 @@ capture::Verdict Pipeline::route(Passage& p) {
     around_.now.update();
     around_.ip_cache.purge();
     around_.upkeep.look();
-    if (p.merged && !finished_.passes_whole(p)) return {capture::Action::split, {}};
+    const bool needs_pieces = rules_ != nullptr && rules_->needs_pieces();
+    if (p.merged && (needs_pieces || !finished_.passes_whole(p)))
+        return {capture::Action::split, {}};
     if (!p.dis.is_ip()) {
         story_.passes("invalid packet - neither ipv4 or ipv6", "not IP");
         return {};
+    }
+    if (rules_ != nullptr) {
+        if (const auto verdict = rules_->judge(p, around_.now.boot_ns())) {
+            story_.passes("ended by a rule", "rules");
+            return *verdict;
+        }
     }
     switch (p.dis.l4) {
     case packet::L4::tcp:
@@ -90,6 +101,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     selector_.select(p);
     if (p.profile->auto_hosts) around_.services.auto_hosts->purge();
     if (p.track != nullptr) distances_.learn(p);
+    if (p.shallow) return {};
 
     const Detected detected = detector_.detect(p);
     if (connections_) connections_->release_overdue(); // what this packet has not completed
@@ -113,6 +125,7 @@ capture::Verdict Pipeline::icmp(Passage& p) {
     find_quoted_flow(p);
     set_target(p, around_.options.server);
     selector_.select_for_related(p);
+    if (p.shallow) return {};
     return lua_.run(p);
 }
 
@@ -121,6 +134,7 @@ capture::Verdict Pipeline::raw_ip(Passage& p) {
     set_target(p, around_.options.server);
     if (around_.ct != nullptr) around_.ct->arrives(p);
     selector_.select_for_related(p);
+    if (p.shallow) return {};
     return lua_.run(p);
 }
 

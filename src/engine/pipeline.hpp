@@ -11,6 +11,7 @@
 #include "onlooker.hpp"
 #include "payload_detector.hpp"
 #include "profile_selector.hpp"
+#include "rules_stage.hpp"
 #include "upkeep.hpp"
 
 namespace nfqws2::engine {
@@ -33,6 +34,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
         CtFacts* ct; // nullptr with --ct=off
     };
     explicit Pipeline(const Surroundings& around);
+    RulesStage* rules() { return rules_.get(); }
 
     capture::Verdict process(const capture::InputPacket& packet);
 
@@ -56,6 +58,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
     Surroundings around_;
     flow::ConnectionTable* connections_;
     Story story_;
+    std::unique_ptr<RulesStage> rules_; // with --rules
 
     Holder holder_;
     Replayer replayer_;

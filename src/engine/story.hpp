@@ -47,6 +47,9 @@ class Story {
         if (log::debug_enabled())
             log::debug("using cached desync profile %s", profile.label().c_str());
     }
+    // What rules said of it: JSON, made only for somebody who reads it.
+    bool wants_rules() const { return trace_ != nullptr; }
+    void judged_by_rules(std::string json) const { trace_->rules(std::move(json)); }
     // Where a search lists whom it refused; nullptr when nobody asks.
     std::vector<profile::Rejection>* rejections() const {
         return trace_ != nullptr ? &trace_->rejections() : nullptr;

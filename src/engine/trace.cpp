@@ -137,6 +137,7 @@ void Trace::Record::clear() {
     out.clear();
     instances.clear();
     error.clear();
+    rules.clear();
     rejected.clear();
     note = nullptr;
     held = false;
@@ -191,6 +192,10 @@ std::vector<profile::Rejection>& Trace::rejections() {
 
 void Trace::held() {
     current().held = true;
+}
+
+void Trace::rules(std::string json) {
+    current().rules = std::move(json);
 }
 
 void Trace::note(const char* why) {
@@ -407,6 +412,7 @@ void Trace::write_line(const Passage& p, const capture::Verdict& verdict, const 
         json.null();
     }
     json.key("held").boolean(record.held);
+    if (!record.rules.empty()) json.key("rules").raw(record.rules);
     if (record.note != nullptr) json.key("note").text(record.note);
     if (!record.error.empty()) json.key("error").text(record.error);
     json.key("verdict").text(text_of(verdict.action));

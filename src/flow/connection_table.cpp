@@ -26,7 +26,7 @@
 #include "flow_memory.hpp"
 #include "heap_trim.hpp"
 #include "hold_list.hpp"
-#include "linear_hash.hpp"
+#include "nfqws2/base/linear_hash.hpp"
 #include "nfqws2/base/siphash.hpp"
 #include "past_list.hpp"
 #include "tcp_state.hpp"

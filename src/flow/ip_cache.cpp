@@ -6,7 +6,7 @@
 // want the same. Expired records of a part go when it is used.
 #include "nfqws2/flow/ip_cache.hpp"
 
-#include "linear_hash.hpp"
+#include "nfqws2/base/linear_hash.hpp"
 #include "nfqws2/base/siphash.hpp"
 #include "nfqws2/base/text.hpp"
 #include "slab_pool.hpp"

@@ -1,6 +1,6 @@
 #include "slab_pool.hpp"
 
-#include "poison.hpp"
+#include "nfqws2/base/poison.hpp"
 
 #include <algorithm>
 #include <bit>

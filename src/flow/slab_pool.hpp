@@ -3,7 +3,7 @@
 // with room is filled first, so that a shrinking population drains the upper ones.
 #pragma once
 
-#include "page_arena.hpp"
+#include "nfqws2/base/page_arena.hpp"
 
 #include <cstdint>
 #include <vector>

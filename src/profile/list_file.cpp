@@ -1,8 +1,8 @@
 #include "nfqws2/profile/list_file.hpp"
 
 #include "host_entry.hpp"
-#include "list_reader.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/profile/list_reader.hpp"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "list_reader.hpp"
+#include "nfqws2/profile/list_reader.hpp"
 
 #include "nfqws2/base/bytes.hpp"
 #include "nfqws2/base/file.hpp"

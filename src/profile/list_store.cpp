@@ -17,10 +17,10 @@
 
 #include "append_file.hpp"
 #include "background_loader.hpp"
-#include "list_reader.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/output_file.hpp"
+#include "nfqws2/profile/list_reader.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -40,7 +40,8 @@ MANUALS = {"docs/manual.md": "Default", "docs/manual.ru.md": "По умолча�
 RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md", "docs/packaging.md",
        "CONTRIBUTING.md")
 CONTRACTS = "docs/contracts"
-TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md", "docs/config.ru.md": "docs/config.md"}
+TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md", "docs/config.ru.md": "docs/config.md",
+              "docs/rules.ru.md": "docs/rules.md"}
 # Long options of other tools that the documents mention, and the example of development.md.
 FOREIGN = set("""
     queue-num queue-bypass dport sport dports sports mark connbytes connbytes-dir connbytes-mode

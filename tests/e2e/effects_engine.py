@@ -337,6 +337,31 @@ def _(world):
                 [("out", ["80"], 6), ("in", ["80"], 1)])
 
 
+RULES = 'version = 1\n[[profile]]\n[[profile.rule]]\nmatch = [ { protocol = "udp" } ]\n' \
+        'action = [ { stats = "UDP" }, "drop" ]\n'
+
+
+@effect("rules")
+def _(world):
+    rules = "--rules=" + world.file("rules.toml", RULES)
+    run = world.run(rules)
+    dropped = [r for r in run.trace if r["verdict"] == "drop"]
+    check(dropped and all(r["rules"]["verdict"] == "drop" for r in dropped), "dropped: %s", dropped)
+    check_equal("udp that passed", [r for r in run.trace if r["l4"] == "udp" and r["verdict"] != "drop"], [])
+    twice = world.env.run("--dry-run", "--qnum=200", rules, rules)
+    check_equal("exit code of two files", twice.returncode, 1)
+
+
+@effect("rules-stats")
+def _(world):
+    words = ["--rules=" + world.file("rules.toml", RULES), "--rules-stats=" + world.path("stats") + ":5"]
+    run = world.run(*words)
+    counted = json.loads(world.read("stats"))
+    check_equal("packets", counted["packets"], len(run.trace))
+    check_equal("dropped", counted["counters"]["UDP"]["packets"], len([r for r in run.trace if r["verdict"] == "drop"]))
+    check_equal("exit code without --rules", world.env.run("--dry-run", "--qnum=200", words[1]).returncode, 1)
+
+
 @effect("rules-now")
 def _(world):
     listing = "*mangle\n-A POSTROUTING -p tcp --dport 80 -j NFQUEUE --queue-num 201\n"

@@ -45,6 +45,9 @@ VALUES = {
     "offload-mark": (["1", "0x10000000"], [("0", "0"), ("3", "single bit"), ("mark", "mark"),
                                            ("", "")]),
     "workers": limits(1, 64),
+    "rules": (["$F/rules.toml"], [("", "name of a file"), ("/no/dir/rules", "No such file")]),
+    # Good ones need --rules: see the effect.
+    "rules-stats": ([], [("", "name of a file"), ("$F/stats:0", "1..86400"), ("/no/dir/stats", "No such file")]),
     "state-dir": (["$F/state", ""], [("/no/dir/s", "No such file|bad file")]),
     "state-interval": limits(1, 604800), "store-max": limits(1, 1000000),
     "sandbox": (["off", "report", "enforce", "require"],

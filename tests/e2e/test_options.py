@@ -103,6 +103,7 @@ def check_values(env, name):
         world.file("hosts.txt", "a.example\n")
         world.file("nets.txt", "192.0.2.0/24\n")
         world.file("a.lua", "x=1\n")
+        world.file("rules.toml", "version = 1\n")
         world.file("packed.gz", b"\x1f\x8b\x08\0")
         complaints = judge_values(env, folder, name)
         if not complaints and VALUES[name][0] == [None]:

@@ -1,10 +1,10 @@
 // Host lists and ip sets from arbitrary text, cut into arbitrary pieces. Every entry that was
 // accepted must be found again, and the pieces must not show. First byte: size of the pieces.
 #include "nfqws2/profile/host_table.hpp"
+#include "nfqws2/profile/list_reader.hpp"
 #include "nfqws2/profile/net_table.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
 #include "profile/host_entry.hpp"
-#include "profile/list_reader.hpp"
 
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/profile/lua_call.hpp"

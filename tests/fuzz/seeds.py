@@ -271,6 +271,26 @@ def structure():
             yield "%s-v%d" % (name, 6 if v6 else 4), bytes([16]) + opening + b"".join(records)
 
 
+def rules():
+    for path in sorted(glob.glob(os.path.join(HERE, "..", "..", "docs", "rules.d", "*.toml"))):
+        with open(path, "rb") as f:
+            text = f.read()
+        text = re.sub(rb"(?m)^include.*$", b"", text)
+        yield os.path.basename(path), text
+        for n, part in enumerate(re.split(rb"(?m)^(?=\[\[)", text)):
+            yield "%s-%d" % (os.path.basename(path), n), b"version = 1\n" + part
+
+
+def layers():
+    for name, raw in unique_packets():
+        yield name, raw
+        outer = bytearray(raw[:20])
+        if raw[0] >> 4 == 4:
+            outer[9] = 4
+            struct.pack_into(">H", outer, 2, min(20 + len(raw), 65535))
+            yield name + "-ipip", bytes(outer) + raw
+
+
 def noise(count, longest):
     source = random.Random(1)
     for n in range(count):
@@ -305,7 +325,7 @@ def listings():
 
 TARGETS = {
     "packet": packet, "frames": frames, "scripts": scripts, "engine": engine, "config": config, "firewall": firewall,
-    "trace": traces, "doctor": listings,
+    "trace": traces, "doctor": listings, "rules": rules, "layers": layers,
     "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
     "ct": connections, "ftp": ftp,
     "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),

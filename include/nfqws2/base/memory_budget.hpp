@@ -23,6 +23,7 @@ class MemoryBudget {
         lists,
         blobs,
         stores,
+        rules, // marks, meters and sources of traffic rules
         count
     };
     static constexpr std::size_t megabyte = 1024 * 1024;

@@ -50,6 +50,8 @@ struct Verdict {
     bool finished = false;
     // What becomes of the packet's connection with it; valid likewise. nullptr: nothing.
     const packet::CtChanges* ct = nullptr;
+    std::optional<std::uint32_t> mark =
+        std::nullopt; // what the packet leaves with instead of its own
 };
 
 class PacketHandler {

@@ -6,6 +6,7 @@
 #include "nfqws2/capture/packet_io.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace nfqws2::capture {
@@ -35,14 +36,16 @@ class VerdictBatch {
 
   private:
     bool close_run();
-    bool put(int type, std::uint32_t id, std::uint32_t nf_verdict, std::uint32_t mark, Bytes packet,
+    bool put(int type, std::uint32_t id, std::uint32_t nf_verdict,
+             std::optional<std::uint32_t> mark, Bytes packet,
              const packet::CtChanges* ct = nullptr);
 
     std::vector<std::uint8_t> buffer_;
     std::size_t used_ = 0;
     Options options_;
     // Accepted packets not yet written as a message.
-    std::uint32_t run_length_ = 0, run_last_id_ = 0, run_mark_ = 0;
+    std::uint32_t run_length_ = 0, run_last_id_ = 0;
+    std::optional<std::uint32_t> run_mark_;
 };
 
 } // namespace nfqws2::capture

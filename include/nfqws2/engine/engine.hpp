@@ -36,6 +36,11 @@ struct PreparedInstance;
 namespace nfqws2::store {
 class Stores;
 }
+namespace nfqws2::rules {
+class Judge;
+struct InForce;
+struct Tables;
+} // namespace nfqws2::rules
 
 namespace nfqws2::engine {
 
@@ -51,7 +56,8 @@ struct Options {
     std::uint32_t desync_fwmark = 0x40000000;
     bool server = false;
     bool ctrack_disable = false;
-    bool offload = false; // tell when a flow is finished
+    bool offload = false;           // tell when a flow is finished
+    std::uint32_t offload_mark = 0; // a mark that rules do not set
     FastpathWorkaround fastpath_workaround = FastpathWorkaround::off;
     flow::TableOptions ctrack;
     protocol::DisableSet payload_disable, reasm_disable;
@@ -100,6 +106,9 @@ struct Services {
     capture::CtRequests* ct_requests = nullptr; // the kernel's connections, where they can be asked
     capture::QueueDoor* queues = nullptr;       // that scripts may open
     capture::MessageSender* messages = nullptr; // of scripts; nullptr: off
+    // --rules: what they remember, and those in force at the start. Both or none.
+    rules::Tables* rule_tables = nullptr;
+    std::shared_ptr<const rules::InForce> rules;
 };
 
 struct Counters {
@@ -179,6 +188,9 @@ class Engine final : public capture::PacketHandler {
     void abandon_profiles();   // those that were begun
     void take_back_profiles(); // those that were adopted last
     bool drop_old_profiles();
+    // The stage of the rules; nullptr without --rules.
+    rules::Judge* judge();
+    const rules::Judge* judge() const;
     // --lua-init items in the state as it is. False: logged.
     bool run_lua_items(std::span<const lua::LuaInit> items);
     // See lua::State::run_code().

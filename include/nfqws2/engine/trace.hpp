@@ -50,6 +50,7 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     // About the packet that entered last:
     std::vector<profile::Rejection>& rejections(); // emptied, for a new search
     void held();
+    void rules(std::string json);
     void note(const char* why); // why the profile's instances were not looked at
     void all_cut_off(const profile::Profile& profile);
 
@@ -68,7 +69,7 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     // One packet on its way, its lists as JSON already.
     struct Record {
         const Passage* passage = nullptr;
-        std::string out, instances, error;
+        std::string out, instances, error, rules;
         std::vector<profile::Rejection> rejected;
         const char* note = nullptr;
         bool held = false;

@@ -64,6 +64,7 @@ int OfflineFiles::run(Config& config, ProcessClock& clock, profile::ListStore& l
     CaptureQueues queues(files_->source, *files_->sink, clock);
     Workers workers(config, clock, lists, count);
     workers.shared().use(stores);
+    if (!workers.shared().load_rules(random)) return 1;
     for (unsigned i = 0; i < count; i++) {
         Outside outside{*files_->sink, *files_->network, {}, trace};
         if (config.lua_run) outside.queues = &queues;

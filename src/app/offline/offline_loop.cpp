@@ -66,17 +66,19 @@ void finish_timers(Shared& shared, OfflineWorkers& workers) {
 }
 
 void print_summary(const engine::Counters& c, const PcapSource& source, const PcapSink& sink,
-                   std::size_t held, std::size_t flows, double seconds) {
+                   std::size_t held, std::size_t flows, double seconds,
+                   std::optional<std::uint64_t> rules_dropped) {
     using Count = unsigned long long;
     const auto read = static_cast<Count>(source.packets_read());
     log::error("packets read %llu, skipped %llu, accepted %llu, modified %llu, dropped %llu, "
                "generated %llu, held at the end %zu, flows %zu, Lua errors %llu, %.3f s, %.0f "
-               "packets/s",
+               "packets/s%s",
                read, static_cast<Count>(source.frames_skipped()), static_cast<Count>(c.accepted),
                static_cast<Count>(c.modified), static_cast<Count>(c.dropped),
                static_cast<Count>(sink.packets_generated()), held, flows,
                static_cast<Count>(c.lua_errors), seconds,
-               seconds > 0 ? static_cast<double>(read) / seconds : 0.0);
+               seconds > 0 ? static_cast<double>(read) / seconds : 0.0,
+               rules_dropped ? (", rules dropped " + std::to_string(*rules_dropped)).c_str() : "");
 }
 
 } // namespace
@@ -127,10 +129,11 @@ int run_offline(Workers& all, PcapSource& source, PcapSink& sink) {
     const std::size_t held = workers.held(), flows = workers.flows();
     workers.release_held();
 
+    if (shared.rules) shared.rules->write_statistics();
     const bool written = sink.finish();
     const std::chrono::duration<double> elapsed = Stopwatch::now() - start;
     const engine::Counters counters = workers.counters();
-    print_summary(counters, source, sink, held, flows, elapsed.count());
+    print_summary(counters, source, sink, held, flows, elapsed.count(), workers.rules_dropped());
     if (next == PcapSource::Next::error) log::error("%s", source.error().c_str());
     if (!written) log::error("%s", sink.error().c_str());
     if (next == PcapSource::Next::error || !written) return exit_capture_error;

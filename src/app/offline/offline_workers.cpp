@@ -1,6 +1,7 @@
 #include "offline/offline_workers.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/rules/judge.hpp"
 #include "run/requests.hpp"
 
 #include <algorithm>
@@ -81,6 +82,15 @@ std::size_t OfflineWorkers::held() const {
 std::size_t OfflineWorkers::flows() const {
     std::size_t sum = 0;
     each([&sum](const Worker& worker) { sum += worker.engine.flows(); });
+    return sum;
+}
+
+std::optional<std::uint64_t> OfflineWorkers::rules_dropped() const {
+    std::optional<std::uint64_t> sum;
+    each([&sum](const Worker& worker) {
+        if (const rules::Judge* judge = worker.engine.judge())
+            sum = sum.value_or(0) + judge->dropped();
+    });
     return sum;
 }
 

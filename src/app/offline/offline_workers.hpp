@@ -4,6 +4,9 @@
 
 #include "run/workers.hpp"
 
+#include <cstdint>
+#include <optional>
+
 namespace nfqws2::app {
 
 // The worker for a packet: the same for both directions between two hosts.
@@ -23,6 +26,7 @@ class OfflineWorkers {
     std::size_t held() const;
     std::size_t flows() const;
     engine::Counters counters() const;
+    std::optional<std::uint64_t> rules_dropped() const; // with --rules
 
   private:
     template <typename Action> void each(const Action& action) const;

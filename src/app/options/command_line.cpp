@@ -60,6 +60,8 @@ std::optional<Complaint> complaint(const Config& config) {
         return {{"print-rules", "--print-rules cannot be used with --check or --explain"}};
     if (config.rules_now && !config.check && !config.dry_run)
         return {{"rules-now", "--rules-now needs --check"}};
+    if (config.rules_stats && config.rules_file.empty())
+        return {{"rules-stats", "--rules-stats needs --rules"}};
     if (config.trace_file == "-" && config.pcap_out == "-")
         return {{"trace", "--trace and --pcap-out cannot both write to standard output"}};
     if ((config.offload_mark & config.engine.desync_fwmark) != 0)

@@ -8,6 +8,7 @@
 #include "nfqws2/profile/list_store.hpp"
 #include "nfqws2/profile/profile.hpp"
 #include "nfqws2/profile/profile_builder.hpp"
+#include "nfqws2/rules/compile.hpp"
 #include "nfqws2/sandbox/mode.hpp"
 #include "nfqws2/store/stores.hpp"
 
@@ -80,6 +81,11 @@ struct Config {
     std::string state_dir;    // "" = what stores hold lives in memory only
     store::Limits stores;
     unsigned state_interval_s = 30;
+
+    std::string rules_file; // "" = no rules
+    rules::Compiled rules;  // once it is read
+    OutputFile rules_stats; // --rules-stats
+    unsigned rules_stats_s = 10;
 
     // offline mode
     std::string pcap_in, pcap_out, pcap_ifname = "pcap0";

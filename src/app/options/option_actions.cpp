@@ -152,6 +152,7 @@ void set_offload_mark(ParseState& state, const OptionValue& value) {
     if (!std::has_single_bit(state.config.offload_mark))
         throw BadValue("offload-mark should be a single bit : " + *value);
     state.config.engine.offload = true;
+    state.config.engine.offload_mark = state.config.offload_mark;
 }
 
 void set_daemon(ParseState& state, const OptionValue&) {
@@ -396,6 +397,32 @@ void set_pcap_in_mark(ParseState& state, const OptionValue& value) {
 void set_seed(ParseState& state, const OptionValue& value) {
     state.config.engine.seed = number(value, UINT64_MAX, "invalid seed, should be 0..2^64-1");
     state.config.engine.seeded = true;
+}
+
+void set_rules(ParseState& state, const OptionValue& value) {
+    if (!rules::in_this_build()) throw BadValue("not part of this build");
+    if (!state.config.rules_file.empty()) throw BadValue("is given twice, one file is allowed");
+    if (value->empty()) throw BadValue("needs the name of a file");
+    state.config.rules_file = made_absolute(*value);
+}
+
+// FILE[:SECONDS]
+void set_rules_stats(ParseState& state, const OptionValue& value) {
+    constexpr std::uint64_t most_seconds = 86'400;
+    std::string path = *value;
+    const std::size_t colon = path.rfind(':');
+    const auto seconds = colon == std::string::npos
+                             ? std::nullopt
+                             : parse_uint(std::string_view(path).substr(colon + 1), most_seconds);
+    if (seconds == 0U) throw BadValue("seconds must be 1..86400 : " + *value);
+    if (seconds) {
+        state.config.rules_stats_s = static_cast<unsigned>(*seconds);
+        path.resize(colon);
+    }
+    if (path.empty()) throw BadValue("needs the name of a file");
+    state.config.rules_stats = open_output_file(path, O_RDWR);
+    if (!state.config.rules_stats)
+        throw BadValue("cannot open '" + path + "': " + state.config.rules_stats.error);
 }
 
 void set_trace(ParseState& state, const OptionValue& value) {

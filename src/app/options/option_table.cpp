@@ -61,6 +61,13 @@ const OptionSpec table_before_filters[] = {
      "mark bit of packets of finished connections, for firewall rules that end their queueing",
      set_offload_mark},
 
+    {ours("rules", required), Group::general, "<file>",
+     "traffic rules (TOML): what they drop, mark and measure before flows and strategies see it",
+     set_rules},
+    {ours("rules-stats", required), Group::general, "<file[:seconds]>",
+     "write what rules have counted there as JSON, every 10 s, at SIGUSR1 and at the end",
+     set_rules_stats},
+
     // --- process and privileges
     {common("daemon", none), Group::privileges, "", "go to the background when ready", set_daemon},
     {common("chdir", optional), Group::privileges, "<dir>",

@@ -84,14 +84,19 @@ void do_requests(Worker& worker) {
     if (worker.reloader != nullptr) worker.reloader->turn();
     if (worker.control != nullptr) worker.control->turn();
     if (worker.take_code) worker.take_code();
+    if (worker.shared.rules) worker.shared.rules->turn(worker);
     if (worker.number == 0) {
         if (worker.shared.signals.take_hup()) {
             log::status("HUP received ! Lists will be reloaded.");
             worker.shared.lists.request_reload();
+            if (worker.shared.rules) worker.shared.rules->request_reload();
             if (worker.shared.config.reload_on_hup && worker.reloader != nullptr)
                 worker.reloader->begin_in_turn();
         }
-        if (worker.shared.signals.take_usr1()) worker.dump = true;
+        if (worker.shared.signals.take_usr1()) {
+            worker.dump = true;
+            if (worker.shared.rules) worker.shared.rules->write_statistics();
+        }
         if (worker.shared.signals.take_usr2()) dump_pools(worker);
     }
     if (worker.dump.load(std::memory_order_relaxed)) take_turn_to_dump(worker);

@@ -39,6 +39,16 @@ void Shared::use(store::Stores& of_process) {
     stores->count_in(&memory);
 }
 
+bool Shared::load_rules(Random& random) {
+    if (config.rules.program == nullptr) return true;
+    rules::TableSetup setup;
+    setup.shared = threads == Threads::one_each && workers > 1;
+    setup.budget = &memory;
+    if (seeded) setup.key = {random.next64(), random.next64()};
+    rules.emplace(config, clock, memory, setup);
+    return rules->load();
+}
+
 engine::Options Shared::engine_options(unsigned number) {
     const bool last = number + 1 == workers;
     engine::Options options = last ? std::move(config.engine) : config.engine;

@@ -10,6 +10,7 @@
 #include "options/config.hpp"
 #include "run/process_clock.hpp"
 #include "run/signals.hpp"
+#include "run/traffic_rules.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -30,6 +31,10 @@ struct Shared {
     // What scripts remember; it has to live longer. Before a worker is made.
     void use(store::Stores& of_process);
 
+    // Brings the compiled rules of the configuration in force. False: logged. Before a worker is
+    // made.
+    bool load_rules(Random& random);
+
     // Those of the engine of a worker, with its part of what bounds the memory of the process. The
     // last one takes the Lua options out of the configuration.
     engine::Options engine_options(unsigned number);
@@ -45,6 +50,7 @@ struct Shared {
     MemoryBudget memory;
     std::optional<flow::IpCache> ip_cache; // with several workers
     store::Stores* stores = nullptr;
+    std::optional<TrafficRules> rules; // with --rules
     Signals signals;
 };
 

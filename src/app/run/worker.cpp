@@ -26,7 +26,9 @@ Worker::Worker(Shared& common, unsigned n, Random& random, Outside outside)
              {&common.clock, &random, &outside.sender, &outside.network, &profiles, &common.lists,
               &common.auto_hosts, std::move(outside.ssid_of), trace ? &*trace : nullptr,
               common.ip_cache ? &*common.ip_cache : nullptr, &common.memory, common.stores,
-              outside.ct_requests, outside.queues, outside.messages}) {
+              outside.ct_requests, outside.queues, outside.messages,
+              common.rules ? &common.rules->tables() : nullptr,
+              common.rules ? common.rules->newest() : nullptr}) {
 }
 
 } // namespace nfqws2::app

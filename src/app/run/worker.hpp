@@ -48,6 +48,7 @@ struct Worker {
     std::optional<engine::Trace> trace;
     engine::Engine engine;
     Bell bell;
+    std::uint64_t rules_generation = 0;      // of the rules it has
     std::atomic<bool> dump{false};           // asked to print its flows
     Worker* next = nullptr;                  // prints after this one
     const capture::NfQueue* queue = nullptr; // while packets come from one

@@ -11,12 +11,18 @@ Workers::Workers(Config& config, ProcessClock& clock, profile::ListStore& lists,
     : shared_(config, clock, lists, count, threads) {
 }
 
+// A reload of rules rings for the workers.
+Workers::~Workers() {
+    if (shared_.rules) shared_.rules->stop();
+}
+
 void Workers::add(Random& random, Outside outside) {
     const auto number = static_cast<unsigned>(workers_.size());
     workers_.push_back(std::make_unique<Worker>(shared_, number, random, std::move(outside)));
     Worker& worker = *workers_.back();
     if (number != 0) workers_[number - 1]->next = &worker;
     signals().watch(worker.engine, worker.bell);
+    if (shared_.rules) shared_.rules->join(worker);
 }
 
 bool Workers::run_lua_init(std::optional<std::size_t>* failed) {

@@ -16,6 +16,10 @@ class Workers {
     Workers(Config& config, ProcessClock& clock, profile::ListStore& lists, unsigned count = 1,
             Threads threads = Threads::one);
 
+    ~Workers();
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+
     void add(Random& random, Outside outside);
 
     // In the calling thread, one worker after the other. False: logged, or INT or TERM came.

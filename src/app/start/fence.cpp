@@ -119,6 +119,14 @@ void allow_lists(FileRules& rules, const Config& config, const profile::ListStor
         allow_list(rules, file, FileAccess::update, homes);
 }
 
+// They are read again when they change.
+void allow_rules(FileRules& rules, const Config& config) {
+    for (const std::string& file : config.rules.files)
+        rules.allow_replaceable(file, FileAccess::read);
+    for (const std::string& file : config.rules.data_files)
+        rules.allow_replaceable(file, FileAccess::read);
+}
+
 // Logs are created again when they were moved away.
 void allow_logs(FileRules& rules, const Config& config) {
     if (log::target() == log::Target::file)
@@ -182,6 +190,7 @@ FileRules file_rules(const Config& config, const profile::ListStore& lists) {
         rules.allow(path, FileAccess::update);
     allow_scripts(rules, config);
     allow_lists(rules, config, lists);
+    allow_rules(rules, config);
     allow_logs(rules, config);
     if (!config.reread.empty()) rules.allow_replaceable(config.reread, FileAccess::read);
     allow_own_places(rules, config);

@@ -21,6 +21,9 @@ TEST(MemoryBudget, RoomIsWhatTheOthersLeave) {
                                "1024 KB, Lua 4096 KB, send queues 0 KB, lists 0 KB, blobs 0 KB");
     budget.add(Part::sends, mb);
     EXPECT_FALSE(budget.room(3 * mb + 1));
+    budget.add(Part::rules, mb);
+    EXPECT_FALSE(budget.room(2 * mb + 1));
+    EXPECT_TRUE(budget.report().ends_with("blobs 0 KB, rules 1024 KB"));
 }
 
 TEST(MemoryBudget, ListsAndBlobsLeaveTwelveMegabytes) {

@@ -1,6 +1,6 @@
 #include "profile_testing.hpp"
 
-#include "profile/list_reader.hpp"
+#include "nfqws2/profile/list_reader.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "flow/linear_hash.hpp"
+#include "nfqws2/base/linear_hash.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <set>
 #include <vector>
 
-namespace nfqws2::flow {
+namespace nfqws2 {
 namespace {
 
 struct Node {
@@ -126,4 +126,4 @@ TEST_F(LinearHashTest, AScanMissesNoNodeThatStays) {
 }
 
 } // namespace
-} // namespace nfqws2::flow
+} // namespace nfqws2

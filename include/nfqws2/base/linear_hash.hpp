@@ -5,13 +5,13 @@
 // `chain`.
 #pragma once
 
-#include "page_arena.hpp"
+#include "nfqws2/base/page_arena.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <new>
 
-namespace nfqws2::flow {
+namespace nfqws2 {
 
 template <typename NodeAt> class LinearHash {
   public:
@@ -139,4 +139,4 @@ template <typename NodeAt> class LinearHash {
     std::size_t size_ = 0;
 };
 
-} // namespace nfqws2::flow
+} // namespace nfqws2

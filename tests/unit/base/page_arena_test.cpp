@@ -1,11 +1,11 @@
-#include "flow/page_arena.hpp"
+#include "nfqws2/base/page_arena.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <set>
 
-namespace nfqws2::flow {
+namespace nfqws2 {
 namespace {
 
 TEST(PageArena, BlocksAreAlignedApartAndUsable) {
@@ -53,4 +53,4 @@ TEST(PageArena, RegionsComeAndGo) {
 }
 
 } // namespace
-} // namespace nfqws2::flow
+} // namespace nfqws2

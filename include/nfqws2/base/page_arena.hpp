@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace nfqws2::flow {
+namespace nfqws2 {
 
 class PageArena {
   public:
@@ -52,4 +52,4 @@ class PageArena {
     std::size_t in_use_ = 0;
 };
 
-} // namespace nfqws2::flow
+} // namespace nfqws2

@@ -14,7 +14,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-namespace nfqws2::flow {
+namespace nfqws2 {
 
 inline void poison([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t size) {
 #ifdef NFQWS2_POOL_POISONING
@@ -28,4 +28,4 @@ inline void unpoison([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t
 #endif
 }
 
-} // namespace nfqws2::flow
+} // namespace nfqws2

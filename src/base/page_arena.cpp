@@ -1,12 +1,12 @@
-#include "page_arena.hpp"
+#include "nfqws2/base/page_arena.hpp"
 
-#include "poison.hpp"
+#include "nfqws2/base/poison.hpp"
 
 #include <sys/mman.h>
 
 #include <bit>
 
-namespace nfqws2::flow {
+namespace nfqws2 {
 
 namespace {
 
@@ -102,4 +102,4 @@ void PageArena::release(std::uint32_t number) {
     }
 }
 
-} // namespace nfqws2::flow
+} // namespace nfqws2

@@ -1,0 +1,36 @@
+// From a rules file to a program (docs/rules.md). Nothing is thrown for a bad file: the errors are
+// lines for the user, "FILE:LINE:COLUMN: TEXT", at most 20.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfqws2::rules {
+
+struct Program;
+
+struct Compiled {
+    std::shared_ptr<const Program> program; // nullptr if there are errors
+    std::vector<std::string> errors;
+    std::vector<std::string> warnings;   // for --check
+    std::vector<std::string> presets;    // "NAME: FILE", for --check
+    std::vector<std::string> files;      // the file and what it includes
+    std::vector<std::string> data_files; // sets and databases
+    struct Positioned {
+        std::uint32_t line, column;
+        std::string text;
+    };
+    std::vector<Positioned> positioned; // the errors
+};
+
+inline constexpr std::size_t largest_rules_file = 2 * 1024 * 1024;
+
+bool in_this_build(); // whether rules can be read
+Compiled compile_file(const std::string& path);
+// As if it was the contents of a file of that name; includes are relative to it.
+Compiled compile_text(std::string_view text, const std::string& name);
+
+} // namespace nfqws2::rules

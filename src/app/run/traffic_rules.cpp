@@ -1,0 +1,162 @@
+#include "run/traffic_rules.hpp"
+
+#include "nfqws2/base/log.hpp"
+#include "nfqws2/rules/statistics.hpp"
+#include "run/worker.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace nfqws2::app {
+namespace {
+
+constexpr std::int64_t second = 1'000'000'000;
+
+} // namespace
+
+TrafficRules::TrafficRules(const Config& config, const ProcessClock& clock, MemoryBudget& memory,
+                           const rules::TableSetup& setup)
+    : config_(config), clock_(clock), memory_(memory), tables_(*config.rules.program, setup) {
+    watch_files(config.rules);
+}
+
+TrafficRules::~TrafficRules() {
+    stop();
+}
+
+void TrafficRules::stop() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+}
+
+bool TrafficRules::load() {
+    std::string error;
+    std::vector<std::string> warnings;
+    newest_ = rules::bring_in_force(config_.rules.program, tables_, &memory_, &error, &warnings);
+    for (const std::string& warning : warnings)
+        log::error_text(warning);
+    if (newest_ == nullptr) log::error_text("rules: " + error);
+    return newest_ != nullptr;
+}
+
+void TrafficRules::join(Worker& worker) {
+    workers_.push_back(&worker);
+}
+
+std::shared_ptr<const rules::InForce> TrafficRules::newest() const {
+    const std::lock_guard guard(lock_);
+    return newest_;
+}
+
+void TrafficRules::turn(Worker& worker) {
+    const std::uint64_t generation = generation_.load(std::memory_order_acquire);
+    if (worker.rules_generation != generation) {
+        worker.engine.judge()->replace(newest());
+        worker.rules_generation = generation;
+    }
+    if (worker.number == 0) look(clock_.boot_ns());
+}
+
+void TrafficRules::look(std::int64_t now_ns) {
+    if (!wanted_ && now_ns < next_look_ns_) return;
+    next_look_ns_ = now_ns + second;
+    if (now_ns >= next_statistics_ns_) {
+        next_statistics_ns_ = now_ns + std::int64_t{config_.rules_stats_s} * second;
+        write_statistics();
+    }
+    if (thread_.joinable()) {
+        if (!thread_done_.load(std::memory_order_acquire)) return;
+        thread_.join();
+    }
+    if (wanted_ || (!config_.offline() && files_changed())) start_reload();
+}
+
+bool TrafficRules::files_changed() {
+    const std::lock_guard guard(lock_);
+    for (const Watched& file : watched_)
+        if (profile::read_signature(file.path) != file.signature) return true;
+    return false;
+}
+
+void TrafficRules::watch_files(const rules::Compiled& compiled) {
+    std::vector<Watched> files;
+    for (const auto* paths : {&compiled.files, &compiled.data_files})
+        for (const std::string& path : *paths)
+            files.push_back({path, profile::read_signature(path)});
+    const std::lock_guard guard(lock_);
+    watched_ = std::move(files);
+}
+
+void TrafficRules::start_reload() {
+    wanted_ = false;
+    thread_done_ = false;
+    try {
+        thread_ = std::thread([this] { reload(); });
+    } catch (const std::system_error&) {
+        log::error("rules: there is no thread for a reload");
+    }
+}
+
+void TrafficRules::ring() const {
+    for (Worker* worker : workers_)
+        worker->bell.ring();
+}
+
+// Everything that may fail does so before anything changes.
+void TrafficRules::reload() {
+    rules::Compiled compiled = rules::compile_file(config_.rules_file);
+    for (const std::string& error : compiled.errors)
+        log::error_text("rules: " + error);
+    std::string error;
+    std::vector<std::string> warnings;
+    std::shared_ptr<const rules::InForce> next;
+    if (compiled.program != nullptr) {
+        watch_files(compiled);
+        next = rules::bring_in_force(compiled.program, tables_, &memory_, &error, &warnings);
+        for (const std::string& warning : warnings)
+            log::error_text(warning);
+        if (!error.empty()) log::error_text("rules: " + error);
+    } else {
+        // Not read again before one of them changes once more.
+        compiled.files.assign(1, config_.rules_file);
+        for (const Watched& file : watched_)
+            if (file.path != config_.rules_file) compiled.data_files.push_back(file.path);
+        watch_files(compiled);
+    }
+    if (next == nullptr) {
+        log::error("rules: the old ones stay in force");
+    } else {
+        tables_.set_limits(*compiled.program);
+        std::shared_ptr<const rules::InForce> before = std::move(next);
+        {
+            const std::lock_guard guard(lock_);
+            before.swap(newest_);
+        }
+        generation_.fetch_add(1, std::memory_order_release);
+        log::status("rules are read again");
+        ring();
+        while (before.use_count() > 1 && !stop_)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    thread_done_.store(true, std::memory_order_release);
+}
+
+// In place: one write, then the rest of an older text is cut off.
+void TrafficRules::write_statistics() {
+    if (!config_.rules_stats || workers_.empty()) return;
+    std::vector<const rules::Judge*> judges;
+    for (const Worker* worker : workers_)
+        judges.push_back(worker->engine.judge());
+    const std::string text = rules::statistics(judges, tables_, clock_.unix_s());
+    const int fd = config_.rules_stats.file.get();
+    if (pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
+        ftruncate(fd, static_cast<off_t>(text.size())) != 0) {
+        static log::RateLimit limit(60'000);
+        if (limit.allow()) log::os_error("writing '" + config_.rules_stats.path + "'", errno);
+    }
+}
+
+} // namespace nfqws2::app

@@ -1,0 +1,78 @@
+// The rules of --rules while the program runs: those in force, a reload, the file of statistics.
+//
+// Theory of operation. A reload (SIGHUP, or a file that changed) reads and compiles in a thread of
+// its own. What it made becomes the newest; each worker takes it over between two packets. The
+// rules before are destroyed in that thread too, when the last worker has let go of them, since
+// sets are large. A file with errors changes nothing. What rules remember stands in tables of its
+// own.
+#pragma once
+
+#include "nfqws2/base/output_file.hpp"
+#include "nfqws2/profile/list_file.hpp"
+#include "nfqws2/rules/judge.hpp"
+#include "options/config.hpp"
+#include "run/process_clock.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace nfqws2::app {
+
+struct Worker;
+
+class TrafficRules {
+  public:
+    // The rules of the configuration are compiled; all references live longer.
+    TrafficRules(const Config& config, const ProcessClock& clock, MemoryBudget& memory,
+                 const rules::TableSetup& setup);
+    ~TrafficRules();
+    TrafficRules(const TrafficRules&) = delete;
+    TrafficRules& operator=(const TrafficRules&) = delete;
+
+    bool load(); // sets and databases. False: logged
+    void join(Worker& worker);
+    rules::Tables& tables() { return tables_; }
+    std::shared_ptr<const rules::InForce> newest() const;
+
+    void request_reload() { wanted_ = true; }
+    // By each worker between two batches.
+    void turn(Worker& worker);
+    void stop();             // no reload from now on
+    void write_statistics(); // nothing without --rules-stats
+
+  private:
+    struct Watched {
+        std::string path;
+        std::optional<profile::Signature> signature;
+    };
+
+    void look(std::int64_t now_ns); // by the first worker
+    bool files_changed();
+    void watch_files(const rules::Compiled& compiled);
+    void start_reload();
+    void reload();
+    void ring() const;
+
+    const Config& config_;
+    const ProcessClock& clock_;
+    MemoryBudget& memory_;
+    rules::Tables tables_;
+    std::vector<Worker*> workers_;
+
+    mutable std::mutex lock_; // of the next two
+    std::shared_ptr<const rules::InForce> newest_;
+    std::vector<Watched> watched_;
+    std::atomic<std::uint64_t> generation_{0};
+
+    bool wanted_ = false;
+    std::int64_t next_look_ns_ = 0, next_statistics_ns_ = 0;
+    std::thread thread_;
+    std::atomic<bool> thread_done_{false}, stop_{false};
+};
+
+} // namespace nfqws2::app

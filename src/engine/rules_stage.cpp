@@ -1,0 +1,91 @@
+#include "rules_stage.hpp"
+
+#include "nfqws2/base/json.hpp"
+
+namespace nfqws2::engine {
+namespace {
+
+const char* text_of(rules::Decision decision) {
+    switch (decision) {
+    case rules::Decision::accept:
+        return "accept";
+    case rules::Decision::drop:
+        return "drop";
+    case rules::Decision::go_on:
+        break;
+    }
+    return "continue";
+}
+
+std::string to_json(const rules::Judge::Account& account, rules::Decision decision) {
+    std::string text;
+    JsonWriter json(text);
+    json.open_object();
+    json.key("profile").text_or_null(account.profile);
+    json.key("hits").open_array();
+    for (const std::string& rule : account.hits)
+        json.text(rule);
+    json.close_array();
+    json.key("verdict").text(text_of(decision));
+    json.key("mark").number(account.mark);
+    json.key("register").text_or_null(account.verdict);
+    json.close_object();
+    return text;
+}
+
+// As many as it stands for, as the connection table counts them.
+std::uint32_t pieces_of(const Passage& p) {
+    const std::size_t size = p.dis.payload.size();
+    if (!p.merged || p.piece_size == 0 || size == 0) return 1;
+    return static_cast<std::uint32_t>((size - 1) / p.piece_size + 1);
+}
+
+} // namespace
+
+RulesStage::RulesStage(const Options& options, const Services& services, Onlooker& onlooker)
+    : kept_bits_(options.desync_fwmark | options.offload_mark),
+      desync_fwmark_(options.desync_fwmark), story_(onlooker.trace()), outlet_(onlooker),
+      judge_(*services.rule_tables, *services.random, [this](Bytes segment) {
+          outlet_.send({segment, desync_fwmark_, {}, 1});
+      }) {
+    judge_.replace(services.rules);
+}
+
+std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_ns) {
+    judged_ = nullptr;
+    if (!p.dis.is_ip()) return std::nullopt;
+    const rules::Ruling ruling =
+        judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, pieces_of(p), now_ns});
+    if (story_.wants_rules()) story_.judged_by_rules(to_json(judge_.account(), ruling.decision));
+    judged_ = &p;
+    changed_ = ruling.changed;
+    mark_.reset();
+    if (ruling.mark) {
+        mark_ = (*ruling.mark & ~kept_bits_) | (p.mark & kept_bits_);
+        p.mark = *mark_;
+    }
+    if (!changed_.empty()) {
+        p.raw = changed_;
+        p.dis = packet::dissect(changed_);
+    }
+    p.shallow = ruling.shallow;
+    if (ruling.decision == rules::Decision::go_on) return std::nullopt;
+    const bool dropped = ruling.decision == rules::Decision::drop;
+    return capture::Verdict{dropped ? capture::Action::drop : capture::Action::accept, {}};
+}
+
+void RulesStage::finish(const Passage& p, capture::Verdict& verdict) const {
+    if (judged_ != &p) return;
+    if (mark_) verdict.mark = mark_;
+    if (changed_.empty() || verdict.action != capture::Action::accept) return;
+    verdict.action = capture::Action::modify;
+    verdict.data = changed_;
+}
+
+std::unique_ptr<RulesStage> make_rules_stage(const Options& options, const Services& services,
+                                             Onlooker& onlooker) {
+    if (services.rules == nullptr) return nullptr;
+    return std::make_unique<RulesStage>(options, services, onlooker);
+}
+
+} // namespace nfqws2::engine

@@ -1,0 +1,43 @@
+// The stage of traffic rules (docs/rules.md), in front of flows: what they drop makes none.
+#pragma once
+
+#include "nfqws2/engine/engine.hpp"
+#include "nfqws2/rules/judge.hpp"
+#include "onlooker.hpp"
+#include "passage.hpp"
+#include "story.hpp"
+
+#include <memory>
+#include <optional>
+
+namespace nfqws2::engine {
+
+class RulesStage {
+  public:
+    RulesStage(const Options& options, const Services& services, Onlooker& onlooker);
+
+    // Pieces are judged instead of the merged packet.
+    bool needs_pieces() const { return judge_.needs_pieces(); }
+    // nullopt: on into the pipeline, perhaps with other addresses.
+    std::optional<capture::Verdict> judge(Passage& p, std::int64_t now_ns);
+    // What the rules changed leaves with the verdict of the rest of the pipeline.
+    void finish(const Passage& p, capture::Verdict& verdict) const;
+
+    rules::Judge& judge() { return judge_; }
+
+  private:
+    std::uint32_t kept_bits_; // of the firewall mark
+    std::uint32_t desync_fwmark_;
+    Story story_;
+    capture::TracedOutlet outlet_;
+    rules::Judge judge_;
+    const Passage* judged_ = nullptr; // the packet that the next two are about
+    Bytes changed_;
+    std::optional<std::uint32_t> mark_;
+};
+
+// nullptr without rules.
+std::unique_ptr<RulesStage> make_rules_stage(const Options& options, const Services& services,
+                                             Onlooker& onlooker);
+
+} // namespace nfqws2::engine

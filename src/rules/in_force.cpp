@@ -1,0 +1,72 @@
+#include "in_force.hpp"
+
+namespace nfqws2::rules {
+namespace {
+
+TableSetup with_entries(TableSetup setup, const Program& program, std::uint64_t entries) {
+    setup.entries = static_cast<std::size_t>(entries);
+    setup.ipv6_source_bits = program.ipv6_source_bits;
+    return setup;
+}
+
+// False: *error says why. The sets of one view become one table.
+bool read_view(const Program& program, const SetView& view, PrefixSetsBuilder& builder,
+               std::string* error, std::vector<std::string>* warnings) {
+    for (const std::uint32_t index : view.sets) {
+        const PrefixSet& set = program.sets[index];
+        const auto number = builder.add_set(set.with_values);
+        if (!number) continue; // the compiler has counted them
+        for (const PrefixEntry& entry : set.entries)
+            builder.add(*number, entry);
+        if (set.file.empty()) continue;
+        const PrefixFileReport report = builder.add_file(*number, set.file);
+        for (const std::string& complaint : report.complaints)
+            warnings->push_back(complaint);
+        if (report.ok) continue;
+        *error = report.error;
+        return false;
+    }
+    return true;
+}
+
+} // namespace
+
+Tables::Tables(const Program& program, const TableSetup& setup)
+    : key(setup.key), marks(with_entries(setup, program, program.limits.marks)),
+      meters(with_entries(setup, program, program.limits.buckets)),
+      authentication(with_entries(setup, program, program.limits.sources)) {
+}
+
+void Tables::set_limits(const Program& program) {
+    marks.set_limit(static_cast<std::size_t>(program.limits.marks));
+    meters.set_limit(static_cast<std::size_t>(program.limits.buckets));
+    authentication.set_limit(static_cast<std::size_t>(program.limits.sources));
+}
+
+std::shared_ptr<const InForce> bring_in_force(std::shared_ptr<const Program> program,
+                                              Tables& tables, MemoryBudget* budget,
+                                              std::string* error,
+                                              std::vector<std::string>* warnings) {
+    auto out = std::make_shared<InForce>();
+    for (const SetView& view : program->views) {
+        PrefixSetsBuilder builder;
+        if (!read_view(*program, view, builder, error, warnings)) return nullptr;
+        out->views.push_back(builder.build());
+    }
+    if (!program->geoip_files.empty()) {
+        auto geo = std::make_shared<GeoDatabases>(budget);
+        for (const std::string& file : program->geoip_files)
+            if (!geo->add(file, error)) return nullptr;
+        out->geo = std::move(geo);
+    }
+    for (const Program::NamedMeter& meter : program->ratelimits)
+        out->ratelimits.push_back(tables.meters.ratelimit(meter.id, meter.parameters));
+    for (const Program::NamedMeter& meter : program->rates)
+        out->rates.push_back(tables.meters.rate(meter.id, meter.parameters));
+    for (const action::TcpAuth& auth : program->authentications)
+        tables.authentication.configure(auth.id, auth.parameters);
+    out->program = std::move(program);
+    return out;
+}
+
+} // namespace nfqws2::rules

@@ -1,0 +1,199 @@
+#include "review.hpp"
+
+#include <algorithm>
+
+namespace nfqws2::rules {
+namespace {
+
+class Review {
+  public:
+    Review(const Program& program, const Build& build, const std::map<std::uint32_t, Place>& places)
+        : program_(program), build_(build), findings_(build.values.findings()), places_(places) {}
+
+    void run();
+
+  private:
+    void marks();
+    void algorithms();
+    void counters_and_sets();
+    void geoip();
+    void unreachable_rules();
+    void unreachable_profiles();
+    void authentication();
+    void link_layer();
+    void translation();
+
+    bool ends_always(const Rule& rule) const;
+    Place place(std::uint32_t rule) const {
+        const auto found = places_.find(rule);
+        return found != places_.end() ? found->second : Place{};
+    }
+    void warn(std::uint32_t rule, const std::string& text) {
+        findings_.where = "rule '" + program_.rules[rule].name + "'";
+        findings_.warn(place(rule), text);
+        findings_.where.clear();
+    }
+    template <typename T> bool acts(const Rule& rule) const {
+        for (std::uint32_t i = rule.actions.begin; i < rule.actions.end; i++)
+            if (std::holds_alternative<T>(program_.actions[i])) return true;
+        return false;
+    }
+    template <typename T> const T* asks(Slice tests, bool inverted) const {
+        for (std::uint32_t i = tests.begin; i < tests.end; i++)
+            if (program_.tests[i].inverted == inverted)
+                if (const T* test = std::get_if<T>(&program_.tests[i].condition)) return test;
+        return nullptr;
+    }
+
+    const Program& program_;
+    const Build& build_;
+    Findings& findings_;
+    const std::map<std::uint32_t, Place>& places_;
+};
+
+void Review::marks() {
+    for (const auto& [key, seen] : build_.marks) {
+        if (!seen.asked || seen.set) continue;
+        findings_.warn(seen.at, "no rule sets " + std::string(mark_word(MarkKind(key >> 8))) +
+                                    " with id " + std::to_string(key & 0xFF) + " (scripts may do)");
+    }
+}
+
+void Review::algorithms() {
+    for (const auto& [algorithm, seen] : build_.algorithms)
+        if (seen.asked && !seen.set)
+            findings_.warn(
+                seen.at,
+                "a verdict of '" +
+                    std::string(name_of(algorithm_words(), static_cast<std::uint32_t>(algorithm))) +
+                    "' is asked, but no action sets one");
+}
+
+void Review::counters_and_sets() {
+    std::vector<bool> used(program_.sets.size());
+    const auto note = [&](Slice tests, std::uint32_t profile) {
+        const SetView& view = program_.views[program_.profiles[profile].view];
+        for (std::uint32_t i = tests.begin; i < tests.end; i++)
+            if (const auto* set = std::get_if<test::Set>(&program_.tests[i].condition))
+                used[view.sets[set->set]] = true;
+    };
+    for (std::uint32_t i = 0; i < program_.profiles.size(); i++)
+        note(program_.profiles[i].tests, i);
+    for (const Rule& rule : program_.rules)
+        note(rule.tests, rule.profile);
+    for (std::size_t i = 0; i < used.size(); i++)
+        if (!used[i]) findings_.warn({}, "the set '" + program_.sets[i].name + "' is not used");
+}
+
+void Review::geoip() {
+    if (build_.asks_geoip && program_.geoip_files.empty())
+        findings_.warn(build_.geoip_at, "'geoip' is asked, but there is no [geoip] file: it never "
+                                        "holds");
+    for (std::uint32_t i = 0; i < program_.rules.size(); i++) {
+        const Rule& rule = program_.rules[i];
+        const Slice of_profile = program_.profiles[rule.profile].tests;
+        if (asks<test::Geo>(rule.tests, true) == nullptr) continue;
+        const bool has_way = asks<test::Direction>(rule.tests, false) != nullptr ||
+                             asks<test::Direction>(of_profile, false) != nullptr ||
+                             asks<test::Address>(rule.tests, true) != nullptr ||
+                             asks<test::Address>(of_profile, true) != nullptr;
+        if (!has_way)
+            warn(i, "'not geoip' meets outgoing packets and those of private addresses too: add "
+                    "{ dir = \"in\" } to the match of the profile");
+    }
+}
+
+bool Review::ends_always(const Rule& rule) const {
+    if (rule.actions.begin == rule.actions.end) return false;
+    const Action& last = program_.actions[rule.actions.end - 1];
+    if (const auto* pass = std::get_if<action::Pass>(&last)) return !pass->vlan && !pass->mac;
+    return std::holds_alternative<action::Accept>(last) ||
+           std::holds_alternative<action::Drop>(last) || std::holds_alternative<action::Goto>(last);
+}
+
+// A rule without tests that ends: nothing behind it in its chain is reached.
+void Review::unreachable_rules() {
+    for (const Chain& chain : program_.chains)
+        for (std::uint32_t i = chain.rules.begin; i + 1 < chain.rules.end; i++) {
+            const Rule& rule = program_.rules[i];
+            if (rule.tests.begin != rule.tests.end || !ends_always(rule)) continue;
+            warn(i + 1, "never reached: rule '" + rule.name + "' ends for all packets");
+            break;
+        }
+}
+
+void Review::unreachable_profiles() {
+    for (std::size_t i = 0; i + 1 < program_.profiles.size(); i++) {
+        const Profile& profile = program_.profiles[i];
+        if (profile.tests.begin != profile.tests.end) continue;
+        findings_.warn({}, "profile '" + program_.profiles[i + 1].name +
+                               "' is never chosen: profile '" + profile.name +
+                               "' before it takes all packets");
+        return;
+    }
+}
+
+void Review::authentication() {
+    for (std::uint32_t i = 0; i < program_.rules.size(); i++) {
+        if (!acts<action::TcpAuth>(program_.rules[i])) continue;
+        const bool dropped = std::ranges::any_of(program_.rules, [&](const Rule& rule) {
+            const auto* verdict = asks<test::Verdict>(rule.tests, false);
+            return verdict != nullptr && verdict->algorithm == Algorithm::tcpauth &&
+                   (verdict->any & outcome::invalid) != 0 && acts<action::Drop>(rule);
+        });
+        if (dropped) continue;
+        warn(i, "'tcpauth' drops nothing by itself: a rule with "
+                "{ verdict = { tcpauth = \"invalid\" } } has to");
+    }
+}
+
+void Review::link_layer() {
+    const auto is_link = [](Layer layer) { return layer <= Layer::encap; };
+    for (std::uint32_t i = 0; i < program_.rules.size(); i++) {
+        const Slice tests = program_.rules[i].tests;
+        for (std::uint32_t t = tests.begin; t < tests.end; t++) {
+            const Condition& condition = program_.tests[t].condition;
+            const auto* length = std::get_if<test::Length>(&condition);
+            const auto* sequence = std::get_if<test::Sequence>(&condition);
+            const auto* protocol = std::get_if<test::Protocol>(&condition);
+            const bool asks_link =
+                (length != nullptr && is_link(length->layer)) ||
+                (sequence != nullptr && is_link(sequence->layer)) ||
+                (protocol != nullptr && (protocol->any & (layer_bit::eth | layer_bit::vlan)) != 0);
+            if (asks_link) warn(i, "queues show no link layer: this never holds");
+        }
+    }
+}
+
+void Review::translation() {
+    for (std::uint32_t i = 0; i < program_.rules.size(); i++) {
+        const Slice actions = program_.rules[i].actions;
+        for (std::uint32_t a = actions.begin; a < actions.end; a++) {
+            const auto* how = std::get_if<action::Translate>(&program_.actions[a]);
+            if (how != nullptr && how->end == End::destination)
+                warn(i, "the kernel does not route again behind a queue in FORWARD or INPUT: "
+                        "'dnat' needs one in PREROUTING");
+        }
+    }
+}
+
+void Review::run() {
+    marks();
+    algorithms();
+    counters_and_sets();
+    geoip();
+    unreachable_rules();
+    unreachable_profiles();
+    authentication();
+    link_layer();
+    translation();
+}
+
+} // namespace
+
+void review(const Program& program, const Build& build,
+            const std::map<std::uint32_t, Place>& places) {
+    Review(program, build, places).run();
+}
+
+} // namespace nfqws2::rules

@@ -1,0 +1,264 @@
+// Theory of operation. Prefixes nest or are apart, so that one walk over all of them, sorted by
+// begin and length, with a stack of those that are open, finds every range of addresses that is in
+// the same sets with the same values. Such a combination is a class; there are few.
+#include "nfqws2/rules/state/prefix_sets.hpp"
+
+#include "nfqws2/base/bytes.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <compare>
+#include <limits>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+namespace nfqws2::rules {
+namespace {
+
+struct Address6 {
+    std::uint64_t high = 0, low = 0;
+    auto operator<=>(const Address6&) const = default;
+};
+using Address4 = std::uint32_t;
+
+Address4 last_of(Address4 first, unsigned length) {
+    return length == 0 ? ~Address4{0} : first | ((Address4{1} << (32 - length)) - 1);
+}
+Address6 last_of(Address6 first, unsigned length) {
+    const auto ones = [](unsigned kept) { // the bits behind the first `kept` of 64
+        return kept == 0    ? ~std::uint64_t{0}
+               : kept >= 64 ? 0
+                            : (std::uint64_t{1} << (64 - kept)) - 1;
+    };
+    return {first.high | ones(std::min(length, 64U)),
+            first.low | ones(length > 64 ? length - 64 : 0)};
+}
+// False behind the last address.
+bool increment(Address4& address) {
+    return ++address != 0;
+}
+bool increment(Address6& address) {
+    if (++address.low != 0) return true;
+    return ++address.high != 0;
+}
+
+template <typename Address> struct Item {
+    Address first;
+    std::uint32_t value;
+    std::uint8_t length, set;
+};
+
+std::uint64_t bit(unsigned set) {
+    return std::uint64_t{1} << set;
+}
+
+} // namespace
+
+template <typename Address> class PrefixSets::Ranges {
+  public:
+    Class find(Address address) const {
+        const auto next = std::upper_bound(begins_.begin(), begins_.end(), address);
+        if (next == begins_.begin()) return 0;
+        return classes_[static_cast<std::size_t>(next - begins_.begin()) - 1];
+    }
+    // In order; a later one with the same begin replaces an earlier one.
+    void add(Address begin, Class of_range) {
+        if (!begins_.empty() && begins_.back() == begin) {
+            begins_.pop_back();
+            classes_.pop_back();
+        }
+        const Class before = classes_.empty() ? 0 : classes_.back();
+        if (before == of_range) return;
+        begins_.push_back(begin);
+        classes_.push_back(of_range);
+    }
+    void finish() {
+        begins_.shrink_to_fit();
+        classes_.shrink_to_fit();
+    }
+    std::size_t size() const { return begins_.size(); }
+    std::size_t memory() const {
+        return begins_.capacity() * sizeof(Address) + classes_.capacity() * sizeof(Class);
+    }
+
+  private:
+    std::vector<Address> begins_;
+    std::vector<Class> classes_;
+};
+
+struct PrefixSets::Families {
+    Ranges<Address4> v4;
+    Ranges<Address6> v6;
+};
+
+PrefixSets::PrefixSets() : classes_(1), families_(std::make_unique<Families>()) {
+}
+PrefixSets::~PrefixSets() = default;
+
+PrefixSets::Class PrefixSets::find(const IpAddress& address) const {
+    if (address.version == 4) return families_->v4.find(load_be32(address.raw.data()));
+    if (address.version != 6) return 0;
+    return families_->v6.find({load_be64(address.raw.data()), load_be64(address.raw.data() + 8)});
+}
+
+std::optional<std::uint32_t> PrefixSets::value(Class found, unsigned set) const {
+    const KnownClass& known = classes_[found];
+    const std::uint64_t valued = known.sets & with_values_;
+    if ((valued & bit(set)) == 0) return std::nullopt;
+    const auto before = static_cast<std::size_t>(std::popcount(valued & (bit(set) - 1)));
+    return values_[known.values + before];
+}
+
+std::size_t PrefixSets::ranges() const {
+    return families_->v4.size() + families_->v6.size();
+}
+
+std::size_t PrefixSets::memory() const {
+    return families_->v4.memory() + families_->v6.memory() +
+           classes_.capacity() * sizeof(KnownClass) + values_.capacity() * sizeof(std::uint32_t);
+}
+
+struct PrefixSetsBuilder::Items {
+    std::vector<Item<Address4>> v4;
+    std::vector<Item<Address6>> v6;
+
+    // Classes by what they are, and by the class outside and what came to it.
+    struct Known {
+        std::map<std::pair<std::uint64_t, std::vector<std::uint32_t>>, PrefixSets::Class> classes;
+        std::map<std::tuple<PrefixSets::Class, unsigned, std::uint32_t>, PrefixSets::Class> steps;
+    };
+    Known known;
+
+    PrefixSets::Class inside(PrefixSets& sets, PrefixSets::Class outside, unsigned set,
+                             std::uint32_t value);
+    template <typename Address>
+    void join(PrefixSets& sets, std::vector<Item<Address>>& items,
+              PrefixSets::Ranges<Address>& ranges);
+};
+
+PrefixSetsBuilder::PrefixSetsBuilder() : items_(std::make_unique<Items>()) {
+}
+PrefixSetsBuilder::~PrefixSetsBuilder() = default;
+
+std::optional<unsigned> PrefixSetsBuilder::add_set(bool with_values) {
+    if (sets_ == PrefixSets::max_sets) return std::nullopt;
+    if (with_values) with_values_ |= bit(sets_);
+    return sets_++;
+}
+
+void PrefixSetsBuilder::add(unsigned set, const PrefixEntry& entry) {
+    const std::uint8_t* raw = entry.prefix.address.raw.data();
+    const auto length = static_cast<std::uint8_t>(entry.prefix.length);
+    const auto number = static_cast<std::uint8_t>(set);
+    if (entry.prefix.address.version == 4)
+        items_->v4.push_back({load_be32(raw), entry.value, length, number});
+    else
+        items_->v6.push_back({{load_be64(raw), load_be64(raw + 8)}, entry.value, length, number});
+}
+
+PrefixFileReport PrefixSetsBuilder::add_file(unsigned set, const std::string& path,
+                                             FileDescriptor opened) {
+    constexpr std::size_t largest = 512 * 1024 * 1024;
+    const std::string from = opened ? "/proc/self/fd/" + std::to_string(opened.get()) : path;
+    const ReadResult read = read_file_maybe_gzip(from, largest);
+    PrefixFileReport report;
+    if (!read.ok()) {
+        report.error = read.error;
+        return report;
+    }
+    std::string_view rest = as_text(read.data);
+    for (std::size_t number = 1; !rest.empty(); number++) {
+        const std::size_t end = std::min(rest.find('\n'), rest.size());
+        const std::string_view line = rest.substr(0, std::min(rest.substr(0, end).find('#'), end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+        if (const auto entry = PrefixEntry::parse(line)) {
+            add(set, *entry);
+            report.networks++;
+            continue;
+        }
+        constexpr std::size_t told = 3, shown = 60;
+        if (report.bad_lines++ < told)
+            report.complaints.push_back(path + ":" + std::to_string(number) +
+                                        ": bad network : " + std::string(line.substr(0, shown)));
+    }
+    report.ok = true;
+    return report;
+}
+
+PrefixSets::Class PrefixSetsBuilder::Items::inside(PrefixSets& sets, PrefixSets::Class outside,
+                                                   unsigned set, std::uint32_t value) {
+    const bool valued = (sets.with_values_ & bit(set)) != 0;
+    const auto [step, fresh] = known.steps.try_emplace({outside, set, valued ? value : 0}, 0);
+    if (!fresh) return step->second;
+    const PrefixSets::KnownClass before = sets.classes_[outside];
+    const std::uint64_t with_values = before.sets & sets.with_values_;
+    const auto from = sets.values_.begin() + static_cast<std::ptrdiff_t>(before.values);
+    std::vector<std::uint32_t> values(from, from + std::popcount(with_values));
+    if (valued) {
+        const auto at = values.begin() + std::popcount(with_values & (bit(set) - 1));
+        if ((with_values & bit(set)) != 0)
+            *at = value;
+        else
+            values.insert(at, value);
+    }
+    const auto [found, made] = known.classes.try_emplace(
+        {before.sets | bit(set), values}, static_cast<PrefixSets::Class>(sets.classes_.size()));
+    if (made) {
+        sets.classes_.push_back(
+            {before.sets | bit(set), static_cast<std::uint32_t>(sets.values_.size())});
+        sets.values_.insert(sets.values_.end(), values.begin(), values.end());
+    }
+    step->second = found->second;
+    return step->second;
+}
+
+template <typename Address>
+void PrefixSetsBuilder::Items::join(PrefixSets& sets, std::vector<Item<Address>>& items,
+                                    PrefixSets::Ranges<Address>& ranges) {
+    // The wider first; of equal ones the largest value last, so that it is the one that stays.
+    std::sort(items.begin(), items.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.first, a.length, a.set, a.value) <
+               std::tie(b.first, b.length, b.set, b.value);
+    });
+    struct Open {
+        Address last;
+        PrefixSets::Class of_it;
+    };
+    std::vector<Open> open;
+    const auto close = [&] {
+        Address next = open.back().last;
+        open.pop_back();
+        const bool more = increment(next);
+        // Whoever ends here too is closed next and says it again.
+        if (more) ranges.add(next, open.empty() ? 0 : open.back().of_it);
+    };
+    for (const Item<Address>& item : items) {
+        while (!open.empty() && open.back().last < item.first)
+            close();
+        const PrefixSets::Class outside = open.empty() ? 0 : open.back().of_it;
+        open.push_back(
+            {last_of(item.first, item.length), inside(sets, outside, item.set, item.value)});
+        ranges.add(item.first, open.back().of_it);
+    }
+    while (!open.empty())
+        close();
+    ranges.finish();
+    items = {};
+}
+
+std::unique_ptr<const PrefixSets> PrefixSetsBuilder::build() {
+    std::unique_ptr<PrefixSets> sets(new PrefixSets());
+    sets->with_values_ = with_values_;
+    items_->known = {};
+    items_->known.classes[{0, {}}] = 0;
+    items_->join(*sets, items_->v4, sets->families_->v4);
+    items_->join(*sets, items_->v6, sets->families_->v6);
+    sets->classes_.shrink_to_fit();
+    sets->values_.shrink_to_fit();
+    return sets;
+}
+
+} // namespace nfqws2::rules

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""Traffic rules over captures: what leaves, byte for byte, what is counted and traced, what a bad file says.
+
+usage: traffic.py PROGRAM [-v] [NAME_PART ...]
+
+Last line: "N passed, N failed, N skipped".
+"""
+import argparse
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[1:1] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "tools")]
+import cases  # noqa: E402
+import mmdb  # noqa: E402
+import packets  # noqa: E402
+from packets import ACK, RST, SYN, TCP, UDP, ip, ip4, tcp, udp  # noqa: E402
+
+EXAMPLES = os.path.join(HERE, "..", "..", "docs", "rules.d")
+CLIENT, SERVER = "198.51.100.7", "192.0.2.10"
+EPOCH = 1700000000
+
+
+def write_pcap(path, stamped):
+    """stamped: (seconds since the start, packet)"""
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, 101))
+        for at, raw in stamped:
+            us = round(at * 1000000)
+            f.write(struct.pack("<IIII", EPOCH + us // 1000000, us % 1000000, len(raw), len(raw)) + raw)
+
+
+def datagram(src=CLIENT, dst=SERVER, payload=b"hello", sport=4000, dport=53):
+    return ip(src, dst, UDP, udp(src, dst, sport, dport, payload))
+
+
+def segment(flags, seq=1000, ack=0, payload=b"", src=CLIENT, dst=SERVER, sport=40000, dport=443):
+    return ip4(src, dst, TCP, tcp(src, dst, sport, dport, seq, ack, flags, payload))
+
+
+class Run:
+    def __init__(self, program, rules, stamped, *options, local=SERVER):
+        self.work = tempfile.TemporaryDirectory()
+        names = [os.path.join(self.work.name, n) for n in ("in.pcap", "out.pcap", "rules.toml", "trace")]
+        write_pcap(names[0], stamped)
+        if rules is not None and not os.path.exists(rules):
+            with open(names[2], "w", encoding="utf-8") as f:
+                f.write("version = 1\n" + rules)
+            rules = names[2]
+        command = [program, "--pcap-in=" + names[0], "--pcap-out=" + names[1], "--seed=1", "--pcap-local=" + local,
+                   "--trace=" + names[3], "--uid=0", *([] if rules is None else ["--rules=" + rules]), *options]
+        self.result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
+                                     check=False, universal_newlines=True)
+        self.text = self.result.stdout
+        self.out = [raw for _, raw in packets.read_pcap(names[1])] if os.path.exists(names[1]) else []
+        self.trace = []
+        if os.path.exists(names[3]):
+            with open(names[3], encoding="utf-8") as f:
+                self.trace = [json.loads(line) for line in f]
+        self.work.cleanup()
+
+    def number(self, what):
+        found = re.search(re.escape(what) + r" (\d+)", self.text)
+        return int(found.group(1)) if found else None
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise AssertionError("%s: %r instead of %r" % (what, got, wanted))
+
+
+def without_rules_nothing_changes(program):
+    run = Run(program, None, [(0, datagram())])
+    expect(run.out, [datagram()], "what leaves")
+    expect(run.number("rules dropped"), None, "rules dropped")
+    expect("rules" in run.trace[0], False, "trace")
+
+
+def what_is_dropped_makes_no_flow(program):
+    rules = '[[profile]]\n[[profile.rule]]\nname = "dns"\nmatch = [ { dport = 53 } ]\naction = ["drop"]\n'
+    other = datagram(dport=54)
+    run = Run(program, rules, [(0, datagram()), (0.1, other)])
+    expect(run.out, [other], "what leaves")
+    expect(run.number("rules dropped"), 1, "rules dropped")
+    expect(run.number("flows"), 1, "flows")
+    expect(run.trace[0]["rules"], {"profile": "1", "hits": ["dns"], "verdict": "drop", "mark": 0, "register": None},
+           "trace")
+    expect(run.trace[0]["verdict"], "drop", "trace")
+    expect(run.trace[1]["rules"]["verdict"], "continue", "trace")
+
+
+def accept_skips_the_strategies(program):
+    rules = '[[profile]]\n[[profile.rule]]\nmatch = [ { dport = 53 } ]\naction = ["accept"]\n'
+    drop_all = ("--lua-init=function drop_it() return VERDICT_DROP end", "--lua-desync=drop_it", "--payload=all")
+    run = Run(program, rules, [(0, datagram(src=SERVER, dst=CLIENT))], *drop_all)
+    expect(len(run.out), 1, "what leaves")
+    expect(run.number("flows"), 0, "flows")
+
+
+def shallow_packets_make_a_flow_and_meet_no_script(program):
+    script = ("--lua-init=function drop_it() return VERDICT_DROP end", "--payload=all", "--lua-desync=drop_it")
+    packet = datagram(src=SERVER, dst=CLIENT)
+    rules = '[[profile]]\n[[profile.rule]]\naction = [ { uh = "%s" } ]\n'
+    run = Run(program, rules % "L3-L4", [(0, packet)], *script)
+    expect(run.out, [packet], "what leaves")
+    expect(run.number("flows"), 1, "flows")
+
+
+def own_packets_pass(program):
+    rules = '[[profile]]\n[[profile.rule]]\naction = ["drop"]\n'
+    run = Run(program, rules, [(0, datagram())], "--pcap-in-mark=0x40000000")
+    expect(run.out, [datagram()], "what leaves")
+
+
+def observing_drops_nothing(program):
+    rules = '[[profile]]\nmode = "observe"\n[[profile.rule]]\naction = ["drop"]\n'
+    run = Run(program, rules, [(0, datagram())])
+    expect(run.out, [datagram()], "what leaves")
+    expect(run.number("rules dropped"), 1, "rules dropped")
+
+
+def addresses_are_translated(program):
+    rules = '[[profile]]\n[[profile.rule]]\naction = [ { snat = "203.0.113.0/24" }, ' \
+            '{ dnat = ["192.0.2.99", "2001:db8:2::/48"] } ]\n'
+    before = [datagram(), segment(ACK, payload=b"x"), datagram("2001:db8::1", "2001:db8:1::10")]
+    after = [datagram("203.0.113.7", "192.0.2.99"), segment(ACK, payload=b"x", src="203.0.113.7", dst="192.0.2.99"),
+             datagram("2001:db8::1", "2001:db8:2::10")]
+    run = Run(program, rules, [(n, p) for n, p in enumerate(before)])
+    expect(run.out, after, "what leaves")
+
+
+def the_udp_example_blocks_a_source_for_a_while(program):
+    flood = [(n / 1000, datagram()) for n in range(501)]
+    other = datagram(src="198.51.100.8")
+    late = [(1, segment(SYN)), (1.1, other), (299, datagram()), (301, datagram()),
+            (301.1, datagram(src=SERVER, dst=CLIENT))]
+    run = Run(program, os.path.join(EXAMPLES, "udp-limit.toml"), flood + late)
+    expect(run.out, [datagram()] * 500 + [other, datagram(), datagram(src=SERVER, dst=CLIENT)], "what leaves")
+    expect(run.number("rules dropped"), 3, "rules dropped")
+    expect(run.trace[500]["rules"]["register"], "ratelimit:exceed", "trace")
+
+
+def synack_authenticates(program):
+    rules = '[[profile]]\nmatch = [ { dir = "in" } ]\n[[profile.rule]]\n' \
+            'action = [ { tcpauth = { id = 1, syn = "synack" } } ]\n' \
+            '[[profile.rule]]\nmatch = [ { verdict = { tcpauth = "invalid" } } ]\naction = ["drop"]\n'
+    first = Run(program, rules, [(0, segment(SYN))])
+    answers = [packets.parse(raw) for raw in first.out]
+    expect([(p.sport, p.dport, p.flags, p.l4_ok) for p in answers], [(443, 40000, SYN | ACK, True)], "answer")
+    cookie = answers[0].ack
+    expect(cookie == 1001, False, "a right acknowledgement")
+    good = [(0, segment(SYN)), (0.02, segment(RST, cookie)), (1, segment(SYN)), (1.1, segment(ACK, payload=b"x"))]
+    run = Run(program, rules, good)
+    expect(run.out[1:], [segment(SYN), segment(ACK, payload=b"x")], "what leaves")
+    wrong = Run(program, rules, [(0, segment(SYN)), (0.02, segment(RST, cookie + 1)), (1, segment(SYN))])
+    expect([packets.parse(raw).sport for raw in wrong.out], [443, 40000, 443], "what leaves")
+    late = Run(program, rules, [(0, segment(SYN)), (11, segment(RST, cookie)), (12, segment(SYN))])
+    expect([packets.parse(raw).sport for raw in late.out], [443, 40000, 443], "what leaves")
+
+
+def the_geo_example_drops_who_is_from_elsewhere(program):
+    with tempfile.TemporaryDirectory() as work, open(os.path.join(EXAMPLES, "geo.toml"), encoding="utf-8") as f:
+        database = os.path.join(work, "test.mmdb")
+        with open(database, "wb") as to:
+            to.write(mmdb.countries({"10.0.0.0/8": "RU/EU", "192.0.2.0/24": "US/NA"}))
+        text, count = re.subn('file = ".*"', 'file = "%s"' % database, f.read())
+        expect(count, 1, "lines with a file")
+        ours = [datagram(src="10.0.0.1", dst="198.51.100.1"), datagram(src="198.51.100.1", dst="203.0.113.1")]
+        others = [datagram(src="192.0.2.77", dst="198.51.100.1"), datagram(src="203.0.113.1", dst="198.51.100.1")]
+        stats = os.path.join(work, "stats.json")
+        run = Run(program, text.replace("version = 1", ""), list(enumerate(ours + others)), "--rules-stats=" + stats,
+                  local="198.51.100.1")
+        expect(run.out, ours, "what leaves (%s)" % run.text)
+        with open(stats, encoding="utf-8") as f:
+            counted = json.load(f)
+        expect(counted["counters"]["GEO_NOT_RU"]["packets"], 2, "GEO_NOT_RU")
+        expect([(r["name"], r["packets"], r["dropped"]) for r in counted["rules"]], [("geo", 2, 2)], "rules")
+        expect(counted["end"], True, "end")
+
+
+def a_bad_file_ends_the_start(program):
+    run = Run(program, "policy = 1\n[[profile]]\n[[profile.rule]]\naction = [\"dorp\"]\n", [(0, datagram())])
+    expect(run.result.returncode, 1, "exit code")
+    for text in (r"rules\.toml:2:10: text is needed here", r"rules\.toml:5:11: in rule '1/main#1': unknown action "
+                 "'dorp', did you mean 'drop'"):
+        if not re.search(text, run.text):
+            raise AssertionError("%s is not in\n%s" % (text, run.text))
+
+
+def check_tells_what_is_odd(program):
+    rules = '[[profile]]\n[[profile.rule]]\nmatch = [ { hmark = { id = 9 } } ]\naction = ["drop"]\n'
+    run = Run(program, rules, [(0, datagram())], "--check")
+    expect(run.result.returncode, 0, "exit code")
+    if "no rule sets hmark with id 9" not in run.text:
+        raise AssertionError(run.text)
+    run = Run(program, 'policy = "x"\n', [(0, datagram())], "--check")
+    expect(run.result.returncode, 1, "exit code")
+
+
+def examples_compile(program):
+    for name in sorted(os.listdir(EXAMPLES)):
+        if name == "presets.toml":
+            continue
+        run = subprocess.run([program, "--check", "--qnum=200", "--uid=0", "--rules=" + os.path.join(EXAMPLES, name)],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
+                             universal_newlines=True)
+        if run.returncode or "0 errors, 0 warnings" not in run.stdout:
+            raise AssertionError("%s: %s" % (name, run.stdout))
+
+
+CASES = [without_rules_nothing_changes, what_is_dropped_makes_no_flow, accept_skips_the_strategies,
+         shallow_packets_make_a_flow_and_meet_no_script, own_packets_pass, observing_drops_nothing,
+         addresses_are_translated, the_udp_example_blocks_a_source_for_a_while, synack_authenticates,
+         the_geo_example_drops_who_is_from_elsewhere,
+         a_bad_file_ends_the_start, check_tells_what_is_odd, examples_compile]
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    parser.add_argument("program", type=os.path.abspath)
+    parser.add_argument("parts", nargs="*")
+    parser.add_argument("-v", action="store_true")
+    args = parser.parse_intermixed_args()
+    report = cases.Report(args.v, cases.this_script(args.program))
+    for case in cases.chosen(CASES, args.parts, lambda c: c.__name__):
+        try:
+            case(args.program)
+        except AssertionError as e:
+            report.fail(case.__name__, e)
+        else:
+            report.ok(case.__name__)
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

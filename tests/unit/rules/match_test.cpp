@@ -1,0 +1,194 @@
+// Every match against the packets of the examples: true, false, turned round, layer absent.
+#include "rules/words.hpp"
+#include "world.hpp"
+
+namespace nfqws2::rules {
+namespace {
+
+using namespace test_packets;
+
+struct Vector {
+    const char* match;
+    std::vector<Packet> of, not_of;
+};
+
+TEST(Match, VectorsHoldAndTurnRound) {
+    const Vector vectors[] = {
+        {R"({ src = "10.0.0.0/8" })", {U(), S()}, {V6()}},
+        {R"({ src = ["192.0.2.1", "10.0.0.1"] })", {U()}, {V6()}},
+        {R"({ src = "2001:db8::/32" })", {V6()}, {U()}},
+        {R"({ dst = "192.0.2.11" })", {}, {U()}},
+        {R"({ dst = "192.0.2.10" })", {U()}, {V6()}},
+        {R"({ dport = 53 })", {U(), V6(), F0()}, {S(), F1(), F2(), I(), E()}},
+        {R"({ dport = "6000-6001" })", {C()}, {U()}},
+        {R"({ sport = [1, "3999-4001"] })", {U(), G()}, {S()}},
+        {R"({ protocol = "udp" })", {U(), V6(), G(), F1()}, {S(), E(), P()}},
+        {R"({ protocol = ["tcp", "sctp"] })", {S(), C(), P(), A()}, {U()}},
+        {R"({ protocol = "transport" })", {U(), S(), C(), I(), N()}, {E(), GE()}},
+        {R"({ protocol = "ipip" })", {P()}, {G(), U()}},
+        {R"({ protocol = "gre" })", {G(), GE()}, {P()}},
+        {R"({ protocol = "tun" })", {G(), P(), GE()}, {U()}},
+        {R"({ protocol = "tun_ipv4" })", {G(), P(), GE()}, {U(), V6()}},
+        {R"({ protocol = "tun_net" })", {G()}, {U()}},
+        {R"({ protocol = "ah" })", {A()}, {E()}},
+        {R"({ protocol = "esp" })", {E()}, {A(), GE()}},
+        {R"({ protocol = "sec" })", {A(), E()}, {GE(), U()}},
+        {R"({ protocol = "tun_esp" })", {GE()}, {E()}},
+        {R"({ protocol = "tun_sec" })", {GE()}, {E()}},
+        {R"({ protocol = "ipv6" })", {V6(), N()}, {U()}},
+        {R"({ protocol = "net" })", {U(), V6(), F2()}, {}},
+        {R"({ protocol = "icmp" })", {I(), J()}, {N()}},
+        {R"({ protocol = "icmpv6" })", {N()}, {I()}},
+        {R"({ protocol = "eth" })", {}, {U()}},
+        {R"({ protocol = "vlan" })", {}, {U()}},
+        {R"({ ttl = "60-64" })", {U(), V6()}, {ipv4({"10.0.0.1", "192.0.2.10", 65}, 17, {})}},
+        {R"({ len = { len = 33 } })", {U()}, {S()}},
+        {R"({ len = { len = "0-8", level = "transport", elm = "header" } })", {U()}, {S(), F1()}},
+        {R"({ len = { len = 40, level = "transport", elm = "header" } })", {S()}, {U()}},
+        {R"({ len = { len = 5, level = "application" } })", {U(), G()}, {D(), E()}},
+        {R"({ len = { len = 4, level = "tun", elm = "header" } })", {G()}, {P(), U()}},
+        {R"({ len = { len = 0, level = "tun", elm = "header" } })", {P()}, {G(), U()}},
+        {R"({ len = { len = 33, level = "tun_net" } })", {G()}, {U()}},
+        {R"({ len = { len = 24, level = "sec", elm = "header" } })", {A()}, {E()}},
+        {R"({ frag = "first" })", {F0()}, {F1(), F2(), U()}},
+        {R"({ frag = "internal" })", {F1()}, {F0(), F2(), U()}},
+        {R"({ frag = "last" })", {F2()}, {F0(), F1(), U()}},
+        {R"({ frag = "any" })", {F0(), F1(), F2()}, {U(), V6()}},
+        {R"({ frag = "unfrag" })", {U(), V6()}, {F0()}},
+        {R"({ frag = "df" })", {ipv4({"10.0.0.1", "192.0.2.10", 64, 0x4000}, 17, {})}, {U(), V6()}},
+        {R"({ tcpflags = { flags = ["syn"], mask = ["syn", "ack"] } })", {S()}, {D(), U()}},
+        {R"({ tcpflags = { flags = ["psh", "ack"] } })", {D()}, {S(), U(), A()}},
+        {R"({ tcpopts = { set = ["MSS"], mask = ["MSS", "SACK"] } })", {S()}, {D(), U()}},
+        {R"({ tcpopts = { set = [], mask = ["mss"] } })", {D(), P()}, {S(), U()}},
+        {R"({ tcpmss = "1400-1500" })", {S()}, {D(), U()}},
+        {R"({ tcpws = 7 })", {S()}, {D()}},
+        {R"({ icmp = { type = "unreach", code = "port" } })", {J()}, {I(), N(), U()}},
+        {R"({ icmp = { type = ["echo_reply", 8] } })", {I()}, {J()}},
+        {R"({ icmp6 = { type = "ns" } })", {N()}, {I()}},
+        {R"({ spi = 4096 })", {E()}, {A(), GE()}},
+        {R"({ spi = "4096-4097" })", {E(), A()}, {U()}},
+        {R"({ tspi = 8192 })", {GE()}, {E()}},
+        {R"({ tsrc = "172.16.0.0/12" })", {G(), P()}, {U()}},
+        {R"({ tdst = "172.16.0.2" })", {G()}, {U()}},
+        {R"({ seq = { seq = "HTTP/1.1" } })", {D()}, {U(), E()}},
+        {R"({ seq = { b64seq = "SFRUUA==" } })", {D()}, {U()}},
+        {R"({ seq = { seq = "HTTP/1.1", range = "0-7" } })", {}, {D()}},
+        {R"({ seq = { seq = "HTTP/1.1", range = "6-13" } })", {D()}, {}},
+        {R"({ seq = { seq = "HTTP/1.1", range = "6-12" } })", {}, {D()}},
+        {R"({ mark = 0 })", {U()}, {}},
+        {R"({ mark = { value = 1, mask = 1 } })", {}, {U()}},
+        {R"({ dir = "out" })", {U()}, {}},
+        {R"({ fwmark = 0 })", {U()}, {}},
+        {R"({ verdict = { ratelimit = "exceed" } })", {}, {U()}},
+    };
+    for (const Vector& vector : vectors) {
+        const std::string turned = std::string("{ not = ") + vector.match + " }";
+        for (const Packet& packet : vector.of) {
+            EXPECT_TRUE(holds(vector.match, packet)) << vector.match;
+            EXPECT_FALSE(holds(turned, packet)) << turned;
+        }
+        for (const Packet& packet : vector.not_of) {
+            EXPECT_FALSE(holds(vector.match, packet)) << vector.match;
+            EXPECT_TRUE(holds(turned, packet)) << turned;
+        }
+    }
+}
+
+TEST(Match, SequencesRepeatAtADistance) {
+    const Packet packet = ipv4({}, 17, udp(1, 2, "abXab"));
+    EXPECT_FALSE(holds(R"({ seq = { seq = "ab", repeat = 2, distance = 2 } })", packet));
+    EXPECT_TRUE(holds(R"({ seq = { seq = "ab", repeat = 2, distance = 1 } })", packet));
+    EXPECT_FALSE(holds(R"({ seq = { seq = "ab", repeat = 3 } })", packet));
+    const Packet overlapping = ipv4({}, 17, udp(1, 2, "aaa"));
+    EXPECT_FALSE(holds(R"({ seq = { seq = "aa", repeat = 2 } })", overlapping));
+}
+
+TEST(Match, EveryIcmpWordMeansItsNumber) {
+    for (const IcmpWord& word : icmp_words()) {
+        const auto code = static_cast<std::uint8_t>(word.code < 0 ? 0 : word.code);
+        const std::string match = "{ icmp = { type = \"" + std::string(word.name) + "\" } }";
+        EXPECT_TRUE(holds(match, ipv4({}, 1, icmp(word.type, code)))) << match;
+        EXPECT_FALSE(
+            holds(match, ipv4({}, 1, icmp(static_cast<std::uint8_t>(word.type + 1), code))))
+            << match;
+        for (const Word& of_type : icmp_code_words(word.type)) {
+            if (word.code >= 0) continue;
+            const std::string with_code = "{ icmp = { type = \"" + std::string(word.name) +
+                                          "\", code = \"" + std::string(of_type.name) + "\" } }";
+            const auto number = static_cast<std::uint8_t>(of_type.value);
+            EXPECT_TRUE(holds(with_code, ipv4({}, 1, icmp(word.type, number)))) << with_code;
+            EXPECT_FALSE(holds(with_code,
+                               ipv4({}, 1, icmp(word.type, static_cast<std::uint8_t>(number + 1)))))
+                << with_code;
+        }
+    }
+    for (const Word& word : icmp6_words()) {
+        const std::string match = "{ icmp6 = { type = \"" + std::string(word.name) + "\" } }";
+        const auto packet = [](std::uint32_t type) {
+            return ipv6("2001:db8::1", "2001:db8::2", 58, icmp(static_cast<std::uint8_t>(type), 0));
+        };
+        EXPECT_TRUE(holds(match, packet(word.value))) << match;
+        EXPECT_FALSE(holds(match, packet(word.value + 1))) << match;
+    }
+}
+
+TEST(Match, SetsKnowTheirValues) {
+    const std::string sets =
+        "[set.ours]\nprefixes = [\"192.0.2.0/24\", \"2001:db8:1::/48=7\", \"192.0.2.0/28=9\"]\n";
+    EXPECT_TRUE(holds(R"({ pset = { name = "ours", what = "dst" } })", U(), sets));
+    EXPECT_FALSE(holds(R"({ pset = { name = "ours" } })", U(), sets));
+    EXPECT_TRUE(holds(R"({ pset = { name = "ours", what = "dst", value = 7 } })", V6(), sets));
+    EXPECT_FALSE(holds(R"({ pset = { name = "ours", what = "dst", value = 8 } })", V6(), sets));
+    EXPECT_TRUE(holds(R"({ pset = { name = "ours", what = "dst", value = 9 } })", U(), sets));
+    EXPECT_FALSE(holds(R"({ tpset = { name = "ours", what = "dst" } })", U(), sets));
+}
+
+TEST(Match, LocalSetsHideGlobalOnes) {
+    World world(R"([set.a]
+prefixes = ["10.0.0.0/8"]
+[[profile]]
+[[profile.rule]]
+match = [ { pset = { name = "a" } } ]
+action = [ { stats = "local" } ]
+[[profile.rule]]
+match = [ { pset = { name = "a", class = "global" } } ]
+action = [ { stats = "global" } ]
+[profile.set.a]
+prefixes = ["11.0.0.0/8"]
+)");
+    world.feed(U());
+    EXPECT_EQ(0U, world.counter("local"));
+    EXPECT_EQ(1U, world.counter("global"));
+}
+
+TEST(Match, DirectionFollowsInterfacesAndLan) {
+    const std::string rules = R"(lan = ["10.0.0.0/8"]
+[[profile]]
+[[profile.rule]]
+match = [ { dir = "in" } ]
+action = [ { stats = "in" } ]
+[[profile.rule]]
+match = [ { dir = "out" } ]
+action = [ { stats = "out" } ]
+[[profile.rule]]
+match = [ { ifin = "wan*" }, { ifout = "lan0" } ]
+action = [ { stats = "named" } ]
+)";
+    World world(rules);
+    world.about.ifin = "eth0";
+    world.feed(U());
+    EXPECT_EQ(1U, world.counter("in"));
+    world.about.ifin = "wan0";
+    world.about.ifout = "lan0";
+    world.feed(ipv4({"192.0.2.1", "10.0.0.5"}, 17, udp(1, 2, "")));
+    EXPECT_EQ(2U, world.counter("in"));
+    EXPECT_EQ(1U, world.counter("named"));
+    world.feed(U()); // from the LAN outwards
+    EXPECT_EQ(1U, world.counter("out"));
+    world.feed(ipv4({"10.0.0.1", "10.0.0.5"}, 17, udp(1, 2, ""))); // within it: neither
+    EXPECT_EQ(2U, world.counter("in"));
+    EXPECT_EQ(1U, world.counter("out"));
+}
+
+} // namespace
+} // namespace nfqws2::rules

@@ -1,0 +1,112 @@
+#include "nfqws2/rules/state/prefix_sets.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <random>
+#include <unistd.h>
+
+namespace nfqws2::rules {
+namespace {
+
+PrefixEntry entry(const std::string& text) {
+    const auto parsed = PrefixEntry::parse(text);
+    EXPECT_TRUE(parsed) << text;
+    return parsed.value_or(PrefixEntry{});
+}
+
+TEST(PrefixEntry, Forms) {
+    EXPECT_EQ(1U, entry("10.0.0.0/8").value);
+    EXPECT_EQ(7U, entry("10.0.0.0/8=7").value);
+    EXPECT_EQ(7U, entry("10.0.0.0/8 0x7").value);
+    EXPECT_EQ(7U, entry(" 2001:db8::/32,7\r").value);
+    EXPECT_EQ(32U, entry("10.0.0.1").prefix.length);
+    EXPECT_TRUE(entry("10.0.0.1/8").prefix.host_bits);
+    EXPECT_EQ("10.0.0.0", entry("10.0.0.1/8").prefix.address.text());
+    for (const char* bad : {"", "x", "10.0.0.0/33", "::/129", "10.0.0.0/8 x",
+                            "10.0.0.0/8=", "10.0.0.0/8=4294967296", "10.0.0.0/+8"})
+        EXPECT_FALSE(PrefixEntry::parse(bad)) << bad;
+}
+
+// Against all prefixes one after the other, in both families, to the last address.
+TEST(PrefixSets, OneLookUpAnswersForAllSets) {
+    std::mt19937 random(1);
+    for (int round = 0; round < 40; round++) {
+        PrefixSetsBuilder builder;
+        std::vector<std::vector<PrefixEntry>> sets(5);
+        for (unsigned set = 0; set < sets.size(); set++) {
+            ASSERT_EQ(set, builder.add_set(set % 2 == 0));
+            for (int i = 0; i < 12; i++) {
+                const bool v6 = random() % 2 == 0;
+                const unsigned low = random() % 3 == 0 ? 240 + random() % 16 : random() % 16;
+                const std::string address = v6 ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff" +
+                                                     std::string(1, "0123456789abcdef"[low / 16]) +
+                                                     "0"
+                                               : "255.255.255." + std::to_string(low);
+                const unsigned length = (v6 ? 120U : 24U) + static_cast<unsigned>(random() % 9);
+                const auto made = entry(address + "/" + std::to_string(length) + "=" +
+                                        std::to_string(random() % 4));
+                sets[set].push_back(made);
+                builder.add(set, made);
+            }
+        }
+        const auto view = builder.build();
+        for (unsigned last = 0; last < 512; last++) {
+            IpAddress address = *IpAddress::parse(
+                last < 256 ? "255.255.255.0" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00");
+            address.raw[last < 256 ? 3 : 15] = static_cast<std::uint8_t>(last);
+            const PrefixSets::Class found = view->find(address);
+            for (unsigned set = 0; set < sets.size(); set++) {
+                std::map<unsigned, std::uint32_t> by_length;
+                for (const PrefixEntry& one : sets[set])
+                    if (one.prefix.contains(address)) {
+                        std::uint32_t& value = by_length[one.prefix.length];
+                        value = std::max(value, one.value);
+                    }
+                ASSERT_EQ(!by_length.empty(), view->contains(found, set));
+                if (by_length.empty() || set % 2 != 0)
+                    ASSERT_FALSE(view->value(found, set));
+                else
+                    ASSERT_EQ(by_length.rbegin()->second, view->value(found, set));
+            }
+        }
+    }
+}
+
+TEST(PrefixSets, EmptyAndEverything) {
+    PrefixSetsBuilder builder;
+    builder.add_set(false);
+    builder.add_set(false);
+    builder.add(1, entry("0.0.0.0/0"));
+    const auto view = builder.build();
+    EXPECT_FALSE(view->contains(view->find(*IpAddress::parse("::1")), 1));
+    for (const char* text : {"0.0.0.0", "127.0.0.1", "255.255.255.255"}) {
+        EXPECT_TRUE(view->contains(view->find(*IpAddress::parse(text)), 1)) << text;
+        EXPECT_FALSE(view->contains(view->find(*IpAddress::parse(text)), 0)) << text;
+    }
+    EXPECT_EQ(1U, view->ranges());
+}
+
+TEST(PrefixSets, FilesSkipBadLines) {
+    char path[] = "/tmp/nfqws2-sets-XXXXXX";
+    const int fd = mkstemp(path);
+    ASSERT_GE(fd, 0);
+    close(fd);
+    std::ofstream(path) << "# text\n10.0.0.0/8 5 # more\r\n\nbad\n2001:db8::/32\n1\n2\n3";
+    PrefixSetsBuilder builder;
+    builder.add_set(true);
+    const PrefixFileReport report = builder.add_file(0, path);
+    EXPECT_TRUE(report.ok);
+    EXPECT_EQ(2U, report.networks);
+    EXPECT_EQ(4U, report.bad_lines);
+    ASSERT_EQ(3U, report.complaints.size());
+    EXPECT_EQ(std::string(path) + ":4: bad network : bad", report.complaints[0]);
+    const auto view = builder.build();
+    EXPECT_EQ(5U, view->value(view->find(*IpAddress::parse("10.1.1.1")), 0));
+    unlink(path);
+    EXPECT_FALSE(builder.add_file(0, path).ok);
+}
+
+} // namespace
+} // namespace nfqws2::rules
