@@ -103,6 +103,7 @@ RateVerdict BucketNode::count(const RateParameters& parameters, std::uint32_t pa
                               std::uint64_t bytes_of_it, std::int64_t now_ns) {
     const std::uint64_t now_us = microseconds(now_ns);
     const std::uint64_t window_us = move_window(now_ns);
+    // cppcheck-suppress constStatement - it takes the template arguments for comparisons
     packets[0] = static_cast<std::uint32_t>(std::min<std::uint64_t>(
         std::uint64_t{packets[0]} + packets_of_it, std::numeric_limits<std::uint32_t>::max()));
     bytes_of_it = std::min(bytes_of_it, most_bytes);
