@@ -17,6 +17,8 @@ import struct
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "tools"))
+import mmdb  # noqa: E402
 DATA = os.path.join(HERE, "..", "data")
 DEFAULT_FOLDER = os.path.join(HERE, "..", "..", "build", "fuzz", "seeds")
 MARKERS = ("0", "-1", "host", "endhost-1", "sld+1", "midsld", "endsld", "method+2", "extlen",
@@ -281,6 +283,26 @@ def rules():
             yield "%s-%d" % (os.path.basename(path), n), b"version = 1\n" + part
 
 
+def prefixes():
+    """Files of sets: each way to write a line, with values, errors, and everything at once."""
+    lines = ["10.0.0.0/8", "192.0.2.1", "10.0.0.1/8 7", "2001:db8::/32,9", "::1=4294967295", "0.0.0.0/0", "::/0 0", "# no",
+             "10.0.0.0/33", "10.0.0.0/8 4294967296", "300.1.1.1", "10.0.0.0/8=", "=7", "\x00", "x" * 3000]
+    for n, line in enumerate(lines):
+        yield "line-%d" % n, line.encode()
+    yield "all", "\r\n".join(lines * 3).encode()
+    yield "packed", gzip.compress("\n".join(lines).encode(), mtime=0)
+    yield "cut", gzip.compress("\n".join(lines).encode(), mtime=0)[:-9]
+
+
+def databases():
+    """One that is right, and what becomes of it byte by byte."""
+    right = mmdb.countries({"10.0.0.0/8": "RU/EU", "192.0.2.0/24": "US/NA", "2001:db8::/32": "DE"})
+    yield "right", right
+    for n in range(0, len(right), 7):
+        yield "cut-%d" % n, right[:n]
+        yield "changed-%d" % n, right[:n] + bytes([right[n] ^ 0xff]) + right[n + 1:]
+
+
 def layers():
     for name, raw in unique_packets():
         yield name, raw
@@ -326,6 +348,7 @@ def listings():
 TARGETS = {
     "packet": packet, "frames": frames, "scripts": scripts, "engine": engine, "config": config, "firewall": firewall,
     "trace": traces, "doctor": listings, "rules": rules, "layers": layers,
+    "prefixes": prefixes, "geoip": databases,
     "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
     "ct": connections, "ftp": ftp,
     "marker": markers, "structure": structure, "flow": lambda: noise(60, 400), "lua": lambda: noise(150, 400),

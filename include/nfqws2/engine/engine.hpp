@@ -108,7 +108,7 @@ struct Services {
     capture::MessageSender* messages = nullptr; // of scripts; nullptr: off
     // --rules: what they remember, and those in force at the start. Both or none.
     rules::Tables* rule_tables = nullptr;
-    std::shared_ptr<const rules::InForce> rules;
+    std::shared_ptr<const rules::InForce> rules = nullptr;
 };
 
 struct Counters {

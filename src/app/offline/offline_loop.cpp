@@ -102,7 +102,7 @@ int run_offline_script(Worker& worker, Workers& all, CaptureQueues& queues, Pcap
     counters.accepted = sink.packets_accepted();
     counters.modified = sink.packets_modified();
     counters.dropped = queues.dropped();
-    print_summary(counters, source, sink, 0, 0, elapsed.count());
+    print_summary(counters, source, sink, 0, 0, elapsed.count(), std::nullopt);
     if (queues.failed()) log::error("%s", source.error().c_str());
     if (!written) log::error("%s", sink.error().c_str());
     if (end == lua::ScriptEnd::failed) return 1;
