@@ -396,7 +396,7 @@ for name, module in pairs({ nf = nf, timer = timer, data = data, json = json }) 
 end
 
 -- Last, so that a file of this name is found before.
-local searchers = package.searchers or package.loaders
+local searchers = package.loaders or package.searchers -- luacheck: ignore 143
 searchers[#searchers + 1] = function(name)
 	if name == "crypto" or name == "base64" then
 		return ("\n\tthe module '%s' of NFLua is part of its kernel and not of this program"):format(name)

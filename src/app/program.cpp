@@ -474,7 +474,9 @@ bool Program::open_sockets(unsigned count) {
         const std::string text = worker_label(i, count);
         const log::Label label(text);
         if (!sockets_.back()->open_sender()) return false;
-        if (needs_ct_requests(config_) && !sockets_.back()->open_ct_requests()) return false;
+        if (needs_ct_requests(config_) && !sockets_.back()->open_ct_requests() &&
+            config_.engine.ct != packet::CtSource::mark) // marks tell the states without the kernel
+            return false;
     }
     return true;
 }

@@ -262,7 +262,11 @@ void put_changes(nlmsghdr* message, const packet::CtChanges& changes, std::uint3
         mnl_attr_nest_end(message, help);
     }
     if (changes.labels) {
-        mnl_attr_put(message, CTA_LABELS, changes.labels->size(), changes.labels->data());
+        auto labels = *changes.labels;
+        if (changes.labels_mask) // the kernel clears these bits, then turns those over that are set
+            for (std::size_t i = 0; i < labels.size(); i++)
+                labels[i] &= (*changes.labels_mask)[i];
+        mnl_attr_put(message, CTA_LABELS, labels.size(), labels.data());
         if (changes.labels_mask)
             mnl_attr_put(message, CTA_LABELS_MASK, changes.labels_mask->size(),
                          changes.labels_mask->data());

@@ -56,11 +56,11 @@ std::string clear_place(const OutputPlace& place, const sockaddr_un& address, in
     if (!S_ISSOCK(st.st_mode)) return "there is something that is no socket";
     const FileDescriptor probe = make_socket(type);
     if (!probe) return std::strerror(errno);
-    if (connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN)
+    // EPROTOTYPE: somebody lives there, with a socket of another kind.
+    if (connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN ||
+        errno == EPROTOTYPE)
         return "another process answers there; is the program running already?";
-    // One of the other kind is what another option has left there.
-    if (errno != ECONNREFUSED && errno != ENOENT && errno != EPROTOTYPE)
-        return std::strerror(errno);
+    if (errno != ECONNREFUSED && errno != ENOENT) return std::strerror(errno);
     if (unlinkat(place.directory.get(), place.name.c_str(), 0) != 0 && errno != ENOENT)
         return std::strerror(errno);
     return "";

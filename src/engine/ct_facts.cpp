@@ -197,7 +197,11 @@ const packet::CtFacts& CtFacts::facts(Passage& p) {
 }
 
 void CtFacts::show(Passage& p, profile::Query& q) {
-    if (!p.ct || !profiles_.needs_ct()) return;
+    if (!profiles_.needs_ct()) return;
+    if (!p.ct) { // asked before its turn, whether a merged packet may pass whole
+        if (p.track != nullptr) q.ct.state = p.track->first_ct_state();
+        return;
+    }
     const bool for_nothing = sim_ != nullptr || source_ == CtSource::queue;
     if (!for_nothing && !profiles_.needs_ct_details())
         state(p);
@@ -244,11 +248,21 @@ const char* CtFacts::set(Passage& p, const packet::CtChanges& changes) {
         return nullptr;
     }
     if (requests_ == nullptr || !p.ct->tuple) return "the kernel cannot be asked for it";
-    if (pending_.size() >= most_pending) return "too many changes wait";
+    if (pending_.size() >= most_pending && !give_up_oldest()) return "too many changes wait";
     const packet::CtTuple& orig = known.connection ? known.connection->orig : *p.ct->tuple;
     pending_.push_back(
         {orig, known.connection ? known.connection->zone : std::uint16_t{0}, changes, 0, true});
     return nullptr;
+}
+
+// Of those that wait for a connection which may never come.
+bool CtFacts::give_up_oldest() {
+    const auto old = std::find_if(pending_.begin(), pending_.end(),
+                                  [](const Pending& change) { return !change.due; });
+    if (old == pending_.end()) return false;
+    pending_.erase(old);
+    lost_changes_++;
+    return true;
 }
 
 // Those whose connection was not there wait for a further packet of it.

@@ -72,6 +72,7 @@ class CtFacts final : public lua::Connections, public capture::PacketSender {
     void judge(PacketCt& ct, bool told) const;
     void ask_master(packet::Connection& c);
     void send_pending();
+    bool give_up_oldest();
     void remind_pending(const PacketCt& ct);
 
     // A change that waits until the kernel has the connection in its table.

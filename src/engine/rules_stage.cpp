@@ -43,7 +43,7 @@ std::uint32_t pieces_of(const Passage& p) {
 } // namespace
 
 RulesStage::RulesStage(const Options& options, const Services& services, Onlooker& onlooker)
-    : kept_bits_(options.desync_fwmark | options.offload_mark),
+    : kept_bits_(options.desync_fwmark | options.offload_mark | options.ct_state_mark),
       desync_fwmark_(options.desync_fwmark), story_(onlooker.trace()), outlet_(onlooker),
       judge_(*services.rule_tables, *services.random, [this](Bytes segment) {
           outlet_.send({segment, desync_fwmark_, {}, 1});

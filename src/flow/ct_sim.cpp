@@ -31,6 +31,8 @@ namespace proto = packet::proto;
 namespace flag = packet::tcp_flag;
 namespace status = packet::ct_status;
 
+constexpr unsigned most_announced = 4; // data connections by one packet
+
 constexpr std::uint32_t udp_timeout = 30, udp_stream_timeout = 120, icmp_timeout = 30,
                         other_timeout = 600, expectation_timeout = 300;
 constexpr std::uint32_t udp_stream_after_ms = 2000;
@@ -70,6 +72,12 @@ bool is_untracked(const packet::Dissect& d) {
     if (d.l4 != packet::L4::icmp || d.l4proto != proto::icmpv6) return false;
     const std::uint8_t type = d.icmp_type();
     return (type >= 130 && type <= 137) || type == 143;
+}
+// A SYN of the ports of a connection that has ended.
+bool begins_anew(const packet::Dissect& d, const CtEntry& e) {
+    const auto state = static_cast<CtTcp>(e.tcp_state);
+    return d.l4 == packet::L4::tcp && (state == CtTcp::close || state == CtTcp::time_wait) &&
+           (d.tcp_flags() & (flag::syn | flag::ack | flag::fin | flag::rst)) == flag::syn;
 }
 
 } // namespace
@@ -182,6 +190,7 @@ CtExtra& CtSim::Impl::need_extra(CtEntry& e) {
     if (e.extra == 0) {
         if (free_extras.empty()) {
             extras.emplace_back();
+            free_extras.reserve(extras.capacity()); // giving back must not fail
             e.extra = static_cast<std::uint32_t>(extras.size() - 1);
         } else {
             e.extra = free_extras.back();
@@ -333,9 +342,11 @@ void CtSim::Impl::read_ftp(CtRef c, const packet::Dissect& d, bool reply) {
     std::unique_ptr<detail::FtpLines>& lines = extra.lines[reply];
     if (lines == nullptr) lines = std::make_unique<detail::FtpLines>();
     const CtTuple orig = orig_of(c);
+    unsigned room = most_announced;
     lines->feed(d.tcp_seq(), d.payload, [&](std::string_view line) {
-        const auto announced = detail::read_ftp_line(line, reply);
+        const auto announced = room == 0 ? std::nullopt : detail::read_ftp_line(line, reply);
         if (!announced) return;
+        room--;
         Expectation e;
         e.wanted.tuple.proto = proto::tcp;
         e.wanted.tuple.dst = announced->address.empty() ? orig.dst : announced->address;
@@ -405,6 +416,10 @@ CtSim::Seen CtSim::arrives(const packet::Dissect& d, const Track* track, bool re
         if (c) reply = reverse != c.entry->by_server;
     } else if (!tuple->is_icmp() || is_echo_request(*tuple) || is_echo_answer(*tuple)) {
         Impl::Small* small = t.find_small(*tuple);
+        if (small != nullptr && begins_anew(d, *small)) {
+            t.forget({small, nullptr});
+            small = nullptr;
+        }
         c.entry = small;
         if (small != nullptr) {
             t.small.use(*small);
@@ -506,7 +521,9 @@ CtRef CtSim::find(const CtTuple& tuple) const {
         if (found)
             if (const CtRef c = find(*found.track)) return c;
     }
-    return {t.find_small(tuple), nullptr};
+    // Nothing goes here: the packet on its way may be that of an entry whose time is over.
+    Impl::Small* const found = t.small.size() == 0 ? nullptr : t.small.find(tuple);
+    return {found != nullptr && found->expires_s > t.now_s() ? found : nullptr, nullptr};
 }
 
 CtRef CtSim::find(const Track& track) const {

@@ -22,8 +22,9 @@ CtEntry& CtPages::make(const Track& track) {
     if (slab >= pages_.size()) pages_.resize(slab + 1);
     std::unique_ptr<Page>& page = pages_[slab];
     if (page == nullptr) {
-        page = std::make_unique<Page>();
-        page->entries.resize(FlowMemory::of(&track).tracks.blocks_per_slab());
+        auto made = std::make_unique<Page>(); // whole or not at all
+        made->entries.resize(FlowMemory::of(&track).tracks.blocks_per_slab());
+        page = std::move(made);
         page_bytes_ = page->entries.size() * sizeof(CtEntry);
         pages_in_use_++;
     }
@@ -81,11 +82,12 @@ CtSmallTable::Entry* CtSmallTable::find(const packet::CtTuple& tuple) {
 }
 
 CtSmallTable::Entry& CtSmallTable::add(const packet::CtTuple& orig) {
-    list_.emplace_front();
-    Entry& entry = list_.front();
+    std::list<Entry> made(1);
+    Entry& entry = made.front();
     entry.orig = orig;
     entry.exists = true;
-    by_tuple_.emplace(key_of(orig), list_.begin());
+    by_tuple_.emplace(key_of(orig), made.begin());
+    list_.splice(list_.begin(), made);
     return entry;
 }
 

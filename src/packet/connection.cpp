@@ -72,6 +72,19 @@ CtHelper::CtHelper(std::string_view name)
     std::copy_n(name.begin(), size_, text_.begin());
 }
 
+void CtChanges::add_labels(const CtLabels& later, const std::optional<CtLabels>& mask) {
+    if (!labels || !mask) {
+        labels = later;
+        labels_mask = mask;
+        return;
+    }
+    for (std::size_t i = 0; i < later.size(); i++) {
+        const unsigned bits = (*mask)[i], before = (*labels)[i], now = later[i];
+        (*labels)[i] = static_cast<std::uint8_t>((before & ~bits) | (now & bits));
+        if (labels_mask) (*labels_mask)[i] = static_cast<std::uint8_t>((*labels_mask)[i] | bits);
+    }
+}
+
 void CtChanges::add(const CtChanges& later) {
     if (later.mark) {
         const std::uint32_t before = mark.value_or(0) & mark_mask;
@@ -81,10 +94,7 @@ void CtChanges::add(const CtChanges& later) {
     if (later.timeout) timeout = later.timeout;
     if (later.status) status = status.value_or(0) | *later.status;
     if (later.helper) helper = later.helper;
-    if (later.labels) {
-        labels = later.labels;
-        labels_mask = later.labels_mask;
-    }
+    if (later.labels) add_labels(*later.labels, later.labels_mask);
 }
 
 } // namespace nfqws2::packet

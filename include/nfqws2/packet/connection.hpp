@@ -97,6 +97,8 @@ class CtHelper {
     std::uint8_t size_ = 0;
 };
 
+using CtLabels = std::array<std::uint8_t, 16>;
+
 // An entry of the table. What has no value is not known.
 struct Connection {
     CtTuple orig, reply;
@@ -108,7 +110,7 @@ struct Connection {
     bool counted = false;
     CtCounter orig_counter, reply_counter;
     std::uint64_t start_ns = 0; // Unix time, 0 = not known
-    std::optional<std::array<std::uint8_t, 16>> labels;
+    std::optional<CtLabels> labels;
 };
 
 enum class CtDirection : std::uint8_t { unknown, original, reply };
@@ -128,10 +130,11 @@ struct CtChanges {
     std::uint32_t mark_mask = 0xFFFFFFFF; // bits of the mark that are given
     std::optional<std::uint32_t> timeout, status;
     std::optional<CtHelper> helper; // empty: none
-    std::optional<std::array<std::uint8_t, 16>> labels, labels_mask;
+    std::optional<CtLabels> labels, labels_mask;
 
     bool empty() const { return !mark && !timeout && !status && !helper && !labels; }
     void add(const CtChanges& later);
+    void add_labels(const CtLabels& later, const std::optional<CtLabels>& mask);
     std::uint32_t changed_mark(std::uint32_t old) const {
         return mark ? (old & ~mark_mask) | (*mark & mark_mask) : old;
     }

@@ -27,8 +27,10 @@ Outside WorkerSockets::outside(capture::PacketSender* instead_of_sender) {
 
 bool WorkerSockets::open_ct_requests() {
     const int error = ct_requests_.emplace().open();
-    if (error != 0) log::os_error("the kernel cannot be asked for connections", error);
-    return error == 0;
+    if (error == 0) return true;
+    ct_requests_.reset();
+    log::os_error("the kernel cannot be asked for connections", error);
+    return false;
 }
 
 // Verdicts that are held back go first.

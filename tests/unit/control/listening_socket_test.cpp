@@ -40,6 +40,16 @@ TEST(ListeningSocket, LeavesALiveOne) {
     EXPECT_TRUE(connect_to(folder / "s"));
 }
 
+TEST(ListeningSocket, LeavesALiveOneOfTheOtherKind) {
+    const Folder folder;
+    const ListeningSocket stream = listen_at(folder / "s", getegid());
+    EXPECT_FALSE(take_datagrams_at(folder / "s"));
+    EXPECT_TRUE(connect_to(folder / "s"));
+    const ListeningSocket datagrams = take_datagrams_at(folder / "d");
+    EXPECT_TRUE(datagrams) << datagrams.error;
+    EXPECT_FALSE(listen_at(folder / "d", getegid()));
+}
+
 TEST(ListeningSocket, LeavesALiveOneWhoseQueueIsFull) {
     const Folder folder;
     const ListeningSocket first = listen_at(folder / "s", getegid());

@@ -286,6 +286,46 @@ TEST(CtChanges, LaterValuesWin) {
     EXPECT_EQ(first.changed_mark(0x100), 0x1E1U);
 }
 
+TEST(CtChanges, LabelsAddUp) {
+    packet::CtChanges first, second;
+    first.labels.emplace().fill(0x01);
+    first.labels_mask.emplace().fill(0x01);
+    second.labels.emplace().fill(0x02);
+    second.labels_mask.emplace().fill(0x06);
+    first.add(second);
+    EXPECT_EQ((*first.labels)[0], 0x03);
+    EXPECT_EQ((*first.labels_mask)[15], 0x07);
+    second.labels_mask.reset(); // all bits
+    first.add(second);
+    EXPECT_EQ((*first.labels)[0], 0x02);
+    EXPECT_FALSE(first.labels_mask);
+}
+
+// A look-up must not take away what the packet on its way is about.
+TEST_F(CtSimTest, ALookUpLeavesWhatIsOver) {
+    const CtSim::Seen seen = feed(icmp(ends));
+    packet::CtChanges over;
+    over.timeout = 0;
+    sim.set(seen.connection, over);
+    EXPECT_FALSE(sim.find(*ct_tuple_of(dissected(icmp(ends)))));
+    EXPECT_EQ(sim.size(), 1U);
+    over.mark = 7;
+    sim.set(seen.connection, over);
+    sim.dropped(seen);
+    EXPECT_EQ(sim.size(), 0U);
+}
+
+TEST_F(CtSimTest, PortsAreUsedAgainWithoutATrack) {
+    CtSim alone{{{21}, {1, 2}, nullptr}, nullptr, clock};
+    const auto state = [&](const Packet& p) {
+        return std::string(name(alone.arrives(dissected(p), nullptr, false).state));
+    };
+    EXPECT_EQ(state(tcp(ends, {.flags = syn, .seq = 9})), "new");
+    EXPECT_EQ(state(tcp(back, {.flags = syn | ack, .seq = 99, .ack = 10})), "established");
+    EXPECT_EQ(state(tcp(back, {.flags = rst | ack, .seq = 100, .ack = 10})), "established");
+    EXPECT_EQ(state(tcp(ends, {.flags = syn, .seq = 5009})), "new");
+}
+
 TEST_F(CtSimTest, SmallTableHasALimit) {
     for (std::size_t i = 0; i < detail::CtSmallTable::most + 10; i++) {
         Packet gre = udp(ends, 0);
