@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <numeric>
 
 namespace nfqws2 {
@@ -134,6 +135,15 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
         }
     }
     return best;
+}
+
+std::string shortest_number(double number) {
+    std::string digits;
+    for (int precision = 15; precision <= 17; precision++) {
+        digits = format("%.*g", precision, number);
+        if (std::strtod(digits.c_str(), nullptr) == number) break;
+    }
+    return digits;
 }
 
 std::string format(const char* fmt, ...) {

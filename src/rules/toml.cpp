@@ -3,6 +3,8 @@
 
 #if NFQWS2_HAVE_TOML
 #define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0 // neither they nor streams for numbers, which are large
+#define TOML_FLOAT_CHARCONV 1
 #include <toml++/toml.h>
 #endif
 

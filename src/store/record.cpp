@@ -66,18 +66,11 @@ std::optional<double> as_number(std::string_view text) {
     return number;
 }
 
-// The shortest of the forms that read as the same number.
-void append_number(std::string& out, double number) {
-    std::array<char, 32> digits;
-    for (int precision = 15; precision <= 17; precision++) {
-        std::snprintf(digits.data(), digits.size(), "%.*g", precision, number);
-        if (std::strtod(digits.data(), nullptr) == number) break;
-    }
-    out += digits.data();
-}
-
 void append_value(std::string& out, const FieldView& field) {
-    if (field.is_number) return append_number(out, field.number);
+    if (field.is_number) {
+        out += shortest_number(field.number);
+        return;
+    }
     std::string_view text = field.text;
     if (as_number(text)) {
         append_escaped(out, text.front());

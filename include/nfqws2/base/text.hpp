@@ -31,6 +31,8 @@ bool is_identifier(std::string_view text); // [A-Za-z_][A-Za-z0-9_]*
 // typing mistake. For error messages.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);
 
+// The shortest text that reads as the same number.
+std::string shortest_number(double number);
 std::string format(const char* fmt, ...) __attribute__((format(printf, 1, 2)));
 
 } // namespace nfqws2

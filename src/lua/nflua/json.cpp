@@ -7,10 +7,11 @@
 #include "api/arguments.hpp"
 #include "api/owned.hpp"
 #include "nfqws2/base/json.hpp"
+#include "nfqws2/base/text.hpp"
 
 #include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <cstdlib>
 #include <string>
 
 namespace nfqws2::lua {
@@ -90,19 +91,16 @@ bool Encoder::value(int depth) {
 }
 
 bool Encoder::number() {
-    char text[40];
 #if LUA_VERSION_NUM >= 503
     if (lua_isinteger(L_, -1)) {
-        std::snprintf(text, sizeof(text), "%lld", static_cast<long long>(lua_tointeger(L_, -1)));
-        json_.raw(text);
+        json_.raw(format("%lld", static_cast<long long>(lua_tointeger(L_, -1))));
         return true;
     }
 #endif
     const double value = lua_tonumber(L_, -1);
     if (!std::isfinite(value)) return fail("a number is not finite");
-    const auto [end, error] = std::to_chars(text, text + sizeof(text), value);
-    json_.raw({text, static_cast<std::size_t>(end - text)});
-    return error == std::errc();
+    json_.raw(shortest_number(value));
+    return true;
 }
 
 int Encoder::elements() const {
@@ -371,8 +369,9 @@ bool Decoder::number() {
         push_int(L_, integer);
         return true;
     }
-    double value = 0;
-    if (std::from_chars(from, to, value).ec != std::errc()) return fail("a number is out of range");
+    // By the C library: the tables of std::from_chars are large.
+    const double value = std::strtod(std::string(from, to).c_str(), nullptr);
+    if (!std::isfinite(value)) return fail("a number is out of range");
     push_number(L_, value);
     return true;
 }
