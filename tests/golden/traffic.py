@@ -222,7 +222,8 @@ def examples_compile(program):
 
 CASES = [without_rules_nothing_changes, what_is_dropped_makes_no_flow, accept_skips_the_strategies,
          shallow_packets_make_a_flow_and_meet_no_script, own_packets_pass, observing_drops_nothing,
-         addresses_are_translated, what_is_not_judged_stays_as_it_is, the_udp_example_blocks_a_source_for_a_while, synack_authenticates,
+         addresses_are_translated, what_is_not_judged_stays_as_it_is,
+         the_udp_example_blocks_a_source_for_a_while, synack_authenticates,
          the_geo_example_drops_who_is_from_elsewhere,
          a_bad_file_ends_the_start, check_tells_what_is_odd, examples_compile]
 
