@@ -134,13 +134,6 @@ def addresses_are_translated(program):
     expect(run.out, after, "what leaves")
 
 
-def what_is_not_judged_stays_as_it_is(program):
-    rules = '[[profile]]\n[[profile.rule]]\naction = [ { snat = "203.0.113.0/24" } ]\n'
-    no_ip = b"\x00" * 40
-    run = Run(program, rules, [(0, datagram()), (0.1, no_ip)])
-    expect(run.out, [datagram("203.0.113.7"), no_ip], "what leaves")
-
-
 def the_udp_example_blocks_a_source_for_a_while(program):
     flood = [(n / 1000, datagram()) for n in range(501)]
     other = datagram(src="198.51.100.8")
@@ -222,8 +215,7 @@ def examples_compile(program):
 
 CASES = [without_rules_nothing_changes, what_is_dropped_makes_no_flow, accept_skips_the_strategies,
          shallow_packets_make_a_flow_and_meet_no_script, own_packets_pass, observing_drops_nothing,
-         addresses_are_translated, what_is_not_judged_stays_as_it_is,
-         the_udp_example_blocks_a_source_for_a_while, synack_authenticates,
+         addresses_are_translated, the_udp_example_blocks_a_source_for_a_while, synack_authenticates,
          the_geo_example_drops_who_is_from_elsewhere,
          a_bad_file_ends_the_start, check_tells_what_is_odd, examples_compile]
 
