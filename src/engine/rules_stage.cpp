@@ -2,6 +2,8 @@
 
 #include "nfqws2/base/json.hpp"
 
+#include <utility>
+
 namespace nfqws2::engine {
 namespace {
 
@@ -52,7 +54,6 @@ RulesStage::RulesStage(const Options& options, const Services& services, Onlooke
 }
 
 std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_ns) {
-    judged_ = nullptr;
     if (!p.dis.is_ip()) return std::nullopt;
     const rules::Ruling ruling =
         judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, pieces_of(p), now_ns});
@@ -74,8 +75,9 @@ std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_n
     return capture::Verdict{dropped ? capture::Action::drop : capture::Action::accept, {}};
 }
 
-void RulesStage::finish(const Passage& p, capture::Verdict& verdict) const {
-    if (judged_ != &p) return;
+void RulesStage::finish(const Passage& p, capture::Verdict& verdict) {
+    // Most packets that were not judged have the address of the one before.
+    if (std::exchange(judged_, nullptr) != &p) return;
     if (mark_) verdict.mark = mark_;
     if (changed_.empty() || verdict.action != capture::Action::accept) return;
     verdict.action = capture::Action::modify;

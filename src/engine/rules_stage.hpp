@@ -21,7 +21,7 @@ class RulesStage {
     // nullopt: on into the pipeline, perhaps with other addresses.
     std::optional<capture::Verdict> judge(Passage& p, std::int64_t now_ns);
     // What the rules changed leaves with the verdict of the rest of the pipeline.
-    void finish(const Passage& p, capture::Verdict& verdict) const;
+    void finish(const Passage& p, capture::Verdict& verdict);
 
     rules::Judge& judge() { return judge_; }
 
@@ -31,7 +31,7 @@ class RulesStage {
     Story story_;
     capture::TracedOutlet outlet_;
     rules::Judge judge_;
-    const Passage* judged_ = nullptr; // the packet that the next two are about
+    const Passage* judged_ = nullptr; // until finish(): the packet that the next two are about
     Bytes changed_;
     std::optional<std::uint32_t> mark_;
 };

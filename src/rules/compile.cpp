@@ -6,6 +6,7 @@
 #include "nfqws2/base/file.hpp"
 #include "presets.hpp"
 #include "reader.hpp"
+#include "regular_file.hpp"
 #include "review.hpp"
 
 #include <algorithm>
@@ -21,6 +22,11 @@ constexpr std::size_t most_includes = 64;
 std::string directory_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
     return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+ReadResult read_rules(const std::string& path) {
+    if (is_irregular(path)) return {{}, path + ": not a regular file"};
+    return read_file(path, largest_rules_file);
 }
 
 class Compiler {
@@ -60,7 +66,8 @@ class Compiler {
     void use_preset(const Node& node, const Node& name, const Node* params);
     void add_rule(const Node& node, const std::string& name, bool enabled);
     void find_cycles();
-    void note_valued_sets();
+    void note_used_sets();
+    void note_pieces();
 
     const Values& values() const { return build_.values; }
 
@@ -75,6 +82,7 @@ class Compiler {
     std::set<std::string, std::less<>> profile_names_, rule_names_;
     std::uint32_t profile_ = 0, chain_ = 0, number_ = 0; // where rules are added
     std::map<std::uint32_t, Place> places_;              // of rules
+    std::size_t rules_read_ = 0;                         // also those that are switched off
 };
 
 bool Compiler::parse(std::string_view text, const std::string& name, Node& root) {
@@ -94,7 +102,8 @@ void Compiler::compile(std::string_view text, const std::string& name) {
     if (findings_.failed()) return;
     find_cycles();
     if (findings_.failed()) return;
-    note_valued_sets();
+    note_used_sets();
+    note_pieces();
     review(*program_, build_, places_);
 }
 
@@ -115,7 +124,7 @@ void Compiler::root_keys(const Node& root) {
     if (include_list != nullptr) includes(*include_list, main_directory_);
     if (sets != nullptr) global_sets(*sets, files_.front());
     if (preset_table != nullptr) presets(*preset_table, files_.front());
-    program_->views.push_back({global_sets_});
+    program_->views.push_back({global_sets_, 0});
     if (profile_list != nullptr) profiles(*profile_list);
 }
 
@@ -158,7 +167,9 @@ void Compiler::geoip(const Node& node, const std::string& directory) {
     for (const Node* item : Values::each(*file)) {
         const auto path = values().text(*item);
         if (!path) continue;
-        program_->geoip_files.push_back(path->starts_with('/') ? *path : directory + *path);
+        std::string full = path->starts_with('/') ? *path : directory + *path;
+        if (is_irregular(full)) findings_.error(item->at, full + ": not a regular file");
+        program_->geoip_files.push_back(std::move(full));
     }
 }
 
@@ -175,8 +186,11 @@ void Compiler::include(const Node& node, const std::string& directory) {
     const auto name = values().text(node);
     if (!name) return;
     const std::string path = name->starts_with('/') ? *name : directory + *name;
-    const ReadResult read = read_file(path, largest_rules_file);
-    if (!read.ok()) return findings_.error(node.at, read.error);
+    const ReadResult read = read_rules(path);
+    if (!read.ok()) {
+        files_.push_back(path); // its change is waited for
+        return findings_.error(node.at, read.error);
+    }
     Node root;
     if (!parse(as_text(read.data), path, root)) return;
     Members members(values(), root, "an included file");
@@ -228,6 +242,7 @@ std::optional<std::uint32_t> Compiler::add_set(const Member& member, const std::
         const auto path = values().text(*file);
         if (!path) return std::nullopt;
         set.file = path->starts_with('/') ? *path : directory + *path;
+        if (is_irregular(set.file)) findings_.error(file->at, set.file + ": not a regular file");
     } else {
         add_entries(*prefixes, set);
     }
@@ -288,7 +303,7 @@ void Compiler::profile(const Node& node) {
     names_.local_sets.clear();
     names_.chains.clear();
     if (sets != nullptr) {
-        SetView view{global_sets_};
+        SetView view{global_sets_, 0};
         local_sets(*sets, view);
         out.view = static_cast<std::uint32_t>(program_->views.size());
         program_->views.push_back(std::move(view));
@@ -411,7 +426,7 @@ void Compiler::use_preset(const Node& node, const Node& name, const Node* params
     if (params != nullptr && !params->is(Node::Kind::table))
         return values().wrong_kind(*params, "a table");
     const Member* named = node.find("name");
-    for (const Node& item : Presets::expand(values(), *preset, node.at, params))
+    for (const Node& item : presets_.expand(values(), *preset, node.at, params))
         rule(item, named != nullptr ? named->value.text : "");
 }
 
@@ -437,10 +452,10 @@ void Compiler::add_rule(const Node& node, const std::string& name, bool enabled)
     if (!enabled) {
         program.tests.resize(mark.first);
         program.actions.resize(mark.second);
-        return;
     }
-    if (program.rules.size() == most_rules)
+    if (rules_read_++ == most_rules)
         return findings_.error(node.at, "more than " + std::to_string(most_rules) + " rules");
+    if (!enabled) return;
     places_[static_cast<std::uint32_t>(program.rules.size())] = node.at;
     program.rules.push_back(std::move(out));
 }
@@ -490,19 +505,34 @@ void Compiler::find_cycles() {
     }
 }
 
-// Values of sets are kept only where a match asks for them.
-void Compiler::note_valued_sets() {
+// Only sets that a match asks for are built, and their values kept only where one asks for those.
+void Compiler::note_used_sets() {
     Program& program = *program_;
     const auto note = [&](Slice tests, std::uint32_t profile) {
-        const SetView& view = program.views[program.profiles[profile].view];
+        SetView& view = program.views[program.profiles[profile].view];
         for (std::uint32_t i = tests.begin; i < tests.end; i++)
-            if (const auto* set = std::get_if<test::Set>(&program.tests[i].condition))
+            if (const auto* set = std::get_if<test::Set>(&program.tests[i].condition)) {
+                view.used |= std::uint64_t{1} << set->set;
                 if (set->value) program.sets[view.sets[set->set]].with_values = true;
+            }
     };
     for (std::uint32_t i = 0; i < program.profiles.size(); i++)
         note(program.profiles[i].tests, i);
     for (const Rule& rule : program.rules)
         note(rule.tests, rule.profile);
+}
+
+// Of a merged packet the length says nothing of those that came, and it may be too long to change.
+void Compiler::note_pieces() {
+    const auto measures = [](const Test& test) {
+        const auto* length = std::get_if<test::Length>(&test.condition);
+        return length != nullptr && length->element != Element::header;
+    };
+    const auto translates = [](const Action& action) {
+        return std::holds_alternative<action::Translate>(action);
+    };
+    program_->needs_pieces = std::ranges::any_of(program_->tests, measures) ||
+                             std::ranges::any_of(program_->actions, translates);
 }
 
 Compiled Compiler::finish() {
@@ -534,9 +564,10 @@ Compiled compile_text(std::string_view text, const std::string& name) {
 }
 
 Compiled compile_file(const std::string& path) {
-    const ReadResult read = read_file(path, largest_rules_file);
+    const ReadResult read = read_rules(path);
     if (read.ok()) return compile_text(as_text(read.data), path);
     Compiled out;
+    out.files.push_back(path);
     out.errors.push_back(read.error);
     return out;
 }

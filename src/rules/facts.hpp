@@ -19,7 +19,11 @@ class Facts {
   public:
     Facts(Tables& tables) : tables_(tables) {}
 
-    void use(const InForce& rules) { rules_ = &rules; }
+    // Lets go of the databases before.
+    void use(const InForce& rules) {
+        rules_ = &rules;
+        geo_ = GeoCache();
+    }
     // Of a new packet, or of the same after its bytes were changed.
     void begin(const Subject& subject);
     void change(Bytes packet);

@@ -16,6 +16,7 @@ bool read_view(const Program& program, const SetView& view, PrefixSetsBuilder& b
         const PrefixSet& set = program.sets[index];
         const auto number = builder.add_set(set.with_values);
         if (!number) continue; // the compiler has counted them
+        if ((view.used >> *number & 1U) == 0) continue;
         for (const PrefixEntry& entry : set.entries)
             builder.add(*number, entry);
         if (set.file.empty()) continue;
@@ -47,11 +48,14 @@ std::shared_ptr<const InForce> bring_in_force(std::shared_ptr<const Program> pro
                                               Tables& tables, MemoryBudget* budget,
                                               std::string* error,
                                               std::vector<std::string>* warnings) {
-    auto out = std::make_shared<InForce>();
+    auto out = std::make_shared<InForce>(budget);
+    std::size_t memory = 0;
     for (const SetView& view : program->views) {
         PrefixSetsBuilder builder;
         if (!read_view(*program, view, builder, error, warnings)) return nullptr;
         out->views.push_back(builder.build());
+        memory += out->views.back()->memory();
+        out->of_sets.set(memory);
     }
     if (!program->geoip_files.empty()) {
         auto geo = std::make_shared<GeoDatabases>(budget);

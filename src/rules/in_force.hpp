@@ -12,6 +12,9 @@ struct InForce {
     std::vector<std::shared_ptr<Rate>> rates;
     std::vector<std::shared_ptr<const PrefixSets>> views;
     std::shared_ptr<const GeoDatabases> geo;
+    MemoryShare of_sets;
+
+    explicit InForce(MemoryBudget* budget) : of_sets(budget, MemoryBudget::Part::lists) {}
 };
 
 } // namespace nfqws2::rules

@@ -131,13 +131,17 @@ void Judge::Run::replace(std::shared_ptr<const InForce> next) {
     std::vector<Tally> of_rules(program.rules.size()), of_counters(program.counters.size());
     if (rules != nullptr) {
         const Program& before = *rules->program;
-        std::map<std::string_view, const Tally*> known;
+        using Name = std::pair<std::string_view, std::string_view>;
+        const auto name = [](const Program& of, std::size_t i) { // a rule's is its profile's own
+            return Name(of.profiles[of.rules[i].profile].name, of.rules[i].name);
+        };
+        std::map<Name, const Tally*> known_rules;
         for (std::size_t i = 0; i < by_rule.size(); i++)
-            known[before.rules[i].name] = &by_rule[i];
+            known_rules[name(before, i)] = &by_rule[i];
         for (std::size_t i = 0; i < of_rules.size(); i++)
-            if (const auto at = known.find(program.rules[i].name); at != known.end())
+            if (const auto at = known_rules.find(name(program, i)); at != known_rules.end())
                 of_rules[i].go_on_from(*at->second);
-        known.clear();
+        std::map<std::string_view, const Tally*> known;
         for (std::size_t i = 0; i < by_counter.size(); i++)
             known[before.counters[i]] = &by_counter[i];
         for (std::size_t i = 0; i < of_counters.size(); i++)
@@ -371,7 +375,7 @@ Ruling Judge::judge(const Subject& subject) {
 }
 
 bool Judge::needs_pieces() const {
-    return run_->rules->program->changes_bytes;
+    return run_->rules->program->needs_pieces;
 }
 
 Judge::Account Judge::account() const {

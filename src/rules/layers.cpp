@@ -62,12 +62,12 @@ bool Walk::ipv4(IpLayer& ip) {
 // Steps over extension headers, from the one `type` names; AH is a layer of its own. `ip`: gets
 // what a fragment header says.
 bool Walk::extensions(std::uint8_t& type, IpLayer* ip) {
-    for (unsigned count = 0; count < most_extensions; count++) {
+    for (unsigned count = 0;; count++) {
         const bool known = type == proto::hopopts || type == proto::routing ||
                            type == proto::fragment || type == proto::dstopts ||
                            type == proto::mobility || type == proto::hip || type == proto::shim6;
         if (!known) return true;
-        if (left() < 8) return false;
+        if (count == most_extensions || left() < 8) return false;
         const std::uint32_t size = type == proto::fragment ? 8 : 8U + 8U * here()[1];
         if (size > left()) return false;
         const bool is_fragment = type == proto::fragment;
@@ -80,7 +80,6 @@ bool Walk::extensions(std::uint8_t& type, IpLayer* ip) {
         at_ += size;
         if (is_fragment && ip != nullptr && ip->later_fragment()) return true;
     }
-    return false;
 }
 
 bool Walk::ipv6(IpLayer& ip) {

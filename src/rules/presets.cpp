@@ -3,8 +3,32 @@
 namespace nfqws2::rules {
 namespace {
 
-// False: a parameter has no value (said).
-bool substitute(const Values& values, Node& node, const Node& given, const Node& defaults) {
+// A long text is as much as the nodes that would fit in its place.
+std::size_t weight(const Node& node) {
+    std::size_t sum = 1 + node.text.size() / sizeof(Node);
+    for (const Node& item : node.items)
+        sum += weight(item);
+    for (const Member& member : node.members)
+        sum += weight(member.value);
+    return sum;
+}
+
+// False: there is none (said).
+bool take_room(const Values& values, std::size_t& room, const Node& node, Place at) {
+    const std::size_t needed = weight(node);
+    if (needed > room) {
+        values.findings().error(at, "presets become too large");
+        room = 0;
+        return false;
+    }
+    room -= needed;
+    return true;
+}
+
+// False: a parameter has no value, or there is no room (said).
+bool substitute(const Values& values, Node& node, const Node& given, const Node& defaults,
+                std::size_t& room) {
+    if (values.findings().full()) return false;
     bool good = true;
     if (node.is(Node::Kind::text) && node.text.starts_with('$')) {
         const std::string_view name = std::string_view(node.text).substr(1);
@@ -16,14 +40,15 @@ bool substitute(const Values& values, Node& node, const Node& given, const Node&
             return false;
         }
         const Place at = node.at;
+        if (!take_room(values, room, value->value, at)) return false;
         node = value->value;
         if (given.find(name) == nullptr) node.at = at;
         return true;
     }
     for (Node& item : node.items)
-        good = substitute(values, item, given, defaults) && good;
+        good = substitute(values, item, given, defaults, room) && good;
     for (Member& member : node.members)
-        good = substitute(values, member.value, given, defaults) && good;
+        good = substitute(values, member.value, given, defaults, room) && good;
     return good;
 }
 
@@ -97,9 +122,11 @@ std::vector<Node> Presets::expand(const Values& values, const Preset& preset, Pl
         values.unknown_word(member.at, member.key, "parameter", known);
         good = false;
     }
+    for (const Node& rule : preset.rules)
+        if (!take_room(values, room_, rule, use)) return {};
     std::vector<Node> rules = preset.rules;
     for (Node& rule : rules) {
-        good = substitute(values, rule, given, preset.params) && good;
+        good = substitute(values, rule, given, preset.params, room_) && good;
         rule.at = use;
     }
     return good ? rules : std::vector<Node>();

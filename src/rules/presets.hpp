@@ -25,10 +25,11 @@ class Presets {
 
     // The preset's rules with "$name" replaced by what `params` (may be nullptr) or the preset
     // says. Empty if something was wrong (and said).
-    static std::vector<Node> expand(const Values& values, const Preset& preset, Place use,
-                                    const Node* params);
+    std::vector<Node> expand(const Values& values, const Preset& preset, Place use,
+                             const Node* params);
 
   private:
+    std::size_t room_ = 1'000'000; // nodes that all uses together may still become
     std::map<std::string, Preset, std::less<>> presets_;
 };
 

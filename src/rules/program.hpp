@@ -270,6 +270,7 @@ struct PrefixSet {
 // The sets that a profile can name: the global ones, then its own.
 struct SetView {
     std::vector<std::uint32_t> sets; // of Program::sets
+    std::uint64_t used = 0;          // bits: the others are not read
 };
 
 enum class Policy : std::uint8_t { go_on, accept, drop };
@@ -301,7 +302,7 @@ struct Program {
     std::vector<action::TcpAuth> authentications; // one for each id
     std::uint32_t samples = 0;                    // sample actions
 
-    bool changes_bytes = false; // merged packets must be split first
+    bool needs_pieces = false; // merged packets must be split first
 };
 
 } // namespace nfqws2::rules

@@ -440,7 +440,6 @@ Got read_translate(const Context& c, const Node& node) {
         }
         family = prefix;
     }
-    c.build.program.changes_bytes = true;
     return out;
 }
 

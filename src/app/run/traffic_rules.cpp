@@ -4,8 +4,12 @@
 #include "nfqws2/rules/statistics.hpp"
 #include "run/worker.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <new>
+#include <sys/resource.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -14,13 +18,14 @@ namespace nfqws2::app {
 namespace {
 
 constexpr std::int64_t second = 1'000'000'000;
+constexpr int reload_nice = 10; // packets come first
 
 } // namespace
 
 TrafficRules::TrafficRules(const Config& config, const ProcessClock& clock, MemoryBudget& memory,
                            const rules::TableSetup& setup)
     : config_(config), clock_(clock), memory_(memory), tables_(*config.rules.program, setup) {
-    watch_files(config.rules);
+    watch_files(config.rules, {});
 }
 
 TrafficRules::~TrafficRules() {
@@ -70,6 +75,8 @@ void TrafficRules::look(std::int64_t now_ns) {
     if (thread_.joinable()) {
         if (!thread_done_.load(std::memory_order_acquire)) return;
         thread_.join();
+        // Here: with one worker the tables have no locks.
+        if (const auto program = std::exchange(limits_, nullptr)) tables_.set_limits(*program);
     }
     if (wanted_ || (!config_.offline() && files_changed())) start_reload();
 }
@@ -81,11 +88,27 @@ bool TrafficRules::files_changed() {
     return false;
 }
 
-void TrafficRules::watch_files(const rules::Compiled& compiled) {
+// As they are now; not read again before one of them changes once more, whatever comes of it.
+std::vector<TrafficRules::Watched> TrafficRules::see_files() {
+    const std::lock_guard guard(lock_);
+    for (Watched& file : watched_)
+        file.signature = profile::read_signature(file.path);
+    return watched_;
+}
+
+// `seen`: what they were before they were read. Of rules with errors not all files are known, so
+// those that were watched before still are.
+void TrafficRules::watch_files(const rules::Compiled& compiled, const std::vector<Watched>& seen) {
     std::vector<Watched> files;
+    if (compiled.program == nullptr) files = seen;
     for (const auto* paths : {&compiled.files, &compiled.data_files})
-        for (const std::string& path : *paths)
-            files.push_back({path, profile::read_signature(path)});
+        for (const std::string& path : *paths) {
+            const auto same = [&path](const Watched& file) { return file.path == path; };
+            if (std::ranges::any_of(files, same)) continue;
+            const auto known = std::ranges::find_if(seen, same);
+            files.push_back(known != seen.end() ? *known
+                                                : Watched{path, profile::read_signature(path)});
+        }
     const std::lock_guard guard(lock_);
     watched_ = std::move(files);
 }
@@ -93,11 +116,27 @@ void TrafficRules::watch_files(const rules::Compiled& compiled) {
 void TrafficRules::start_reload() {
     wanted_ = false;
     thread_done_ = false;
+    // Signals are for the main thread; a forbidden system call comes to the one that tried it.
+    sigset_t all, old;
+    sigfillset(&all);
+    sigdelset(&all, SIGSYS);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
     try {
-        thread_ = std::thread([this] { reload(); });
+        thread_ = std::thread([this] { run_reload(); });
     } catch (const std::system_error&) {
         log::error("rules: there is no thread for a reload");
     }
+    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+void TrafficRules::run_reload() {
+    setpriority(PRIO_PROCESS, 0, reload_nice); // of this thread only
+    try {
+        reload();
+    } catch (const std::bad_alloc&) {
+        log::error("rules: out of memory, the old ones stay in force");
+    }
+    thread_done_.store(true, std::memory_order_release);
 }
 
 void TrafficRules::ring() const {
@@ -107,29 +146,24 @@ void TrafficRules::ring() const {
 
 // Everything that may fail does so before anything changes.
 void TrafficRules::reload() {
+    const std::vector<Watched> seen = see_files();
     rules::Compiled compiled = rules::compile_file(config_.rules_file);
     for (const std::string& error : compiled.errors)
         log::error_text("rules: " + error);
     std::string error;
     std::vector<std::string> warnings;
     std::shared_ptr<const rules::InForce> next;
+    watch_files(compiled, seen);
     if (compiled.program != nullptr) {
-        watch_files(compiled);
         next = rules::bring_in_force(compiled.program, tables_, &memory_, &error, &warnings);
         for (const std::string& warning : warnings)
             log::error_text(warning);
         if (!error.empty()) log::error_text("rules: " + error);
-    } else {
-        // Not read again before one of them changes once more.
-        compiled.files.assign(1, config_.rules_file);
-        for (const Watched& file : watched_)
-            if (file.path != config_.rules_file) compiled.data_files.push_back(file.path);
-        watch_files(compiled);
     }
     if (next == nullptr) {
         log::error("rules: the old ones stay in force");
     } else {
-        tables_.set_limits(*compiled.program);
+        limits_ = compiled.program;
         std::shared_ptr<const rules::InForce> before = std::move(next);
         {
             const std::lock_guard guard(lock_);
@@ -141,7 +175,6 @@ void TrafficRules::reload() {
         while (before.use_count() > 1 && !stop_)
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    thread_done_.store(true, std::memory_order_release);
 }
 
 // In place: one write, then the rest of an older text is cut off.

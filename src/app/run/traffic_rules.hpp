@@ -53,8 +53,10 @@ class TrafficRules {
 
     void look(std::int64_t now_ns); // by the first worker
     bool files_changed();
-    void watch_files(const rules::Compiled& compiled);
+    std::vector<Watched> see_files();
+    void watch_files(const rules::Compiled& compiled, const std::vector<Watched>& seen);
     void start_reload();
+    void run_reload();
     void reload();
     void ring() const;
 
@@ -72,6 +74,7 @@ class TrafficRules {
     bool wanted_ = false;
     std::int64_t next_look_ns_ = 0, next_statistics_ns_ = 0;
     std::thread thread_;
+    std::shared_ptr<const rules::Program> limits_; // new ones, that the thread leaves behind
     std::atomic<bool> thread_done_{false}, stop_{false};
 };
 

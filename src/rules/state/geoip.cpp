@@ -174,7 +174,8 @@ bool GeoDatabases::available(std::string*) {
 
 bool GeoDatabases::add(const std::string& path, std::string* error, FileDescriptor opened) {
     const FileDescriptor from =
-        opened ? std::move(opened) : FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        opened ? std::move(opened)
+               : FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     std::string why;
     if (!from) {
         *error = path + ": " + std::strerror(errno);
@@ -229,7 +230,7 @@ std::size_t GeoDatabases::memory() const {
 
 #endif
 
-GeoDatabases::GeoDatabases(MemoryBudget* budget) : share_(budget, MemoryBudget::Part::rules) {
+GeoDatabases::GeoDatabases(MemoryBudget* budget) : share_(budget, MemoryBudget::Part::lists) {
 }
 GeoDatabases::~GeoDatabases() = default;
 

@@ -174,12 +174,14 @@ RateVerdict Rate::count(std::uint32_t packets, std::uint64_t bytes, std::int64_t
         }
         verdict = bucket_->count(parameters_, packets, bytes, now_ns);
     }
-    note(verdict, packets, exceed_, violate_);
+    if (verdict.level == RateLevel::violate) verdict.level = RateLevel::exceed;
+    if (verdict.level == RateLevel::exceed && !verdict.cooling)
+        exceed_.fetch_add(packets, std::memory_order_relaxed);
     return verdict;
 }
 
 RateLimit::Counts Rate::counts() const {
-    return counts_of(exceed_, violate_, 0);
+    return {exceed_.load(std::memory_order_relaxed), 0, 0};
 }
 
 Meters::Meters(const TableSetup& setup)

@@ -3,6 +3,7 @@
 // the same sets with the same values. Such a combination is a class; there are few.
 #include "nfqws2/rules/state/prefix_sets.hpp"
 
+#include "../regular_file.hpp"
 #include "nfqws2/base/bytes.hpp"
 
 #include <algorithm>
@@ -162,8 +163,12 @@ PrefixFileReport PrefixSetsBuilder::add_file(unsigned set, const std::string& pa
                                              FileDescriptor opened) {
     constexpr std::size_t largest = 512 * 1024 * 1024;
     const std::string from = opened ? "/proc/self/fd/" + std::to_string(opened.get()) : path;
-    const ReadResult read = read_file_maybe_gzip(from, largest);
     PrefixFileReport report;
+    if (is_irregular(from)) {
+        report.error = path + ": not a regular file";
+        return report;
+    }
+    const ReadResult read = read_file_maybe_gzip(from, largest);
     if (!read.ok()) {
         report.error = read.error;
         return report;

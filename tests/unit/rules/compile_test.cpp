@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace nfqws2::rules {
@@ -223,6 +224,36 @@ TEST(Compile, IncludesPresetsAndSetsOnly) {
     EXPECT_NE("", lines(compile_file(main).errors));
     std::remove(main.c_str());
     rmdir(directory);
+}
+
+// To open a named pipe would wait for a writer.
+TEST(Compile, NamesRegularFilesOnly) {
+    char directory[] = "/tmp/nfqws2-rules-XXXXXX";
+    ASSERT_NE(nullptr, mkdtemp(directory));
+    const std::string pipe = std::string(directory) + "/pipe";
+    ASSERT_EQ(0, mkfifo(pipe.c_str(), 0600));
+    const auto refused = [&](const std::string& key, const std::string& place) {
+        const std::string told = errors("version = 1\n" + key + "\"" + pipe + "\"\n");
+        EXPECT_NE(std::string::npos, told.find(place + ": " + pipe + ": not a regular file"))
+            << told;
+    };
+    refused("include = ", ":2:11");
+    refused("[set.a]\nfile = ", ":3:8");
+    refused("[geoip]\nfile = ", ":3:8");
+    EXPECT_EQ(pipe + ": not a regular file\n", lines(compile_file(pipe).errors));
+    std::remove(pipe.c_str());
+    rmdir(directory);
+}
+
+TEST(Compile, PresetsStayBounded) {
+    std::string text = "version = 1\n[preset.a]\nparams = { x = [";
+    for (int i = 0; i < 2000; i++)
+        text += "\"10.0.0.0/8\",";
+    text +=
+        "] }\n[[preset.a.rule]]\nmatch = [{ src = \"$x\" }]\naction = [\"drop\"]\n[[profile]]\n";
+    for (int i = 0; i < 600; i++)
+        text += "[[profile.rule]]\npreset = \"a\"\n";
+    EXPECT_NE(std::string::npos, errors(text).find("presets become too large"));
 }
 
 TEST(Compile, WarnsOfWhatIsOdd) {

@@ -128,6 +128,40 @@ TEST(Judge, CountersSurviveAReload) {
         EXPECT_EQ(rule.name == "a" ? 2U : 1U, rule.counts.packets) << rule.name;
 }
 
+TEST(Judge, EquallyNamedRulesOfTwoProfilesKeepTheirCounts) {
+    const std::string text = "[[profile]]\nmatch = [ { protocol = \"udp\" } ]\n[[profile.rule]]\n"
+                             "name = \"a\"\naction = [ \"drop\" ]\n[[profile]]\n"
+                             "[[profile.rule]]\nname = \"a\"\naction = [ \"drop\" ]\n";
+    World world(text);
+    world.feed(U());
+    world.feed(U());
+    world.feed(S());
+    const Compiled next = compile_text("version = 1\n" + text, "next.toml");
+    std::string error;
+    std::vector<std::string> warnings;
+    world.judge->replace(bring_in_force(next.program, *world.tables, nullptr, &error, &warnings));
+    const auto counts = world.judge->rule_counts();
+    ASSERT_EQ(2U, counts.size());
+    EXPECT_EQ(2U, counts[0].counts.packets);
+    EXPECT_EQ(1U, counts[1].counts.packets);
+}
+
+TEST(Judge, LengthsAndTranslationAreOfPieces) {
+    const auto needs_pieces = [](const std::string& rule) {
+        return World("[[profile]]\n[[profile.rule]]\n" + rule).judge->needs_pieces();
+    };
+    EXPECT_FALSE(needs_pieces("action = [ \"drop\" ]\n"));
+    EXPECT_TRUE(needs_pieces("action = [ { snat = \"198.51.100.0/24\" } ]\n"));
+    EXPECT_TRUE(needs_pieces("match = [ { len = { len = \"1500-65535\" } } ]\n"
+                             "action = [ \"drop\" ]\n"));
+    EXPECT_FALSE(needs_pieces("match = [ { len = { len = 20, elm = \"header\" } } ]\n"
+                              "action = [ \"drop\" ]\n"));
+    EXPECT_TRUE(
+        World("[[profile]]\nmatch = [ { not = { len = { len = 28 } } } ]\n").judge->needs_pieces());
+    EXPECT_FALSE(needs_pieces("enabled = false\nmatch = [ { len = { len = 28 } } ]\n"
+                              "action = [ \"drop\" ]\n"));
+}
+
 TEST(Judge, TranslationKeepsHostPartAndChecksums) {
     World source("[[profile]]\n[[profile.rule]]\naction = [ { snat = \"198.51.100.0/24\" } ]\n");
     const Ruling four = source.feed(U());

@@ -190,5 +190,20 @@ action = [ { stats = "named" } ]
     EXPECT_EQ(1U, world.counter("out"));
 }
 
+// More extension headers than that are no honest packet.
+TEST(Match, SixteenExtensionHeadersAreSteppedOver) {
+    const auto with_extensions = [](unsigned count) {
+        Packet rest;
+        for (unsigned i = 0; i < count; i++)
+            rest.insert(rest.end(),
+                        {i + 1 < count ? std::uint8_t{60} : std::uint8_t{17}, 0, 1, 4, 0, 0, 0, 0});
+        const Packet datagram = udp(4000, 53, "hello");
+        rest.insert(rest.end(), datagram.begin(), datagram.end());
+        return ipv6("2001:db8::1", "2001:db8::2", 60, rest);
+    };
+    EXPECT_TRUE(holds("{ dport = 53 }", with_extensions(16)));
+    EXPECT_FALSE(holds("{ dport = 53 }", with_extensions(17)));
+}
+
 } // namespace
 } // namespace nfqws2::rules

@@ -100,7 +100,7 @@ class RateLimit {
     std::atomic<std::uint64_t> exceed_{0}, violate_{0}, full_{0};
 };
 
-// One id of the action `rate`: one meter, no key.
+// One id of the action `rate`: one meter, no key. Both rates over are no more than one: `exceed`.
 class Rate {
   public:
     RateVerdict count(std::uint32_t packets, std::uint64_t bytes, std::int64_t now_ns);
@@ -120,7 +120,7 @@ class Rate {
     std::mutex lock_;
     std::unique_ptr<BucketNode> bucket_;
     bool begun_ = false;
-    std::atomic<std::uint64_t> exceed_{0}, violate_{0};
+    std::atomic<std::uint64_t> exceed_{0};
 };
 
 // All meters of the process. ratelimit() and rate() are for the thread that compiles rules (they

@@ -158,6 +158,19 @@ TEST_F(MetersTest, RateHasOneMeterForAll) {
     EXPECT_EQ(rate->counts().exceed, 1U);
 }
 
+// Its rules know no `violate`.
+TEST_F(MetersTest, RateOverBothBoundsExceeds) {
+    RateParameters both = pps(1);
+    both.bps.rate = 1000;
+    both.cooldown_ms = 60'000;
+    const auto rate = meters.rate(1, both);
+    rate->count(1, 1000, start);
+    EXPECT_EQ(rate->count(1, 1000, start), exceed);
+    EXPECT_EQ(rate->count(1, 1, start + 10 * second), (RateVerdict{RateLevel::exceed, true}));
+    EXPECT_EQ(rate->counts().exceed, 2U);
+    EXPECT_EQ(rate->counts().violate, 0U);
+}
+
 TEST(Meters, FloodOfKeysGoesToTheSpareBucket) {
     for (const bool shared : {false, true}) {
         Meters meters(setup(1000, shared));
