@@ -35,7 +35,8 @@ class Compiler {
         : program_(std::make_shared<Program>()), build_{*program_, Values(findings_),
                                                         {},        {},
                                                         {},        {},
-                                                        false,     {}} {}
+                                                        false,     {},
+                                                        {},        {}} {}
 
     void compile(std::string_view text, const std::string& name);
     Compiled finish();
@@ -247,6 +248,7 @@ std::optional<std::uint32_t> Compiler::add_set(const Member& member, const std::
         add_entries(*prefixes, set);
     }
     program_->sets.push_back(std::move(set));
+    build_.sets.push_back(member.at);
     return static_cast<std::uint32_t>(program_->sets.size() - 1);
 }
 
@@ -314,6 +316,7 @@ void Compiler::profile(const Node& node) {
     out.tests.end = static_cast<std::uint32_t>(program_->tests.size());
     out.main = static_cast<std::uint32_t>(program_->chains.size());
     program_->profiles.push_back(out);
+    build_.profiles.push_back(node.at);
     for (const PlannedChain& planned : plan_chains(rules, chains))
         chain(planned);
     findings_.where.clear();

@@ -33,6 +33,7 @@ struct Build {
     std::map<std::uint32_t, Place> captures; // 1: capture, 0: export
     bool asks_geoip = false;
     Place geoip_at;
+    std::vector<Place> sets, profiles; // as the program numbers them
 
     void note_mark(MarkKind kind, std::uint8_t id, Place at, bool set) {
         Seen& seen =

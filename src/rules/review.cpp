@@ -82,7 +82,8 @@ void Review::counters_and_sets() {
     for (const Rule& rule : program_.rules)
         note(rule.tests, rule.profile);
     for (std::size_t i = 0; i < used.size(); i++)
-        if (!used[i]) findings_.warn({}, "the set '" + program_.sets[i].name + "' is not used");
+        if (!used[i])
+            findings_.warn(build_.sets[i], "the set '" + program_.sets[i].name + "' is not used");
 }
 
 void Review::geoip() {
@@ -126,9 +127,9 @@ void Review::unreachable_profiles() {
     for (std::size_t i = 0; i + 1 < program_.profiles.size(); i++) {
         const Profile& profile = program_.profiles[i];
         if (profile.tests.begin != profile.tests.end) continue;
-        findings_.warn({}, "profile '" + program_.profiles[i + 1].name +
-                               "' is never chosen: profile '" + profile.name +
-                               "' before it takes all packets");
+        findings_.warn(build_.profiles[i + 1], "profile '" + program_.profiles[i + 1].name +
+                                                   "' is never chosen: profile '" + profile.name +
+                                                   "' before it takes all packets");
         return;
     }
 }

@@ -270,8 +270,10 @@ TEST(Compile, WarnsOfWhatIsOdd) {
     has(rule("[]", "[{ tcpauth = { id = 1, syn = \"hs\" } }]"), "drops nothing by itself");
     has(rule("[ { protocol = \"vlan\" } ]"), "queues show no link layer");
     has(rule("[]", "[{ dnat = \"10.0.0.1\" }]"), "does not route again");
-    has("version = 1\n[set.a]\nprefixes = [\"10.0.0.0/8\"]\n", "the set 'a' is not used");
-    has("version = 1\n[[profile]]\nname = \"a\"\n[[profile]]\nname = \"b\"\n", "never chosen");
+    has("version = 1\n[set.a]\nprefixes = [\"10.0.0.0/8\"]\n",
+        "f.toml:2:6: the set 'a' is not used");
+    has("version = 1\n[[profile]]\nname = \"a\"\n[[profile]]\nname = \"b\"\n",
+        "f.toml:4:1: profile 'b' is never chosen");
 }
 
 TEST(Compile, LimitsAndRoots) {
