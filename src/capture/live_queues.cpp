@@ -201,9 +201,13 @@ bool LiveQueueHandle::is_left(std::uint16_t number) {
     if (std::ranges::find(left_behind_, number) == left_behind_.end()) return false;
     if (in_hand_ || next_ < received_ || !early_.empty() || (message_ != nullptr && left_ > 0))
         return true;
-    std::uint8_t byte;
-    if (recv(socket_.get(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
-        return true;
+    nlmsghdr first{};
+    while (recv(socket_.get(), &first, sizeof first, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+        if (first.nlmsg_type != NLMSG_ERROR) return true;
+        // Of a verdict for a queue without packets, nobody asked.
+        recv(socket_.get(), &first, sizeof first, MSG_DONTWAIT);
+    }
+    if (errno != EAGAIN) return true;
     left_behind_.clear();
     return false;
 }
