@@ -39,7 +39,6 @@
 #include "start/startup.hpp"
 #include "version.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -58,15 +57,11 @@ class NoSender final : public capture::PacketSender {
     bool send(const capture::OutputPacket&) override { return true; }
 };
 
-// Scripts that do not load the library cannot send messages, so they need no socket.
+// Of scripts that may reach netlink.
 std::unique_ptr<capture::MessageSender> open_messages(const Config& config) {
     if (!config.nflua_netlink) return nullptr;
     if (config.fuzz_packets != 0) return std::make_unique<capture::NoMessages>();
-    const bool is_loaded =
-        std::ranges::any_of(config.engine.lua_init, [](const lua::LuaInit& item) {
-            return item.is_file && item.text.find("/zapret-nflua.lua") != std::string::npos;
-        });
-    if (!is_loaded && !config.nflua_netlink_named) return nullptr;
+    if (!config.engine.lua_kernel.netlink) return nullptr;
     return std::make_unique<capture::NetlinkSender>(*config.nflua_netlink);
 }
 

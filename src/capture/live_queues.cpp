@@ -2,7 +2,8 @@
 // them. Verdicts are collected for each queue and leave before the socket is read again, and before
 // anything else that the kernel is asked. While an answer to a question is awaited packets may come
 // first: they are put aside and handed out in their order. Messages of queues that are gone are
-// skipped; the kernel knows them no more.
+// skipped, the kernel knows them no more; until they all were read no queue of the same number is
+// made.
 #include "nfqws2/capture/live_queues.hpp"
 
 #include "nfqws2/base/file.hpp"
@@ -59,7 +60,6 @@ class LiveQueueHandle final : public QueueHandle {
     LiveQueueHandle& operator=(const LiveQueueHandle&) = delete;
 
     int open();
-    void flush();
 
     int fd() const override { return socket_.get(); }
     int bind_family(std::uint16_t family, bool bind) override;
@@ -69,6 +69,7 @@ class LiveQueueHandle final : public QueueHandle {
     Next next(QueuedPacket& packet) override;
     int error() const override { return error_; }
     void answer(const QueuedPacket& packet, const Verdict& verdict) override;
+    void flush() override;
 
   private:
     struct Queue {
@@ -78,7 +79,9 @@ class LiveQueueHandle final : public QueueHandle {
     };
 
     Queue* find(std::uint16_t number);
+    bool is_left(std::uint16_t number);
     void leave(Queue& queue);
+    void unbind(std::uint16_t number);
     void flush(Queue& queue);
     int configure(std::uint16_t queue, CopyMode mode, std::uint16_t range, std::uint32_t flags);
     int command(std::uint16_t queue, std::uint16_t family, std::uint8_t what);
@@ -93,7 +96,9 @@ class LiveQueueHandle final : public QueueHandle {
 
     LiveQueues& door_;
     FileDescriptor socket_;
-    std::deque<Queue> queues_; // they do not move
+    std::deque<Queue> queues_;               // they do not move
+    std::vector<std::uint16_t> left_behind_; // destroyed since nothing was left to be read
+    bool in_hand_ = false;                   // a packet wants its answer
     InterfaceNames interfaces_;
     std::uint32_t sequence_ = 0;
     int error_ = 0;
@@ -154,7 +159,11 @@ int LiveQueueHandle::bind_family(std::uint16_t family, bool bind) {
 
 int LiveQueueHandle::create(std::uint16_t number) {
     if (find(number) != nullptr) return EBUSY;
-    if (const int error = command(number, AF_UNSPEC, NFQNL_CFG_CMD_BIND)) return error;
+    if (is_left(number)) return EBUSY;
+    if (const int error = command(number, AF_UNSPEC, NFQNL_CFG_CMD_BIND)) {
+        if (error == ENOBUFS) unbind(number); // nobody knows what came of it
+        return error;
+    }
     queues_.push_back({number, VerdictBatch({.queue = number, .pieces_queue = number})});
     return 0;
 }
@@ -182,14 +191,37 @@ void LiveQueueHandle::destroy(std::uint16_t number) {
     if (queue == nullptr) return;
     leave(*queue);
     std::erase_if(queues_, [number](const Queue& q) { return q.number == number; });
+    if (std::ranges::find(left_behind_, number) == left_behind_.end())
+        left_behind_.push_back(number);
+}
+
+// Whether packets of a queue of that number may be in what was received: their ids would be taken
+// for those of a new one.
+bool LiveQueueHandle::is_left(std::uint16_t number) {
+    if (std::ranges::find(left_behind_, number) == left_behind_.end()) return false;
+    if (in_hand_ || next_ < received_ || !early_.empty() || (message_ != nullptr && left_ > 0))
+        return true;
+    nlmsghdr first{};
+    while (recv(socket_.get(), &first, sizeof first, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+        if (first.nlmsg_type != NLMSG_ERROR) return true;
+        // Of a verdict for a queue without packets, nobody asked.
+        recv(socket_.get(), &first, sizeof first, MSG_DONTWAIT);
+    }
+    if (errno != EAGAIN) return true;
+    left_behind_.clear();
+    return false;
 }
 
 // Unbinding drops what the kernel still holds; let it pass instead.
 void LiveQueueHandle::leave(Queue& queue) {
     flush(queue);
     if (queue.verdicts.add_accept_all(queue.last_id)) flush(queue);
+    unbind(queue.number);
+}
+
+void LiveQueueHandle::unbind(std::uint16_t number) {
     alignas(nlmsghdr) char buffer[256];
-    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue.number);
+    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, number);
     nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_UNBIND);
     send(socket_.get(), message, message->nlmsg_len, 0);
 }
@@ -209,11 +241,13 @@ int LiveQueueHandle::request(nlmsghdr* message) {
     return await_answer(sequence_);
 }
 
+// The answer is there when send() returns, unless the socket had no room for it: then it is lost.
 int LiveQueueHandle::await_answer(std::uint32_t sequence) {
     std::vector<std::uint8_t> datagram(datagram_size);
     for (;;) {
-        const ssize_t size = recv(socket_.get(), datagram.data(), datagram.size(), 0);
+        const ssize_t size = recv(socket_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT);
         if (size < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
+        if (size < 0 && errno == EAGAIN) return ENOBUFS;
         if (size <= 0) return size < 0 ? errno : ECONNRESET;
         const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
         if (mnl_nlmsg_ok(message, static_cast<int>(size)) && message->nlmsg_type == NLMSG_ERROR &&
@@ -277,6 +311,7 @@ std::optional<QueueHandle::Next> LiveQueueHandle::receive() {
         return std::nullopt;
     }
     received_ = next_ = 0;
+    if (errno == EAGAIN) left_behind_.clear();
     if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) return Next::nothing;
     error_ = errno;
     return Next::failed;
@@ -288,6 +323,7 @@ QueueHandle::Next LiveQueueHandle::next(QueuedPacket& packet) {
         if (message == nullptr) {
             if (const auto end = receive()) return *end;
         } else if (message->nlmsg_type == packet_message && read(message, packet)) {
+            in_hand_ = true;
             return Next::packet;
         }
     }
@@ -333,6 +369,7 @@ bool LiveQueueHandle::read(const nlmsghdr* message, QueuedPacket& packet) {
 }
 
 void LiveQueueHandle::answer(const QueuedPacket& packet, const Verdict& verdict) {
+    in_hand_ = false;
     Queue* const queue = find(packet.queue);
     if (queue == nullptr) return; // destroyed meanwhile, which let it pass
     if (queue->verdicts.add(packet.input.id, packet.input.mark, verdict)) return;

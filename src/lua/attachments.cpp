@@ -16,7 +16,7 @@ void Attachments::add(lua_State* L, int index, int fd, Serve serve) {
     lua_pushvalue(L, index);
     const void* const handle = lua_touserdata(L, -1);
     const int reference = luaL_ref(L, LUA_REGISTRYINDEX);
-    entries_.push_back({handle, reference, serve, fd < 0});
+    entries_.push_back({handle, reference, serve, true}); // it may have received something
     polled_.push_back({fd, POLLIN, 0});
 }
 
@@ -38,7 +38,8 @@ void Attachments::remove(lua_State* L, const void* handle) {
 
 unsigned Attachments::serve(State& state, unsigned events) {
     unsigned failures = 0;
-    // Callbacks attach and detach: each handle is looked for anew, in the order of now.
+    // Callbacks attach and detach: each handle is looked for anew, in the order of now, and may
+    // have another entry.
     const std::vector<Entry> now = entries_;
     for (const Entry& entry : now) {
         const auto found = std::ranges::find(entries_, entry.handle, &Entry::handle);
@@ -46,7 +47,7 @@ unsigned Attachments::serve(State& state, unsigned events) {
         pollfd& poll = polled_[static_cast<std::size_t>(found - entries_.begin())];
         if (poll.revents == 0 && !found->more) continue;
         poll.revents = 0;
-        failures += !serve_one(state, entry, events);
+        failures += !serve_one(state, Entry(*found), events);
     }
     return failures;
 }

@@ -174,6 +174,20 @@ def test_callback_fails(env, body, code, passes, text):
 
 
 @without_root
+def test_one_packet_in_hand(env):
+    """A catch of another handle within a callback finds none, and takes none away."""
+    run = ("require 'nfq' h = nfq.open() q = nfq.create_queue(h, 3) nfq.set_mode(q) n = 0 "
+           "nfq.catch(h, function(d) n = n + 1 if n > 1 then return end "
+           "o = nfq.open() p = nfq.create_queue(o, 1) nfq.set_mode(p) "
+           "print('nested', nfq.catch(o, print)) nfq.close(o) end)")
+    with env.folder() as folder:
+        result, sent, left = run_capture(env, folder, "--lua-run=" + run)
+        check_equal("exit code (%s)" % said(result), result.returncode, 0)
+        check_equal("packets", left, sent)
+        check("nested\tnil\tclosed\n" in result.stdout, "it said: %s", said(result))
+
+
+@without_root
 def test_attached_to_a_capture(env):
     """Timers fire between packets, in the order of their times; objects end with their call."""
     run = ("require 'nfq' h = nfq.open() q = nfq.create_queue(h, 3) nfq.set_mode(q) "
@@ -309,6 +323,16 @@ def test_queue_of_somebody_else(env):
         second = Script(env, lab, script("nfq-last-byte.lua"))
         check("Operation not permitted" in second.end(1), "it said: %s", second.output())
         first.end(0, signal.SIGTERM)
+
+
+def test_number_of_a_queue_again(env):
+    """At once if nothing was left to be read."""
+    run = ("--lua-run=require 'nfq' h = assert(nfq.open()) for i = 1, 3 do "
+           "q = assert(nfq.create_queue(h, 0)) assert(nfq.set_mode(q)) "
+           "local a, b, c = nfq.create_queue(h, 0) assert(not a and c == 16, b) nfq.destroy_queue(q) end "
+           "nfq.close(h) print('done')")
+    with env.lab() as lab:
+        check("done" in Script(env, lab, run).end(), "it did not end")
 
 
 def test_beside_the_queue_of_the_daemon(env):

@@ -402,7 +402,7 @@ def test_messages(env):
             assert(not pcall(nf.netlink, (unpack or table.unpack)(bad, 1, 3)))
         end"""
     result = subprocess.run(
-        [sys.executable, "-c", LISTEN, env.program, "--intercept=0",
+        [sys.executable, "-c", LISTEN, env.program, "--intercept=0", "--lua-allow=netlink",
          "--lua-init=@%s/zapret-nflua.lua" % env.lua, "--lua-init=" + script],
         capture_output=True, text=True, timeout=60, check=False)
     check(result.returncode == 0, "exit code %d: %s", result.returncode, result.stderr[-900:])
@@ -412,10 +412,21 @@ def test_messages(env):
 
 @without_root
 def test_no_messages(env):
-    result = env.run("--intercept=0", "--nflua-netlink=off", "--lua-init=@%s/zapret-nflua.lua" % env.lua,
+    result = env.run("--intercept=0", "--lua-allow=netlink", "--nflua-netlink=off",
+                     "--lua-init=@%s/zapret-nflua.lua" % env.lua,
                      "--lua-init=local ok, why = pcall(nf.netlink, 1, 0, 'x') assert(not ok and "
                      "why:find('invalid netlink socket'), why)")
     check_equal("exit code", result.returncode, 0)
+
+
+@without_root
+@cases({"library": (), "named": ("--nflua-netlink=2",), "another": ("--lua-allow=queue,conntrack",)})
+def test_messages_not_allowed(env, *words):
+    result = env.run("--intercept=0", *words, "--lua-init=@%s/zapret-nflua.lua" % env.lua,
+                     "--lua-init=print('got', nf.netlink(1, 0, 'x')) print(nf.genetlink('x', 1))")
+    check_equal("exit code", result.returncode, 0)
+    failure = "nil\tnot allowed: --lua-allow=netlink\t1\n"
+    check("got\t" + failure + failure in result.stdout, "it said: %s", result.stdout)
 
 
 @without_root

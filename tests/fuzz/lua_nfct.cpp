@@ -48,6 +48,7 @@ class Queue final : public capture::QueueHandle {
         fuzz::require((verdict.action == capture::Action::modify) == !verdict.data.empty());
         waiting_ = false;
     }
+    void flush() override {}
 
   private:
     unsigned left_ = 3;

@@ -37,6 +37,7 @@ class QueueHandle {
     virtual Next next(QueuedPacket& packet) = 0;
     virtual int error() const = 0; // why next() failed
     virtual void answer(const QueuedPacket& packet, const Verdict& verdict) = 0;
+    virtual void flush() = 0; // verdicts leave
 };
 
 class QueueDoor {

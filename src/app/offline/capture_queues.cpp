@@ -15,7 +15,10 @@ class CaptureQueueHandle final : public capture::QueueHandle {
     explicit CaptureQueueHandle(CaptureQueues& door) : door_(door) {
         door_.handles_.push_back(this);
     }
-    ~CaptureQueueHandle() override { std::erase(door_.handles_, this); }
+    ~CaptureQueueHandle() override {
+        std::erase(door_.handles_, this);
+        if (door_.holder_ == this) door_.holder_ = nullptr;
+    }
     CaptureQueueHandle(const CaptureQueueHandle&) = delete;
     CaptureQueueHandle& operator=(const CaptureQueueHandle&) = delete;
 
@@ -27,6 +30,7 @@ class CaptureQueueHandle final : public capture::QueueHandle {
     Next next(capture::QueuedPacket& packet) override;
     int error() const override { return EIO; } // the summary tells more
     void answer(const capture::QueuedPacket& packet, const capture::Verdict& verdict) override;
+    void flush() override {}
 
     struct Mode {
         capture::CopyMode copy = capture::CopyMode::none;
@@ -54,9 +58,11 @@ int CaptureQueueHandle::set_mode(std::uint16_t queue, capture::CopyMode mode, st
 
 capture::QueueHandle::Next CaptureQueueHandle::next(capture::QueuedPacket& packet) {
     std::uint16_t queue = 0;
+    if (door_.holder_ != nullptr) return Next::closed; // from a callback: there is one packet
     if (door_.chosen(&queue) != this || !door_.next_stamp())
         return door_.failed() ? Next::failed : Next::closed;
     door_.fetched_ = false;
+    door_.holder_ = this;
     door_.clock_.advance_to(door_.packet_.stamp_ns);
     packet = {};
     packet.input = door_.packet_.input;
@@ -70,6 +76,8 @@ capture::QueueHandle::Next CaptureQueueHandle::next(capture::QueuedPacket& packe
 
 // Not more than a part of the packet may have been shown.
 void CaptureQueueHandle::answer(const capture::QueuedPacket&, const capture::Verdict& verdict) {
+    if (door_.holder_ != this) return;
+    door_.holder_ = nullptr;
     switch (verdict.action) {
     case capture::Action::modify:
         door_.sink_.modified(verdict.data);

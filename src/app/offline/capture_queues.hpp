@@ -38,7 +38,8 @@ class CaptureQueues final : public capture::QueueDoor {
     ProcessClock& clock_;
     capture::PcapSource::Packet packet_;
     capture::PcapSource::Next last_ = capture::PcapSource::Next::packet;
-    bool fetched_ = false; // packet_ waits for its queue
+    bool fetched_ = false;                       // packet_ waits for its queue
+    const CaptureQueueHandle* holder_ = nullptr; // whose answer packet_ wants
     std::uint64_t dropped_ = 0;
     std::vector<const CaptureQueueHandle*> handles_;
 };

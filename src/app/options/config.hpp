@@ -60,8 +60,7 @@ struct Config {
     std::string pidfile;
     // Protocol of netlink for messages of scripts, none = off; opened if somebody may want it.
     std::optional<int> nflua_netlink = 2; // NETLINK_USERSOCK
-    bool nflua_netlink_named = false;
-    std::string control; // path of the control socket, "" = none
+    std::string control;                  // path of the control socket, "" = none
     unsigned control_group = 0;
     std::string lua_control;      // path of the socket for code, "" = none
     bool lua_control_all = false; // code runs in every worker

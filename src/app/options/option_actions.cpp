@@ -249,7 +249,6 @@ void refuse_lua_send(ParseState&, const OptionValue&) {
 void set_nflua_netlink(ParseState& state, const OptionValue& value) {
     constexpr std::uint64_t last_protocol = 31;
     state.config.nflua_netlink.reset();
-    state.config.nflua_netlink_named = true;
     if (*value == "off") return;
     state.config.nflua_netlink = static_cast<int>(
         number(value, last_protocol, "invalid nflua-netlink value, should be off or 0..31"));

@@ -4,6 +4,7 @@
 #include "api/owned.hpp"
 #include "desync_call.hpp"
 #include "errors.hpp"
+#include "module/module.hpp"
 #include "nflua/host.hpp"
 #include "nflua/json.hpp"
 
@@ -205,13 +206,17 @@ Copy& check_copy(lua_State* L) {
     return *static_cast<Copy*>(lua_touserdata(L, 1));
 }
 
-// Nil if it is closed.
+// Nil if it is closed, which a finalizer of the script may do while the result is made.
 int copy_bytes(lua_State* L) {
     const Copy& that = check_copy(L);
-    if (that.bytes == nullptr)
+    auto& text = push_owned<std::string>(L);
+    if (that.bytes == nullptr) {
         lua_pushnil(L);
-    else
-        push(L, Bytes(that.bytes, that.size));
+        return 1;
+    }
+    text = as_text({that.bytes, that.size});
+    push(L, std::string_view(text));
+    free_owned(text);
     return 1;
 }
 
@@ -246,7 +251,10 @@ int netlink(lua_State* L) {
     if (!lua_isnoneornil(L, 4))
         message.flags = static_cast<std::uint16_t>(check_int(L, 4) & most_u16);
     if (message.payload.size() > longest) raise(L, "message too long");
-    capture::MessageSender* const messages = state_of(L).services().messages;
+    const Services& services = state_of(L).services();
+    if (!services.offline && !services.kernel.netlink)
+        return push_failure(L, "not allowed: --lua-allow=netlink", EPERM);
+    capture::MessageSender* const messages = services.messages;
     const int error = messages != nullptr ? messages->send(message) : EBADF;
     if (error != 0) return message_failed(L, error);
     push_int(L, static_cast<std::int64_t>(message.payload.size()));

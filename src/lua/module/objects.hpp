@@ -8,6 +8,7 @@
 #include "api/owned.hpp"
 #include "module/module.hpp"
 
+#include <memory>
 #include <new>
 #include <type_traits>
 
@@ -50,9 +51,11 @@ template <typename T> T& push_object(lua_State* L) {
 }
 
 template <typename T> int collect_object(lua_State* L) {
-    T& object = *static_cast<T*>(lua_touserdata(L, 1));
-    object.end(module_state(L));
-    object.~T();
+    T* const object = static_cast<T*>(lua_touserdata(L, 1));
+    object->end(module_state(L));
+    // A finalizer of the script may still have it, or what points to it: an empty one has ended.
+    std::destroy_at(object);
+    std::construct_at(object);
     return 0;
 }
 

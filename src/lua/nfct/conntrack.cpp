@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 namespace nfqws2::lua {
 namespace {
@@ -38,9 +39,10 @@ int destroy(lua_State* L) {
 }
 
 int clone(lua_State* L) {
-    const nf_conntrack* source = check_conntrack(L);
+    check_conntrack(L);
     Conntrack& copy = push_conntrack(L);
-    if (nf_conntrack* ct = nfct_clone(source)) {
+    // Now only: a finalizer of the script may have destroyed it.
+    if (nf_conntrack* ct = nfct_clone(check_conntrack(L))) {
         nfct_destroy(copy.ct);
         copy.ct = ct;
         return 1;
@@ -159,12 +161,16 @@ const Attribute& check_text_attribute(lua_State* L) {
 }
 
 int get_text(lua_State* L) {
-    const nf_conntrack* ct = check_conntrack(L);
+    check_conntrack(L);
     const Attribute& attribute = check_text_attribute(L);
+    auto& text = push_owned<std::string>(L);
+    const nf_conntrack* ct = check_conntrack(L);
     const void* const value =
         nfct_attr_is_set(ct, attribute.id) > 0 ? nfct_get_attr(ct, attribute.id) : nullptr;
     if (value == nullptr) return push_failure(L, "attribute not set", ENOENT);
-    lua_pushstring(L, static_cast<const char*>(value));
+    text = static_cast<const char*>(value);
+    push(L, std::string_view(text));
+    free_owned(text);
     return 1;
 }
 

@@ -12,18 +12,18 @@ constexpr Word flag_words[] = {{"permanent", NF_CT_EXPECT_PERMANENT},
                                {"userspace", NF_CT_EXPECT_USERSPACE}};
 
 int create(lua_State* L) {
-    const nf_conntrack* master = check_object<Conntrack>(L, 1).ct;
-    const nf_conntrack* expected = check_object<Conntrack>(L, 2).ct;
-    const nf_conntrack* mask = check_object<Conntrack>(L, 3).ct;
+    for (const int index : {1, 2, 3})
+        check_object<Conntrack>(L, index);
     const std::uint64_t timeout = check_number(L, 4);
     if (timeout > UINT32_MAX) luaL_error(L, "out of range");
     unsigned flags = 0;
     for (int i = lua_gettop(L); i > 4; i--)
         flags |= optional_word(L, i, flag_words, 0);
     nf_expect* expect = push_expectation(L).expect;
-    nfexp_set_attr(expect, ATTR_EXP_MASTER, master);
-    nfexp_set_attr(expect, ATTR_EXP_EXPECTED, expected);
-    nfexp_set_attr(expect, ATTR_EXP_MASK, mask);
+    // Looked at now only: a finalizer of the script may have destroyed them.
+    nfexp_set_attr(expect, ATTR_EXP_MASTER, check_object<Conntrack>(L, 1).ct);
+    nfexp_set_attr(expect, ATTR_EXP_EXPECTED, check_object<Conntrack>(L, 2).ct);
+    nfexp_set_attr(expect, ATTR_EXP_MASK, check_object<Conntrack>(L, 3).ct);
     nfexp_set_attr_u32(expect, ATTR_EXP_TIMEOUT, static_cast<std::uint32_t>(timeout));
     nfexp_set_attr_u32(expect, ATTR_EXP_FLAGS, flags);
     return 1;

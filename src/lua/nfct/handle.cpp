@@ -161,8 +161,12 @@ Verdict tell(lua_State* L, CtHandle& handle, unsigned kind) {
     return take_verdict(L);
 }
 
-// One message of the kernel, which is parsed before the callback may do what it likes.
-Verdict tell_message(lua_State* L, CtHandle& handle, const nlmsghdr* message) {
+// A copy of a message, since the handle may be closed or read anew while something is pushed.
+using Message = std::vector<std::uint8_t>;
+
+// One message of the kernel, whose memory it frees before the callback may do what it likes.
+Verdict tell_message(lua_State* L, CtHandle& handle, Message& copy) {
+    const auto* message = reinterpret_cast<const nlmsghdr*>(copy.data());
     const unsigned subsystem = message->nlmsg_type >> 8;
     const bool conntrack = subsystem == NFNL_SUBSYS_CTNETLINK;
     if (!conntrack && subsystem != NFNL_SUBSYS_CTNETLINK_EXP) return Verdict::proceed;
@@ -172,7 +176,9 @@ Verdict tell_message(lua_State* L, CtHandle& handle, const nlmsghdr* message) {
     push_companion(L, 1);
     lua_rawgeti(L, -1, conntrack ? ct_callback : exp_callback);
     Verdict verdict = Verdict::proceed;
-    if (push_event(L, message, conntrack)) verdict = tell(L, handle, kind);
+    const bool good = push_event(L, message, conntrack);
+    free_owned(copy);
+    if (good && !handle.ended()) verdict = tell(L, handle, kind);
     lua_settop(L, top);
     return verdict;
 }
@@ -193,15 +199,17 @@ Verdict tell_overrun(lua_State* L, CtHandle& handle) {
     return verdict;
 }
 
-// nullptr: nothing is left of what was received.
-const nlmsghdr* next_message(CtHandle& handle) {
+// False: nothing is left of what was received.
+bool take_message(CtHandle& handle, Message& copy) {
     const std::size_t left = handle.datagram.size() - handle.next;
-    const auto* message = reinterpret_cast<const nlmsghdr*>(handle.datagram.data() + handle.next);
+    const std::uint8_t* const data = handle.datagram.data() + handle.next;
+    const auto* message = reinterpret_cast<const nlmsghdr*>(data);
     if (left < sizeof *message || message->nlmsg_len < sizeof(nlmsghdr) + sizeof(nfgenmsg) ||
         message->nlmsg_len > left)
-        return nullptr;
+        return false;
+    copy.assign(data, data + message->nlmsg_len);
     handle.next += std::min<std::size_t>(NLMSG_ALIGN(message->nlmsg_len), left);
-    return message;
+    return true;
 }
 
 // 0 or an errno: EAGAIN if there is nothing.
@@ -215,21 +223,24 @@ int receive(CtHandle& handle) {
 }
 
 // Tells what has come, the handle is at index 1. Ends with a verdict but `proceed`, the end of the
-// handle or an errno, after so many messages at the latest.
+// handle or an errno, after so many messages at the latest. Leaves the stack as it was.
 Verdict tell_events(lua_State* L, CtHandle& handle, unsigned most, int* error) {
     if (handle.in_callback) luaL_error(L, "a callback of this %s is running", CtHandle::name);
-    for (unsigned told = 0; told < most;) {
-        const nlmsghdr* message = next_message(handle);
-        if (message == nullptr) {
+    const bool attached = module_state(L).attachments().has(&handle);
+    auto& message = push_owned<Message>(L);
+    Verdict verdict = Verdict::proceed;
+    for (unsigned told = 0; told < most && verdict == Verdict::proceed && !handle.ended();) {
+        if (!take_message(handle, message)) {
             *error = receive(handle);
-            if (*error != 0) return Verdict::proceed;
+            if (*error != 0) break;
             continue;
         }
         told++;
-        const Verdict verdict = tell_message(L, handle, message);
-        if (verdict != Verdict::proceed || handle.ended()) return verdict;
+        verdict = tell_message(L, handle, message);
+        if (attached && !module_state(L).attachments().has(&handle)) break; // detached by it
     }
-    return Verdict::proceed;
+    lua_pop(L, 1);
+    return verdict;
 }
 
 [[noreturn]] void interrupt(lua_State* L) {
@@ -332,7 +343,6 @@ void CtHandle::end(State& state) {
     if (ended()) return;
     is_open = false;
     events.close();
-    queries.close();
     datagram = {};
     next = 0;
     state.module_objects().handles--;

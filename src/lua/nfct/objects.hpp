@@ -38,7 +38,7 @@ struct CtHandle {
     bool ended() const { return !is_open; }
     void end(State& state);
 
-    capture::NetfilterSocket events, queries; // queries: open when there was one
+    capture::NetfilterSocket events;
     // Events that were received and not yet told, from `next` on.
     std::vector<std::uint8_t> datagram;
     std::size_t next = 0;

@@ -1,5 +1,6 @@
 // Questions to the kernel, answered at once: netlink handles a request before send() returns, and
-// goes on with a dump whenever its answer is read. So nothing here ever waits.
+// goes on with a dump whenever its answer is read. So nothing here ever waits. A question has a
+// socket of its own: finalizers of scripts may ask while its answer is read.
 #if NFQWS2_HAVE_NFCT
 
 #include "api/arguments.hpp"
@@ -63,21 +64,21 @@ unsigned family_of(const nf_conntrack* ct) {
     return nfct_get_attr_u8(ct, original ? ATTR_ORIG_L3PROTO : ATTR_REPL_L3PROTO);
 }
 
-// A socket for every question: one whose answer an error has cut short would mix with the next.
-int ask(CtHandle& handle, nlmsghdr* message) {
-    handle.queries.close();
-    if (!handle.events) return EOPNOTSUPP; // there is no kernel
-    if (const int error = handle.queries.open(0)) return error;
-    return handle.queries.send(message);
+// 0, an errno or `raised`: the error is at the top of the stack.
+using Told = int (*)(lua_State* L, const nlmsghdr* message, void* data);
+constexpr int raised = -1;
+
+int raise_closed(lua_State* L) {
+    lua_pushfstring(L, "%s %s", CtHandle::name, CtHandle::gone);
+    return raised;
 }
 
-using Told = bool (*)(lua_State* L, const nlmsghdr* message, void* data);
-
-// The answers, each of them told, up to the end. `told` says no: the rest is not wanted.
-int read_answers(lua_State* L, CtHandle& handle, Told told, void* data) {
+// The answers, each of them told, up to the end or what `told` says but 0.
+int read_answers(lua_State* L, CtHandle& handle, capture::NetfilterSocket& socket, Told told,
+                 void* data) {
     for (;;) {
         Bytes datagram;
-        if (const int error = handle.queries.receive(&datagram)) return error;
+        if (const int error = socket.receive(&datagram)) return error;
         int left = static_cast<int>(datagram.size());
         const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
         for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
@@ -87,46 +88,57 @@ int read_answers(lua_State* L, CtHandle& handle, Told told, void* data) {
                 return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
             }
             if (mnl_nlmsg_get_payload_len(message) < sizeof(nfgenmsg)) continue;
-            if (!told(L, message, data)) return ECANCELED;
-            if (handle.ended()) luaL_error(L, "%s %s", CtHandle::name, CtHandle::gone);
+            if (const int end = told(L, message, data)) return end;
+            if (handle.ended()) return raise_closed(L);
         }
     }
 }
 
-bool ignore(lua_State*, const nlmsghdr*, void*) {
-    return true;
+// What `told` leaves on the stack is at the top.
+int ask(lua_State* L, CtHandle& handle, nlmsghdr* message, Told told, void* data) {
+    auto& socket = push_owned<capture::NetfilterSocket>(L);
+    int error = EOPNOTSUPP; // there is no kernel
+    if (handle.events) error = socket.open(0);
+    if (error == 0) error = socket.send(message);
+    if (error == 0) error = read_answers(L, handle, socket, told, data);
+    socket = {}; // the collector would take its time
+    if (error == raised) lua_error(L);
+    return error;
+}
+
+int ignore(lua_State*, const nlmsghdr*, void*) {
+    return 0;
 }
 
 // Leaves the conntrack on the stack.
-bool keep(lua_State* L, const nlmsghdr* message, void* data) {
+int keep(lua_State* L, const nlmsghdr* message, void* data) {
     *static_cast<bool*>(data) = nfct_nlmsg_parse(message, push_conntrack(L).ct) >= 0;
-    return true;
+    return 0;
 }
 
 // Of a dump without a function: the array is at index 1.
-bool append(lua_State* L, const nlmsghdr* message, void* data) {
+int append(lua_State* L, const nlmsghdr* message, void* data) {
     auto& count = *static_cast<unsigned*>(data);
-    if (count == most_entries) return false;
+    if (count == most_entries) return ECANCELED;
     if (nfct_nlmsg_parse(message, push_conntrack(L).ct) >= 0)
         lua_rawseti(L, 1, static_cast<int>(++count));
     else
         lua_pop(L, 1);
-    return true;
+    return 0;
 }
 
 // The function is at index 1.
-bool call_with(lua_State* L, const nlmsghdr* message, void* data) {
+int call_with(lua_State* L, const nlmsghdr* message, void* data) {
     auto& handle = *static_cast<CtHandle*>(data);
     lua_pushvalue(L, 1);
     if (nfct_nlmsg_parse(message, push_conntrack(L).ct) < 0) {
         lua_pop(L, 2);
-        return true;
+        return 0;
     }
     handle.in_callback = true;
     const int status = call_back(module_state(L), L, 1, 0);
     handle.in_callback = false;
-    if (status != 0) lua_error(L);
-    return true;
+    return status == 0 ? 0 : raised;
 }
 
 int first_or_failure(lua_State* L, int error) {
@@ -140,7 +152,6 @@ int dump(lua_State* L, CtHandle& handle, const Request& request) {
     if (calls) check_function(L, 4);
     alignas(nlmsghdr) char buffer[request_size];
     nlmsghdr* message = begin_request(buffer, NFNL_SUBSYS_CTNETLINK, request, family);
-    if (const int error = ask(handle, message)) return push_failure(L, error);
     lua_settop(L, 4);
     lua_pushvalue(L, 1); // stays alive
     if (calls)
@@ -149,8 +160,8 @@ int dump(lua_State* L, CtHandle& handle, const Request& request) {
         lua_newtable(L);
     lua_replace(L, 1);
     unsigned count = 0;
-    const int error = calls ? read_answers(L, handle, call_with, &handle)
-                            : read_answers(L, handle, append, &count);
+    const int error = calls ? ask(L, handle, message, call_with, &handle)
+                            : ask(L, handle, message, append, &count);
     if (error == ECANCELED) return push_failure(L, "too many entries", E2BIG);
     if (error != 0) return push_failure(L, error);
     lua_pushvalue(L, calls ? 5 : 1);
@@ -161,9 +172,7 @@ int flush(lua_State* L, CtHandle& handle, const Request& request) {
     const unsigned family = optional_word(L, 3, table_words, AF_UNSPEC);
     alignas(nlmsghdr) char buffer[request_size];
     nlmsghdr* message = begin_request(buffer, NFNL_SUBSYS_CTNETLINK, request, family);
-    int error = ask(handle, message);
-    if (error == 0) error = read_answers(L, handle, ignore, nullptr);
-    return first_or_failure(L, error);
+    return first_or_failure(L, ask(L, handle, message, ignore, nullptr));
 }
 
 int ask_of_one(lua_State* L, CtHandle& handle, const Request& request, bool wants_answer) {
@@ -171,10 +180,9 @@ int ask_of_one(lua_State* L, CtHandle& handle, const Request& request, bool want
     alignas(nlmsghdr) char buffer[request_size];
     nlmsghdr* message = begin_request(buffer, NFNL_SUBSYS_CTNETLINK, request, family_of(ct));
     if (handle.events && nfct_nlmsg_build(message, ct) < 0) return push_failure(L, EINVAL);
-    if (const int error = ask(handle, message)) return push_failure(L, error);
-    if (!wants_answer) return first_or_failure(L, read_answers(L, handle, ignore, nullptr));
+    if (!wants_answer) return first_or_failure(L, ask(L, handle, message, ignore, nullptr));
     bool good = false;
-    const int error = read_answers(L, handle, keep, &good);
+    const int error = ask(L, handle, message, keep, &good);
     return good && error == 0 ? 1 : push_failure(L, error != 0 ? error : EBADMSG);
 }
 
@@ -208,9 +216,7 @@ int exp_query(lua_State* L) {
     nlmsghdr* message = begin_request(buffer, NFNL_SUBSYS_CTNETLINK_EXP, request_of(what),
                                       expected != nullptr ? family_of(expected) : AF_INET);
     if (handle.events && nfexp_nlmsg_build(message, expect) < 0) return push_failure(L, EINVAL);
-    int error = ask(handle, message);
-    if (error == 0) error = read_answers(L, handle, ignore, nullptr);
-    return first_or_failure(L, error);
+    return first_or_failure(L, ask(L, handle, message, ignore, nullptr));
 }
 
 constexpr ModuleFunction functions[] = {{"query", query}, {"exp_query", exp_query}};

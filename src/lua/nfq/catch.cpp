@@ -1,9 +1,12 @@
-// Packets on their way through a callback. The packet stays marked as unanswered until its verdict
-// is given, so that one that an error has left behind passes when the handle is used or closed.
+// Packets on their way through a callback. What a callback needs is pushed before a packet is
+// taken: a finalizer of the script, which pushing may run, finds the handle at rest. One that runs
+// within the callback cannot take the packet away: a handle closed there ends when the callback
+// has.
 #include "nfq/objects.hpp"
 
 #include "api/arguments.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/lua/attachments.hpp"
 
 #include <cerrno>
 #include <limits>
@@ -15,9 +18,11 @@ using Next = capture::QueueHandle::Next;
 
 constexpr std::size_t longest_packet = 65535;
 
+// The packet of a handle that was closed passes.
 void answer(QueueHandle& handle, const capture::Verdict& verdict) {
-    if (handle.unanswered && handle.handle) handle.handle->answer(handle.packet, verdict);
-    handle.unanswered = false;
+    if (handle.closing) handle.closing->answer(handle.packet, {});
+    handle.closing.reset();
+    if (handle.handle) handle.handle->answer(handle.packet, verdict);
 }
 
 // Of the two results at the top.
@@ -40,6 +45,10 @@ capture::Verdict verdict_of(lua_State* L, bool* known) {
     return verdict;
 }
 
+void flush(QueueHandle& handle) {
+    if (handle.handle) handle.handle->flush();
+}
+
 [[noreturn]] void bad_verdict(lua_State* L, int index) {
     if (lua_type(L, index) == LUA_TSTRING)
         luaL_error(L, "bad argument #1 to 'verdict' (invalid option '%s')", lua_tostring(L, index));
@@ -48,25 +57,29 @@ capture::Verdict verdict_of(lua_State* L, bool* known) {
     __builtin_unreachable();
 }
 
-// One packet. The stack is as before, or there is an error.
-void show(lua_State* L, QueueHandle& handle, int function) {
-    const int top = lua_gettop(L);
-    QueueData& data = push_object<QueueData>(L);
-    lua_pushvalue(L, function);
-    lua_pushvalue(L, -2);
+void push_function(lua_State* L, int function) {
+    if (function != attached_function) return lua_pushvalue(L, function);
+    push_companion(L, 1);
+    lua_rawgeti(L, -1, 1);
+    lua_remove(L, -2);
+}
+
+// The packet in hand; data, function and data again are at the top.
+void show(lua_State* L, QueueHandle& handle, QueueData& data) {
     data.packet = &handle.packet;
     handle.shown = &data;
     const int status = call_back(module_state(L), L, 1, 2);
     handle.shown = nullptr;
     data.packet = nullptr;
-    if (status != 0) {
-        answer(handle, {});
-        lua_error(L);
-    }
     bool known = true;
-    answer(handle, verdict_of(L, &known)); // the bytes are on the stack
-    if (!known) bad_verdict(L, -2);
-    lua_settop(L, top);
+    if (status != 0)
+        answer(handle, {});
+    else
+        answer(handle, verdict_of(L, &known)); // the bytes are on the stack
+    if (status == 0 && known) return;
+    flush(handle);
+    if (status != 0) lua_error(L);
+    bad_verdict(L, -2);
 }
 
 [[noreturn]] void interrupt(lua_State* L) {
@@ -87,8 +100,10 @@ int finish(lua_State* L, const QueueHandle& handle, Next end) {
 
 void QueueHandle::end(State& state) {
     if (ended()) return;
-    if (shown != nullptr) shown->packet = nullptr;
-    answer(*this, {});
+    if (shown != nullptr) {
+        shown->packet = nullptr;
+        closing = std::move(handle);
+    }
     handle.reset();
     state.module_objects().handles--;
     state.guard().release(memory + queues * memory_of_queue);
@@ -96,15 +111,23 @@ void QueueHandle::end(State& state) {
 
 Next serve_queues(lua_State* L, QueueHandle& handle, int function, unsigned most) {
     if (handle.shown != nullptr) luaL_error(L, "a callback of this qhandle is running");
-    answer(handle, {}); // left behind by want of memory
-    for (unsigned i = 0; i < most; i++) {
-        const Next next = handle.handle->next(handle.packet);
-        if (next != Next::packet) return next;
-        handle.unanswered = true;
-        show(L, handle, function);
-        if (handle.ended()) return Next::closed; // by the callback
+    const Attachments& attachments = module_state(L).attachments();
+    const int top = lua_gettop(L);
+    Next next = Next::packet;
+    for (unsigned i = 0; i < most && next == Next::packet; i++) {
+        QueueData& data = push_object<QueueData>(L);
+        push_function(L, function);
+        lua_pushvalue(L, -2);
+        if (handle.ended()) return Next::closed;
+        if (function == attached_function && !attachments.has(&handle)) {
+            flush(handle);
+            return Next::closed;
+        }
+        next = handle.handle->next(handle.packet);
+        if (next == Next::packet) show(L, handle, data);
+        lua_settop(L, top);
     }
-    return Next::packet;
+    return handle.ended() ? Next::closed : next;
 }
 
 int catch_packets(lua_State* L) {
@@ -115,7 +138,10 @@ int catch_packets(lua_State* L) {
     for (;;) {
         const Next next = serve_queues(L, handle, 2, between_looks);
         if (handle.ended()) luaL_error(L, "%s %s", QueueHandle::name, QueueHandle::gone);
-        if (state.guard().interrupted()) interrupt(L);
+        if (state.guard().interrupted()) {
+            flush(handle);
+            interrupt(L);
+        }
         if (next == Next::packet) continue;
         if (next != Next::nothing || !handle.blocking) return finish(L, handle, next);
         if (!wait_readable(state, handle.handle->fd())) interrupt(L);

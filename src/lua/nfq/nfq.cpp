@@ -95,19 +95,18 @@ template <bool bind> int bind_family(lua_State* L) {
 
 // Pushes the queue; else an errno.
 int make_queue(lua_State* L, int index, std::uint16_t number) {
-    QueueHandle& handle = check_object<QueueHandle>(L, index);
-    if (handle.queues >= QueueHandle::most_queues) return EMFILE;
     Queue& queue = push_object<Queue>(L);
     lua_createtable(L, 1, 0);
     lua_pushvalue(L, index);
     lua_rawseti(L, -2, 1); // keeps it alive
     set_companion(L, -2);
+    // Now only: a finalizer of the script may have closed it.
+    QueueHandle& handle = check_object<QueueHandle>(L, index);
+    if (handle.queues >= QueueHandle::most_queues) return EMFILE;
     Guard& guard = module_state(L).guard();
-    const bool room = guard.reserve(QueueHandle::memory_of_queue);
-    const int error = room ? handle.handle->create(number) : ENOMEM;
-    if (error != 0) {
-        if (room) guard.release(QueueHandle::memory_of_queue);
-        lua_pop(L, 1);
+    if (!guard.reserve(QueueHandle::memory_of_queue)) return ENOMEM;
+    if (const int error = handle.handle->create(number)) {
+        guard.release(QueueHandle::memory_of_queue);
         return error;
     }
     handle.queues++;
@@ -209,9 +208,7 @@ int get_meta(lua_State* L) {
 
 Attachments::Next serve(lua_State* L, unsigned most) {
     QueueHandle& handle = *static_cast<QueueHandle*>(lua_touserdata(L, 1));
-    push_companion(L, 1);
-    lua_rawgeti(L, -1, 1);
-    const Next next = serve_queues(L, handle, lua_gettop(L), most);
+    const Next next = serve_queues(L, handle, attached_function, most);
     if (next == Next::packet) return Attachments::Next::more;
     return next == Next::nothing ? Attachments::Next::stays : Attachments::Next::goes;
 }
@@ -232,6 +229,7 @@ int attach(lua_State* L) {
 int detach(lua_State* L) {
     QueueHandle& handle = check_object<QueueHandle>(L, 1);
     module_state(L).attachments().remove(L, &handle);
+    handle.handle->flush();
     return push_first(L);
 }
 

@@ -26,11 +26,12 @@ struct QueueHandle {
     void end(State& state);
 
     std::unique_ptr<capture::QueueHandle> handle;
+    // Closed while a callback runs: what reads its packet may be under way.
+    std::unique_ptr<capture::QueueHandle> closing;
     capture::QueuedPacket packet;
     QueueData* shown = nullptr; // while a callback runs
     unsigned queues = 0;
     bool blocking = true;
-    bool unanswered = false; // `packet` is
 };
 
 struct Queue {
@@ -41,8 +42,11 @@ struct Queue {
     std::uint16_t number = 0;
 };
 
-// Calls the function at `function` for what has come, `most` packets at most. Returns why it
-// stopped; Next::packet: at the limit. Raises errors of the function.
+// Calls a function for what has come, `most` packets at most. Returns why it stopped;
+// Next::packet: at the limit. Raises errors of the function, when verdicts have left. It is the one
+// at `function`; 0: the one attached at that time to the handle at index 1, which stops when there
+// is none any more.
+constexpr int attached_function = 0;
 capture::QueueHandle::Next serve_queues(lua_State* L, QueueHandle& handle, int function,
                                         unsigned most);
 

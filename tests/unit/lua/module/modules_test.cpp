@@ -16,16 +16,21 @@ struct Answered {
 
 class FakeQueue final : public capture::QueueHandle {
   public:
-    FakeQueue(std::vector<Answered>& answers, unsigned& open) : answers_(answers), open_(open) {
+    FakeQueue(std::vector<Answered>& answers, unsigned& open, unsigned& held)
+        : answers_(answers), open_(open), held_(held) {
         open_++;
     }
-    ~FakeQueue() override { open_--; }
+    ~FakeQueue() override {
+        open_--;
+        held_ = 0;
+    }
     int fd() const override { return -1; }
     int bind_family(std::uint16_t, bool) override { return 0; }
     int create(std::uint16_t queue) override { return queue == 7 ? EPERM : 0; }
     int set_mode(std::uint16_t, capture::CopyMode, std::uint16_t) override { return 0; }
     void destroy(std::uint16_t) override {}
     Next next(capture::QueuedPacket& out) override {
+        held_ = 0;
         if (left_ == 0) return Next::closed;
         left_--;
         out = {};
@@ -37,11 +42,14 @@ class FakeQueue final : public capture::QueueHandle {
     int error() const override { return 0; }
     void answer(const capture::QueuedPacket&, const capture::Verdict& verdict) override {
         answers_.push_back({verdict.action, std::string(as_text(verdict.data))});
+        held_++;
     }
+    void flush() override { held_ = 0; }
 
   private:
     std::vector<Answered>& answers_;
     unsigned& open_;
+    unsigned& held_; // answers that have not left
     unsigned left_ = 3;
 };
 
@@ -49,10 +57,10 @@ class FakeDoor final : public capture::QueueDoor {
   public:
     std::unique_ptr<capture::QueueHandle> open(int* error) override {
         *error = 0;
-        return std::make_unique<FakeQueue>(answers, handles);
+        return std::make_unique<FakeQueue>(answers, handles, held);
     }
     std::vector<Answered> answers;
-    unsigned handles = 0;
+    unsigned handles = 0, held = 0;
 };
 
 class Modules : public ::testing::Test, protected FakeServices {
@@ -113,6 +121,7 @@ TEST_F(Modules, APacketPassesWhenItsCallbackFails) {
               "test:1: bad argument #1 to 'verdict' (invalid option 'keep')");
     EXPECT_EQ(run("nfq.catch(h, function() return 5 end)"),
               "test:1: bad argument #1 to 'verdict' (string expected, got number)");
+    EXPECT_EQ(door.held, 0U);
     ASSERT_EQ(door.answers.size(), 3U);
     for (const Answered& answer : door.answers)
         EXPECT_EQ(answer.action, capture::Action::accept);
@@ -205,6 +214,94 @@ TEST_F(Modules, CallbacksHaveALimitAndTheScriptHasNone) {
     EXPECT_EQ(door.answers.size(), 1U);
 }
 
+// Finalizers run whenever something is pushed: those of these scripts, again(), do their worst
+// while use() is under way.
+constexpr const char* finalizers = R"lua(
+    local calls = 0
+    local function finalizer() calls = calls + 1 again() end
+    local function rubbish()
+        if newproxy then
+            getmetatable(newproxy(true)).__gc = finalizer
+        else
+            setmetatable({}, { __gc = finalizer })
+        end
+    end
+    collectgarbage("setpause", 0)
+    collectgarbage("setstepmul", 100000)
+    for i = 1, 300 do
+        rubbish()
+        pcall(use, i)
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage()
+    assert(calls > 50)
+)lua";
+
+TEST_F(Modules, FinalizersCloseHandles) {
+    EXPECT_EQ(run(std::string(R"lua(
+        require "nfq"
+        local h
+        function again() if h then pcall(nfq.catch, h, print) pcall(nfq.close, h) end end
+        function use()
+            h = nfq.open()
+            local q = nfq.create_queue(h, 1)
+            nfq.set_mode(q)
+            nfq.catch(h, function(d)
+                local meta, payload = nfq.get_meta(d), nfq.get_payload(d)
+                assert(#payload == 8 and meta.mark == 5)
+                return "accept", payload .. payload
+            end)
+        end
+    )lua") + finalizers),
+              "");
+    EXPECT_EQ(run("h = nil collectgarbage() collectgarbage()"), "");
+    EXPECT_LE(door.handles, 1U);
+}
+
+TEST_F(Modules, AFinalizerMayHaveWhatIsCollected) {
+    EXPECT_EQ(run(R"lua(
+        require "nfq"
+        do
+            local left, texts
+            local function make()
+                local h = nfq.open()
+                local q = nfq.create_queue(h, 1)
+                local function last()
+                    left = { h, q }
+                    texts = tostring(h) .. tostring(q)
+                    assert(not pcall(nfq.set_mode, q) or texts)
+                end
+                if newproxy then
+                    getmetatable(newproxy(true)).__gc = last
+                else
+                    setmetatable({}, { __gc = last })
+                end
+            end
+            make()
+            collectgarbage() collectgarbage()
+            assert(left and texts)
+            collectgarbage() collectgarbage()
+            pcall(nfq.close, left[1])
+            assert(tostring(left[1]) == "qhandle: closed" and tostring(left[2]) == "queue: destroyed")
+            assert(not pcall(nfq.close, left[1]) and not pcall(nfq.set_mode, left[2]))
+        end
+    )lua"),
+              "");
+    EXPECT_EQ(door.handles, 0U);
+}
+
+TEST_F(Modules, ACallbackMayDetachAndAttachAnew) {
+    EXPECT_EQ(queue("n = 0 nfq.attach(h, function() n = n + 1 nfq.detach(h) end)"), "");
+    EXPECT_EQ(state->attachments().serve(*state, 64), 0U);
+    EXPECT_TRUE(state->attachments().empty());
+    EXPECT_EQ(door.held, 0U);
+    EXPECT_EQ(run("assert(n == 1) nfq.attach(h, function() nfq.detach(h) "
+                  "nfq.attach(h, function() n = n + 10 end) end)"),
+              "");
+    EXPECT_EQ(state->attachments().serve(*state, 64), 0U);
+    EXPECT_EQ(run("assert(n == 11)"), "");
+}
+
 TEST_F(Modules, ScriptsGetTheirWords) {
     const Script script{{false, "assert(select('#', ...) == 2 and ... == 'a' and arg[2] == 'b' "
                                 "and arg[0] == 'lua-run' and #arg == 2)"},
@@ -224,6 +321,21 @@ TEST_F(Modules, ConntracksAreObjects) {
               "");
     const std::string said = ::testing::internal::GetCapturedStdout();
     EXPECT_NE(said.find(", 0 failed"), std::string::npos) << said;
+}
+
+TEST_F(Modules, FinalizersDestroyConntracks) {
+    EXPECT_EQ(run(std::string(R"lua(
+        require "nfct"
+        local ct
+        function again() if ct then pcall(nfct.destroy, ct) end end
+        function use()
+            ct = nfct.new()
+            nfct.set_attr_str(ct, "helper-name", "ftp")
+            local copy, e = nfct.clone(ct), nfct.exp_new(ct, ct, ct, 1)
+            return nfct.get_attr_str(ct, "helper-name"), nfct.tostring(ct), nfct.exp_tostring(e)
+        end
+    )lua") + finalizers),
+              "");
 }
 
 TEST_F(Modules, ConntracksAreBounded) {
