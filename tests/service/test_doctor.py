@@ -2,6 +2,7 @@
 import http.server
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -167,7 +168,7 @@ def test_rules_that_do_not_fit(world: World):
     daemon(world)
     rules(world)
     text = world.read("/opt/rules.sh")
-    rules(world, text.replace("1:%s" % text.split("--connbytes 1:")[1].split(" ")[0], "1:1")
+    rules(world, re.sub(r"(?m)^(-A .* --connbytes) 1:\d+", r"\1 1:1", text)
           .replace("--dport 80", "--dport 80:81"))
     found = doctor(world)
     contains(found["rules-lack"]["text"], "outgoing TCP")
