@@ -151,6 +151,27 @@ TEST_F(Nflua, CopiesAreBounded) {
 }
 
 // Objects, natives and modules with every kind of value.
+// A finalizer closes the copy while its bytes are made into a text.
+TEST_F(Nflua, CopiesClosedByFinalizers) {
+    holds(R"lua(
+        local copy
+        local long = ("x"):rep(5000)
+        local function last() if copy then native.copy_close(copy) end end
+        collectgarbage("setpause", 0)
+        for i = 1, 300 do
+            if newproxy then
+                getmetatable(newproxy(true)).__gc = last
+            else
+                setmetatable({}, { __gc = last })
+            end
+            copy = native.copy(long .. i)
+            local text = native.copy_bytes(copy)
+            assert(text == nil or text == long .. i)
+        end
+        collectgarbage("setpause", 200)
+    )lua");
+}
+
 TEST_F(Nflua, WrongValuesAreErrors) {
     holds(R"lua(
         local loop = {} loop[1] = loop loop.x = loop
