@@ -88,7 +88,7 @@ CtSmallTable::Entry& CtSmallTable::add(const packet::CtTuple& orig) {
     entry.exists = true;
     by_tuple_.emplace(key_of(orig), made.begin());
     list_.splice(list_.begin(), made);
-    return entry;
+    return list_.front();
 }
 
 void CtSmallTable::drop(Entry& entry) {

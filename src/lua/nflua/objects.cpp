@@ -83,10 +83,11 @@ void push_class(lua_State* L) {
 
 // With `extra` bytes behind it. Pushed.
 Object& push_object(lua_State* L, std::size_t extra = 0) {
-    auto* object = ::new (lua_newuserdata(L, sizeof(Object) + extra)) Object();
+    void* const room = lua_newuserdata(L, sizeof(Object) + extra);
+    Object& object = *::new (room) Object();
     push_class(L);
     lua_setmetatable(L, -2);
-    return *object;
+    return object;
 }
 
 // --- layouts
