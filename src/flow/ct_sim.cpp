@@ -17,6 +17,7 @@
 #include "ct_tcp.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace nfqws2::flow {
@@ -42,8 +43,8 @@ constexpr const char* ftp_name = "ftp";
 struct CtExtra {
     std::optional<CtTuple> master;
     packet::CtHelper helper, master_helper;
-    std::optional<std::array<std::uint8_t, 16>> labels;
-    std::unique_ptr<detail::FtpLines> lines[2];
+    std::optional<packet::CtLabels> labels;
+    std::array<std::unique_ptr<detail::FtpLines>, 2> lines;
     bool used = false;
 };
 
@@ -156,7 +157,7 @@ struct CtSim::Impl {
     void refresh(CtEntry& e, std::uint8_t l4proto);
     std::uint32_t timeout_of(const CtEntry& e, std::uint8_t l4proto) const;
     void read_ftp(CtRef c, const packet::Dissect& d, bool reply);
-    void add_expectation(Expectation e);
+    void add_expectation(const Expectation& e);
     void forget_expectations();
     void forget(CtRef c);
     void tell_memory();
@@ -356,17 +357,17 @@ void CtSim::Impl::read_ftp(CtRef c, const packet::Dissect& d, bool reply) {
         e.master_helper = extra.helper;
         e.mark = c.entry->mark;
         e.expires_s = clock.boot_s() + expectation_timeout;
-        add_expectation(std::move(e));
+        add_expectation(e);
     });
 }
 
 // A newer one of the same kind takes the place of the older; of too many the oldest goes.
-void CtSim::Impl::add_expectation(Expectation e) {
+void CtSim::Impl::add_expectation(const Expectation& e) {
     forget_expectations();
     std::erase_if(expectations,
                   [&](const Expectation& old) { return old.wanted.tuple == e.wanted.tuple; });
     if (expectations.size() >= most_expectations) expectations.erase(expectations.begin());
-    expectations.push_back(std::move(e));
+    expectations.push_back(e);
 }
 
 void CtSim::Impl::forget_expectations() {
@@ -582,7 +583,7 @@ int CtSim::expect(CtRef master, const packet::CtExpectation& expectation) {
     e.master_helper = extra->helper;
     e.mark = master.entry->mark;
     e.expires_s = t.clock.boot_s() + expectation_timeout;
-    t.expectations.push_back(std::move(e));
+    t.expectations.push_back(e);
     return 0;
 }
 
