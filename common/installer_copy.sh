@@ -175,8 +175,8 @@ copy_over() {
 		*/*) mkdir -p "$COPY_SAVED/${path%/*}" || return 1 ;;
 		esac
 		cp -pPR "$COPY_TARGET/$path" "$COPY_SAVED/$path.part" || return 1
-		mv "$COPY_SAVED/$path.part" "$COPY_SAVED/$path" || return 1
 		copy_note saved "$path"
+		mv "$COPY_SAVED/$path.part" "$COPY_SAVED/$path" || return 1
 	done
 	if [ -f "$COPY_TARGET/$OWN_FILES" ]; then
 		while read -r sum path; do
@@ -225,7 +225,10 @@ copy_undo() {
 			copy_undo_step "$kind" "$path"
 		done
 	fi
-	rm -f "$COPY_SAVED/$COPY_JOURNAL" "$COPY_SAVED/config.part"
+	rm -f "$COPY_SAVED/$COPY_JOURNAL"
+	for path in $COPY_CHANGED; do
+		rm -f "$COPY_SAVED/$path.part"
+	done
 	copy_remove_empty
 	[ ! -d "$COPY_SAVED" ] || echo "WARNING: not everything could be restored. The rest is in $COPY_SAVED"
 }

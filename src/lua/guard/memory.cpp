@@ -224,7 +224,12 @@ void Guard::collect() {
         active_->step_to_the_end_of_a_cycle(L);
         return 0;
     });
-    if (lua_pcall(L_, 0, 0, 0) != 0) log_lua_error(L_, "garbage collection");
+    if (lua_pcall(L_, 0, 0, 0) != 0) {
+        if (interrupted_)
+            lua_pop(L_, 1); // a request to quit came, which is no error of a script
+        else
+            log_lua_error(L_, "garbage collection");
+    }
     leave();
     live_ = used();
     spilt_ = false;

@@ -366,6 +366,20 @@ TEST_F(GuardTest, ACollectionLogsWhatAFinalizerRaises) {
     EXPECT_NE((::testing::internal::GetCapturedStderr() + said).find("no luck"), std::string::npos);
 }
 
+// The end of the program is no error of a script. The finalizer stands for the hook, which the
+// engine asks between the finalizers only.
+TEST_F(GuardTest, ARequestToQuitDuringACollectionIsNoError) {
+    add_interruption();
+    ASSERT_TRUE(
+        init("collectgarbage('stop') local function f() interruption() error('INTERRUPT') end "
+             "if newproxy then local p = newproxy(true) getmetatable(p).__gc = f "
+             "else setmetatable({}, {__gc = f}) end"));
+    ::testing::internal::CaptureStderr();
+    state.guard().collect();
+    alarm(0);
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
 class NoLimitsDeathTest : public NoLimits {};
 
 TEST_F(NoLimitsDeathTest, ARequestToQuitIsAlwaysHeard) {
