@@ -6,6 +6,7 @@ usage: page.py NFQWS2CTL [-v] [--pictures=FOLDER] [NAME_PART ...]
 --pictures: keeps a picture of every section, wide and narrow, light and dark, in both languages.
 Last line: "N passed, N failed, N skipped".
 """
+import json
 import os
 import re
 import subprocess
@@ -24,8 +25,10 @@ SECTIONS = {  # what has to be there before the section is looked at
                 "document.querySelector('dd.mono')",
     "flows": "document.querySelector('.row')",
     "hosts/www.example.com": "document.querySelector('.row') && document.querySelector('h3')",
+    "learn": "document.querySelector('.row')",
     "lists": "document.querySelectorAll('tbody tr').length === 2",
     "ladder/www.example.com": "document.querySelectorAll('.ladders svg').length === 8",
+    "doctor": "document.querySelector('.findings .card')",
 }
 # Texts whose contrast with what is behind them is below 4.5:1.
 CONTRAST = """(() => {
@@ -142,6 +145,31 @@ def test_a_host_and_its_ladder(page):
     page.window.evaluate("document.querySelector('a[href=\"#ladder/www.example.com\"]').click()")
     page.window.wait(SECTIONS["ladder/www.example.com"])
     assert page.window.evaluate("document.querySelector('.ladders .host') !== null"), "the name is not marked"
+
+
+def test_a_strategy_is_pinned(page):
+    page.show("learn")
+    page.window.evaluate("[...document.querySelectorAll('.row')].find((e) => "
+                         "e.textContent.startsWith('www.example.com')).click()")
+    page.window.wait("document.querySelectorAll('section.card tbody tr').length === 2")
+    page.window.evaluate("window.asked = []; const own = window.fetch; window.fetch = (what, how) => { "
+                         "if (how && how.body) window.asked.push([what, how.body]); return own(what, how); }; "
+                         "document.querySelector('section.card tbody button').click()")
+    page.window.wait("window.asked.length === 1")
+    what, body = page.window.evaluate("window.asked[0]")
+    equal((what, json.loads(body)), ("api/learn/change", {"host": "www.example.com", "key": "web", "action": "pin",
+                                                          "strategy": 1}))
+    equal(page.window.evaluate("document.getElementById('toast').textContent"), "")
+
+
+def test_the_doctor_looks_again(page):
+    """What it says of the stand-in, which reads no queue."""
+    page.show("doctor")
+    page.window.wait("[...document.querySelectorAll('.findings .mono')].some((e) => e.textContent === 'queue-unread')")
+    page.window.wait("!document.querySelector('.tools button').disabled")
+    page.window.evaluate("document.querySelector('.findings').replaceChildren(); "
+                         "document.querySelector('.tools button').click()")
+    page.window.wait("document.querySelector('.findings .card') !== null")
 
 
 def test_names_are_text(page):

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "client/connection.hpp"
+#include "doctor/finding.hpp"
 #include "view/terminal.hpp"
 
 #include <CLI/CLI.hpp>
@@ -32,6 +33,8 @@ void add_ladder(CLI::App& app);
 void add_up(CLI::App& app); // up, down
 // *code becomes the program's exit code: 1 if something is wrong.
 void add_doctor(CLI::App& app, const SharedPtr& shared, int* code);
+// What the doctor finds on this machine; throws Failure.
+Findings diagnose(const Shared& shared);
 
 // Everything written goes through here: an output that cannot be written to ends the program.
 void print(std::string_view text);

@@ -38,6 +38,11 @@ std::vector<std::string> sockets_of(const Shared& shared) {
 
 } // namespace
 
+Findings diagnose(const Shared& shared) {
+    if (geteuid() != 0) throw Failure("only root can see rules and queues");
+    return examine(gather(ThisMachine(), sockets_of(shared), ask));
+}
+
 void add_doctor(CLI::App& app, const SharedPtr& shared, int* code) {
     struct Wish {
         std::vector<std::string> names;
@@ -51,11 +56,8 @@ void add_doctor(CLI::App& app, const SharedPtr& shared, int* code) {
         ->type_name("URL")
         ->capture_default_str();
     word->callback([shared, wish, code] {
-        if (geteuid() != 0) throw Failure("only root can see rules and queues");
-        const ThisMachine machine;
-        const Facts facts = gather(machine, sockets_of(*shared), ask);
-        Findings findings = examine(facts);
-        check_names(machine, wish->names, wish->url, findings);
+        Findings findings = diagnose(*shared);
+        check_names(ThisMachine(), wish->names, wish->url, findings);
         print(shared->json ? findings_json(findings) : findings_text(findings, Style::of_output()));
         *code = is_ill(findings) ? 1 : 0;
     });

@@ -1,5 +1,6 @@
 #include "commands/commands.hpp"
 
+#include "doctor/doctor.hpp"
 #include "serve/server.hpp"
 
 namespace nfqws2::ctl {
@@ -15,6 +16,7 @@ void run(const SharedPtr& shared, const Options& options) {
     serving.listen = *parse_listen(options.listen); // the command line was checked
     serving.read_only = options.read_only;
     serving.socket = [shared] { return shared->find_socket(); };
+    serving.doctor = [shared] { return findings_list(diagnose(*shared)); };
     if (!serving.listen.loopback()) serving.token = new_token();
     serve(serving, [&](const Listen& at) {
         print("http://" + at.text() + "/" +

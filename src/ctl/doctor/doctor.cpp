@@ -54,16 +54,21 @@ std::string findings_text(const Findings& findings, const Style& style) {
     return text;
 }
 
+Json findings_list(const Findings& findings) {
+    Json list = Json::array();
+    for (const Finding& finding : findings)
+        list.push_back({{"code", finding.code},
+                        {"level", name_of(finding.gravity)},
+                        {"where", finding.where.empty() ? Json() : Json(finding.where)},
+                        {"text", finding.text},
+                        {"advice", finding.advice}});
+    return list;
+}
+
 std::string findings_json(const Findings& findings) {
     std::string text;
-    for (const Finding& finding : findings) {
-        Json one{{"code", finding.code},
-                 {"level", name_of(finding.gravity)},
-                 {"where", finding.where.empty() ? Json() : Json(finding.where)},
-                 {"text", finding.text},
-                 {"advice", finding.advice}};
+    for (const Json& one : findings_list(findings))
         text += dump({{"finding", one}}) + "\n";
-    }
     return text + dump({{"end", true}, {"count", findings.size()}}) + "\n";
 }
 

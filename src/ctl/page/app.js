@@ -8,8 +8,9 @@ import hosts from "./hosts.js";
 import learn from "./learn.js";
 import lists from "./lists.js";
 import ladder from "./ladder.js";
+import doctor from "./doctor.js";
 
-const sections = { overview, flows, hosts, learn, lists, ladder };
+const sections = { overview, flows, hosts, learn, lists, ladder, doctor };
 const view = document.getElementById("view");
 export const page = { hello: null, samples: [], listeners: new Set() };
 let leave = () => {};

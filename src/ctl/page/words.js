@@ -2,7 +2,7 @@
 const words = {
   en: {
     skip: "Skip to the contents", sections: "Sections", language: "Русский",
-    overview: "Overview", flows: "Flows", hosts: "Hosts", learn: "Learned", lists: "Lists", ladder: "Ladder",
+    overview: "Overview", flows: "Flows", hosts: "Hosts", learn: "Learned", lists: "Lists", ladder: "Ladder", doctor: "Doctor",
     running: "running for {0}", gone: "no answer",
     packets: "Packets", traffic: "Traffic", treated: "Modified and dropped", flowsNow: "Flows",
     memory: "Memory", losses: "Errors and losses", perSecond: "/s", lastHour: "last hour",
@@ -34,11 +34,13 @@ const words = {
     strategyOf: "strategy {0}", pinnedTo: "pinned: {0}", pin: "Pin", unpin: "No longer pinned", forget: "Forget this host",
     allHosts: "all hosts", noneLearned: "Nothing was learned yet.", pickLearned: "Choose a host to see its strategies.",
     worked: "Worked", lastWorked: "last",
+    problem: "problem", warning: "warning", note: "note", thisMachine: "this machine", whatToDo: "What to do:",
+    lookAgain: "Look again", looking: "Looking ...", findings: "findings: {0}", nothingFound: "Nothing found.",
     asking: "Asking the daemon ...", failed: "That did not work: {0}",
   },
   ru: {
     skip: "К содержимому", sections: "Разделы", language: "English",
-    overview: "Обзор", flows: "Потоки", hosts: "Хосты", learn: "Выучено", lists: "Списки", ladder: "Лестница",
+    overview: "Обзор", flows: "Потоки", hosts: "Хосты", learn: "Выучено", lists: "Списки", ladder: "Лестница", doctor: "Доктор",
     running: "работает {0}", gone: "нет ответа",
     packets: "Пакеты", traffic: "Трафик", treated: "Изменено и отброшено", flowsNow: "Потоки",
     memory: "Память", losses: "Ошибки и потери", perSecond: "/с", lastHour: "последний час",
@@ -70,6 +72,8 @@ const words = {
     strategyOf: "стратегия {0}", pinnedTo: "закреплена: {0}", pin: "Закрепить", unpin: "Открепить", forget: "Забыть этот хост",
     allHosts: "все хосты", noneLearned: "Пока ничего не выучено.", pickLearned: "Выберите хост, чтобы увидеть его стратегии.",
     worked: "Помогла", lastWorked: "последний раз",
+    problem: "неисправность", warning: "предупреждение", note: "замечание", thisMachine: "эта машина", whatToDo: "Что делать:",
+    lookAgain: "Проверить снова", looking: "Проверка ...", findings: "найдено: {0}", nothingFound: "Всё в порядке.",
     asking: "Спрашиваю демон ...", failed: "Не получилось: {0}",
   },
 };

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <csignal>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 namespace nfqws2::ctl {
@@ -47,6 +48,7 @@ class Site {
     void ask(const std::string& what, const Request& request, Response& response) const;
     void reload(const Request& request, Response& response) const;
     void change_learned(const Request& request, Response& response) const;
+    void doctor(Response& response);
     void metrics(Response& response) const;
     void ladder(const Request& request, Response& response) const;
     void live(Response& response);
@@ -59,6 +61,7 @@ class Site {
     httplib::Server server_;
     History history_;
     std::atomic<std::size_t> streams_{0};
+    std::mutex examining_; // it starts programs: one at a time
 };
 
 void refuse(Response& response, int status, const std::string& why) {
@@ -150,6 +153,14 @@ void Site::change_learned(const Request& request, Response& response) const {
     const ApiRequest asked = learn_change(request.body);
     if (!asked.error.empty()) return refuse(response, 400, asked.error);
     guarded(response, [&] { answer(response, Connection(options_.socket()).ask(asked.request)); });
+}
+
+void Site::doctor(Response& response) {
+    const std::unique_lock alone(examining_, std::try_to_lock);
+    if (!alone) return refuse(response, 503, "it is looking already");
+    guarded(response, [&] {
+        response.set_content(dump(Json{{"findings", options_.doctor()}}), json_type);
+    });
 }
 
 void Site::metrics(Response& response) const {
@@ -281,6 +292,7 @@ void Site::routes() {
     server_.Post("/api/lists/reload", [this](const Request& q, Response& r) { reload(q, r); });
     server_.Post("/api/learn/change",
                  [this](const Request& q, Response& r) { change_learned(q, r); });
+    server_.Post("/api/doctor", [this](const Request&, Response& response) { doctor(response); });
     server_.Post("/api/ladder", [this](const Request& q, Response& r) { ladder(q, r); });
 }
 

@@ -1,6 +1,7 @@
 // `nfqws2ctl serve`: the page, its data, and metrics over HTTP.
 #pragma once
 
+#include "json.hpp"
 #include "serve/guard.hpp"
 
 #include <functional>
@@ -14,6 +15,7 @@ struct ServeOptions {
     std::string token;                   // "": none is needed
     double interval = 5;                 // seconds between samples
     std::function<std::string()> socket; // of the daemon; throws Failure
+    std::function<Json()> doctor;        // what it finds; throws Failure
 };
 
 // Serves until the process ends; throws Failure if it cannot begin. `ready` is told the address.
