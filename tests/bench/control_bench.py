@@ -46,7 +46,8 @@ class Counted:
         argv = ["setarch", "-R", "valgrind", "--tool=callgrind", "--callgrind-out-file=" + self.counts, program]
         # What makes counts differ from run to run is off.
         self.process = net.start("client", *argv, *OPTIONS, *lua, "--lua-init=if jit then jit.off() end",
-                                 "--lua-call-limit=0", "--user=root", "--sandbox=off", *(["--control=" + self.path] if control else []), log="counted.log")
+                                 "--lua-call-limit=0", "--user=root", "--sandbox=off",
+                                 *(["--control=" + self.path] if control else []), log="counted.log")
 
     def __enter__(self):
         self.net.wait_for(lambda: self.net.queue_bound("client", QUEUE), "the queue was not bound", self.process,
