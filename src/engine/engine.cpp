@@ -49,6 +49,7 @@ struct Engine::Impl {
     std::unique_ptr<flow::IpCache> own_ip_cache; // unless the workers share one
     flow::IpCache& ip_cache;
     std::unique_ptr<CtFacts> ct; // with --ct
+    std::unique_ptr<flow::PastHosts> past_hosts;
     Onlooker onlooker;
     lua::State state;
     lua::Desync desync;
@@ -110,12 +111,15 @@ Engine::Impl::Impl(Options opts, Services svc)
                        ? nullptr
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),
       ip_cache(services.ip_cache != nullptr ? *services.ip_cache : *own_ip_cache), ct(make_ct()),
+      past_hosts(options.past_hosts != 0
+                     ? std::make_unique<flow::PastHosts>(options.past_hosts, services.memory)
+                     : nullptr),
       onlooker(services.trace, *services.sender, services.messages),
       state(lua_services(), lua_limits()), desync(state),
       upkeep(now, *services.lists, state.guard(), services.memory),
       by_profile(highest_number(*services.profiles) + 1),
       pipeline({options, services, onlooker, now, connections.get(), ip_cache, state, desync,
-                upkeep, counters, by_profile, ct.get()}) {
+                upkeep, counters, by_profile, ct.get(), past_hosts.get()}) {
     services.rules.reset(); // the stage has them; a reload waits until nobody has the old ones
     if (connections) connections->set_observer(&pipeline);
     onlooker.observe(desync, state);
@@ -376,6 +380,10 @@ std::uint64_t Engine::flows_seen() const {
 
 std::uint64_t Engine::flows_evicted() const {
     return impl_->connections != nullptr ? impl_->connections->evicted() : 0;
+}
+
+const flow::PastHosts* Engine::past_hosts() const {
+    return impl_->past_hosts.get();
 }
 
 std::uint32_t Engine::scan_flows(

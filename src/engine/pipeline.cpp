@@ -215,6 +215,7 @@ void Pipeline::on_track_end(flow::Track& track) {
     if (track.holding()) holder_.release(track);
     around_.state.forget(track);
     if (around_.ct != nullptr) around_.ct->track_ended(track);
+    if (around_.past_hosts != nullptr) around_.past_hosts->add(track, around_.now.unix_s());
 }
 
 void Pipeline::on_held_timeout(flow::Track& track) {

@@ -31,7 +31,8 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
         Upkeep& upkeep;
         Counters& counters;
         std::vector<ProfileCounts>& by_profile;
-        CtFacts* ct; // nullptr with --ct=off
+        CtFacts* ct;                 // nullptr with --ct=off
+        flow::PastHosts* past_hosts; // nullptr if nobody can ask
     };
     explicit Pipeline(const Surroundings& around);
     RulesStage* rules() { return rules_.get(); }

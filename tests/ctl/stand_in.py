@@ -135,7 +135,7 @@ class Daemon:
         for n, name in enumerate(NAMES + (HOSTILE,)):
             yield {"host": {"name": name, "flows": 9 - n, "answered": 0 if n == 3 else 8 - n, "tcp": 2, "udp": 1,
                             "packets": 60, "bytes": 40000 * (9 - n) ** 3, "profiles": [1], "held": 0,
-                            "retransmissions": n, "idle_ms": 20 * n}}
+                            "retransmissions": n, "idle_ms": 20 * n, "past": None}}
         yield {"end": True, "count": len(NAMES) + 1, "more": False}
 
     @staticmethod

@@ -186,6 +186,25 @@ def test_counters_and_flows(env):
                       for line in metrics.splitlines()), "metrics:\n%s", metrics)
 
 
+def test_hosts_of_the_past(env):
+    """What has ended stays known by name: how often, and whether it was answered."""
+    with laboratory.Lab("past") as lab:
+        lab.start_site(SITE, "other.example")
+        with serving(env, lab, "--ctrack-timeouts=1:1:1", *SPLIT) as (_, path):
+            lab.queue_client()
+            browse(lab, 3)
+
+            def ended():
+                lab.curl("http://other.example/", name="other.example")  # time passes with packets
+                hosts = named(ask(path, "hosts", host=SITE), "host")
+                return hosts and hosts[0]["past"] and hosts[0]["past"]["flows"] == 3 and hosts[0]["flows"] == 0
+            lab.wait_for(ended, "three flows did not end")
+            host = named(ask(path, "hosts", host=SITE), "host")[0]
+            check_equal("host", (host["name"], host["past"]["answered"], host["idle_ms"]), (SITE, 3, None))
+            check(0 <= time.time() - host["past"]["last_seen_at"] < 600, "last seen: %s", host)
+            check(host["past"]["bytes"] > 0, "bytes: %s", host)
+
+
 def test_watch(env):
     """The table again and again, until the client has enough."""
     with env.lab() as lab, serving(env, lab, *SPLIT) as (_, path), Client(path) as client:

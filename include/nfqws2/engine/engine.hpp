@@ -11,6 +11,7 @@
 #include "nfqws2/capture/queue_door.hpp"
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/flow/ip_cache.hpp"
+#include "nfqws2/flow/past_hosts.hpp"
 #include "nfqws2/lua/init.hpp"
 #include "nfqws2/lua/learned.hpp"
 #include "nfqws2/profile/auto_hosts.hpp"
@@ -60,6 +61,7 @@ struct Options {
     std::uint32_t offload_mark = 0; // a mark that rules do not set
     FastpathWorkaround fastpath_workaround = FastpathWorkaround::off;
     flow::TableOptions ctrack;
+    std::size_t past_hosts = 0; // names to remember whose flows have ended
     protocol::DisableSet payload_disable, reasm_disable;
     std::uint32_t ipcache_lifetime = 7200;
     bool ipcache_hostname = false;
@@ -209,6 +211,7 @@ class Engine final : public capture::PacketHandler {
     std::uint32_t
     scan_flows(std::uint32_t cursor, std::size_t least,
                const std::function<void(const flow::Track&, std::int64_t now_ns)>& visit) const;
+    const flow::PastHosts* past_hosts() const; // nullptr without Options::past_hosts
     std::size_t held() const;
     // Between packets; one watcher at a time, the last. False: not beside --trace.
     bool watch(FlowWatcher& watcher);

@@ -1,4 +1,4 @@
-// "hosts": the flows that are tracked now, summed up by host name.
+// "hosts": the flows that are tracked now, and those that have ended, summed up by host name.
 #include "commands.hpp"
 #include "flow_filter.hpp"
 #include "learned_hosts.hpp"
@@ -14,6 +14,7 @@ namespace nfqws2::app {
 namespace {
 
 constexpr std::size_t most_hosts = 10'000, flows_per_piece = 1024, lines_per_piece = 128;
+constexpr std::size_t past_per_piece = 256;
 constexpr std::size_t most_profiles = 16; // shown of a host
 constexpr std::int64_t default_limit = 1000;
 
@@ -22,8 +23,12 @@ struct HostSum {
     std::uint64_t retransmissions = 0;
     std::int64_t idle_ns = INT64_MAX;
     std::vector<std::uint32_t> profiles;
+    std::uint64_t past_flows = 0, past_answered = 0, past_bytes = 0;
+    std::int64_t past_seen_s = 0;
 
     void add(const flow::Track& track, const profile::ProfileSet& all, std::int64_t now_ns);
+    void add(const flow::PastHosts::Host& past);
+    std::uint64_t all_flows() const { return flows + past_flows; }
 };
 
 void HostSum::add(const flow::Track& track, const profile::ProfileSet& all, std::int64_t now_ns) {
@@ -45,6 +50,13 @@ void HostSum::add(const flow::Track& track, const profile::ProfileSet& all, std:
         profiles.push_back(profile->number);
 }
 
+void HostSum::add(const flow::PastHosts::Host& past) {
+    past_flows += past.flows;
+    past_answered += past.answered;
+    past_bytes += past.bytes;
+    past_seen_s = std::max(past_seen_s, past.seen_s);
+}
+
 class HostsWalk final : public Walk {
   public:
     HostsWalk(const Shared& shared, std::optional<std::string> below, std::uint64_t limit)
@@ -52,20 +64,15 @@ class HostsWalk final : public Walk {
           below_(std::move(below)), limit_(limit) {}
 
     bool piece(Worker& worker, std::string&) override {
+        if (in_past_) return past_piece(worker);
         cursor_ = worker.engine.scan_flows(
             cursor_, flows_per_piece,
             [this, &worker](const flow::Track& track, std::int64_t now_ns) {
-                const std::string_view name = track.hostname();
-                if (name.empty() || (below_ && !is_host_below(name, *below_))) return;
-                auto at = sums_.find(name);
-                if (at == sums_.end()) {
-                    more_ = more_ || sums_.size() == most_hosts;
-                    if (sums_.size() == most_hosts) return;
-                    at = sums_.emplace(name, HostSum{}).first;
-                }
-                at->second.add(track, worker.profiles, now_ns);
+                if (HostSum* sum = sum_of(track.hostname()))
+                    sum->add(track, worker.profiles, now_ns);
             });
-        return cursor_ == 0;
+        in_past_ = cursor_ == 0;
+        return in_past_ && worker.engine.past_hosts() == nullptr && end_of_worker();
     }
     bool finish(std::string& out) override {
         if (order_.empty() && !sums_.empty()) sort();
@@ -80,6 +87,26 @@ class HostsWalk final : public Walk {
   private:
     using Sums = std::map<std::string, HostSum, std::less<>>;
 
+    bool past_piece(Worker& worker) {
+        const flow::PastHosts& past = *worker.engine.past_hosts();
+        const std::size_t stop = std::min(past_place_ + past_per_piece, past.size());
+        for (; past_place_ < stop; past_place_++)
+            if (HostSum* sum = sum_of(past.at(past_place_).name)) sum->add(past.at(past_place_));
+        return past_place_ == past.size() && end_of_worker();
+    }
+    bool end_of_worker() {
+        in_past_ = false;
+        past_place_ = 0;
+        return true;
+    }
+    // nullptr: nobody asked for it, or there are too many.
+    HostSum* sum_of(std::string_view name) {
+        if (name.empty() || (below_ && !is_host_below(name, *below_))) return nullptr;
+        const auto at = sums_.find(name);
+        if (at != sums_.end()) return &at->second;
+        more_ = more_ || sums_.size() == most_hosts;
+        return sums_.size() == most_hosts ? nullptr : &sums_.emplace(name, HostSum{}).first->second;
+    }
     void sort() {
         for (const auto& sum : sums_)
             order_.push_back(&sum);
@@ -88,11 +115,24 @@ class HostsWalk final : public Walk {
         more_ = more_ || cut;
         std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count),
                           order_.end(), [](const auto* a, const auto* b) {
-                              return a->second.flows != b->second.flows
-                                         ? a->second.flows > b->second.flows
-                                         : a->first < b->first;
+                              const std::uint64_t of_a = a->second.all_flows(),
+                                                  of_b = b->second.all_flows();
+                              return of_a != of_b ? of_a > of_b : a->first < b->first;
                           });
         order_.resize(count);
+    }
+    static void write_past(JsonWriter& json, const HostSum& sum) {
+        json.key("past");
+        if (sum.past_flows == 0) {
+            json.null();
+            return;
+        }
+        json.open_object();
+        json.key("flows").number(sum.past_flows);
+        json.key("answered").number(sum.past_answered);
+        json.key("bytes").number(sum.past_bytes);
+        json.key("last_seen_at").number(sum.past_seen_s);
+        json.close_object();
     }
     void write(std::string& out, const Sums::value_type& row) const {
         const HostSum& sum = row.second;
@@ -112,8 +152,13 @@ class HostsWalk final : public Walk {
         json.close_array();
         json.key("held").number(sum.held);
         json.key("retransmissions").number(sum.retransmissions);
-        json.key("idle_ms").number(
-            static_cast<std::uint64_t>(std::max<std::int64_t>(sum.idle_ns, 0) / 1'000'000));
+        json.key("idle_ms");
+        if (sum.flows != 0)
+            json.number(
+                static_cast<std::uint64_t>(std::max<std::int64_t>(sum.idle_ns, 0) / 1'000'000));
+        else
+            json.null();
+        write_past(json, sum);
         json.key("learn");
         if (const auto results = learnings_.of_host(row.first))
             write_results(json, *results);
@@ -129,7 +174,8 @@ class HostsWalk final : public Walk {
     const std::optional<std::string> below_;
     const std::uint64_t limit_;
     std::uint32_t cursor_ = 0;
-    bool more_ = false;
+    std::size_t past_place_ = 0;
+    bool in_past_ = false, more_ = false;
     Sums sums_;
     std::vector<const Sums::value_type*> order_;
     std::size_t written_ = 0;

@@ -174,6 +174,7 @@ void set_pidfile(ParseState& state, const OptionValue& value) {
 
 void set_control(ParseState& state, const OptionValue& value) {
     state.config.control = output_path(*value);
+    state.config.engine.past_hosts = flow::PastHosts::usual; // for whom may ask
 }
 
 void set_control_group(ParseState& state, const OptionValue& value) {

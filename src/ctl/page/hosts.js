@@ -4,13 +4,16 @@ import { element, Rows } from "./dom.js";
 import { endpoint, received } from "./flows.js";
 import { count, duration, size, word } from "./words.js";
 
+// Of the connections there are, and of those that have ended.
+const sum = (host, field) => host[field] + (host.past ? host.past[field] : 0);
+
 function fill(host, row) {
-  const silent = host.answered === 0;
+  const silent = sum(host, "answered") === 0;
   row.append(
     element("span", { class: "a" }, host.name),
-    element("span", { class: "c" }, size(host.bytes)),
+    element("span", { class: "c" }, size(sum(host, "bytes"))),
     element("span", { class: "b" }, `${word("connections")}: ${count(host.flows)} · ${word("profile").toLowerCase()}: ${(host.profiles || []).join(", ")}`),
-    element("span", { class: `d ${silent ? "bad" : "good"}` }, word("answeredOf", count(host.answered), count(host.flows))));
+    element("span", { class: `d ${silent ? "bad" : "good"}` }, word("answeredOf", count(sum(host, "answered")), count(sum(host, "flows")))));
 }
 
 function search(found) {

@@ -179,6 +179,7 @@ std::string flows_report(const Lines& lines, const Style& style) {
 std::string hosts_report(const Lines& lines, const Style& style) {
     Table table({{"host", false, true},
                  {"flows", true, false},
+                 {"ended", true, false},
                  {"answered", true, false},
                  {"packets", true, false},
                  {"traffic", true, false},
@@ -188,17 +189,19 @@ std::string hosts_report(const Lines& lines, const Style& style) {
     for (const Json& line : lines) {
         const Json& h = member(line, "host");
         if (!h.is_object()) continue;
-        const bool silent = number(h, "answered") == 0;
+        const Json& past = member(h, "past");
+        const auto answered = number(h, "answered") + number(past, "answered");
         table.add({{text_of(member(h, "name")), Colour::strong},
                    count(h, "flows"),
-                   {count(h, "answered"), silent ? Colour::bad : Colour::good},
+                   count(past, "flows"),
+                   {count_text(answered), answered == 0 ? Colour::bad : Colour::good},
                    count(h, "packets"),
-                   size_text(number(h, "bytes")),
+                   size_text(number(h, "bytes") + number(past, "bytes")),
                    joined(member(h, "profiles"), ","),
                    count(h, "retransmissions"),
-                   duration_text(number(h, "idle_ms"))});
+                   number(h, "flows") != 0 ? duration_text(number(h, "idle_ms")) : ""});
     }
-    if (table.empty()) return "no host name is known of the flows of this moment\n";
+    if (table.empty()) return "no host name was seen yet\n";
     return table.text(style);
 }
 
