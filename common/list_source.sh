@@ -77,8 +77,9 @@ source_note() { # LIST URL DOWNLOAD: the list was made of it
 # Sets DOWNLOAD_SAME when the server has no other version. What may pass is tried again by curl itself, with
 # growing pauses.
 fetch_by_curl() { # URL FILE PROTOCOLS
-	local code=0
-	curl -fsSL ${CURL_INSECURE:+-k} --proto "=$3" --max-redirs 10 --connect-timeout 20 --max-time 600 --retry 3 \
+	local code=0 quiet=-s
+	[ ! -t 2 ] || quiet=-#
+	curl "$quiet" -fSL ${CURL_INSECURE:+-k} --proto "=$3" --max-redirs 10 --connect-timeout 20 --max-time 600 --retry 3 \
 		--max-filesize "$DOWNLOAD_MAX" -D "$2.headers" -w '%{http_code}' -o "$2" -H "@$2.condition" "$1" >"$2.code" ||
 		code=$?
 	if [ "$code" = 0 ] && [ -s "$2.condition" ] && [ "$(cat "$2.code")" = 304 ]; then
