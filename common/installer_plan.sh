@@ -217,7 +217,11 @@ show_result() {
 	*) plan_line service "zapret2 ($SYSTEM), enabled, $(service_is_running && echo running || echo 'no daemon runs')" ;;
 	esac
 	plan_line firewall "$FWTYPE"
-	plan_line lists "${GETLIST:-none}${GETLIST:+, every two days}; MODE_FILTER=$MODE_FILTER"
+	if [ -n "$GETLIST" ]; then
+		plan_line lists "$GETLIST, every two days; MODE_FILTER=$MODE_FILTER"
+	else
+		plan_line lists "none is downloaded; MODE_FILTER=$MODE_FILTER"
+	fi
 	echo
 	echo "yours: updates never touch it"
 	plan_line settings "$ZAPRET_CONFIG"
