@@ -80,7 +80,7 @@ plan_files() { # FROM TO: prints KIND PATH
 	[ "$SYSTEM" = openwrt ] || files="$files $RUNTIME_DOCS"
 	for name in $files; do
 		[ ! -e "$1/$name" ] || (cd "$1" && find "$name" ! -type d)
-	done | grep -v '^lua/lib/' | while IFS= read -r path; do
+	done | grep -v -e '^lua/lib/' -e '/\.keep$' | while IFS= read -r path; do
 		if ! there "$2/$path"; then
 			echo "new $path"
 		elif is_users "$path"; then
@@ -118,6 +118,20 @@ plan_programs() {
 	fi
 }
 
+# A script in the place of a program may be a wrapper of somebody else, which is not to be called.
+version_of() { # PROGRAM: prints its first line, nothing if it does not run
+	[ -x "$1" ] && head -c 4 "$1" | LC_ALL=C grep -q ELF && "$1" --version 2>/dev/null | head -n 1
+}
+
+plan_versions() {
+	local arch new now
+	arch=$(sh "$ZAPRET_BASE/install_bin.sh" getarch 2>/dev/null)
+	new=$(version_of "$ZAPRET_BASE/binaries/$arch/nfqws2")
+	now=$(version_of "$ZAPRET_TARGET/nfq2/nfqws2")
+	[ -z "$new" ] || [ "$INSTALL_MAKE" = make ] || plan_line version "$new"
+	[ -z "$now" ] || plan_line "" "there is : $now"
+}
+
 plan_place() {
 	if [ "$EXEDIR" = "$ZAPRET_TARGET" ] || [ "$(get_dir_inode "$EXEDIR")" = "$(get_dir_inode "$ZAPRET_TARGET")" ]; then
 		plan_line files "stay where they are, in $ZAPRET_TARGET"
@@ -131,8 +145,11 @@ plan_place() {
 
 # The config that counts, or will.
 plan_config() {
-	local config=$ZAPRET_CONFIG
-	[ "$ZAPRET_BASE" = "$ZAPRET_TARGET" ] || config="$ZAPRET_TARGET/config"
+	local config=$ZAPRET_CONFIG ZAPRET_BASE=$ZAPRET_BASE
+	if [ "$ZAPRET_BASE" != "$ZAPRET_TARGET" ]; then
+		config="$ZAPRET_TARGET/config"
+		ZAPRET_BASE=$ZAPRET_TARGET
+	fi
 	if [ -f "$config" ]; then
 		plan_line settings "$config is kept; what you are asked for is changed in it"
 	elif [ "$SYSTEM" = systemd ] && find_other_installation; then
@@ -144,6 +161,7 @@ plan_config() {
 }
 
 plan_service() {
+	local ZAPRET_BASE=$ZAPRET_TARGET
 	case $SYSTEM in
 	systemd)
 		plan_line service "units in $(units_folder), enabled, started at the end"
@@ -176,6 +194,7 @@ show_plan() {
 	echo
 	echo "the plan"
 	plan_programs
+	plan_versions
 	plan_place
 	plan_config
 	plan_packages
@@ -200,10 +219,6 @@ show_dry_run() {
 
 # --- the page at the end ----------------------------------------------------------------------------
 
-result_version() {
-	"$ZAPRET_BASE/nfq2/nfqws2" --version 2>/dev/null | head -n 1
-}
-
 show_result() {
 	local ctl="$ZAPRET_BASE/nfq2/nfqws2ctl" script
 	script=$(init_script)
@@ -211,7 +226,7 @@ show_result() {
 	echo "installation is complete"
 	echo
 	echo "installed"
-	plan_line program "$ZAPRET_BASE : $(result_version)"
+	plan_line program "$ZAPRET_BASE : $(version_of "$ZAPRET_BASE/nfq2/nfqws2")"
 	case $SYSTEM in
 	linux) plan_line service "none; to start : $script start" ;;
 	*) plan_line service "zapret2 ($SYSTEM), enabled, $(service_is_running && echo running || echo 'no daemon runs')" ;;

@@ -56,9 +56,10 @@ def test_dry_run_changes_nothing(world: World):
     contains(text, "  replaced lua/zapret-lib.lua\n")
     contains(text, "  replaced common/virt.sh\n")
     contains(text, "  dropped lua/zapret-pcap.lua\n")
-    check(re.search(r"\n  1 new, 2 replaced, 1 dropped, \d\d+ the same, \d of yours kept\n", text), text)
+    check(re.search(r"\n  1 new, 2 replaced, 1 dropped, \d\d+ the same, 0 of yours kept\n", text), text)
     contains(text, BASE + "/config is kept")
     contains(text, "the service that runs is stopped meanwhile")
+    contains(text, "units in /usr/lib/systemd/system, enabled")
     # What it said is what is done.
     text = install(world, IPTABLES % 1)
     contains(text, "3 files that were replaced are kept")
