@@ -105,8 +105,10 @@ def test_nothing_is_asked_with_yes(world: World):
     equal(config_value(world, "FWTYPE NFQWS2_ENABLE MODE_FILTER NFQWS2_OPT".replace(" ", " $")),
           "iptables 1 autohostlist --filter-tcp=443 <HOSTLIST>")
     contains(text, "none; to start : ")
+    world.write("/run/zapret2/list-update.waiting", "1\n")
     text = world.run("sh", BASE + "/uninstall_easy.sh", "--yes", stdin="n\n", check_code=0).text
     contains(text, "is uninstalled")
+    check(not os.path.exists("/run/zapret2/list-update.waiting"), "an update still waits for its next try")
 
 
 def test_wrong_words(world: World):
