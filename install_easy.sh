@@ -1,7 +1,10 @@
 #!/bin/sh
 # Installs the service with a few questions. An empty answer takes the default.
-#   install_easy.sh          uses the executables of binaries/, builds them when there are none
-#   install_easy.sh make     always builds
+#   install_easy.sh             uses the executables of binaries/, builds them when there are none
+#   install_easy.sh make        always builds
+#   install_easy.sh --yes       takes every default
+#   install_easy.sh --dry-run   shows what would be done
+#   install_easy.sh --set=NAME=VALUE
 # shellcheck shell=dash disable=SC2034,SC2154 # variables of the sourced files
 
 EXEDIR=$(cd "$(dirname "$(readlink -f "$0")")" && pwd) || exit 1
@@ -127,12 +130,12 @@ ask_interfaces() {
 	echo "* interfaces"
 	if [ "$FWTYPE" = nftables ] && [ "$FLOWOFFLOAD" != donttouch ]; then
 		echo "LAN interface :"
-		ask_list IFACE_LAN "NONE $devices" NONE
+		ask_list IFACE_LAN "NONE $devices" NONE keep
 		[ "$IFACE_LAN" = NONE ] && IFACE_LAN=
 		write_config_vars IFACE_LAN
 	fi
 	echo "WAN interface (ANY : every interface) :"
-	ask_list IFACE_WAN "ANY $devices" ANY
+	ask_list IFACE_WAN "ANY $devices" ANY keep
 	[ "$IFACE_WAN" = ANY ] && IFACE_WAN=
 	write_config_vars IFACE_WAN
 }
@@ -143,18 +146,24 @@ ask_getlist() {
 		get_antifilter_ipresolve.sh get_antifilter_allyouneed.sh get_reestr_preresolved.sh
 		get_reestr_preresolved_smart.sh get_refilter_ipsum.sh'
 	echo "* lists"
+	# A script of the user's own stays, one of ours only with its mode.
+	if [ "$MODE_FILTER" = ipset ]; then
+		find_str_in_list "$GETLIST" "$hosts" && GETLIST=
+	else
+		find_str_in_list "$GETLIST" "$(unique "$nets")" && GETLIST=
+	fi
 	case $MODE_FILTER in
 	ipset)
 		if ask_yes_no Y "do you want to download an ip list automatically"; then
-			ask_list GETLIST "$(unique "$nets")" get_antifilter_allyouneed.sh
+			ask_list GETLIST "$(unique "$nets")" get_antifilter_allyouneed.sh keep
 		else
 			GETLIST=
 		fi
 		;;
 	hostlist | autohostlist)
-		if ask_yes_no "$([ "$MODE_FILTER" = hostlist ] && echo Y || echo N)" \
+		if ask_yes_no "$([ "$MODE_FILTER" = hostlist ] || [ -n "$GETLIST" ] && echo Y || echo N)" \
 			"do you want to download a host list automatically"; then
-			ask_list GETLIST "$hosts" get_refilter_domains.sh
+			ask_list GETLIST "$hosts" get_refilter_domains.sh keep
 		else
 			GETLIST=
 		fi
@@ -176,16 +185,35 @@ download_lists() {
 # --- the steps ------------------------------------------------------------------------------------
 
 umask 0022
-install_guard
-check_system
-check_bins "$1"
-require_root "$EXEDIR/install_easy.sh" ${1:+"$1"}
-case $SYSTEM in
-systemd | openrc) check_readonly_system ;;
-esac
+parse_installer_words "$@"
+# The plan is that of the whole: the installer of the new place does the rest of it.
+if [ "$INSTALL_PLANNED" != 1 ]; then
+	[ "$INSTALL_DRY" = 1 ] || install_guard
+	check_system
+	show_plan
+	if [ "$INSTALL_DRY" = 1 ]; then
+		show_dry_run
+		exit 0
+	fi
+	phase programs
+	check_bins "$INSTALL_MAKE"
+	require_root "$EXEDIR/install_easy.sh" "$@"
+	case $SYSTEM in
+	systemd | openrc) check_readonly_system ;;
+	esac
+	phase files
+else
+	install_guard
+	check_system
+	check_bins
+	require_root "$EXEDIR/install_easy.sh" "$@"
+fi
+export INSTALL_PLANNED=1
 check_location install_easy.sh
 check_other_installation
+phase settings
 load_config
+apply_settings
 check_dns
 check_virt
 service_stop_for_install
@@ -199,15 +227,17 @@ ask_mode_filter
 ask_options
 ask_interfaces
 ask_getlist
+phase service
 service_enable
+phase lists
 download_lists
 schedule_install
 if [ "$SYSTEM" = openwrt ]; then
 	openwrt_hooks_install
 	openwrt_disable_system_offload
 fi
+phase start
 service_start
 [ "$SYSTEM" = openwrt ] && openwrt_restart_firewall
-echo
-echo "installation is complete"
+show_result
 exit 0

@@ -10,7 +10,7 @@ ZAPRET_RW=${ZAPRET_RW:-"$ZAPRET_BASE"}
 ZAPRET_CONFIG=${ZAPRET_CONFIG:-"$ZAPRET_RW/config"}
 ZAPRET_CONFIG_DEFAULT="$ZAPRET_BASE/config.default"
 ZAPRET_FAILED=0
-for installer_part in config config_write base fwtype dialog elevate virt installer_service installer_copy; do
+for installer_part in config config_write base fwtype dialog elevate virt installer_service installer_copy installer_plan; do
 	# shellcheck source=/dev/null
 	. "$ZAPRET_BASE/common/$installer_part.sh"
 done
@@ -60,8 +60,8 @@ check_system() { # sets SYSTEM, SUBSYS
 		echo "the init system is not known. Only files can be installed; you start the script by hand:"
 		echo "$ZAPRET_TARGET/init.d/sysv/zapret2 start"
 		# After the copy the installer starts again: no need to ask twice.
-		if [ "$INSTALL_ANYWAY" != 1 ]; then
-			ask_yes_no N "do you want to continue" || exitp 5
+		if [ "$INSTALL_ANYWAY" != 1 ] && [ "$INSTALL_DRY" != 1 ]; then
+			ask_to_continue "do you want to continue" || exitp 5
 			export INSTALL_ANYWAY=1
 		fi
 		SYSTEM=linux
@@ -91,7 +91,7 @@ check_bins() { # [make]
 		return 0
 	fi
 	[ -f "$ZAPRET_BASE/bootstrap" ] || exitp 8 "no executables for this machine, and no source to build them from"
-	echo "building from source"
+	echo "building from source: this takes some minutes, each line is a step of all"
 	(cd "$ZAPRET_BASE" && ./bootstrap build && cmake --build build/release --target nfqws2 ip2net mdig) ||
 		exitp 8 "the build failed"
 	mkdir -p "$ZAPRET_BASE/binaries/my"

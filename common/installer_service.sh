@@ -251,7 +251,7 @@ cron_without_ours() {
 
 cron_with_ours() { # HOUR_MIN HOUR_MAX
 	cron_without_ours
-	echo "$(random 0 59) $(random "$1" "$2") */2 * * $ZAPRET_BASE/ipset/get_config.sh"
+	echo "$(random 0 59) $(random "$1" "$2") */2 * * $ZAPRET_BASE/ipset/get_config.sh scheduled"
 }
 
 cron_with_state() {

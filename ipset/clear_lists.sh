@@ -8,5 +8,5 @@ EXEDIR=$(dirname "$(readlink -f "$0")")
 for list in "$ZHOSTLIST" "$ZIPLIST" "$ZIPLIST6" "$ZIPLIST_USER" "$ZIPLIST_USER6" \
 	"$ZIPLIST_EXCLUDE" "$ZIPLIST_EXCLUDE6" "$ZIPLIST_IPBAN" "$ZIPLIST_IPBAN6" \
 	"$ZIPLIST_USER_IPBAN" "$ZIPLIST_USER_IPBAN6"; do
-	rm -f "$list" "$list.gz"
+	rm -f "$list" "$list.gz" "$(source_file "$list")"
 done

@@ -178,6 +178,9 @@ destroy_sets() {
 	return 0
 }
 
+# At the first start after boot: what the last update of the lists came to.
+[ -f "$ZAPRET_RUN/list-update" ] || publish_update_status
+
 if [ "$MODE" = destroy ]; then
 	destroy_sets
 	exit 0

@@ -14,7 +14,7 @@ export ZAPRET_BASE ZAPRET_RW ZAPRET_CONFIG
 # shellcheck source=/dev/null
 . "$ZAPRET_BASE/common/config.sh"
 load_config_file "$ZAPRET_CONFIG" "$CONFIG_LENIENT"
-for def_part in base fwtype; do
+for def_part in base fwtype list_source; do
 	# shellcheck source=/dev/null
 	. "$ZAPRET_BASE/common/$def_part.sh"
 done
@@ -37,6 +37,10 @@ IP2NET_OPT4=${IP2NET_OPT4:---prefix-length=22-30 --v4-threshold=3/4}
 IP2NET_OPT6=${IP2NET_OPT6:---prefix-length=56-64 --v6-threshold=5}
 ZAPRET_NFT_TABLE=${ZAPRET_NFT_TABLE:-zapret2}
 ZAPRET_FAILED=0
+if [ -z "$ZAPRET_RUN" ]; then
+	ZAPRET_RUN=/run/zapret2
+	[ -d /run ] || ZAPRET_RUN=/var/run/zapret2
+fi
 
 ZIPSET=zapret
 ZIPSET6=zapret6
@@ -205,83 +209,6 @@ ip2net6() {
 	"$IP2NET" -6 $IP2NET_OPT6
 }
 
-# --- download --------------------------------------------------------------------------------------
-
-# wget has no limit of the size, so the disk is protected here. Cutting off makes it fail.
-fetch_by_wget() { # URL FILE
-	{
-		wget -q -T 60 ${CURL_INSECURE:+--no-check-certificate} -O - "$1"
-		echo $? >"$2.code"
-	} | head -c $((DOWNLOAD_MAX + 1)) >"$2"
-	read -r code <"$2.code"
-	rm -f "$2.code"
-	return "${code:-1}"
-}
-
-# A list may come compressed; unpacked it has the same limit.
-unpack_download() { # FILE
-	is_gzip "$1" || return 0
-	gunzip -c <"$1" 2>/dev/null | head -c $((DOWNLOAD_MAX + 1)) >"$1.plain"
-	if [ "$(zzsize "$1.plain")" -gt "$DOWNLOAD_MAX" ]; then
-		echo "list is too big: more than $DOWNLOAD_MAX bytes when unpacked" >&2
-	elif ! gunzip -t <"$1"; then
-		echo "list is damaged" >&2
-	else
-		mv -f "$1.plain" "$1"
-		return
-	fi
-	rm -f "$1.plain"
-	return 1
-}
-
-# Fetches a list. Certificates are checked (CURL_INSECURE=1 in config turns that off), the way is HTTPS
-# to the end unless it begins with HTTP, time and size have limits. Leaves FILE, plain, only when everything
-# came and it is big enough.
-download() { # URL FILE MIN_BYTES
-	local size code protocols=https
-	echo "downloading $1"
-	case $1 in
-	[Hh][Tt][Tt][Pp]:*)
-		protocols=http,https
-		echo "WARNING: $1 is not encrypted: whoever stands in the way can change the list" >&2
-		;;
-	esac
-	rm -f "$2"
-	if exists curl; then
-		curl -fsSL ${CURL_INSECURE:+-k} --proto "=$protocols" --max-redirs 10 --connect-timeout 20 \
-			--max-time 600 --retry 2 --retry-delay 2 --max-filesize "$DOWNLOAD_MAX" \
-			-o "$2" "$1"
-		code=$?
-	elif exists wget; then
-		fetch_by_wget "$1" "$2"
-		code=$?
-	else
-		echo "neither curl nor wget is installed" >&2
-		return 1
-	fi
-	size=$(zzsize "$2")
-	if [ "$code" != 0 ]; then
-		echo "list download failed: $1" >&2
-	elif [ "$size" -lt "$3" ]; then
-		echo "list is too small: $size bytes, at least $3 expected. It can not be a good one." >&2
-	elif [ "$size" -gt "$DOWNLOAD_MAX" ]; then
-		echo "list is too big: $size bytes" >&2
-	elif unpack_download "$2"; then
-		return 0
-	fi
-	rm -f "$2"
-	return 1
-}
-
-# A download whose filtered content is much smaller is no list but some other page.
-enough_left() { # FILTERED MIN_BYTES
-	local size
-	size=$(zzsize "$1")
-	[ "$size" -ge $(($2 / 2)) ] && return 0
-	echo "the list holds hardly anything of use ($size bytes of at least $(($2 / 2))). The old one stays." >&2
-	return 1
-}
-
 # --- resolving -------------------------------------------------------------------------------------
 
 flush_dns_caches() {
@@ -304,7 +231,7 @@ dns_works() {
 			DNS_WORKS=1
 		else
 			DNS_WORKS=0
-			echo "DNS does not work: nothing is resolved" >&2
+			list_failed "DNS does not work: nothing is resolved"
 		fi
 	}
 	[ "$DNS_WORKS" = 1 ]
@@ -365,6 +292,14 @@ getuser() { # exclude, user, ipban
 
 # --- downloaded lists --------------------------------------------------------------------------------
 
+keep_list() { # LIST URL FILE: the content of a download, filtered
+	if ! zz "$1" <"$3"; then
+		list_failed "${1##*/} can not be written. The old list stays."
+		return 1
+	fi
+	list_updated "$1" "$2" "$ZAP_TMP/download"
+}
+
 # An address list of the network becomes zapret-ip.txt or zapret-ip6.txt.
 get_ip_list() { # URL MIN_BYTES 4|6
 	local target="$ZIPLIST" cut=cut_local net=ip2net4
@@ -374,23 +309,31 @@ get_ip_list() { # URL MIN_BYTES 4|6
 		net=ip2net6
 	fi
 	make_zap_tmp
-	download "$1" "$ZAP_TMP/download" "$2" || return 1
+	download "$1" "$ZAP_TMP/download" "$2" "$target" || return 1
+	if [ "$DOWNLOAD_SAME" = 1 ]; then
+		list_unchanged "$target"
+		return 0
+	fi
 	address_filter "$3" <"$ZAP_TMP/download" | "$cut" >"$ZAP_TMP/addresses"
 	enough_left "$ZAP_TMP/addresses" "$2" || return 1
 	if ! sort -u "$ZAP_TMP/addresses" | "$net" >"$ZAP_TMP/networks" || [ ! -s "$ZAP_TMP/networks" ]; then
-		echo "ip2net failed. The old list stays." >&2
+		list_failed "ip2net failed. The old list stays."
 		return 1
 	fi
-	zz "$target" <"$ZAP_TMP/networks"
+	keep_list "$target" "$1" "$ZAP_TMP/networks"
 }
 
 # A host list of the network becomes zapret-hosts.txt.
 get_host_list() { # URL MIN_BYTES
 	make_zap_tmp
-	download "$1" "$ZAP_TMP/download" "$2" || return 1
+	download "$1" "$ZAP_TMP/download" "$2" "$ZHOSTLIST" || return 1
+	if [ "$DOWNLOAD_SAME" = 1 ]; then
+		list_unchanged "$ZHOSTLIST"
+		return 0
+	fi
 	host_filter <"$ZAP_TMP/download" | sort -u >"$ZAP_TMP/hosts"
 	enough_left "$ZAP_TMP/hosts" "$2" || return 1
-	zz "$ZHOSTLIST" <"$ZAP_TMP/hosts"
+	keep_list "$ZHOSTLIST" "$1" "$ZAP_TMP/hosts"
 }
 
 hup_zapret_daemons() {
@@ -399,7 +342,9 @@ hup_zapret_daemons() {
 }
 
 update_sets() {
-	sh "$ZAPRET_BASE/ipset/create_ipset.sh"
+	sh "$ZAPRET_BASE/ipset/create_ipset.sh" && return 0
+	list_failed "the sets could not be loaded"
+	return 1
 }
 
 # Whole scripts: address lists by URL, host lists by URL.
@@ -412,7 +357,7 @@ run_ip_list_script() { # MIN_BYTES URL4 [MIN_BYTES6 URL6]
 	if [ "$DISABLE_IPV6" != 1 ] && [ -n "$4" ]; then
 		get_ip_list "$4" "$3" 6 || code=2
 	fi
-	update_sets
+	update_sets || [ "$code" != 0 ] || code=1
 	return $code
 }
 
@@ -420,7 +365,7 @@ run_host_list_script() { # MIN_BYTES URL
 	local code=0
 	getipban
 	get_host_list "$2" "$1" || code=2
-	[ "$code" = 0 ] && hup_zapret_daemons
-	update_sets
+	[ "$code" = 0 ] && [ "$DOWNLOAD_SAME" != 1 ] && hup_zapret_daemons
+	update_sets || [ "$code" != 0 ] || code=1
 	return $code
 }

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(HERE, "..", "support"))
@@ -148,6 +149,21 @@ def test_every_table(w):
                  "profile 1 (https): changed", "the new options are in force")
         contains(w.ask("reload", "-n"), "profile 1 (https): changed", "nothing was done")
         contains(w.ask("stop"), "the daemon ends")
+
+
+def test_the_update_of_the_lists_stands_below_them(w):
+    file = os.path.join(os.path.dirname(w.socket), "list-update")
+    with w.daemon():
+        assert "list update" not in w.ask("lists")
+        with open(file, "w", encoding="utf-8") as f:
+            f.write("script=get_user.sh\nresult=failed\ntime=%d x\nfailures=2\nsuccess=\nnext=\ntext=no \x1b way\n" %
+                    time.time())
+        text = w.ask("lists")
+        contains(text, "zapret-hosts-user.txt", "\n\nlist update get_user.sh: failed ", "(no \\x1b way)",
+                 "failures in succession: 2; last good one: none\n")
+        clean(text)
+        assert "get_user.sh" not in w.ask("lists", "--json")
+    os.remove(file)
 
 
 def test_filters_reach_the_daemon(w):

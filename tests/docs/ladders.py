@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The ladders of docs/strategies.md: golden captures, replayed with a trace that nfqws2ctl draws.
+"""The ladders of docs/strategies.md and its translation: golden captures, replayed with a trace that nfqws2ctl draws.
 
 usage: ladders.py PROGRAM CTL          demands that they are up to date, and that every public function of
                                        the script libraries has its place in the document
        ladders.py PROGRAM CTL --write  draws them anew, in docs/ladders
        ladders.py PROGRAM CTL NAME     prints the picture of any capture of tests/data/golden
 
-In the document a line `<!-- ladder: NAME -->` stands in front of each; what is below it is written here.
+In a document a line `<!-- ladder: NAME -->` stands in front of each; what is below it is written here.
 Last line: "N passed, N failed, N skipped".
 """
 import os
@@ -23,7 +23,9 @@ import cases  # noqa: E402
 import run as golden  # noqa: E402
 
 LUA = os.path.join(ROOT, "lua")
-DOCUMENT = os.path.join(ROOT, "docs", "strategies.md")
+# With the word for a picture that is not shown.
+DOCUMENTS = {os.path.join(ROOT, "docs", "strategies.md"): "Ladder of ",
+             os.path.join(ROOT, "docs", "strategies.ru.md"): "Лестница "}
 PICTURES = os.path.join(ROOT, "docs", "ladders")
 LIBRARIES = ("antidpi", "auto", "learn", "obfs", "pcap")
 WIDTH = 88
@@ -50,8 +52,8 @@ def command(name):
     return "\n".join(lines)
 
 
-def block(name):
-    picture = "![Ladder of %s](ladders/%s.svg)" % (name, name)
+def block(name, word):
+    picture = "![%s%s](ladders/%s.svg)" % (word, name, name)
     return "<!-- ladder: %s -->\n```text\n%s\n```\n\n%s\n" % (name, command(name), picture)
 
 
@@ -75,9 +77,16 @@ def missing_functions(text):
     return [name for name in public if name not in told]
 
 
-def write(text, pictures):
-    with open(DOCUMENT, "w") as f:
-        f.write(BLOCK.sub(lambda m: block(m[1]), text))
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def write(pictures):
+    for path, word in DOCUMENTS.items():
+        text = BLOCK.sub(lambda m, word=word: block(m[1], word), read(path))
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
     os.makedirs(PICTURES, exist_ok=True)
     for name, picture in pictures.items():
         with open(os.path.join(PICTURES, name + ".svg"), "w") as f:
@@ -100,21 +109,25 @@ def main():
     if sys.argv[3:] and sys.argv[3] != "--write":
         print(draw(program, ctl, sys.argv[3]), end="")
         return 0
-    with open(DOCUMENT) as f:
-        text = f.read()
-    blocks = {m[1]: m[0] for m in BLOCK.finditer(text)}
-    pictures = {name: draw(program, ctl, name) for name in blocks}
+    original, translation = ([match[1] for match in BLOCK.finditer(read(path))] for path in DOCUMENTS)
+    pictures = {name: draw(program, ctl, name) for name in original}
     if sys.argv[3:]:
-        write(text, pictures)
+        write(pictures)
         return 0
     report = cases.Report()
+    for path, word in DOCUMENTS.items():
+        blocks = {match[1]: match[0] for match in BLOCK.finditer(read(path))}
+        old = [name for name, text in blocks.items() if text != block(name, word)]
+        report.check(not old, os.path.basename(path), "out of date: %s; run tests/docs/ladders.py PROGRAM CTL --write" %
+                     ", ".join(old))
+        missing = missing_functions(read(path))
+        report.check(not missing, "functions of " + os.path.basename(path), "not mentioned: " + ", ".join(missing))
+    report.check(original == translation, "the translation has the ladders of the original",
+                 str(set(original) ^ set(translation)))
     for name, picture in pictures.items():
-        report.check(kept(name) == picture and blocks[name] == block(name), name,
-                     "out of date; run tests/docs/ladders.py PROGRAM CTL --write")
-    shown = {name + ".svg" for name in blocks}
+        report.check(kept(name) == picture, name, "out of date; run tests/docs/ladders.py PROGRAM CTL --write")
+    shown = {name + ".svg" for name in original}
     report.check(set(os.listdir(PICTURES)) == shown, "pictures", "not those of the document")
-    missing = missing_functions(text)
-    report.check(not missing, "functions", "not mentioned: " + ", ".join(missing))
     return report.finish()
 
 

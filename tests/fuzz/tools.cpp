@@ -4,6 +4,7 @@
 #include "tools/ip2net/ip2net_input.hpp"
 #include "tools/ip2net/net_text.hpp"
 #include "tools/mdig/dns_message.hpp"
+#include "tools/mdig/mdig_ares.hpp"
 #include "tools/mdig/mdig_line.hpp"
 
 #include <arpa/inet.h>
@@ -60,6 +61,9 @@ void fuzz_mdig_line(std::string_view line) {
         }
     }
     require(printable(line).size() <= 64);
+    const Patience patience = patience_of(line);
+    require(patience.timeout_s >= 1 && patience.timeout_s <= 30);
+    require(patience.attempts >= 1 && patience.attempts <= 5);
 }
 
 void fuzz_reply(Bytes message) {

@@ -1,5 +1,6 @@
 """Variables of the config that no other test shows."""
 import os
+import re
 import shutil
 
 import test_lists
@@ -81,6 +82,45 @@ def test_marks(world: World):
     contains(text, "meta mark set meta mark or 0x200 ct mark set ct mark or 0x100 queue num 300 bypass")
     contains(text, "mark and 0x200 != 0 notrack")
     contains(text, "meta mark and 0x100 == 0 ip daddr != @nozapret jump postnat")
+
+
+FIREWALLS = {"iptables": ("iptables-save", "ip6tables-save"), "nftables": ("nft list ruleset",)}
+
+
+def shown(world, firewall):
+    """The rules, sets and daemons that the config gives."""
+    world.service("start")
+    rules = "".join(world.sh(command) for command in FIREWALLS[firewall])
+    rules = re.sub(r"(?m)^#.*$|^:.*$|\[\d+:\d+\]", "", rules)
+    sets = re.sub(r" initval \S+", "", world.sh("ipset list -t")) if firewall == "iptables" else ""
+    found = rules, sets, world.daemon_words()
+    world.service("stop")
+    world.sh("ipset destroy 2>/dev/null; nft flush ruleset")
+    return found
+
+
+def test_commented_values_are_those_in_force(world: World):
+    """The same world with every commented line of config.default made a setting."""
+    world.use_iptables("nft")
+    world.tool("nft", WRAPPER)
+    default = world.read("config.default")
+    said = re.sub(r"(?m)^#([A-Z0-9_]+=)", r"\1", default)
+    for line in ("FWTYPE=", "POSTNAT=1", "GETLIST=get_ipban.sh"):
+        equal(said.count("\n%s\n" % line), 1, line)
+    for firewall in FIREWALLS:
+        for more in ("", "DISABLE_IPV6=0\nMODE_FILTER=autohostlist\nIFACE_WAN=wan0\nIFACE_LAN=lan0\n"):
+            worlds = []
+            for text in (default, said):
+                world.write("config", text + "NFQWS2_ENABLE=1\nFWTYPE=%s\n%s" % (firewall, more))
+                worlds.append(shown(world, firewall))
+            equal(worlds[1], worlds[0], firewall + more)
+            check("NFQUEUE" in worlds[0][0] or "queue" in worlds[0][0], "no rules to compare")
+    # Of the lists: which script runs, and where its files are.
+    world.write(IPSET + "get_ipban.sh", "echo $TMPDIR >>/opt/ran\n")
+    for text in (default, said):
+        world.write("config", text)
+        run(world, "get_config.sh")
+    equal(world.read("/opt/ran"), "/tmp\n/tmp\n")
 
 
 # --- what is wrong with a config -----------------------------------------------------------------------

@@ -154,7 +154,7 @@ def test_openrc(world: World):
     equal(os.readlink("/etc/init.d/zapret2"), BASE + "/init.d/openrc/zapret2")
     equal(world.read("/opt/rc.log"), "rc-update add zapret2\nrc-service zapret2 start\n")
     entry = world.read("/opt/crontab").split()
-    equal(entry[2:], ["*/2", "*", "*", BASE + "/ipset/get_config.sh"])
+    equal(entry[2:], ["*/2", "*", "*", BASE + "/ipset/get_config.sh", "scheduled"])
     check(0 <= int(entry[0]) <= 59 and 10 <= int(entry[1]) <= 22, entry)
     world.write("/opt/crontab", "1 2 3 4 5 mine\n" + world.read("/opt/crontab"))
     install(world, "1\n\nnone\n\n\n\n", BASE)

@@ -50,13 +50,18 @@ def prepare(world, *config, dns=True, web=False):
                                      "pid-file=/opt/dns.pid\n" + ZONE)
         world.sh("dnsmasq -C /opt/dns.conf")
     if web:
-        world.sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test -addext "
-                 "subjectAltName=%s -keyout /opt/site.key -out /opt/site.crt" % ",".join("DNS:" + h for h in HOSTS))
-        world.write("/etc/hosts", "127.0.0.1 localhost %s\n" % " ".join(HOSTS))
+        make_site(world)
         world.write("/opt/server.py", SERVER)
         world.sh("python3 /opt/server.py >/opt/server.log 2>&1 &")
         world.wait_for(lambda: os.path.exists("/opt/ready"), "the web server does not start")
-        world.env["CURL_CA_BUNDLE"] = "/opt/site.crt"
+
+
+def make_site(world):
+    """Names of the sources lead here, with a certificate that is believed."""
+    world.sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test -addext "
+             "subjectAltName=%s -keyout /opt/site.key -out /opt/site.crt" % ",".join("DNS:" + h for h in HOSTS))
+    world.write("/etc/hosts", "127.0.0.1 localhost %s\n" % " ".join(HOSTS))
+    world.env["CURL_CA_BUNDLE"] = "/opt/site.crt"
 
 
 def publish(world, path, text):
@@ -432,6 +437,8 @@ def test_host_lists(world: World):
                        "no HUP after " + script)
     before = gz("zapret-hosts.txt")
     publish(world, "domains-export.txt", "<html>" + "sorry " * 30000)
+    # Servers tell versions apart by the second.
+    os.utime("/opt/www/domains-export.txt", (time.time() + 60, time.time() + 60))
     run(world, "get_antizapret_domains.sh", code=2)
     equal(gz("zapret-hosts.txt"), before)
     time.sleep(0.3)

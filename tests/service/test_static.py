@@ -123,7 +123,7 @@ def test_service_unit_facts(_: World):
             ExecStart=/opt/zapret2/init.d/sysv/zapret2 main|ExecStop=/opt/zapret2/init.d/sysv/zapret2 stop
             ExecReload=/opt/zapret2/init.d/sysv/zapret2 reload""",
         "zapret2-list-update.service": """Restart=no|KillMode=control-group
-            ExecStart=/opt/zapret2/ipset/get_config.sh""",
+            ExecStart=/opt/zapret2/ipset/get_config.sh scheduled""",
         "zapret2-list-update.timer": """RandomizedDelaySec=86400|Persistent=true
             OnCalendar=*-*-2,4,6,8,10,12,14,16,18,20,22,24,26,28,30 00:00:00""",
         "nfqws2@.service": """ExecStart=/opt/zapret2/nfq2/nfqws2 @${CONFIG_DIR}/${INSTANCE}.conf $CONTROL""",

@@ -1,21 +1,26 @@
 // Words that ask once, or again and again with --watch, and show a table.
 #include "commands/commands.hpp"
 
+#include "doctor/machine.hpp"
+#include "list_update.hpp"
 #include "nfqws2/base/text.hpp"
 #include "view/reports.hpp"
 
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 namespace nfqws2::ctl {
 namespace {
 
 using Report = std::string (*)(const Lines&, const Style&);
+using Addition = std::string (*)(const std::string& socket, const Style&);
 
 struct Question { // NOLINT(bugprone-exception-escape): the move of Json does not throw
     Json request;
     double watch = 0; // seconds, 0: once
     std::string host, address;
+    Addition below = nullptr; // what is known from elsewhere
 };
 
 void print_lines(const Lines& lines) {
@@ -48,11 +53,24 @@ void repeat(double seconds, const std::function<void()>& show) {
 }
 
 void run(const Shared& shared, const Question& question, Report report) {
-    Connection daemon = shared.connect();
+    const std::string socket = shared.find_socket();
+    Connection daemon(socket);
     repeat(question.watch, [&] {
         const Lines lines = answer(daemon, question.request, shared.json);
-        if (!shared.json) print(report(lines, Style::of_output()));
+        if (shared.json) return;
+        const Style style = Style::of_output();
+        print(report(lines, style) +
+              (question.below != nullptr ? question.below(socket, style) : ""));
     });
+}
+
+// Of the service's lists, with a line between.
+std::string update_of_lists(const std::string& socket, const Style& style) {
+    const std::string folder = socket.substr(0, socket.rfind('/') + 1);
+    const auto noted = ThisMachine().read(folder + std::string(list_update_name));
+    const std::string text =
+        list_update_report(parse_list_update(noted.value_or("")), std::time(nullptr), style);
+    return text.empty() ? text : "\n" + text;
 }
 
 void run_why(const Shared& shared, const std::string& host) {
@@ -152,6 +170,7 @@ void add_asking(CLI::App& app, const SharedPtr& shared) {
     auto lists = add_word(app, shared, "lists", "Host lists and ip sets", lists_report);
     app.get_subcommand("lists")->add_flag_callback(
         "-r,--reload", [lists] { lists->request["reload"] = true; }, "read all lists again first");
+    lists->below = update_of_lists;
 
     auto find = add_word(app, shared, "find", "In which lists something is, and what would be done",
                          find_report, false);

@@ -1,5 +1,7 @@
 // Are the lists there, filled and fresh?
+#include "client/sockets.hpp"
 #include "doctor/checks.hpp"
+#include "list_update.hpp"
 
 namespace nfqws2::ctl {
 namespace {
@@ -7,9 +9,25 @@ namespace {
 constexpr std::int64_t day = 24 * 3600;
 constexpr std::int64_t old_days = 30;
 
+// One failure may be the network's, and is tried again.
+void check_update(const Facts& facts, Findings& findings) {
+    const std::string file = socket_folder() + "/" + std::string(list_update_name);
+    const ListUpdate update = parse_list_update(facts.machine->read(file).value_or(""));
+    if (!update.failed()) return;
+    findings.push_back({"list-update", update.failures > 1 ? Gravity::warning : Gravity::note,
+                        "the last update of the lists failed (" + update.script + ", " +
+                            std::to_string(update.failures) +
+                            (update.failures == 1 ? " time" : " times in succession") +
+                            "): " + update.text,
+                        "the lists that are there stay in use; ipset/get_config.sh of the service "
+                        "tries it now",
+                        file});
+}
+
 } // namespace
 
 void check_lists(const Facts& facts, Findings& findings) {
+    check_update(facts, findings);
     for (const Daemon& daemon : facts.daemons)
         for (const Json& list : daemon.lists) {
             const std::string file = text_of(member(list, "file"));

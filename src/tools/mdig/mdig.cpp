@@ -3,6 +3,8 @@
 #include "command.hpp"
 #include "line_reader.hpp"
 #include "mdig/dns_message.hpp"
+#include "mdig/mdig_ares.hpp"
+#include "mdig/mdig_loop.hpp"
 #include "mdig/mdig_output.hpp"
 #include "mdig/mdig_pool.hpp"
 #include "mdig/mdig_resolver.hpp"
@@ -39,21 +41,42 @@ std::vector<std::uint8_t> read_message(int fd) {
     return message;
 }
 
-} // namespace
-
-int run_mdig(const MdigOptions& options, Resolver& resolver, const MdigStreams& streams) {
+// What is around the resolving, which `resolve` does: it returns an exit code, of which 0 goes on.
+template <typename Work>
+int with_streams(const MdigOptions& options, const MdigStreams& streams, const Work& resolve) {
     MdigOutput output(options, streams);
     if (const std::string name = output.open_logs(); !name.empty())
         return fail(streams, exit_cannot_create, "failed to create " + name);
     LineReader input(streams.in);
-    ResolverPool pool(options, resolver, input, output);
-    if (pool.run() == 0) return exit_no_threads;
+    const int resolved = resolve(input, output);
+    if (resolved == exit_no_threads) return resolved;
     const int code = output.finish();
-    if (pool.out_of_memory()) return fail(streams, exit_bad_reply, "out of memory");
+    if (resolved != exit_done) return fail(streams, resolved, "out of memory");
     if (input.error() != 0)
         return fail(streams, exit_io,
                     std::string("could not read stdin : ") + std::strerror(input.error()));
     return code;
+}
+
+} // namespace
+
+int run_mdig(const MdigOptions& options, Resolver& resolver, const MdigStreams& streams) {
+    return with_streams(options, streams, [&](LineReader& input, MdigOutput& output) -> int {
+        ResolverPool pool(options, resolver, input, output);
+        if (pool.run() == 0) return exit_no_threads;
+        return pool.out_of_memory() ? exit_bad_reply : exit_done;
+    });
+}
+
+int run_mdig(const MdigOptions& options, AsyncResolver& resolver, const MdigStreams& streams) {
+    return with_streams(options, streams, [&](LineReader& input, MdigOutput& output) -> int {
+        try {
+            ResolverLoop(options, resolver, input, streams.in, output).run();
+            return exit_done;
+        } catch (const std::bad_alloc&) {
+            return exit_bad_reply;
+        }
+    });
 }
 
 int run_make_query(const MdigOptions& options, const MdigStreams& streams) {
@@ -85,6 +108,8 @@ int mdig_main(int argc, char** argv) {
     try {
         if (const auto code = parse_mdig_options(argc, argv, streams, options)) return *code;
         if (!options.make_query.empty()) return run_make_query(options, streams);
+        if (const auto resolver = make_ares_resolver())
+            return run_mdig(options, *resolver, streams);
         SystemResolver resolver;
         return run_mdig(options, resolver, streams);
     } catch (const std::bad_alloc&) {

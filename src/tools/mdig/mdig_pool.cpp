@@ -15,12 +15,6 @@
 
 namespace nfqws2::tools {
 
-namespace {
-
-constexpr std::size_t max_batch_lines = 256;
-
-} // namespace
-
 unsigned ResolverPool::run() {
     std::vector<std::thread> threads;
     threads.reserve(options_.threads);
@@ -54,50 +48,7 @@ void ResolverPool::work(unsigned id) noexcept {
 
 bool ResolverPool::take(Worker& worker) {
     const std::lock_guard lock(input_mutex_);
-    worker.domain.clear();
-    Line line;
-    while (worker.domain.empty() && worker.batch.lines() < max_batch_lines) {
-        if (out_of_memory_ || output_.failed()) return false;
-        if (!worker.batch.empty() && input_.would_wait()) break;
-        if (!read_line(worker, line)) break;
-        handle(worker, line);
-    }
-    return !worker.domain.empty() || !worker.batch.empty();
-}
-
-bool ResolverPool::read_line(Worker& worker, Line& line) {
-    if (!worker.batch.empty() || !input_.would_wait()) return input_.next(line);
-    output_.set_waiting(true);
-    const bool found = input_.next(line);
-    output_.set_waiting(false);
-    return found;
-}
-
-void ResolverPool::handle(Worker& worker, const Line& line) {
-    const MdigLine what = line.too_long ? MdigLine{} : classify_line(line.text, options_.families);
-    std::string complaint;
-    switch (what.kind) {
-    case LineKind::empty:
-        worker.batch.add_blank();
-        return;
-    case LineKind::domain:
-        worker.domain = line.text;
-        return;
-    case LineKind::literal:
-        worker.batch.print_literal(what);
-        break;
-    case LineKind::wrong_family:
-        if (output_.verbose()) complaint = "wrong address family " + std::string(what.address);
-        break;
-    case LineKind::bad_subnet:
-        if (output_.verbose()) complaint = "bad ip/subnet " + printable(line.text);
-        break;
-    case LineKind::invalid:
-        if (output_.verbose()) complaint = "invalid domain : " + printable(line.text);
-        break;
-    }
-    if (!complaint.empty()) output_.message(worker.id, complaint);
-    worker.batch.add_done(line.text, what.kind == LineKind::literal, output_.logging());
+    return !out_of_memory_ && intake_.take(worker.id, worker.batch, worker.domain);
 }
 
 void ResolverPool::resolve(Worker& worker) {
@@ -115,9 +66,7 @@ int ResolverPool::ask(Worker& worker) {
         worker.addresses.clear();
         code = resolver_.resolve(worker.domain, options_.families, worker.addresses);
         if (code == 0) break;
-        if (output_.verbose())
-            output_.message(worker.id, format("failed to resolve %s : result %d (%s)",
-                                              worker.domain.c_str(), code, eai_name(code)));
+        if (output_.verbose()) output_.message(worker.id, failure_text(worker.domain, code));
         if (code != EAI_AGAIN) break;
         std::this_thread::sleep_for(std::chrono::milliseconds(options_.eagain_delay_ms));
     }

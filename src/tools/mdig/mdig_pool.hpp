@@ -1,9 +1,9 @@
-// The threads of mdig. Input is pulled, never queued: memory depends on the number of threads only.
+// The threads of mdig, where there is no resolver that asks without waiting. Input is pulled, never
+// queued: memory depends on the number of threads only.
 #pragma once
 
-#include "line_reader.hpp"
 #include "mdig/mdig.hpp"
-#include "mdig/mdig_output.hpp"
+#include "mdig/mdig_intake.hpp"
 #include "mdig/mdig_resolver.hpp"
 
 #include <atomic>
@@ -17,7 +17,8 @@ class ResolverPool {
   public:
     ResolverPool(const MdigOptions& options, Resolver& resolver, LineReader& input,
                  MdigOutput& output)
-        : options_(options), resolver_(resolver), input_(input), output_(output) {}
+        : options_(options), resolver_(resolver), intake_(options, input, output), output_(output) {
+    }
 
     // Runs until the input ends and every name is done. Returns how many threads could be started.
     unsigned run();
@@ -33,14 +34,12 @@ class ResolverPool {
 
     void work(unsigned id) noexcept;
     bool take(Worker& worker);
-    bool read_line(Worker& worker, Line& line);
-    void handle(Worker& worker, const Line& line);
     void resolve(Worker& worker);
     int ask(Worker& worker);
 
     const MdigOptions& options_;
     Resolver& resolver_;
-    LineReader& input_;
+    Intake intake_;
     MdigOutput& output_;
     std::mutex input_mutex_; // taken before the output's lock, never after it
     std::atomic<bool> out_of_memory_{false};

@@ -1,5 +1,7 @@
 #include "mdig/mdig_resolver.hpp"
 
+#include "nfqws2/base/text.hpp"
+
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -69,6 +71,10 @@ const char* eai_name(int code) {
     default:
         return "UNKNOWN";
     }
+}
+
+std::string failure_text(const std::string& name, int code) {
+    return format("failed to resolve %s : result %d (%s)", name.c_str(), code, eai_name(code));
 }
 
 } // namespace nfqws2::tools

@@ -25,6 +25,23 @@ class SystemResolver final : public Resolver {
                 std::vector<IpAddress>& addresses) override;
 };
 
+// Asks without waiting for the answer. A slot is a question that is on its way; its number comes
+// back with the answer.
+class AsyncResolver {
+  public:
+    struct Answer {
+        unsigned slot = 0;
+        int code = 0; // as above
+        std::vector<IpAddress> addresses;
+    };
+    virtual ~AsyncResolver() = default;
+    virtual void ask(unsigned slot, const std::string& name, Families families) = 0;
+    // Appends what has been answered. Waits for that, or until the descriptor can be read (-1:
+    // none), at most so many milliseconds (-1: any time).
+    virtual void wait(int descriptor, int timeout_ms, std::vector<Answer>& answers) = 0;
+};
+
 const char* eai_name(int code); // "EAI_NONAME", ..., else "UNKNOWN"
+std::string failure_text(const std::string& name, int code);
 
 } // namespace nfqws2::tools

@@ -1,3 +1,4 @@
+#include "ctl/client/sockets.hpp"
 #include "ctl/doctor/checks.hpp"
 #include "ctl/doctor/doctor.hpp"
 #include "ctl/failure.hpp"
@@ -69,6 +70,22 @@ TEST(Doctor, MarksAreThoseOfTheOptions) {
     EXPECT_FALSE(has(found_on(machine), "mark-collision"));
     machine.outputs["ip"] = "100: from all fwmark 0x10/0xff lookup 5\n";
     EXPECT_TRUE(has(found_on(machine), "mark-collision"));
+}
+
+TEST(Doctor, UpdatesOfListsThatFail) {
+    Written machine;
+    const auto gravity = [&](const std::string& text) {
+        machine.files[socket_folder() + "/list-update"] = text;
+        for (const Finding& one : found_on(machine))
+            if (one.code == "list-update")
+                return std::string(name_of(one.gravity)) + ": " + one.text;
+        return std::string();
+    };
+    EXPECT_EQ(gravity("script=a.sh\nresult=unchanged\nfailures=0\n"), "");
+    EXPECT_EQ(gravity("script=a.sh\nresult=failed\nfailures=1\ntext=no way\n"),
+              "note: the last update of the lists failed (a.sh, 1 time): no way");
+    EXPECT_EQ(gravity("script=a.sh\nresult=failed\nfailures=4\ntext=no way\n"),
+              "warning: the last update of the lists failed (a.sh, 4 times in succession): no way");
 }
 
 TEST(Doctor, WhoDoesNotAnswerIsNamed) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <netdb.h>
 #include <new>
+#include <poll.h>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -72,6 +73,47 @@ class FakeResolver final : public Resolver {
     };
 };
 
+// The same without threads. The last question is answered first.
+class FakeAsyncResolver final : public AsyncResolver {
+  public:
+    void ask(unsigned slot, const std::string& name, Families families) override {
+        asked_.push_back({slot, name, families});
+    }
+    void wait(int descriptor, int timeout_ms, std::vector<Answer>& answers) override {
+        if (asked_.empty()) {
+            pollfd input{descriptor, POLLIN, 0};
+            poll(&input, descriptor >= 0 ? 1 : 0, timeout_ms);
+        }
+        while (!asked_.empty()) {
+            const Question question = asked_.back();
+            asked_.pop_back();
+            Answer answer{question.slot, 0, {}};
+            answer.code = resolver_.resolve(question.name, question.families, answer.addresses);
+            if (answer.code != 0) answer.addresses.clear();
+            answers.push_back(std::move(answer));
+        }
+    }
+    unsigned calls() const { return resolver_.calls(); }
+
+  private:
+    struct Question {
+        unsigned slot;
+        std::string name;
+        Families families;
+    };
+    FakeResolver resolver_;
+    std::vector<Question> asked_;
+};
+
+enum class Way : char { threads, loop };
+
+// Everything holds for both.
+class MdigPool : public ::testing::TestWithParam<Way> {};
+INSTANTIATE_TEST_SUITE_P(Both, MdigPool, ::testing::Values(Way::threads, Way::loop),
+                         [](const auto& way) {
+                             return std::string(way.param == Way::threads ? "Threads" : "Loop");
+                         });
+
 struct Outcome {
     int code = -1;
     std::string out;
@@ -79,13 +121,25 @@ struct Outcome {
     unsigned calls = 0;
 };
 
+int run_on(const MdigOptions& options, const MdigStreams& streams) {
+    if (MdigPool::GetParam() == Way::loop) {
+        FakeAsyncResolver resolver;
+        return run_mdig(options, resolver, streams);
+    }
+    FakeResolver resolver;
+    return run_mdig(options, resolver, streams);
+}
+
 Outcome run(const MdigOptions& options, const std::string& input) {
     const TempFile in(input);
     const TempFile out;
     const TempFile err;
-    FakeResolver resolver;
-    const int code = run_mdig(options, resolver, {in.fd(), out.fd(), err.fd()});
-    return {code, out.content(), err.content(), resolver.calls()};
+    const auto by = [&](auto resolver) -> Outcome {
+        const int code = run_mdig(options, resolver, {in.fd(), out.fd(), err.fd()});
+        return {code, out.content(), err.content(), resolver.calls()};
+    };
+    if (MdigPool::GetParam() == Way::loop) return by(FakeAsyncResolver());
+    return by(FakeResolver());
 }
 
 MdigOptions family(bool v4, bool v6) {
@@ -96,7 +150,7 @@ MdigOptions family(bool v4, bool v6) {
 
 const std::string six = lines("a.test multi.test v4only.test v6only.test alias.test nx.test");
 
-TEST(MdigPool, FamiliesAndOrder) {
+TEST_P(MdigPool, FamiliesAndOrder) {
     const Outcome v4 = run({}, six);
     EXPECT_EQ(v4.code, 0);
     EXPECT_EQ(v4.err, "");
@@ -105,7 +159,7 @@ TEST(MdigPool, FamiliesAndOrder) {
     EXPECT_EQ(run(family(true, true), "a.test\n").out, lines("10.0.0.1 2001:db8::1"));
 }
 
-TEST(MdigPool, LiteralsAndNamesKeepTheirOrderWithOneThread) {
+TEST_P(MdigPool, LiteralsAndNamesKeepTheirOrderWithOneThread) {
     EXPECT_EQ(
         run({}, lines("1.1.1.1 a.test 2.2.2.2 3.3.3.3 v4only.test 4.4.4.4/8 bad! 5.5.5.5")).out,
         lines("1.1.1.1 10.0.0.1 2.2.2.2 3.3.3.3 10.0.0.4 4.4.4.4/8 5.5.5.5"));
@@ -115,7 +169,7 @@ TEST(MdigPool, LiteralsAndNamesKeepTheirOrderWithOneThread) {
     EXPECT_EQ(run({}, many).out, many);
 }
 
-TEST(MdigPool, Literals) {
+TEST_P(MdigPool, Literals) {
     EXPECT_EQ(run(family(true, true),
                   lines("::1 ::1/64 ::1/128 ::1/129 2001:DB8:0::5 10.0.0.1/0 ::ffff:1.2.3.4"))
                   .out,
@@ -126,17 +180,17 @@ TEST(MdigPool, Literals) {
     EXPECT_EQ(v4.calls, 0U);
 }
 
-TEST(MdigPool, EmptyInput) {
+TEST_P(MdigPool, EmptyInput) {
     const Outcome nothing = run({}, "");
     EXPECT_EQ(nothing.code, 0);
     EXPECT_EQ(nothing.out + nothing.err, "");
 }
 
-TEST(MdigPool, AllFailedIsStillExitZero) {
+TEST_P(MdigPool, AllFailedIsStillExitZero) {
     EXPECT_EQ(run({}, lines("nx.test bad! ::1")).code, 0);
 }
 
-TEST(MdigPool, VerboseMessages) {
+TEST_P(MdigPool, VerboseMessages) {
     MdigOptions options;
     options.verbose = true;
     const Outcome got = run(options, "a.test\nnx.test\n::1\n10.0.0.1/33\nbad\x01!\n\n10.0.0.1\n");
@@ -151,7 +205,7 @@ TEST(MdigPool, VerboseMessages) {
     EXPECT_EQ(got.out, lines("10.0.0.1 10.0.0.1"));
 }
 
-TEST(MdigPool, LongLinesFailOnce) {
+TEST_P(MdigPool, LongLinesFailOnce) {
     MdigOptions options;
     options.verbose = true;
     options.stats = 100;
@@ -162,7 +216,7 @@ TEST(MdigPool, LongLinesFailOnce) {
     EXPECT_NE(got.err.find("domains=2 success=1 error=1\n"), std::string::npos);
 }
 
-TEST(MdigPool, RetriesWhileTheResolverSaysAgain) {
+TEST_P(MdigPool, RetriesWhileTheResolverSaysAgain) {
     MdigOptions options;
     options.verbose = true;
     options.eagain = 3;
@@ -203,7 +257,7 @@ std::string without_stamps(const std::string& text) {
     }
 }
 
-TEST(MdigPool, Statistics) {
+TEST_P(MdigPool, Statistics) {
     MdigOptions options;
     options.stats = 2;
     const Outcome got = run(options, "a.test\nnx.test\n\nv4only.test\nbad!\n");
@@ -218,7 +272,7 @@ TEST(MdigPool, Statistics) {
                                             "@domains=4 success=3 error=1\n");
 }
 
-TEST(MdigPool, Logs) {
+TEST_P(MdigPool, Logs) {
     const TempFile resolved("old content\n");
     const TempFile failed("old content\n");
     MdigOptions options;
@@ -231,7 +285,7 @@ TEST(MdigPool, Logs) {
     EXPECT_EQ(failed.content(), lines("nx.test 10.0.0.0/33 ::1 bad!"));
 }
 
-TEST(MdigPool, OneLogWorksWithoutTheOther) {
+TEST_P(MdigPool, OneLogWorksWithoutTheOther) {
     const TempFile failed;
     MdigOptions options;
     options.log_failed = failed.path();
@@ -239,7 +293,7 @@ TEST(MdigPool, OneLogWorksWithoutTheOther) {
     EXPECT_EQ(failed.content(), "nx.test\n");
 }
 
-TEST(MdigPool, LogsThatCannotBeCreated) {
+TEST_P(MdigPool, LogsThatCannotBeCreated) {
     MdigOptions options;
     options.log_resolved = "/nonexistent/log";
     EXPECT_EQ(run(options, "a.test\n").code, 5);
@@ -252,7 +306,7 @@ TEST(MdigPool, LogsThatCannotBeCreated) {
 
 // Names that resolve, names that fail, names that need three attempts, literals and bad lines, from
 // many threads at once: each line ends in exactly one log, each address line is whole.
-TEST(MdigPool, ManyThreadsLoseAndTearNothing) {
+TEST_P(MdigPool, ManyThreadsLoseAndTearNothing) {
     const TempFile resolved;
     const TempFile failed;
     MdigOptions options;
@@ -312,15 +366,14 @@ TEST(MdigPool, ManyThreadsLoseAndTearNothing) {
 }
 
 // Somebody feeds names slowly and reads the answers: they must not sit in a buffer.
-TEST(MdigPool, AnswersAreWrittenWhileTheInputWaits) {
+TEST_P(MdigPool, AnswersAreWrittenWhileTheInputWaits) {
     int in[2];
     int out[2];
     ASSERT_EQ(pipe(in), 0);
     ASSERT_EQ(pipe(out), 0);
-    FakeResolver resolver;
     MdigOptions options;
     options.threads = 3;
-    std::thread tool([&] { EXPECT_EQ(run_mdig(options, resolver, {in[0], out[1], 2}), 0); });
+    std::thread tool([&] { EXPECT_EQ(run_on(options, {in[0], out[1], 2}), 0); });
     for (const std::string line : {"a.test\n", "10.0.0.9\n", "v4only.test\n"}) {
         EXPECT_EQ(write(in[1], line.data(), line.size()), static_cast<ssize_t>(line.size()));
         char answer[64];
@@ -336,12 +389,11 @@ TEST(MdigPool, AnswersAreWrittenWhileTheInputWaits) {
         close(fd);
 }
 
-TEST(MdigPool, ReportsAFullDisk) {
+TEST_P(MdigPool, ReportsAFullDisk) {
     const TempFile in("10.0.0.1\n");
     const TempFile err;
-    FakeResolver resolver;
     const FileDescriptor full(open("/dev/full", O_WRONLY));
-    EXPECT_EQ(run_mdig({}, resolver, {in.fd(), full.get(), err.fd()}), 10);
+    EXPECT_EQ(run_on({}, {in.fd(), full.get(), err.fd()}), 10);
     EXPECT_TRUE(err.content().starts_with("could not write to stdout : ")) << err.content();
 
     MdigOptions options;
@@ -349,13 +401,12 @@ TEST(MdigPool, ReportsAFullDisk) {
     EXPECT_EQ(run(options, "10.0.0.1\n").code, 10);
 }
 
-TEST(MdigPool, ReportsReadErrors) {
-    FakeResolver resolver;
+TEST_P(MdigPool, ReportsReadErrors) {
     const TempFile out;
-    EXPECT_EQ(run_mdig({}, resolver, {-1, out.fd(), 2}), 10);
+    EXPECT_EQ(run_on({}, {-1, out.fd(), 2}), 10);
 }
 
-TEST(MdigPool, OutOfMemoryEndsTheRun) {
+TEST_P(MdigPool, OutOfMemoryEndsTheRun) {
     MdigOptions options;
     options.threads = 4;
     EXPECT_EQ(run(options, "nomem.test\n" + six).code, 11);

@@ -1,3 +1,4 @@
+#include "tools/mdig/mdig_ares.hpp"
 #include "tools/mdig/mdig_resolver.hpp"
 
 #include <gtest/gtest.h>
@@ -40,6 +41,19 @@ TEST(MdigResolver, NamesTheErrors) {
     EXPECT_STREQ(eai_name(-9), "EAI_ADDRFAMILY");
 #endif
     EXPECT_STREQ(eai_name(12345), "UNKNOWN");
+}
+
+TEST(Patience, IsThatOfResolvConf) {
+    const auto of = [](std::string_view text) {
+        const Patience patience = patience_of(text);
+        return std::to_string(patience.timeout_s) + "x" + std::to_string(patience.attempts);
+    };
+    EXPECT_EQ(of(""), "5x2");
+    EXPECT_EQ(of("nameserver 127.0.0.1\noptions timeout:2 attempts:1\n"), "2x1");
+    EXPECT_EQ(of("options rotate timeout:1\r\n options\tattempts:3 edns0"), "1x3");
+    EXPECT_EQ(of("options timeout:0 attempts:99\noptions timeout:7\n"), "7x5");
+    EXPECT_EQ(of("#options timeout:1\noption timeout:1\noptions timeout:x attempts: timeout\n\n"),
+              "5x2");
 }
 
 } // namespace
