@@ -70,6 +70,7 @@ class LiveQueueHandle final : public QueueHandle {
     int error() const override { return error_; }
     void answer(const QueuedPacket& packet, const Verdict& verdict) override;
     void flush() override;
+    void release();
 
   private:
     struct Queue {
@@ -114,9 +115,13 @@ class LiveQueueHandle final : public QueueHandle {
     std::vector<std::uint8_t> early_datagram_;    // the one being read
 };
 
-LiveQueueHandle::~LiveQueueHandle() {
+void LiveQueueHandle::release() {
     for (Queue& queue : queues_)
         leave(queue);
+}
+
+LiveQueueHandle::~LiveQueueHandle() {
+    release();
     std::erase(door_.handles_, this);
 }
 
@@ -169,6 +174,8 @@ int LiveQueueHandle::create(std::uint16_t number) {
 }
 
 int LiveQueueHandle::set_mode(std::uint16_t queue, CopyMode mode, std::uint16_t range) {
+    constexpr std::uint32_t with_connections = NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_CONNTRACK;
+    if (door_.connections_ && configure(queue, mode, range, with_connections) == 0) return 0;
     const int error = configure(queue, mode, range, NFQA_CFG_F_FAIL_OPEN);
     return error == 0 ? 0 : configure(queue, mode, range, 0); // a kernel before 3.6
 }
@@ -354,7 +361,12 @@ bool LiveQueueHandle::read(const nlmsghdr* message, QueuedPacket& packet) {
                             mnl_attr_get_payload_len(payload)};
         const std::uint32_t info = u32_of(attributes[NFQA_SKB_INFO]);
         if ((info & NFQA_SKB_CSUMNOTREADY) != 0) complete_checksum(data);
-        input.data = data;
+        input.data = packet.whole = data;
+    }
+    if (door_.connections_ && attributes[NFQA_CT] != nullptr) {
+        input.ct = {static_cast<const std::uint8_t*>(mnl_attr_get_payload(attributes[NFQA_CT])),
+                    mnl_attr_get_payload_len(attributes[NFQA_CT])};
+        input.ct_info = u32_of(attributes[NFQA_CT_INFO]);
     }
     const nlattr* length = attributes[NFQA_CAP_LEN];
     packet.length =
@@ -387,6 +399,11 @@ std::unique_ptr<QueueHandle> LiveQueues::open(int* error) {
 void LiveQueues::flush() {
     for (LiveQueueHandle* handle : handles_)
         handle->flush();
+}
+
+void LiveQueues::release() {
+    for (LiveQueueHandle* handle : handles_)
+        handle->release();
 }
 
 } // namespace nfqws2::capture
