@@ -551,21 +551,3 @@ def test_events_beside_timers(env):
         running.wait("ready")
         exchange_datagram(lab, b"hello", b"hello")
         check("new\t5000\n" in running.end(0), "it said: %s", running.output())
-
-
-def test_without_rights(env):
-    """As nobody: events are refused, opening alone is not."""
-    if not has_nfct(env) or os.geteuid() != 0:
-        return
-    with env.folder() as folder:
-        copy = os.path.join(folder, "nfqws2")
-        with open(env.program, "rb") as f, open(copy, "wb") as g:
-            g.write(f.read())
-        os.chmod(copy, 0o755)
-        result = subprocess.run(
-            [copy, "--intercept=0", "--lua-allow=conntrack",
-             "--lua-init=require 'nfct' print('events', nfct.open('conntrack', 'new')) "
-             "print('none', nfct.open('conntrack') ~= nil)"],
-            capture_output=True, text=True, user=65534, group=65534, extra_groups=[], timeout=60)
-        check("has to be started by root" in said(result) or
-              "events\tnil\tOperation not permitted\t1\n" in result.stdout, "it said: %s", said(result))

@@ -573,8 +573,9 @@ for _, name in ipairs{"layout", "segment", "tostring", "send", "close", "anythin
 end
 called[#called + 1] = function(x, k, v) x[k] = v return x[k], #x, tostring(x) end
 local function storm(...)
-    local values = {n = 26 + select("#", ...), false, true, 0, 1, -1, 1.5, 33, 70000, 0/0, 1/0, -2^63, 2^70, "", "x", "tcp",
-        "udp", "original", "both", "1.2.3.4", "::1", {}, {a = {0, 8}}, {[1] = 300}, function() end, coroutine.create(print),
+    local values = {n = 26 + select("#", ...), false, true, 0, 1, -1, 1.5, 33, 70000, 0/0, 1/0, -2^63, 2^70, "", "x",
+        "tcp", "udp", "original", "both", "1.2.3.4", "::1", {}, {a = {0, 8}}, {[1] = 300}, function() end,
+        coroutine.create(print),
         io.stdout, ...}
     local total = values.n + 1 -- the last is nil
     for _, f in ipairs(called) do
@@ -593,7 +594,8 @@ local function storm(...)
 end
 local kept = {}
 function f(frame, packet)
-    local part, copy, closed, layout = packet:segment(20, 8), nf.getpacket(), nil, data.layout{x = {0, 16}, s = {0, 4, "s"}}
+    local part, copy = packet:segment(20, 8), nf.getpacket()
+    local layout = data.layout{x = {0, 16}, s = {0, 4, "s"}}
     storm(frame, packet, part, copy, layout, data.new(64), json.null, kept[1], kept[2], kept[3], kept[4])
     kept = {frame, packet, part, copy}
     copy:close()

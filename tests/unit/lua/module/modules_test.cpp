@@ -6,6 +6,10 @@
 #include "nfqws2/lua/attachments.hpp"
 #include "nfqws2/lua/connections.hpp"
 
+#include <cstdio>
+#include <sys/wait.h>
+#include <unistd.h>
+
 namespace nfqws2::lua {
 namespace {
 
@@ -455,6 +459,29 @@ TEST_F(Modules, FinalizersAskTheSimulation) {
     )lua",
                                   Uses::fail)),
               "");
+}
+
+// The program itself starts with rights only; its scripts see what the kernel says to others.
+TEST_F(Modules, NobodyGetsEventsOfTheKernel) {
+    if (geteuid() != 0) GTEST_SKIP() << "only root can become nobody";
+    begin({true, true, true}, true, false);
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        constexpr unsigned nobody = 65534;
+        if (setresgid(nobody, nobody, nobody) != 0 || setresuid(nobody, nobody, nobody) != 0)
+            _exit(2);
+        const std::string error =
+            run("require 'nfct' local a, b, c = nfct.open('conntrack', 'new') "
+                "assert(a == nil and b == 'Operation not permitted' and c == 1, b) "
+                "h = assert(nfct.open('conntrack')) assert(nfct.fd(h) > 2) "
+                "a, b, c = nfct.query(h, 'dump') assert(a == nil and c == 1, b)");
+        std::fputs(error.c_str(), stderr);
+        _exit(error.empty() ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
 }
 
 #else
