@@ -318,6 +318,13 @@ end
 -- A number for the connection of the packet, the same in both directions; 0 if it has none.
 nf.connid = native.connid
 
+-- Packets and bytes of a direction of a connection, which either of its tuples finds: (family, proto, src, sport, dst, dport,
+-- dir); dir "both" gives four numbers. Nil and a message if there is none, or nobody counts.
+nf.traffic = native.traffic
+
+-- Ends the connection of the packet, or of (family, proto, src, sport, dst, dport).
+nf.delete_conntrack = native.delete_conntrack
+
 -- Seconds since 1970, milliseconds of this second.
 nf.time = native.now
 

@@ -20,6 +20,7 @@
 #include "firewall/installed.hpp"
 #include "nfqws2/base/answers.hpp"
 #include "nfqws2/base/emergency.hpp"
+#include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/engine/trace_file.hpp"
 #include "nfqws2/lua/guard.hpp"
@@ -63,6 +64,12 @@ std::unique_ptr<capture::MessageSender> open_messages(const Config& config) {
     if (config.fuzz_packets != 0) return std::make_unique<capture::NoMessages>();
     if (!config.engine.lua_kernel.netlink) return nullptr;
     return std::make_unique<capture::NetlinkSender>(*config.nflua_netlink);
+}
+
+// False only if it says that it does not.
+bool kernel_counts() {
+    const auto setting = read_file("/proc/sys/net/netfilter/nf_conntrack_acct");
+    return !setting.ok() || !as_text(setting.data).starts_with('0');
 }
 
 class Program {
@@ -370,7 +377,8 @@ void Program::check_lua() {
         config_.engine.seeded ? make_seeded_random(config_.engine.seed) : make_secure_random();
     config_.engine.version = version_text();
     const Circumstances circumstances{config_.engine.server, !config_.engine.ctrack_disable,
-                                      config_.engine.payload_disable, config_.workers};
+                                      config_.engine.payload_disable, config_.workers,
+                                      !config_.engine.lua_kernel.conntrack || kernel_counts()};
     if (!errors_) errors_.emplace();
     errors_->take();
     if (config_.ct != CtMode::off) config_.engine.ct = packet::CtSource::sim;

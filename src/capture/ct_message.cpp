@@ -204,6 +204,43 @@ bool parse_connection(Bytes attributes, Connection& out) {
            !out.reply.dst.empty();
 }
 
+std::optional<ExpectationRequest> parse_expectation(Bytes attributes) {
+    ExpectationRequest request;
+    packet::CtExpectation& wanted = request.expectation;
+    std::optional<CtTuple> mask;
+    for_each_attribute(attributes, [&](std::uint16_t type, Bytes value) {
+        switch (type) {
+        case CTA_EXPECT_MASTER:
+            request.master = tuple_of(value);
+            break;
+        case CTA_EXPECT_TUPLE:
+            wanted.tuple = tuple_of(value);
+            break;
+        case CTA_EXPECT_MASK:
+            mask = tuple_of(value);
+            break;
+        case CTA_EXPECT_TIMEOUT:
+            wanted.timeout = u32_of(value).value_or(0);
+            break;
+        case CTA_EXPECT_FLAGS:
+            wanted.permanent = (u32_of(value).value_or(0) & 1) != 0;
+            break;
+        case CTA_EXPECT_HELP_NAME:
+            wanted.helper = packet::CtHelper(as_text(value).substr(0, as_text(value).find('\0')));
+            break;
+        default:
+            break;
+        }
+    });
+    const auto is_any = [](const IpAddress& a) {
+        return std::ranges::all_of(a.raw, [](std::uint8_t byte) { return byte == 0; });
+    };
+    if (wanted.tuple.dst.empty()) return std::nullopt;
+    if (mask && is_any(mask->src)) wanted.tuple.src = IpAddress();
+    if (mask && mask->sport == 0) wanted.tuple.sport = 0;
+    return request;
+}
+
 CtInfo ct_info(std::uint32_t value) {
     using packet::CtDirection;
     using packet::CtState;
@@ -231,7 +268,8 @@ void put_tuple(nlmsghdr* message, std::uint16_t type, const CtTuple& t) {
     mnl_attr_nest_end(message, addresses);
     nlattr* protocol = mnl_attr_nest_start(message, CTA_TUPLE_PROTO);
     mnl_attr_put_u8(message, CTA_PROTO_NUM, t.proto);
-    if (t.has_ports()) {
+    // The kernel wants keys of GRE in the place of ports; those of GRE without any are 0.
+    if (t.has_ports() || t.proto == IPPROTO_GRE) {
         mnl_attr_put_u16(message, CTA_PROTO_SRC_PORT, htons(t.sport));
         mnl_attr_put_u16(message, CTA_PROTO_DST_PORT, htons(t.dport));
     } else if (t.is_icmp()) {
@@ -244,6 +282,54 @@ void put_tuple(nlmsghdr* message, std::uint16_t type, const CtTuple& t) {
     mnl_attr_nest_end(message, whole);
 }
 
+namespace {
+
+void put_u64(nlmsghdr* message, std::uint16_t type, std::uint64_t value) {
+    mnl_attr_put_u64(message, type, htobe64(value));
+}
+
+void put_counter(nlmsghdr* message, std::uint16_t type, const packet::CtCounter& counter) {
+    nlattr* nest = mnl_attr_nest_start(message, type);
+    put_u64(message, CTA_COUNTERS_PACKETS, counter.packets);
+    put_u64(message, CTA_COUNTERS_BYTES, counter.bytes);
+    mnl_attr_nest_end(message, nest);
+}
+
+void put_helper(nlmsghdr* message, const packet::CtHelper& helper) {
+    char name[packet::CtHelper::max_size + 1] = {};
+    const std::string_view text = helper.text();
+    std::copy(text.begin(), text.end(), name);
+    nlattr* help = mnl_attr_nest_start(message, CTA_HELP);
+    mnl_attr_put_strz(message, CTA_HELP_NAME, name);
+    mnl_attr_nest_end(message, help);
+}
+
+} // namespace
+
+void put_connection(nlmsghdr* message, const Connection& c) {
+    put_tuple(message, CTA_TUPLE_ORIG, c.orig);
+    put_tuple(message, CTA_TUPLE_REPLY, c.reply);
+    if (c.master) put_tuple(message, CTA_TUPLE_MASTER, *c.master);
+    if (c.status) mnl_attr_put_u32(message, CTA_STATUS, htonl(*c.status));
+    if (c.timeout) mnl_attr_put_u32(message, CTA_TIMEOUT, htonl(*c.timeout));
+    if (c.mark) mnl_attr_put_u32(message, CTA_MARK, htonl(*c.mark));
+    if (c.id) mnl_attr_put_u32(message, CTA_ID, htonl(*c.id));
+    if (c.zone != 0) mnl_attr_put_u16(message, CTA_ZONE, htons(c.zone));
+    if (c.tcp_state != packet::CtTcp::unknown) {
+        nlattr* info = mnl_attr_nest_start(message, CTA_PROTOINFO);
+        nlattr* tcp = mnl_attr_nest_start(message, CTA_PROTOINFO_TCP);
+        mnl_attr_put_u8(message, CTA_PROTOINFO_TCP_STATE, static_cast<std::uint8_t>(c.tcp_state));
+        mnl_attr_nest_end(message, tcp);
+        mnl_attr_nest_end(message, info);
+    }
+    if (!c.helper.empty()) put_helper(message, c.helper);
+    if (c.counted) {
+        put_counter(message, CTA_COUNTERS_ORIG, c.orig_counter);
+        put_counter(message, CTA_COUNTERS_REPLY, c.reply_counter);
+    }
+    if (c.labels) mnl_attr_put(message, CTA_LABELS, c.labels->size(), c.labels->data());
+}
+
 // CTA_MARK_MASK names the bits that are cleared before CTA_MARK is put in.
 void put_changes(nlmsghdr* message, const packet::CtChanges& changes, std::uint32_t old_status) {
     if (changes.mark) {
@@ -253,14 +339,7 @@ void put_changes(nlmsghdr* message, const packet::CtChanges& changes, std::uint3
     }
     if (changes.timeout) mnl_attr_put_u32(message, CTA_TIMEOUT, htonl(*changes.timeout));
     if (changes.status) mnl_attr_put_u32(message, CTA_STATUS, htonl(old_status | *changes.status));
-    if (changes.helper) {
-        char name[packet::CtHelper::max_size + 1] = {};
-        const std::string_view text = changes.helper->text();
-        std::copy(text.begin(), text.end(), name);
-        nlattr* help = mnl_attr_nest_start(message, CTA_HELP);
-        mnl_attr_put_strz(message, CTA_HELP_NAME, name);
-        mnl_attr_nest_end(message, help);
-    }
+    if (changes.helper) put_helper(message, *changes.helper);
     if (changes.labels) {
         auto labels = *changes.labels;
         if (changes.labels_mask) // the kernel clears these bits, then turns those over that are set

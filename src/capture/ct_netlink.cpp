@@ -1,6 +1,7 @@
 #include "nfqws2/capture/ct_netlink.hpp"
 
 #include "nfqws2/capture/ct_message.hpp"
+#include "nfqws2/capture/netfilter_socket.hpp"
 
 #include <arpa/inet.h>
 #include <cerrno>
@@ -18,18 +19,18 @@ namespace {
 
 constexpr std::uint16_t connection_message = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW;
 constexpr std::uint16_t get_message = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
+constexpr std::uint16_t delete_message = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
 constexpr std::uint16_t expectation_message = NFNL_SUBSYS_CTNETLINK_EXP << 8 | IPCTNL_MSG_EXP_NEW;
 constexpr unsigned stale_answers = 16; // of requests that were given up
 
 FileDescriptor netfilter_socket() {
     FileDescriptor fd(
         socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
-    sockaddr_nl address{};
-    address.nl_family = AF_NETLINK;
-    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    sockaddr_nl kernel{};
+    kernel.nl_family = AF_NETLINK;
     // Bound to a port of its own, connected to the kernel: nobody else can send to it.
-    if (!fd || bind(fd.get(), generic, sizeof(address)) < 0 ||
-        connect(fd.get(), generic, sizeof(address)) < 0)
+    if (!fd || bind_beside(fd.get(), 0) != 0 ||
+        connect(fd.get(), reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) < 0)
         return {};
     const int on = 1;
     setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
@@ -135,6 +136,14 @@ int CtNetlink::update(const packet::CtTuple& orig, std::uint16_t zone,
 int CtNetlink::expect(const packet::CtTuple& master, const packet::CtExpectation& wanted) {
     nlmsghdr* message = begin(expectation_message, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, master);
     put_expectation(message, master, wanted);
+    return request(message, nullptr);
+}
+
+// Without a tuple all of them would go.
+int CtNetlink::remove(const packet::CtTuple& tuple, std::uint16_t zone) {
+    nlmsghdr* message = begin(delete_message, NLM_F_ACK, tuple);
+    put_tuple(message, CTA_TUPLE_ORIG, tuple);
+    if (zone != 0) mnl_attr_put_u16(message, CTA_ZONE, htons(zone));
     return request(message, nullptr);
 }
 

@@ -8,14 +8,15 @@
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/capture/datagram_batch.hpp"
 #include "nfqws2/capture/interface_names.hpp"
 #include "nfqws2/capture/netfilter_socket.hpp"
 #include "nfqws2/capture/verdict_batch.hpp"
 #include "partial_checksum.hpp"
+#include "queue_messages.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -31,18 +32,12 @@ namespace nfqws2::capture {
 namespace {
 
 constexpr std::uint16_t packet_message = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET;
-constexpr std::size_t batch_size = 32, datagram_size = 65536 + 4096;
 constexpr std::uint32_t queue_length = 4096;
 constexpr int receive_buffer = 1024 * 1024;
 constexpr int send_buffer = 256 * 1024; // holds the largest verdict datagram
 
 std::uint32_t u32_of(const nlattr* attribute) {
     return attribute == nullptr ? 0 : ntohl(mnl_attr_get_u32(attribute));
-}
-
-void set_size(int fd, int forced, int usual, int value) {
-    if (setsockopt(fd, SOL_SOCKET, forced, &value, sizeof value) != 0)
-        setsockopt(fd, SOL_SOCKET, usual, &value, sizeof value);
 }
 
 void set_flag(int fd, int option) {
@@ -70,6 +65,7 @@ class LiveQueueHandle final : public QueueHandle {
     int error() const override { return error_; }
     void answer(const QueuedPacket& packet, const Verdict& verdict) override;
     void flush() override;
+    void release();
 
   private:
     struct Queue {
@@ -87,7 +83,6 @@ class LiveQueueHandle final : public QueueHandle {
     int command(std::uint16_t queue, std::uint16_t family, std::uint8_t what);
     int request(nlmsghdr* message);
     int await_answer(std::uint32_t sequence);
-    void make_buffers();
     // The next message of what was received, nullptr if there is no more.
     const nlmsghdr* take_message();
     bool begin_datagram();
@@ -104,9 +99,7 @@ class LiveQueueHandle final : public QueueHandle {
     int error_ = 0;
     log::RateLimit verdict_log_{1000};
 
-    std::unique_ptr<std::uint8_t[]> buffers_;
-    std::array<mmsghdr, batch_size> headers_{};
-    std::array<iovec, batch_size> vectors_{};
+    DatagramBatch datagrams_;
     std::size_t received_ = 0, next_ = 0;         // datagrams
     const nlmsghdr* message_ = nullptr;           // of the datagram being read
     int left_ = 0;                                // bytes from there on
@@ -114,9 +107,13 @@ class LiveQueueHandle final : public QueueHandle {
     std::vector<std::uint8_t> early_datagram_;    // the one being read
 };
 
-LiveQueueHandle::~LiveQueueHandle() {
+void LiveQueueHandle::release() {
     for (Queue& queue : queues_)
         leave(queue);
+}
+
+LiveQueueHandle::~LiveQueueHandle() {
+    release();
     std::erase(door_.handles_, this);
 }
 
@@ -129,22 +126,13 @@ int LiveQueueHandle::open() {
     // Connected, so that no other process can send to it.
     if (connect(socket_.get(), reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) != 0)
         return errno;
-    set_size(socket_.get(), SO_RCVBUFFORCE, SO_RCVBUF, receive_buffer);
-    set_size(socket_.get(), SO_SNDBUFFORCE, SO_SNDBUF, send_buffer);
+    set_buffer_size(socket_.get(), SO_RCVBUFFORCE, SO_RCVBUF, receive_buffer);
+    set_buffer_size(socket_.get(), SO_SNDBUFFORCE, SO_SNDBUF, send_buffer);
     set_flag(socket_.get(), NETLINK_NO_ENOBUFS);
     set_flag(socket_.get(), NETLINK_CAP_ACK);
-    make_buffers();
+    datagrams_.make();
     interfaces_.open();
     return 0;
-}
-
-void LiveQueueHandle::make_buffers() {
-    buffers_ = std::make_unique_for_overwrite<std::uint8_t[]>(batch_size * datagram_size);
-    for (std::size_t i = 0; i < batch_size; i++) {
-        vectors_[i] = {buffers_.get() + i * datagram_size, datagram_size};
-        headers_[i].msg_hdr.msg_iov = &vectors_[i];
-        headers_[i].msg_hdr.msg_iovlen = 1;
-    }
 }
 
 LiveQueueHandle::Queue* LiveQueueHandle::find(std::uint16_t number) {
@@ -169,21 +157,17 @@ int LiveQueueHandle::create(std::uint16_t number) {
 }
 
 int LiveQueueHandle::set_mode(std::uint16_t queue, CopyMode mode, std::uint16_t range) {
+    constexpr std::uint32_t with_connections = NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_CONNTRACK;
+    if (door_.connections_ && configure(queue, mode, range, with_connections) == 0) return 0;
     const int error = configure(queue, mode, range, NFQA_CFG_F_FAIL_OPEN);
     return error == 0 ? 0 : configure(queue, mode, range, 0); // a kernel before 3.6
 }
 
 int LiveQueueHandle::configure(std::uint16_t queue, CopyMode mode, std::uint16_t range,
                                std::uint32_t flags) {
-    alignas(nlmsghdr) char buffer[256];
-    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue);
-    nfq_nlmsg_cfg_put_params(message, static_cast<std::uint8_t>(mode), range);
-    nfq_nlmsg_cfg_put_qmaxlen(message, queue_length);
-    if (flags != 0) {
-        mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(flags));
-        mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(flags));
-    }
-    return request(message);
+    alignas(nlmsghdr) char buffer[queue_message_size];
+    return request(queue_parameters(buffer, queue,
+                                    {static_cast<std::uint8_t>(mode), range, queue_length, flags}));
 }
 
 void LiveQueueHandle::destroy(std::uint16_t number) {
@@ -220,17 +204,14 @@ void LiveQueueHandle::leave(Queue& queue) {
 }
 
 void LiveQueueHandle::unbind(std::uint16_t number) {
-    alignas(nlmsghdr) char buffer[256];
-    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, number);
-    nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_UNBIND);
+    alignas(nlmsghdr) char buffer[queue_message_size];
+    const nlmsghdr* message = queue_command(buffer, number, AF_UNSPEC, NFQNL_CFG_CMD_UNBIND);
     send(socket_.get(), message, message->nlmsg_len, 0);
 }
 
 int LiveQueueHandle::command(std::uint16_t queue, std::uint16_t family, std::uint8_t what) {
-    alignas(nlmsghdr) char buffer[256];
-    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue);
-    nfq_nlmsg_cfg_put_cmd(message, family, what);
-    return request(message);
+    alignas(nlmsghdr) char buffer[queue_message_size];
+    return request(queue_command(buffer, queue, family, what));
 }
 
 int LiveQueueHandle::request(nlmsghdr* message) {
@@ -243,7 +224,7 @@ int LiveQueueHandle::request(nlmsghdr* message) {
 
 // The answer is there when send() returns, unless the socket had no room for it: then it is lost.
 int LiveQueueHandle::await_answer(std::uint32_t sequence) {
-    std::vector<std::uint8_t> datagram(datagram_size);
+    std::vector<std::uint8_t> datagram(DatagramBatch::datagram_size);
     for (;;) {
         const ssize_t size = recv(socket_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT);
         if (size < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
@@ -278,8 +259,9 @@ void LiveQueueHandle::flush(Queue& queue) {
 // Early ones came after the batch that is being read.
 bool LiveQueueHandle::begin_datagram() {
     if (next_ < received_) {
-        message_ = static_cast<const nlmsghdr*>(vectors_[next_].iov_base);
-        left_ = static_cast<int>(headers_[next_].msg_len);
+        const Bytes datagram = datagrams_[next_];
+        message_ = reinterpret_cast<const nlmsghdr*>(datagram.data());
+        left_ = static_cast<int>(datagram.size());
         next_++;
         return true;
     }
@@ -303,11 +285,11 @@ const nlmsghdr* LiveQueueHandle::take_message() {
 std::optional<QueueHandle::Next> LiveQueueHandle::receive() {
     flush();
     interfaces_.refresh();
-    const int count = recvmmsg(socket_.get(), headers_.data(), batch_size, MSG_DONTWAIT, nullptr);
+    const int count = datagrams_.receive(socket_.get(), MSG_DONTWAIT);
     if (count > 0) {
         received_ = static_cast<std::size_t>(count);
         next_ = 0;
-        if (headers_[0].msg_len == 0) return Next::closed;
+        if (datagrams_[0].empty()) return Next::closed;
         return std::nullopt;
     }
     received_ = next_ = 0;
@@ -354,7 +336,12 @@ bool LiveQueueHandle::read(const nlmsghdr* message, QueuedPacket& packet) {
                             mnl_attr_get_payload_len(payload)};
         const std::uint32_t info = u32_of(attributes[NFQA_SKB_INFO]);
         if ((info & NFQA_SKB_CSUMNOTREADY) != 0) complete_checksum(data);
-        input.data = data;
+        input.data = packet.whole = data;
+    }
+    if (door_.connections_ && attributes[NFQA_CT] != nullptr) {
+        input.ct = {static_cast<const std::uint8_t*>(mnl_attr_get_payload(attributes[NFQA_CT])),
+                    mnl_attr_get_payload_len(attributes[NFQA_CT])};
+        input.ct_info = u32_of(attributes[NFQA_CT_INFO]);
     }
     const nlattr* length = attributes[NFQA_CAP_LEN];
     packet.length =
@@ -387,6 +374,11 @@ std::unique_ptr<QueueHandle> LiveQueues::open(int* error) {
 void LiveQueues::flush() {
     for (LiveQueueHandle* handle : handles_)
         handle->flush();
+}
+
+void LiveQueues::release() {
+    for (LiveQueueHandle* handle : handles_)
+        handle->release();
 }
 
 } // namespace nfqws2::capture

@@ -81,20 +81,20 @@ LinkHeader link_header(const nlmsghdr* message, const nlattr* const* attributes,
 
 NfQueue::Received NfQueue::receive(PacketHandler& handler, bool may_block) {
     const int flags = may_block ? MSG_WAITFORONE : MSG_DONTWAIT;
-    const int count = recvmmsg(socket_.get(), headers_.data(), batch_size, flags, nullptr);
+    const int count = datagrams_.receive(socket_.get(), flags);
     if (count < 0) return receive_failed(errno);
     interfaces_.refresh();
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); i++) {
-        if (headers_[i].msg_len == 0) {
+        if (datagrams_[i].empty()) {
             log::error("recv from nfq returned 0 !");
             return Received::broken;
         }
-        handle_datagram({buffers_.get() + i * datagram_size, headers_[i].msg_len}, &handler);
+        handle_datagram(datagrams_[i], &handler);
     }
     if (pieces_broken_) return Received::broken;
     flush();
     counters_.batches++;
-    if (static_cast<std::size_t>(count) == batch_size) report_losses();
+    if (static_cast<std::size_t>(count) == DatagramBatch::most) report_losses();
     return Received::packets;
 }
 

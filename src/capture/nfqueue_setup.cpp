@@ -2,6 +2,8 @@
 // that there is no moment in which packets are queued but not yet delivered.
 #include "nfqws2/capture/nfqueue.hpp"
 
+#include "queue_messages.hpp"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
@@ -17,7 +19,7 @@ namespace nfqws2::capture {
 
 namespace {
 
-constexpr int copy_range = 65535;
+constexpr std::uint16_t copy_range = 65535;
 // Must hold the largest verdict datagram.
 constexpr int send_buffer = 256 * 1024;
 
@@ -58,13 +60,7 @@ void NfQueue::begin(const Options& options) {
     counters_ = {};
     last_id_ = 0;
     reported_drops_ = 0;
-    if (buffers_) return;
-    buffers_ = std::make_unique_for_overwrite<std::uint8_t[]>(batch_size * datagram_size);
-    for (std::size_t i = 0; i < batch_size; i++) {
-        vectors_[i] = {buffers_.get() + i * datagram_size, datagram_size};
-        headers_[i].msg_hdr.msg_iov = &vectors_[i];
-        headers_[i].msg_hdr.msg_iovlen = 1;
-    }
+    datagrams_.make();
 }
 
 // Its number is far from those that people and scripts choose, and another one for each queue.
@@ -98,9 +94,9 @@ void NfQueue::close() {
     // Unbinding drops what the kernel still holds; let it pass instead.
     if (verdicts_.add_accept_all(last_id_)) flush();
     log::status("unbinding from queue %u", options_.number);
-    alignas(nlmsghdr) char buffer[256];
-    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
-    nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_UNBIND);
+    alignas(nlmsghdr) char buffer[queue_message_size];
+    const nlmsghdr* message =
+        queue_command(buffer, options_.number, AF_UNSPEC, NFQNL_CFG_CMD_UNBIND);
     send(socket_.get(), message, message->nlmsg_len, 0);
     log::status("closing nfq library handle");
     socket_.reset();
@@ -147,14 +143,12 @@ void NfQueue::set_buffers() {
     const int fd = socket_.get();
     const int wanted =
         static_cast<int>(std::min<std::uint32_t>(options_.receive_buffer, INT_MAX / 2));
-    if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, wanted))
-        set_option(fd, SOL_SOCKET, SO_RCVBUF, wanted);
+    set_buffer_size(fd, SO_RCVBUFFORCE, SO_RCVBUF, wanted);
     int real = 0;
     socklen_t size = sizeof(real);
     if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &real, &size) == 0 && real / 2 != wanted)
         log::status("could not set receive buffer size to %d. real size is %d", wanted, real / 2);
-    if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, send_buffer))
-        set_option(fd, SOL_SOCKET, SO_SNDBUF, send_buffer);
+    set_buffer_size(fd, SO_SNDBUFFORCE, SO_SNDBUF, send_buffer);
     if (!set_option(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1))
         log::os_error("setsockopt(NETLINK_NO_ENOBUFS)", errno);
     // Answers to refused verdicts need not repeat the whole packet; old kernels lack the option.
@@ -174,10 +168,8 @@ bool NfQueue::bind_protocol_family(std::uint16_t family, const char* name, bool 
     };
     for (const auto& step : steps) {
         log::status(step.status, name);
-        alignas(nlmsghdr) char buffer[256];
-        nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, 0);
-        nfq_nlmsg_cfg_put_cmd(message, family, step.command);
-        if (const int error = request(message)) {
+        alignas(nlmsghdr) char buffer[queue_message_size];
+        if (const int error = request(queue_command(buffer, 0, family, step.command))) {
             log::os_error(step.what, error);
             if (must) return false;
         }
@@ -197,10 +189,8 @@ bool NfQueue::bind_queue() {
 }
 
 int NfQueue::request_binding() {
-    alignas(nlmsghdr) char buffer[256];
-    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
-    nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
-    return request(message);
+    alignas(nlmsghdr) char buffer[queue_message_size];
+    return request(queue_command(buffer, options_.number, AF_UNSPEC, NFQNL_CFG_CMD_BIND));
 }
 
 // Each flag that is refused is given up by itself.
@@ -223,15 +213,9 @@ bool NfQueue::configure() {
 }
 
 int NfQueue::request_parameters(std::uint32_t flags) {
-    alignas(nlmsghdr) char buffer[256];
-    nlmsghdr* message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, options_.number);
-    nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, copy_range);
-    nfq_nlmsg_cfg_put_qmaxlen(message, options_.length);
-    if (flags != 0) {
-        mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(flags));
-        mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(flags));
-    }
-    return request(message);
+    alignas(nlmsghdr) char buffer[queue_message_size];
+    return request(queue_parameters(buffer, options_.number,
+                                    {NFQNL_COPY_PACKET, copy_range, options_.length, flags}));
 }
 
 int NfQueue::request(nlmsghdr* message) {
@@ -242,18 +226,19 @@ int NfQueue::request(nlmsghdr* message) {
 }
 
 int NfQueue::await_answer(std::uint32_t sequence) {
+    const MutBytes room = datagrams_.first();
     for (;;) {
-        const ssize_t size = recv(socket_.get(), buffers_.get(), datagram_size, 0);
+        const ssize_t size = recv(socket_.get(), room.data(), room.size(), 0);
         if (size < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
         if (size <= 0) return size < 0 ? errno : ECONNRESET;
         int left = static_cast<int>(size);
-        const auto* message = reinterpret_cast<const nlmsghdr*>(buffers_.get());
+        const auto* message = reinterpret_cast<const nlmsghdr*>(room.data());
         if (mnl_nlmsg_ok(message, left) && message->nlmsg_type == NLMSG_ERROR &&
             message->nlmsg_seq == sequence &&
             mnl_nlmsg_get_payload_len(message) >= sizeof(nlmsgerr))
             return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
         // A packet that was faster than the answer: nobody can look at it yet, so it passes.
-        handle_datagram({buffers_.get(), static_cast<std::size_t>(size)}, nullptr);
+        handle_datagram(room.first(static_cast<std::size_t>(size)), nullptr);
         flush();
     }
 }

@@ -8,6 +8,7 @@
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/capture/ct_message.hpp"
+#include "nfqws2/protocol/detect.hpp"
 #include "passage.hpp"
 
 #include <bit>
@@ -36,9 +37,9 @@ SipKey key_of(const Options& options) {
 
 } // namespace
 
-CtFacts::CtFacts(const Options& options, const Services& services,
+CtFacts::CtFacts(const Options& options, CtSource source, For whom, const Services& services,
                  const flow::ConnectionTable* connections, const Clock& clock)
-    : source_(*options.ct), state_mark_(options.ct_state_mark), sender_(*services.sender),
+    : source_(source), whom_(whom), state_mark_(options.ct_state_mark), clock_(clock),
       requests_(services.ct_requests), profiles_(*services.profiles) {
     if (source_ != CtSource::sim) return;
     sim_ = std::make_unique<flow::CtSim>(
@@ -46,8 +47,11 @@ CtFacts::CtFacts(const Options& options, const Services& services,
         clock);
 }
 
+CtFacts::~CtFacts() = default;
+
 void CtFacts::arrives(Passage& p) {
     PacketCt& ct = p.ct.emplace();
+    ct.shown = whom_ == For::everybody;
     ct.facts.source = source_;
     if (!sim_) {
         ct.tuple = flow::ct_tuple_of(p.dis);
@@ -62,6 +66,7 @@ void CtFacts::arrives(Passage& p) {
 
 void CtFacts::arrives_about(Passage& p, const packet::Dissect& quoted, bool quoted_reverse) {
     PacketCt& ct = p.ct.emplace();
+    ct.shown = whom_ == For::everybody;
     ct.facts.source = source_;
     ct.about = true;
     if (!sim_) {
@@ -80,6 +85,7 @@ std::shared_ptr<const packet::CtFacts> CtFacts::kept(Passage& p) {
 
 void CtFacts::resumes(Passage& p) {
     PacketCt& ct = p.ct.emplace();
+    ct.shown = whom_ == For::everybody;
     ct.resumed = true;
     ct.facts.source = source_;
     if (p.ct_of_held != nullptr) {
@@ -92,7 +98,7 @@ void CtFacts::resumes(Passage& p) {
 
 void CtFacts::leaves(Passage& p, capture::Verdict& verdict, bool told) {
     if (!p.ct) return;
-    if (told && (sim_ || source_ == CtSource::queue)) facts(p);
+    if (told && p.ct->shown && (sim_ || source_ == CtSource::queue)) facts(p);
     if (!p.ct->changes.empty() && verdict.action != capture::Action::drop) {
         verdict_changes_ = p.ct->changes;
         if (verdict_changes_.status) // the kernel wants all bits
@@ -100,7 +106,10 @@ void CtFacts::leaves(Passage& p, capture::Verdict& verdict, bool told) {
         verdict.ct = &verdict_changes_;
     }
     if (!sim_) return;
-    if (verdict.action == capture::Action::drop && !p.kept) sim_->dropped(p.ct->seen);
+    if (verdict.action == capture::Action::drop && !p.kept)
+        sim_->dropped(p.ct->seen);
+    else if (!p.kept)
+        sim_->passed(p.ct->seen);
 }
 
 void CtFacts::track_ended(const flow::Track& track) {
@@ -234,6 +243,7 @@ void CtFacts::ask_master(packet::Connection& c) {
 const char* CtFacts::set(Passage& p, const packet::CtChanges& changes) {
     constexpr const char* no_connection = "the packet has no connection";
     constexpr std::size_t most_pending = 256;
+    constexpr std::int64_t pending_life_s = 60;
     if (!p.ct) return no_connection;
     if (sim_) {
         if (!p.ct->seen.connection) return no_connection;
@@ -250,8 +260,8 @@ const char* CtFacts::set(Passage& p, const packet::CtChanges& changes) {
     if (requests_ == nullptr || !p.ct->tuple) return "the kernel cannot be asked for it";
     if (pending_.size() >= most_pending && !give_up_oldest()) return "too many changes wait";
     const packet::CtTuple& orig = known.connection ? known.connection->orig : *p.ct->tuple;
-    pending_.push_back(
-        {orig, known.connection ? known.connection->zone : std::uint16_t{0}, changes, 0, true});
+    pending_.push_back({orig, known.connection ? known.connection->zone : std::uint16_t{0}, changes,
+                        clock_.boot_s() + pending_life_s, 0, true});
     return nullptr;
 }
 
@@ -265,22 +275,31 @@ bool CtFacts::give_up_oldest() {
     return true;
 }
 
-// Those whose connection was not there wait for a further packet of it.
+// Those whose connection was not there wait for a further packet of it, but not for ever.
 void CtFacts::send_pending() {
     constexpr unsigned most_tries = 4;
-    std::erase_if(pending_, [this](Pending& change) {
-        if (!change.due) return false;
+    const std::int64_t now_s = clock_.boot_s();
+    std::erase_if(pending_, [&](Pending& change) {
+        if (!change.due) {
+            if (change.expires_s > now_s) return false;
+            lose("its connection never came");
+            return true;
+        }
         const int error = requests_->update(change.orig, change.zone, change.changes);
         if (error == 0) return true;
         change.due = false;
         if ((error == ENOENT || error == EAGAIN) && ++change.tries < most_tries) return false;
-        lost_changes_++;
-        static thread_local log::RateLimit limit(60'000);
-        if (limit.allow())
-            log::error("%llu changes of connections were refused, the last one: %s",
-                       static_cast<unsigned long long>(lost_changes_), std::strerror(error));
+        lose(std::strerror(error));
         return true;
     });
+}
+
+void CtFacts::lose(const char* why) {
+    lost_changes_++;
+    static thread_local log::RateLimit limit(60'000);
+    if (limit.allow())
+        log::error("%llu changes of connections were refused, the last one: %s",
+                   static_cast<unsigned long long>(lost_changes_), why);
 }
 
 void CtFacts::remind_pending(const PacketCt& ct) {
@@ -314,9 +333,38 @@ std::optional<packet::Connection> CtFacts::find(const packet::CtTuple& tuple, st
     return answer->connection;
 }
 
-bool CtFacts::send(const capture::OutputPacket& packet) {
+// Such packets have no flow of the program.
+void CtFacts::arrives(const capture::InputPacket& packet) {
+    queued_ = std::make_unique<Passage>();
+    Passage& p = *queued_;
+    p.raw = packet.data;
+    p.dis = packet::dissect(packet.data);
+    p.mark = packet.mark;
+    p.ct_attribute = packet.ct;
+    p.ct_info = packet.ct_info;
+    const bool icmp = p.dis.l4 == packet::L4::icmp;
+    if (icmp && protocol::icmp_type_quotes_packet(p.dis.icmp_type()))
+        arrives_about(p, packet::dissect(p.dis.payload, packet::Completeness::partial), false);
+    else
+        arrives(p);
+}
+
+const packet::CtFacts& CtFacts::facts() {
+    static const packet::CtFacts nothing;
+    if (!queued_) return nothing;
+    state(*queued_);
+    return facts(*queued_);
+}
+
+void CtFacts::leaves(bool dropped) {
+    if (!queued_) return;
+    if (sim_ && dropped) sim_->dropped(queued_->ct->seen);
+    if (sim_ && !dropped) sim_->passed(queued_->ct->seen);
+    queued_.reset();
+}
+
+void CtFacts::sees_sent(const capture::OutputPacket& packet) {
     if (sim_) sim_->sent(packet::dissect(packet.data));
-    return sender_.send(packet);
 }
 
 } // namespace nfqws2::engine

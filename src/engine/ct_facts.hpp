@@ -24,14 +24,22 @@ struct PacketCt {
     flow::CtSim::Seen seen;                  // simulated
     std::optional<packet::CtTuple> tuple;    // to ask by; of an ICMP error, of what it quotes
     bool about = false;                      // an ICMP error
+    bool shown = true;                       // to profiles, scripts and traces
     bool resumed = false;                    // it was put aside: no verdict is to come
     packet::CtChanges changes;               // to go with the verdict
 };
 
-class CtFacts final : public lua::Connections, public capture::PacketSender {
+class CtFacts final : public lua::Connections {
   public:
-    CtFacts(const Options& options, const Services& services,
+    enum class For : std::uint8_t {
+        everybody,
+        scripts // of the kernel's interfaces, which have nothing but this simulation: --ct=off
+    };
+    CtFacts(const Options& options, packet::CtSource source, For whom, const Services& services,
             const flow::ConnectionTable* connections, const Clock& clock);
+    ~CtFacts() override;
+    CtFacts(const CtFacts&) = delete;
+    CtFacts& operator=(const CtFacts&) = delete;
 
     // A packet comes in, after its flow was looked for; of an ICMP error `quoted` is what it is
     // about.
@@ -56,14 +64,16 @@ class CtFacts final : public lua::Connections, public capture::PacketSender {
     const char* set(Passage& p, const packet::CtChanges& changes);
     int expect(Passage& p, const packet::CtExpectation& expectation);
 
-    const flow::CtSim* simulation() const { return sim_.get(); }
+    flow::CtSim* simulation() const { return sim_.get(); }
+    void sees_sent(const capture::OutputPacket& packet);
 
     // lua::Connections
     packet::CtSource source() const override { return source_; }
     std::optional<packet::Connection> find(const packet::CtTuple& tuple, std::uint16_t zone,
                                            int* error) override;
-    // capture::PacketSender: what the program sends goes through here.
-    bool send(const capture::OutputPacket& packet) override;
+    void arrives(const capture::InputPacket& packet) override;
+    const packet::CtFacts& facts() override;
+    void leaves(bool dropped) override;
 
   private:
     void ask_state(Passage& p);
@@ -80,19 +90,38 @@ class CtFacts final : public lua::Connections, public capture::PacketSender {
         packet::CtTuple orig;
         std::uint16_t zone = 0;
         packet::CtChanges changes;
+        std::int64_t expires_s = 0;
         unsigned tries = 0;
         bool due = true; // at the end of this batch
     };
+    void lose(const char* why);
 
     packet::CtSource source_;
+    For whom_;
     std::uint32_t state_mark_;
-    capture::PacketSender& sender_;
+    const Clock& clock_;
     capture::CtRequests* requests_;
     const profile::ProfileSet& profiles_;
     std::unique_ptr<flow::CtSim> sim_;
     std::vector<Pending> pending_;
     std::uint64_t lost_changes_ = 0;
     packet::CtChanges verdict_changes_;
+    std::unique_ptr<Passage> queued_; // by a queue of a script
+};
+
+// What the program sends itself, which the simulation has to see.
+class WatchedSender final : public capture::PacketSender {
+  public:
+    explicit WatchedSender(capture::PacketSender& sender) : sender_(sender) {}
+    void show_to(CtFacts& ct) { ct_ = &ct; }
+    bool send(const capture::OutputPacket& packet) override {
+        if (ct_ != nullptr) ct_->sees_sent(packet);
+        return sender_.send(packet);
+    }
+
+  private:
+    capture::PacketSender& sender_;
+    CtFacts* ct_ = nullptr;
 };
 
 // What scripts get of the packet.

@@ -36,19 +36,25 @@ std::string learned_text(const lua::Learned& learned) {
 } // namespace
 
 // Everything that lives as long as the engine; the way of a packet through it is the pipeline.
-struct Engine::Impl {
+struct Engine::Impl final : lua::SimulationDoor {
     Impl(Options options, Services services);
-    ~Impl();
+    ~Impl() override;
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
     bool init_lua(const std::function<bool()>& stop_requested, std::optional<std::size_t>* failed);
     capture::Verdict process(const capture::InputPacket& packet);
+    flow::CtSim* simulation() override;
+    lua::Connections* watching() override { return ct ? ct.get() : simulated.get(); }
 
     Options options;
     Services services;
+    WatchedSender sender;
     PacketClock now; // of connections and ip_cache
     std::unique_ptr<flow::ConnectionTable> connections;
     std::unique_ptr<flow::IpCache> own_ip_cache; // unless the workers share one
     flow::IpCache& ip_cache;
-    std::unique_ptr<CtFacts> ct; // with --ct
+    std::unique_ptr<CtFacts> ct;        // with --ct
+    std::unique_ptr<CtFacts> simulated; // without, once a script wants to know of connections
     std::unique_ptr<flow::PastHosts> past_hosts;
     Onlooker onlooker;
     lua::State state;
@@ -74,12 +80,25 @@ std::unique_ptr<flow::ConnectionTable> Engine::Impl::make_connections() {
     return std::make_unique<flow::ConnectionTable>(table, now);
 }
 
-// The simulation has to see what the program sends.
 std::unique_ptr<CtFacts> Engine::Impl::make_ct() {
+    services.sender = &sender;
     if (!options.ct) return nullptr;
-    auto made = std::make_unique<CtFacts>(options, services, connections.get(), now);
-    services.sender = made.get();
+    auto made = std::make_unique<CtFacts>(options, *options.ct, CtFacts::For::everybody, services,
+                                          connections.get(), now);
+    if (made->simulation() != nullptr) sender.show_to(*made);
     return made;
+}
+
+// May be called at any time, for example by a script that is shown a packet.
+flow::CtSim* Engine::Impl::simulation() {
+    if (ct) return ct->simulation();
+    if (!simulated) {
+        simulated = std::make_unique<CtFacts>(options, packet::CtSource::sim, CtFacts::For::scripts,
+                                              services, connections.get(), now);
+        sender.show_to(*simulated);
+        pipeline.simulate(*simulated);
+    }
+    return simulated->simulation();
 }
 
 lua::Services Engine::Impl::lua_services() {
@@ -97,7 +116,8 @@ lua::Services Engine::Impl::lua_services() {
             .offline = options.offline,
             .desync_fwmark = options.desync_fwmark,
             .server_mode = options.server,
-            .ct = ct.get()};
+            .ct = ct.get(),
+            .simulation = this};
 }
 
 lua::Limits Engine::Impl::lua_limits() const {
@@ -105,8 +125,8 @@ lua::Limits Engine::Impl::lua_limits() const {
 }
 
 Engine::Impl::Impl(Options opts, Services svc)
-    : options(std::move(opts)), services(std::move(svc)), now(*services.clock),
-      connections(make_connections()),
+    : options(std::move(opts)), services(std::move(svc)), sender(*services.sender),
+      now(*services.clock), connections(make_connections()),
       own_ip_cache(services.ip_cache != nullptr
                        ? nullptr
                        : std::make_unique<flow::IpCache>(options.ipcache_lifetime, now)),

@@ -31,11 +31,13 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
         Upkeep& upkeep;
         Counters& counters;
         std::vector<ProfileCounts>& by_profile;
-        CtFacts* ct;                 // nullptr with --ct=off
+        CtFacts* ct;                 // nullptr with --ct=off, unless simulate() was called
         flow::PastHosts* past_hosts; // nullptr if nobody can ask
     };
     explicit Pipeline(const Surroundings& around);
     RulesStage* rules() { return rules_.get(); }
+    // With --ct=off: scripts want to know of connections, nobody else.
+    void simulate(CtFacts& ct) { around_.ct = &ct; }
 
     capture::Verdict process(const capture::InputPacket& packet);
 

@@ -302,7 +302,7 @@ void Trace::rebuild_failed(std::string_view error) {
 namespace {
 
 void write_ct(JsonWriter& json, const Passage& p) {
-    if (!p.ct) return;
+    if (!p.ct || !p.ct->shown) return;
     const packet::CtFacts& facts = p.ct->facts;
     json.key("ct").open_object();
     json.key("source").text(name(facts.source));

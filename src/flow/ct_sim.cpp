@@ -10,20 +10,20 @@
 //
 // What few connections have (master, helper, lines of FTP) is a CtExtra. Sequence windows and
 // checksums are not looked at, so nothing here is exact.
-#include "nfqws2/flow/ct_sim.hpp"
+#include "ct_sim_impl.hpp"
 
-#include "ct_ftp.hpp"
-#include "ct_table.hpp"
 #include "ct_tcp.hpp"
+#include "ct_tuple.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 
 namespace nfqws2::flow {
 
 namespace {
 
+using detail::CtExtra;
+using detail::is_echo_answer;
+using detail::is_echo_request;
 using packet::CtDirection;
 using packet::CtState;
 using packet::CtTcp;
@@ -35,39 +35,10 @@ namespace status = packet::ct_status;
 constexpr unsigned most_announced = 4; // data connections by one packet
 
 constexpr std::uint32_t udp_timeout = 30, udp_stream_timeout = 120, icmp_timeout = 30,
-                        other_timeout = 600, expectation_timeout = 300;
+                        other_timeout = 600;
 constexpr std::uint32_t udp_stream_after_ms = 2000;
-constexpr std::size_t most_expectations = 1024;
 constexpr const char* ftp_name = "ftp";
 
-struct CtExtra {
-    std::optional<CtTuple> master;
-    packet::CtHelper helper, master_helper;
-    std::optional<packet::CtLabels> labels;
-    std::array<std::unique_ptr<detail::FtpLines>, 2> lines;
-    bool used = false;
-};
-
-struct Expectation {
-    packet::CtExpectation wanted;
-    CtTuple master;
-    packet::CtHelper master_helper;
-    std::uint32_t mark = 0; // of the master
-    std::int64_t expires_s = 0;
-
-    bool matches(const CtTuple& t) const {
-        const CtTuple& w = wanted.tuple;
-        return t.proto == w.proto && t.dst == w.dst && t.dport == w.dport &&
-               (w.src.empty() || t.src == w.src) && (w.sport == 0 || t.sport == w.sport);
-    }
-};
-
-bool is_echo_request(const CtTuple& t) {
-    return t.icmp_type == (t.proto == proto::icmp ? 8 : 128);
-}
-bool is_echo_answer(const CtTuple& t) {
-    return t.icmp_type == (t.proto == proto::icmp ? 0 : 129);
-}
 // Neighbour discovery and multicast listeners, which Linux does not track.
 bool is_untracked(const packet::Dissect& d) {
     if (d.l4 != packet::L4::icmp || d.l4proto != proto::icmpv6) return false;
@@ -82,98 +53,6 @@ bool begins_anew(const packet::Dissect& d, const CtEntry& e) {
 }
 
 } // namespace
-
-std::optional<CtTuple> ct_tuple_of(const packet::Dissect& d) {
-    if (!d.is_ip() || d.fragment) return std::nullopt;
-    CtTuple t;
-    t.proto = d.l4proto;
-    t.src = d.source();
-    t.dst = d.destination();
-    const std::size_t behind_ip =
-        d.packet.size() - std::min<std::size_t>(d.packet.size(), d.l3_len);
-    switch (d.l4proto) {
-    case proto::tcp:
-    case proto::udp:
-        if (behind_ip < 4) return std::nullopt; // of quoted packets no more need be there
-        t.sport = d.source_port();
-        t.dport = d.destination_port();
-        break;
-    case proto::icmp:
-    case proto::icmpv6:
-        if (behind_ip < 8) return std::nullopt;
-        t.icmp_type = d.transport()[0];
-        t.icmp_code = d.transport()[1];
-        t.icmp_id = load_be16(d.transport() + 4);
-        break;
-    default:
-        break;
-    }
-    return t;
-}
-
-bool may_begin_connection(const packet::Dissect& d) {
-    const std::optional<CtTuple> tuple = ct_tuple_of(d);
-    if (!tuple) return false;
-    switch (tuple->proto) {
-    case proto::tcp:
-        return d.l4 == packet::L4::tcp && detail::may_begin_tcp(d.tcp_flags());
-    case proto::icmp:
-    case proto::icmpv6:
-        return d.l4 == packet::L4::icmp && is_echo_request(*tuple);
-    default:
-        return true;
-    }
-}
-
-CtTuple ct_reply_to(const CtTuple& tuple) {
-    CtTuple reply = tuple;
-    std::swap(reply.src, reply.dst);
-    std::swap(reply.sport, reply.dport);
-    if (is_echo_request(tuple) && tuple.is_icmp())
-        reply.icmp_type = tuple.proto == proto::icmp ? 0 : 129;
-    return reply;
-}
-
-struct CtSim::Impl {
-    Impl(Options o, const ConnectionTable* t, const Clock& c)
-        : options(std::move(o)), tracks(t), clock(c), small(options.key), extras(1),
-          share(options.memory, MemoryBudget::Part::flows) {}
-
-    using Small = detail::CtSmallTable::Entry;
-
-    std::uint32_t now_s() const { return static_cast<std::uint32_t>(clock.boot_s()); }
-    std::uint32_t now_ms() const { return static_cast<std::uint32_t>(clock.boot_ms()); }
-    CtTuple orig_of(CtRef c) const;
-    CtExtra* extra_of(const CtEntry& e) { return e.extra != 0 ? &extras[e.extra] : nullptr; }
-    CtExtra& need_extra(CtEntry& e);
-    void release_extra(CtEntry& e);
-
-    Small* find_small(const CtTuple& tuple);
-    CtRef begin(const packet::Dissect& d, const CtTuple& tuple, const Track* track, bool reverse);
-    void meet_expectation(CtRef c, const CtTuple& tuple);
-    void follow(CtRef c, const packet::Dissect& d, const CtTuple& tuple, bool reply, bool first);
-    void follow_tcp(CtEntry& e, const packet::Dissect& d, bool reply);
-    void count(CtEntry& e, const packet::Dissect& d, bool reply);
-    void refresh(CtEntry& e, std::uint8_t l4proto);
-    std::uint32_t timeout_of(const CtEntry& e, std::uint8_t l4proto) const;
-    void read_ftp(CtRef c, const packet::Dissect& d, bool reply);
-    void add_expectation(const Expectation& e);
-    void forget_expectations();
-    void forget(CtRef c);
-    void tell_memory();
-
-    Options options;
-    const ConnectionTable* tracks;
-    const Clock& clock;
-    detail::CtPages pages;
-    detail::CtSmallTable small;
-    std::vector<CtExtra> extras; // [0] is not used
-    std::vector<std::uint32_t> free_extras;
-    std::vector<Expectation> expectations;
-    CtRef unconfirmed; // whose first packet is on its way
-    std::uint32_t small_number = 0;
-    MemoryShare share;
-};
 
 CtTuple CtSim::Impl::orig_of(CtRef c) const {
     if (c.track == nullptr) return static_cast<const Small*>(c.entry)->orig;
@@ -209,13 +88,47 @@ void CtSim::Impl::release_extra(CtEntry& e) {
     e.extra = 0;
 }
 
-// One whose time is over is gone.
+// One whose time is over, or that was removed, is gone.
 CtSim::Impl::Small* CtSim::Impl::find_small(const CtTuple& tuple) {
     Small* entry = small.size() == 0 ? nullptr : small.find(tuple);
-    if (entry == nullptr || entry->expires_s > now_s()) return entry;
-    release_extra(*entry);
-    small.drop(*entry);
+    if (entry == nullptr || (entry->expires_s > now_s() && !entry->removed)) return entry;
+    forget({entry, nullptr});
     return nullptr;
+}
+
+CtRef CtSim::Impl::of_track(const Track& track) {
+    CtEntry* entry = pages.find(track);
+    if (entry != nullptr && entry->removed) {
+        forget({entry, &track});
+        entry = nullptr;
+    }
+    return {entry, &track};
+}
+
+// What a script has made by its tuple belongs to the flow once that is seen.
+CtRef CtSim::Impl::adopt(Small& made, const Track& track, const CtTuple& tuple, bool reverse) {
+    const bool original = tuple.src == made.orig.src && tuple.sport == made.orig.sport;
+    CtEntry& entry = pages.make(track);
+    entry = made;
+    entry.by_server = original ? reverse : !reverse;
+    made.extra = 0;
+    small.drop(made);
+    tell_memory();
+    return {&entry, &track};
+}
+
+void CtSim::Impl::tell(CtEvent event, CtRef c) {
+    if (observers.empty()) return;
+    const packet::Connection connection = describe(c);
+    for (CtObserver* observer : observers)
+        observer->on_event(event, connection);
+}
+
+// It has passed, or the next packet shows that it has.
+void CtSim::Impl::tell_new(CtRef c) {
+    if (c.entry->told) return;
+    c.entry->told = true;
+    tell(CtEvent::appeared, c);
 }
 
 // The connection that the packet begins, if it may.
@@ -230,10 +143,37 @@ CtRef CtSim::Impl::begin(const packet::Dissect& d, const CtTuple& tuple, const T
         c.entry->by_server = reverse;
         number = track->number();
     } else {
-        c.entry = &small.make(tuple, [this](Small& gone) { release_extra(gone); });
+        c.entry = &make_small(tuple);
         number = ++small_number;
     }
     CtEntry& e = *c.entry;
+    name(e, tuple, number);
+    if (tuple.proto == proto::tcp &&
+        std::ranges::find(options.ftp_ports, tuple.dport) != options.ftp_ports.end())
+        need_extra(e).helper = packet::CtHelper(ftp_name);
+    meet_expectation(c, tuple);
+    tell_memory();
+    return c;
+}
+
+CtSim::Impl::Small& CtSim::Impl::make_small(const CtTuple& tuple) {
+    return small.make(tuple, [this](Small& gone) {
+        if (gone.told && !gone.removed) tell(CtEvent::ended, {&gone, nullptr});
+        release_extra(gone);
+    });
+}
+
+// One that is over, in its place: the packet on its way may be about it.
+void CtSim::Impl::begin_anew(Small& over, const CtTuple& orig) {
+    if (over.told && !over.removed) tell(CtEvent::ended, {&over, nullptr});
+    release_extra(over);
+    static_cast<CtEntry&>(over) = CtEntry();
+    over.exists = true;
+    over.orig = orig;
+}
+
+// Its id, and when it began.
+void CtSim::Impl::name(CtEntry& e, const CtTuple& tuple, std::uint32_t number) const {
     e.first_ms = now_ms();
     std::array<std::uint8_t, 44> text{};
     std::copy(tuple.src.raw.begin(), tuple.src.raw.end(), text.begin());
@@ -244,28 +184,18 @@ CtRef CtSim::Impl::begin(const packet::Dissect& d, const CtTuple& tuple, const T
     text[38] = tuple.proto;
     store_be32(text.data() + 40, number);
     e.id = table_hash(options.key, text);
-    if (tuple.proto == proto::tcp &&
-        std::ranges::find(options.ftp_ports, tuple.dport) != options.ftp_ports.end())
-        need_extra(e).helper = packet::CtHelper(ftp_name);
-    meet_expectation(c, tuple);
-    tell_memory();
-    return c;
 }
 
 void CtSim::Impl::meet_expectation(CtRef c, const CtTuple& tuple) {
-    if (expectations.empty()) return;
-    forget_expectations();
-    const auto found =
-        std::ranges::find_if(expectations, [&](const Expectation& e) { return e.matches(tuple); });
-    if (found == expectations.end()) return;
+    const auto expected = expectations.meet(tuple, clock.boot_s());
+    if (!expected) return;
     CtEntry& e = *c.entry;
     e.status |= static_cast<std::uint16_t>(status::expected);
-    e.mark = found->mark; // Linux hands it on
+    e.mark = expected->mark; // Linux hands it on
     CtExtra& extra = need_extra(e);
-    extra.master = found->master;
-    extra.master_helper = found->master_helper;
-    if (!found->wanted.helper.empty()) extra.helper = found->wanted.helper;
-    if (!found->wanted.permanent) expectations.erase(found);
+    extra.master = expected->master;
+    extra.master_helper = expected->master_helper;
+    if (!expected->wanted.helper.empty()) extra.helper = expected->wanted.helper;
 }
 
 void CtSim::Impl::count(CtEntry& e, const packet::Dissect& d, bool reply) {
@@ -326,7 +256,12 @@ void CtSim::Impl::refresh(CtEntry& e, std::uint8_t l4proto) {
 void CtSim::Impl::follow(CtRef c, const packet::Dissect& d, const CtTuple& tuple, bool reply,
                          bool first) {
     CtEntry& e = *c.entry;
-    if (!first) e.status |= static_cast<std::uint16_t>(status::confirmed);
+    const std::uint8_t tcp_before = e.tcp_state;
+    const bool replied = (e.status & status::seen_reply) != 0;
+    if (!first) {
+        tell_new(c);
+        e.status |= static_cast<std::uint16_t>(status::confirmed);
+    }
     if (reply) e.status |= static_cast<std::uint16_t>(status::seen_reply);
     count(e, d, reply);
     if (d.l4 == packet::L4::tcp) follow_tcp(e, d, reply);
@@ -334,6 +269,7 @@ void CtSim::Impl::follow(CtRef c, const packet::Dissect& d, const CtTuple& tuple
         now_ms() - e.first_ms > udp_stream_after_ms)
         e.status |= static_cast<std::uint16_t>(status::assured);
     refresh(e, tuple.proto);
+    if (!first && (e.tcp_state != tcp_before || (reply && !replied))) tell(CtEvent::changed, c);
     if (e.extra != 0 && d.l4 == packet::L4::tcp && !d.payload.empty()) read_ftp(c, d, reply);
 }
 
@@ -348,7 +284,7 @@ void CtSim::Impl::read_ftp(CtRef c, const packet::Dissect& d, bool reply) {
         const auto announced = room == 0 ? std::nullopt : detail::read_ftp_line(line, reply);
         if (!announced) return;
         room--;
-        Expectation e;
+        detail::CtExpected e;
         e.wanted.tuple.proto = proto::tcp;
         e.wanted.tuple.dst = announced->address.empty() ? orig.dst : announced->address;
         e.wanted.tuple.dport = announced->port;
@@ -356,27 +292,13 @@ void CtSim::Impl::read_ftp(CtRef c, const packet::Dissect& d, bool reply) {
         e.master = orig;
         e.master_helper = extra.helper;
         e.mark = c.entry->mark;
-        e.expires_s = clock.boot_s() + expectation_timeout;
-        add_expectation(e);
+        expectations.announce(e, clock.boot_s());
     });
-}
-
-// A newer one of the same kind takes the place of the older; of too many the oldest goes.
-void CtSim::Impl::add_expectation(const Expectation& e) {
-    forget_expectations();
-    std::erase_if(expectations,
-                  [&](const Expectation& old) { return old.wanted.tuple == e.wanted.tuple; });
-    if (expectations.size() >= most_expectations) expectations.erase(expectations.begin());
-    expectations.push_back(e);
-}
-
-void CtSim::Impl::forget_expectations() {
-    std::erase_if(expectations,
-                  [now = clock.boot_s()](const Expectation& e) { return e.expires_s <= now; });
 }
 
 void CtSim::Impl::forget(CtRef c) {
     if (unconfirmed.entry == c.entry) unconfirmed = {};
+    if (c.entry->told && !c.entry->removed) tell(CtEvent::ended, c);
     release_extra(*c.entry);
     if (c.track != nullptr)
         pages.drop(*c.track);
@@ -413,7 +335,9 @@ CtSim::Seen CtSim::arrives(const packet::Dissect& d, const Track* track, bool re
     CtRef c;
     bool reply = false;
     if (track != nullptr) {
-        c = {t.pages.find(*track), track};
+        c = t.of_track(*track);
+        Impl::Small* const made = c ? nullptr : t.find_small(*tuple);
+        if (made != nullptr && made->by_hand) c = t.adopt(*made, *track, *tuple, reverse);
         if (c) reply = reverse != c.entry->by_server;
     } else if (!tuple->is_icmp() || is_echo_request(*tuple) || is_echo_answer(*tuple)) {
         Impl::Small* small = t.find_small(*tuple);
@@ -455,7 +379,7 @@ CtSim::Seen CtSim::arrives_about(const packet::Dissect& quoted, const Track* tra
     CtRef c;
     bool reply = false; // of the quoted packet
     if (track != nullptr) {
-        c = {t.pages.find(*track), track};
+        c = t.of_track(*track);
         if (c) reply = reverse != c.entry->by_server;
     } else if (Impl::Small* small = t.find_small(*tuple)) {
         c.entry = small;
@@ -470,6 +394,10 @@ CtSim::Seen CtSim::arrives_about(const packet::Dissect& quoted, const Track* tra
     return seen;
 }
 
+void CtSim::passed(const Seen& seen) {
+    if (seen.first) impl_->tell_new(seen.connection);
+}
+
 void CtSim::dropped(const Seen& seen) {
     if (!seen.first || (seen.connection.entry->status & status::confirmed) != 0) return;
     impl_->forget(seen.connection);
@@ -482,109 +410,12 @@ void CtSim::sent(const packet::Dissect& d) {
     const CtTuple orig = t.orig_of(t.unconfirmed);
     if (!tuple || (*tuple != orig && *tuple != ct_reply_to(orig))) return;
     t.unconfirmed.entry->status |= static_cast<std::uint16_t>(status::confirmed);
+    t.tell_new(t.unconfirmed);
     t.unconfirmed = {};
 }
 
 void CtSim::track_ended(const Track& track) {
     if (CtEntry* entry = impl_->pages.find(track)) impl_->forget({entry, &track});
-}
-
-packet::Connection CtSim::describe(CtRef connection) const {
-    Impl& t = *impl_;
-    const CtEntry& e = *connection.entry;
-    packet::Connection c;
-    c.orig = t.orig_of(connection);
-    c.reply = ct_reply_to(c.orig);
-    c.id = e.id;
-    c.mark = e.mark;
-    c.status = e.status;
-    const std::uint32_t now = t.now_s();
-    c.timeout = e.expires_s > now ? e.expires_s - now : 0;
-    if (c.orig.proto == proto::tcp) c.tcp_state = static_cast<CtTcp>(e.tcp_state);
-    c.counted = true;
-    c.orig_counter = {e.packets[0], e.bytes[0]};
-    c.reply_counter = {e.packets[1], e.bytes[1]};
-    if (const CtExtra* extra = t.extra_of(e)) {
-        c.master = extra->master;
-        c.helper = extra->helper;
-        c.master_helper = extra->master_helper;
-        c.labels = extra->labels;
-    }
-    return c;
-}
-
-CtRef CtSim::find(const CtTuple& tuple) const {
-    Impl& t = *impl_;
-    const bool tcp = tuple.proto == proto::tcp;
-    if (t.tracks != nullptr && (tcp || tuple.proto == proto::udp) &&
-        tuple.src.version == tuple.dst.version) {
-        const auto found = t.tracks->find(tcp, {tuple.src, tuple.sport}, {tuple.dst, tuple.dport});
-        if (found)
-            if (const CtRef c = find(*found.track)) return c;
-    }
-    // Nothing goes here: the packet on its way may be that of an entry whose time is over.
-    Impl::Small* const found = t.small.size() == 0 ? nullptr : t.small.find(tuple);
-    return {found != nullptr && found->expires_s > t.now_s() ? found : nullptr, nullptr};
-}
-
-CtRef CtSim::find(const Track& track) const {
-    return {impl_->pages.find(track), &track};
-}
-
-void CtSim::for_each(const std::function<void(CtRef)>& visit) const {
-    Impl& t = *impl_;
-    std::uint32_t cursor = 0;
-    while (t.tracks != nullptr) {
-        cursor = t.tracks->scan(cursor, 1024, [&](const Track& track) {
-            if (const CtRef c = find(track)) visit(c);
-        });
-        if (cursor == 0) break;
-    }
-    for (Impl::Small& entry : t.small.all())
-        if (entry.expires_s > t.now_s()) visit({&entry, nullptr});
-}
-
-void CtSim::set(CtRef connection, const packet::CtChanges& changes) {
-    Impl& t = *impl_;
-    CtEntry& e = *connection.entry;
-    e.mark = changes.changed_mark(e.mark);
-    if (changes.timeout) {
-        const std::uint64_t end = std::uint64_t{t.now_s()} + *changes.timeout;
-        e.expires_s = static_cast<std::uint32_t>(std::min<std::uint64_t>(end, UINT32_MAX));
-    }
-    if (changes.status) e.status |= static_cast<std::uint16_t>(*changes.status);
-    if (changes.helper) {
-        CtExtra& extra = t.need_extra(e);
-        extra.helper = *changes.helper;
-    }
-    if (changes.labels) {
-        CtExtra& extra = t.need_extra(e);
-        std::array<std::uint8_t, 16> now = extra.labels.value_or(std::array<std::uint8_t, 16>{});
-        for (std::size_t i = 0; i < now.size(); i++) {
-            const unsigned mask = changes.labels_mask ? (*changes.labels_mask)[i] : 0xFF;
-            now[i] = static_cast<std::uint8_t>((now[i] & ~mask) | ((*changes.labels)[i] & mask));
-        }
-        extra.labels = now;
-    }
-    t.tell_memory();
-}
-
-int CtSim::expect(CtRef master, const packet::CtExpectation& expectation) {
-    Impl& t = *impl_;
-    const CtExtra* extra = t.extra_of(*master.entry);
-    if (extra == nullptr || extra->helper.empty()) return EOPNOTSUPP;
-    t.forget_expectations();
-    for (const Expectation& old : t.expectations)
-        if (old.wanted.tuple == expectation.tuple) return EEXIST;
-    if (t.expectations.size() >= most_expectations) return ENOSPC;
-    Expectation e;
-    e.wanted = expectation;
-    e.master = t.orig_of(master);
-    e.master_helper = extra->helper;
-    e.mark = master.entry->mark;
-    e.expires_s = t.clock.boot_s() + expectation_timeout;
-    t.expectations.push_back(e);
-    return 0;
 }
 
 std::size_t CtSim::size() const {

@@ -27,6 +27,9 @@ struct CtEntry {
     std::uint8_t tcp_state{};
     bool exists : 1 {}, by_server : 1 {}; // by_server: the track's server sent the first packet
     bool unacknowledged_original : 1 {}, unacknowledged_reply : 1 {};
+    bool told : 1 {};    // observers know that it is there
+    bool removed : 1 {}; // by a script; goes when nobody looks at it any more
+    bool by_hand : 1 {}; // a script has made it
 };
 static_assert(sizeof(CtEntry) == 64);
 

@@ -18,7 +18,7 @@ void HoldList::update(Track& track, std::int64_t now_ns, bool news) {
     link.packets = extension->held.size();
     link.bytes = 0;
     for (const HeldPacket& packet : extension->held)
-        link.bytes += cost(packet.data.size());
+        link.bytes += cost(packet.data.size()) + (packet.ct ? sizeof(*packet.ct) : 0);
     link.message = extension->reassembly ? extension->reassembly->memory() : 0;
     packets_ += link.packets;
     bytes_ += link.bytes;

@@ -45,7 +45,7 @@ unsigned Attachments::serve(State& state, unsigned events) {
         const auto found = std::ranges::find(entries_, entry.handle, &Entry::handle);
         if (found == entries_.end()) continue;
         pollfd& poll = polled_[static_cast<std::size_t>(found - entries_.begin())];
-        if (poll.revents == 0 && !found->more) continue;
+        if (poll.fd >= 0 && poll.revents == 0 && !found->more) continue;
         poll.revents = 0;
         failures += !serve_one(state, Entry(*found), events);
     }

@@ -140,6 +140,20 @@ int clock_date(lua_State* L) {
     return 1;
 }
 
+// os.exit() lets the packets pass that queues of the script hold: what ends with the process is
+// lost. Upvalues: the State, the original function, which knows bad arguments.
+int end_process(lua_State* L) {
+    const int type = lua_type(L, 1);
+    const bool good =
+        type == LUA_TNONE || type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNUMBER;
+    const Services& services = state_of(L).services();
+    if (good && services.queues != nullptr) services.queues->release();
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 0);
+    return 0;
+}
+
 bool load_file(lua_State* L, const std::string& path) {
     std::string opened = path;
     int why = 0;
@@ -235,7 +249,7 @@ bool State::open(std::vector<Blob> blobs, const Globals& globals, bool seeded) {
     blobs = {}; // scripts have copies of their own
     register_constants(L_);
     register_all(*this);
-    follow_clock();
+    wrap_os_functions();
     if (seeded) seed_math_library(*this);
     return true;
 }
@@ -280,12 +294,12 @@ void State::set_globals(std::span<const Blob> blobs, const Globals& globals) {
     }
 }
 
-void State::follow_clock() {
+void State::wrap_os_functions() {
     lua_State* L = L_;
     const struct {
         const char* name;
         lua_CFunction function;
-    } functions[] = {{"time", clock_time}, {"date", clock_date}};
+    } functions[] = {{"time", clock_time}, {"date", clock_date}, {"exit", end_process}};
     lua_getglobal(L, "os");
     for (const auto& f : functions) {
         lua_pushlightuserdata(L, this);

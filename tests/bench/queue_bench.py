@@ -18,6 +18,11 @@ cases  batched, gso   the floor with batches, and with large packets left whole 
        pass           one `pass` instance for every packet, both directions
        nflua          a function of NFLua that reads a field, for every packet
        nflua-mask     the same behind a mask that refuses
+       nfq            a program of its own (--lua-run) that accepts everything with nfq.catch
+       ct-sim         no profile matches, connections are simulated (--ct=sim)
+       ct-table       as pass, with desync.ct in the table
+       ct-queue       a filter by state, told by the queue; the floor asks the kernel for connections
+                      too. Only by name: --cases ct-queue, where the kernel has the glue
        typical        fake and multisplit on the first payload (http only)
        finished       instances are cut off after the first packets (tcp only)
        offload        the same with --offload-mark and its rules (tcp only)
@@ -49,6 +54,11 @@ PROFILES = {
     "pass": ["--in-range=a", "--payload=all", "--lua-desync=pass"],
     "nflua": ["--in-range=a", "--payload=all", "--lua-desync=nflua:func=bench"],
     "nflua-mask": ["--in-range=a", "--payload=all", "--lua-desync=nflua:func=bench:mask=1"],
+    "nfq": ["--lua-run=require 'nfq' h = nfq.open() q = nfq.create_queue(h, %d) nfq.set_mode(q) "
+            "nfq.catch(h, function() end)" % QUEUE],
+    "ct-sim": ["--ct=sim"],
+    "ct-table": ["--ct=sim", "--in-range=a", "--payload=all", "--lua-desync=pass"],
+    "ct-queue": ["--ct=queue", "--filter-ctstate=~invalid"],
     "finished": ["--out-range=-d10", "--payload=all", "--lua-desync=pass"],
     "offload": ["--out-range=-d10", "--payload=all", "--lua-desync=pass",
                 "--offload-mark=" + OFFLOAD_MARK],
@@ -62,14 +72,15 @@ NFLUA_SCRIPT = ("local layout = data.layout{ttl = {64, 8}} function bench(frame,
 PROFILES.update({case + "-split": ["--gso=0"] + PROFILES[case]
                  for case in ("noprof", "finished", "pass")})
 LOADS = {
-    "udp": ["batched", "noprof", "pass", "nflua", "nflua-mask"],
+    "udp": ["batched", "noprof", "ct-sim", "ct-queue", "pass", "ct-table", "nflua", "nflua-mask", "nfq"],
     "http": ["batched", "noprof", "pass", "typical"],
     "tcp": ["batched", "gso", "noprof", "noprof-split", "finished", "finished-split", "offload",
             "pass", "pass-split"],
     "latency": ["batched", "noprof", "pass"],
     "overload": ["batched", "noprof", "pass"],
 }
-GOALS = {("udp", "noprof"): 0.85, ("udp", "pass"): 1.8, ("http", "noprof"): 0.9,
+BY_NAME = ("ct-queue",)
+GOALS = {("udp", "noprof"): 0.85, ("udp", "pass"): 1.8, ("udp", "nfq"): 1.2, ("http", "noprof"): 0.9,
          ("http", "pass"): 2.2, ("http", "typical"): 1.8, ("tcp", "noprof-split"): 0.85}
 
 
@@ -134,7 +145,7 @@ class Bench:
         if name == "none":
             return None
         if name == "floor":
-            return [self.floor, str(QUEUE)]
+            return [self.floor, str(QUEUE)] + (["ct"] if case == "ct-queue" else [])
         if case in FLOOR_CASES:
             return [self.floor, str(QUEUE)] + FLOOR_CASES[case]
         program, folder = self.options.program, self.options.lua_dir
@@ -143,6 +154,8 @@ class Bench:
             folder = self.options.baseline_lua or folder
         folder = os.path.abspath(folder)
         more = ["--lua-init=" + NFLUA_SCRIPT] if case.startswith("nflua") else []
+        if case == "nfq":
+            return [os.path.abspath(program), *PROFILES[case]]
         return [os.path.abspath(program), "--qnum=%d" % QUEUE,
                 *("--lua-init=@%s/zapret-%s.lua" % (self.shared_copy(folder), name)
                   for name in LIBRARIES if name != "nflua" or case.startswith("nflua")), *more,
@@ -317,7 +330,8 @@ def main():
     parser.add_argument("lua_dir")
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--secs", type=float, default=2)
-    parser.add_argument("--cases", type=words(cases), default=cases)
+    parser.add_argument("--cases", type=words(cases),
+                        default=[case for case in cases if case not in BY_NAME])
     parser.add_argument("--loads", type=words(LOADS), default=list(LOADS))
     parser.add_argument("--baseline", metavar="PROGRAM")
     parser.add_argument("--baseline-lua", metavar="DIR")

@@ -2,10 +2,11 @@
 // else. Whatever a program costs per packet is told as a ratio to this one
 // (docs/contracts/goals.md).
 //
-//   queue_floor NUMBER [batch=N] [gso]
+//   queue_floor NUMBER [batch=N] [gso] [ct]
 //
 // batch=N: up to N packets with one system call, their verdicts with one more; 1 is the floor.
 // gso: the kernel hands over large TCP packets as they are instead of cutting them first.
+// ct: the kernel adds to each packet what it knows of its connection.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -52,7 +53,7 @@ static struct nlmsghdr* begin_message(char* at, uint16_t type, uint16_t queue) {
     return message;
 }
 
-static void configure(struct floor* f, bool gso) {
+static void configure(struct floor* f, uint32_t more) {
     char buffer[512];
     struct nlmsghdr* message = begin_message(buffer, NFQNL_MSG_CONFIG, f->queue);
     struct nfqnl_msg_config_cmd bind = {.command = NFQNL_CFG_CMD_BIND};
@@ -60,19 +61,19 @@ static void configure(struct floor* f, bool gso) {
     struct nfqnl_msg_config_params copy = {htonl(65535), NFQNL_COPY_PACKET};
     mnl_attr_put(message, NFQA_CFG_PARAMS, sizeof copy, &copy);
     mnl_attr_put_u32(message, NFQA_CFG_QUEUE_MAXLEN, htonl(queue_length));
-    const uint32_t flags = NFQA_CFG_F_FAIL_OPEN | (gso ? NFQA_CFG_F_GSO : 0U);
+    const uint32_t flags = NFQA_CFG_F_FAIL_OPEN | more;
     mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(flags));
     mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(flags));
     if (mnl_socket_sendto(f->socket, message, message->nlmsg_len) < 0) die("configuring the queue");
 }
 
-static void open_queue(struct floor* f, bool gso) {
+static void open_queue(struct floor* f, uint32_t more) {
     f->socket = mnl_socket_open(NETLINK_NETFILTER);
     if (f->socket == NULL || mnl_socket_bind(f->socket, 0, MNL_SOCKET_AUTOPID) < 0) die("netlink");
     const int fd = mnl_socket_get_fd(f->socket), size = receive_buffer, on = 1;
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0) die("SO_RCVBUFFORCE");
     if (setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on) < 0) die("NO_ENOBUFS");
-    configure(f, gso);
+    configure(f, more);
 }
 
 static int accept_packet(const struct nlmsghdr* message, void* context) {
@@ -132,20 +133,22 @@ static void run(struct floor* f, unsigned batch) {
 int main(int argc, char** argv) {
     static struct floor f;
     unsigned batch = 1;
-    bool gso = false;
+    uint32_t more = 0;
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "gso") == 0)
-            gso = true;
+            more |= NFQA_CFG_F_GSO;
+        else if (strcmp(argv[i], "ct") == 0)
+            more |= NFQA_CFG_F_CONNTRACK;
         else if (sscanf(argv[i], "batch=%u", &batch) != 1 || batch < 1 || batch > max_batch)
             argc = 0;
     }
     if (argc < 2) {
-        fprintf(stderr, "queue_floor NUMBER [batch=1..%d] [gso]\n", max_batch);
+        fprintf(stderr, "queue_floor NUMBER [batch=1..%d] [gso] [ct]\n", max_batch);
         return 2;
     }
     f.queue = (uint16_t)atoi(argv[1]);
     f.datagrams = malloc((size_t)batch * datagram_size);
     if (f.datagrams == NULL) die("memory");
-    open_queue(&f, gso);
+    open_queue(&f, more);
     run(&f, batch);
 }

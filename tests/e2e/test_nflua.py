@@ -9,7 +9,7 @@ import sys
 
 import packets
 from control_client import ask
-from harness import HERE, QUEUE, cases, check, check_equal, without_root
+from harness import HERE, QUEUE, cases, check, check_equal, laboratory, without_root
 from offline_world import CLIENT4, CLIENT6, LOCAL, SERVER4, SERVER6, START, Flow
 from packets import ACK, FIN, PSH, RST, SYN, UDP
 
@@ -243,6 +243,122 @@ def test_connection_numbers(env):
 
 
 @without_root
+def test_traffic_of_a_capture(env):
+    """Of either tuple; there is no translation, so no other finds it."""
+    flow = Flow(40000)
+    given = [flow.out(SYN), flow.back(SYN | ACK)]
+    result = run(env, """
+        local c, s = {"%s", 40000}, {"%s", 80}
+        function f()
+            print("both", nf.traffic(4, "tcp", c[1], c[2], s[1], s[2], "both"))
+            print("by reply", nf.traffic(4, "tcp", s[1], s[2], c[1], c[2] + 65536, "original"))
+            print("reply", nf.traffic(4, "tcp", s[1], s[2], c[1], c[2], "reply"))
+            print("other", nf.traffic(4, "udp", c[1], c[2], s[1], s[2], "both"))
+            return false
+        end""" % (CLIENT4, SERVER4), "--lua-desync=nflua:func=f", given=given)
+    lines = result.said.splitlines()
+    size = "%d" % len(given[0])
+    for line in ("both\t1\t%s\t0\t0" % size, "both\t1\t%s\t1\t%s" % (size, size), "by reply\t1\t" + size,
+                 "reply\t1\t" + size, "other\tnil\tconnid entry not found"):
+        check(line in lines, "no %r: %s", line, result.said)
+
+
+@without_root
+def test_traffic_without_a_table(env):
+    """--ct=off stays what it is: no table of the packet, no ct_lookup."""
+    with env.folder() as folder:
+        trace = os.path.join(folder, "trace")
+        asserts(env, "assert(nf.traffic(4, 'udp', '%s', 5000, '%s', 9999, 'original') == 1)" % (CLIENT4, SERVER4),
+                "--trace=" + trace, "--lua-desync=see",
+                head="function see(ctx, d) assert(d.ct == nil and not pcall(ct_lookup, {})) print('seen') end")
+        with open(trace) as f:
+            check('"ct"' not in f.read(), "a trace without --ct tells of connections")
+
+
+@without_root
+def test_connections_are_deleted(env):
+    """That of the packet or of a tuple; what comes then begins anew. Nothing is said if there is none."""
+    tuple_ = "4, 'udp', '%s', 5000, '%s', 9999" % (CLIENT4, SERVER4)
+    asserts(env, """
+        n = (n or 0) + 1
+        assert(nf.traffic(%(t)s, 'original') == ({1, 2, 1, 1})[n], n)
+        if n == 2 then
+            assert(select('#', nf.delete_conntrack()) == 0)
+            assert(nf.traffic(%(t)s, 'original') == nil)
+            nf.delete_conntrack()
+        elseif n == 3 then
+            nf.delete_conntrack(%(t)s)
+            nf.delete_conntrack(4, 'tcp', '1.2.3.4', 1, '1.2.3.5', 2)
+        end""" % {"t": tuple_}, given=[datagram()] * 4, times=4)
+
+
+@without_root
+def test_wrong_tuples(env):
+    run(env, """
+        local good = {4, "tcp", "1.2.3.4", 1, "1.2.3.5", 2, "both"}
+        local function fails(n, value, why)
+            local words = {(unpack or table.unpack)(good)}
+            words[n] = value
+            for _, f in ipairs(n == 7 and {"traffic"} or {"traffic", "delete_conntrack"}) do
+                local done, text = pcall(nf[f], (unpack or table.unpack)(words, 1, 7))
+                assert(not done and tostring(text):find(why, 1, true), f .. n .. ": " .. tostring(text))
+            end
+        end
+        fails(1, 5, "unknown family") fails(1, {}, "number expected") fails(2, "sctp", "invalid option 'sctp'")
+        fails(3, "1.2.3", "failed to convert address to binary") fails(5, "::1", "failed to convert address")
+        fails(4, {}, "number expected") fails(6, nil, "number expected") fails(7, "all", "invalid option 'all'")
+        fails(3, nil, "string expected")
+        assert(not pcall(nf.delete_conntrack))
+        function f() return false end""", "--lua-desync=nflua:func=f")
+
+
+@without_root
+def test_traffic_is_not_allowed(env):
+    library = "--lua-init=@%s/zapret-nflua.lua" % env.lua
+    script = ("--lua-init=print('got', nf.traffic(4, 'tcp', '1.2.3.4', 1, '1.2.3.5', 2, 'both')) "
+              "print('got', nf.delete_conntrack(4, 'tcp', '1.2.3.4', 1, '1.2.3.5', 2))")
+    result = env.run("--intercept=0", library, script)
+    check_equal("refusals", result.stdout.count("got\tnil\tnot allowed: --lua-allow=conntrack\t1\n"), 2)
+    result = env.run("--intercept=0", "--lua-allow=conntrack", library, script)
+    check("not allowed" not in result.stdout and "got\tnil\tconnid entry not found" in result.stdout,
+          "it said: %s", result.stdout)
+
+
+def test_traffic_through_a_translation(env):
+    """The kernel counts; the tuple is that of either direction as it is seen on its side."""
+    server, client, outside = laboratory.SERVER4, laboratory.CLIENT4, "10.77.2.1"
+    script = """
+        local function show(name, ...) print(name, nf.traffic(4, "udp", ...)) end
+        show("there", "%(c)s", 8080, "%(s)s", 2222, "original")
+        show("back", "%(s)s", 2222, "%(o)s", 8080, "reply")
+        show("no side", "%(o)s", 8080, "%(s)s", 2222, "original")
+        show("nor this", "%(s)s", 2222, "%(c)s", 8080, "reply")
+        nf.delete_conntrack(4, "udp", "%(s)s", 2222, "%(o)s", 8080)
+        show("gone", "%(c)s", 8080, "%(s)s", 2222, "both")""" % {
+            "c": client, "s": server, "o": outside}
+    with env.lab() as lab:
+        lab.run("box", "iptables", "-t", "nat", "-A", "POSTROUTING", "-o", "to-server", "-j", "MASQUERADE")
+        with lab.inside("box"):
+            laboratory.set_sysctl("net/netfilter/nf_conntrack_acct", 1)
+        with lab.socket("server", socket.AF_INET, socket.SOCK_DGRAM) as there, \
+                lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM) as here:
+            there.bind((server, 2222))
+            here.bind((client, 8080))
+            for s in (there, here):
+                s.settimeout(laboratory.PATIENCE)
+            here.sendto(b"x" * 48, (server, 2222))
+            _, address = there.recvfrom(100)
+            check_equal("who asked", address, (outside, 8080))
+            there.sendto(b"y" * 48, address)
+            here.recv(100)
+        result = lab.run("box", env.program, "--intercept=0", "--lua-allow=conntrack",
+                         "--lua-init=@%s/zapret-nflua.lua" % env.lua, "--lua-init=" + script)
+    missing = "\tnil\tconnid entry not found"
+    for line in ("there\t1\t76", "back\t1\t76", "no side" + missing, "nor this" + missing, "gone" + missing):
+        check(line in result.stdout.splitlines(), "no %r: %s", line, result.stdout)
+
+
+@without_root
 def test_copies_are_sent(env):
     flow = Flow(40000)
     ends = (CLIENT4, SERVER4)
@@ -438,6 +554,69 @@ def test_messages_are_traced_offline(env):
             lines = [json.loads(line) for line in f]
     check_equal("lines", [line.get("netlink") for line in lines],
                 [None, {"port": 1234, "groups": 1, "len": 5}])
+
+
+# --- misuse
+
+STORM = """
+local unpack = unpack or table.unpack
+local function object(m, name) return function(...) return m[name](...) end end
+-- What is called: all functions of the modules, and the methods of their objects.
+local called = {}
+for _, m in ipairs{nf, data, json, timer} do
+    for name, f in pairs(m) do
+        if type(f) == "function" then called[#called + 1] = f end
+    end
+end
+for _, name in ipairs{"layout", "segment", "tostring", "send", "close", "anything"} do
+    called[#called + 1] = function(x, ...) return x[name](x, ...) end
+end
+called[#called + 1] = function(x, k, v) x[k] = v return x[k], #x, tostring(x) end
+local function storm(...)
+    local values = {n = 26 + select("#", ...), false, true, 0, 1, -1, 1.5, 33, 70000, 0/0, 1/0, -2^63, 2^70, "", "x",
+        "tcp", "udp", "original", "both", "1.2.3.4", "::1", {}, {a = {0, 8}}, {[1] = 300}, function() end,
+        coroutine.create(print),
+        io.stdout, ...}
+    local total = values.n + 1 -- the last is nil
+    for _, f in ipairs(called) do
+        pcall(f)
+        for a = 1, total do
+            pcall(f, values[a])
+            for b = 1, total do
+                local r = (a * 7 + b * 13) % total + 1
+                pcall(f, values[a], values[b])
+                pcall(f, values[a], values[b], values[r])
+                pcall(f, values[r], values[a], values[b], values[a], values[b], values[r], values[a])
+                pcall(f, 4, "udp", "1.2.3.4", values[a], "1.2.3.5", values[b], values[r])
+            end
+        end
+    end
+end
+local kept = {}
+function f(frame, packet)
+    local part, copy = packet:segment(20, 8), nf.getpacket()
+    local layout = data.layout{x = {0, 16}, s = {0, 4, "s"}}
+    storm(frame, packet, part, copy, layout, data.new(64), json.null, kept[1], kept[2], kept[3], kept[4])
+    kept = {frame, packet, part, copy}
+    copy:close()
+    collectgarbage()
+    if last then print("done") end
+    last = true
+    nf.hotdrop(false)
+    return false
+end
+storm(data.new(64), timer.create(10, function() end))
+print("outside")
+"""
+
+
+@without_root
+def test_no_arguments_crash(env):
+    """Every function with values of every kind, objects whose time is over among them."""
+    with env.folder() as folder:
+        result = run(env, STORM, "--lua-desync=nflua:func=f", "--lua-call-limit=0", "--lua-mem-limit=256",
+                     "--trace=" + os.path.join(folder, "trace"), given=[datagram(), datagram()])
+    check("outside" in result.said and "done" in result.said, "it ended early: %s", result.said[-500:])
 
 
 # --- timers and modules

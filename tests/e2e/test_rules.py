@@ -8,7 +8,7 @@ from harness import QUEUE, Daemon, cases, check, check_equal, laboratory
 from packets import ACK, PSH, SYN, TCP, ip4, tcp
 
 CLIENT, SERVER = "192.0.2.10", "198.51.100.20"
-MANY = ["--qnum=201", "--workers=2", "--offload-mark=0x08000000",
+MANY = ["--qnum=201", "--workers=2", "--offload-mark=0x08000000", "--ct-state-mark=0x07000000",
         "--name=it's \"$(a)\"", "--filter-tcp=80,443,8000-8010",
         "--out-range=-d10", "--in-range=-s5000", "--lua-desync=circular", "--new", "--filter-udp=53",
         "--ipset-ip=10.0.0.0/8,192.0.2.1,2001:db8::/32", "--lua-desync=pass", "--new", "--filter-l3=ipv6",

@@ -15,5 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* raw, std::size_t size)
     if (capture::parse_connection(message, c) && (c.orig.src.empty() || c.reply.dst.empty()))
         std::abort();
     if (c.helper.text().size() > packet::CtHelper::max_size) std::abort();
+    if (const auto wanted = capture::parse_expectation(message))
+        if (wanted->expectation.tuple.dst.empty()) std::abort();
     return 0;
 }

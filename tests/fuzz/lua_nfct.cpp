@@ -7,7 +7,9 @@
 #include "lua/restrict/restrict.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/random.hpp"
+#include "nfqws2/flow/ct_sim.hpp"
 #include "nfqws2/lua/attachments.hpp"
+#include "nfqws2/lua/connections.hpp"
 #include "nfqws2/lua/state.hpp"
 
 #include <algorithm>
@@ -61,6 +63,17 @@ class Door final : public capture::QueueDoor {
         *error = 0;
         return std::make_unique<Queue>();
     }
+    void release() override {}
+};
+
+class Simulation final : public lua::SimulationDoor {
+  public:
+    explicit Simulation(const Clock& clock) : table_({{}, {1, 2}, nullptr}, nullptr, clock) {}
+    flow::CtSim* simulation() override { return &table_; }
+    lua::Connections* watching() override { return nullptr; }
+
+  private:
+    flow::CtSim table_;
 };
 
 constexpr const char* prologue = R"lua(
@@ -230,6 +243,12 @@ constexpr std::array makers = {"call(nfct,'new')",
                                "call(nfq,'set_mode',v[n])",
                                "call(nfq,'catch',v[n-2],f)",
                                "call(nfct,'set_attr_u8',v[n],'l3proto',2)",
+                               "call(nfct,'set_attr_u32',v[n],'timeout',9)",
+                               "call(nfct,'set_attr_ipv4',v[n],'ipv4-src','1.2.3.4')",
+                               "call(nfct,'set_attr_ipv4',v[n],'ipv4-dst','1.2.3.5')",
+                               "call(nfct,'query',v[n-1],'create',v[n])",
+                               "call(nfct,'query',v[n-1],'dump',nil,f)",
+                               "call(nfct,'exp_query',v[n-1],'create',v[n])",
                                "call(nfct,'set_attr_u8',v[n],'l4proto',v[n%13+1] or 6)",
                                "call(nfct,'exp_new',v[n],v[n],v[n],1)",
                                "call(nfct,'exp_tostring',v[n],'new')",
@@ -281,6 +300,7 @@ class World {
         result.kernel = {true, true, true};
         result.may_wait = true;
         result.offline = true;
+        result.simulation = &simulation;
         return result;
     }
 
@@ -288,6 +308,7 @@ class World {
     std::unique_ptr<Random> random = make_seeded_random(1);
     NoDoor door;
     Door queues;
+    Simulation simulation{clock};
 
   public:
     lua::State state;

@@ -197,6 +197,17 @@ def test_conntrack(world: World):
     equal(codes(world), ["conntrack-not-counting", "conntrack-not-liberal"])
 
 
+def test_traffic_of_scripts(world: World):
+    """Scripts of NFLua that may ask the kernel for counters which it does not keep."""
+    daemon(world, "--lua-allow=conntrack", "--lua-init=@%s/lua/zapret-nflua.lua" % BASE,
+           strategy="--filter-udp=5000 --payload=all --lua-desync=nflua:func=f")
+    rules(world)
+    world.sh("sysctl -qw net.netfilter.nf_conntrack_acct=1")
+    equal(codes(world), [])
+    world.sh("sysctl -qw net.netfilter.nf_conntrack_acct=0")
+    equal(codes(world), ["traffic-not-counted"])
+
+
 def test_marks(world: World):
     right(world)
     world.sh("iptables -t mangle -A PREROUTING -j MARK --set-xmark 0x100/0x3f00")

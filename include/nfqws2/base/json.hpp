@@ -8,6 +8,9 @@
 
 namespace nfqws2 {
 
+// A character as UTF-8.
+void append_utf8(std::string& text, std::uint32_t character);
+
 class JsonWriter {
   public:
     explicit JsonWriter(std::string& out) : out_(out) {}

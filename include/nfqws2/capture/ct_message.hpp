@@ -22,8 +22,18 @@ struct CtInfo {
 };
 CtInfo ct_info(std::uint32_t value);
 
+// Of a request about an expectation; nothing if it does not say what is expected. Without a master
+// (of one that is to go) that is empty.
+struct ExpectationRequest {
+    packet::CtTuple master;
+    packet::CtExpectation expectation;
+};
+std::optional<ExpectationRequest> parse_expectation(Bytes attributes);
+
 // The writers append to a message whose buffer has `ct_message_size` bytes or more left.
 inline constexpr std::size_t ct_message_size = 768;
+// An entry as the kernel tells it; 1,024 bytes hold any.
+void put_connection(nlmsghdr* message, const packet::Connection& connection);
 void put_tuple(nlmsghdr* message, std::uint16_t type, const packet::CtTuple& tuple);
 void put_changes(nlmsghdr* message, const packet::CtChanges& changes, std::uint32_t old_status);
 // Of an expectation: the mask says what counts.

@@ -23,6 +23,8 @@ class CtNetlink final : public CtRequests {
     int update(const packet::CtTuple& orig, std::uint16_t zone,
                const packet::CtChanges& changes) override;
     int expect(const packet::CtTuple& master, const packet::CtExpectation& wanted) override;
+    // The connection of a tuple in either direction ends: 0 or an errno, ENOENT if there is none.
+    int remove(const packet::CtTuple& tuple, std::uint16_t zone);
 
   private:
     static constexpr std::size_t answer_size = 4096;

@@ -3,6 +3,7 @@
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/capture/datagram_batch.hpp"
 #include "nfqws2/capture/interface_names.hpp"
 #include "nfqws2/capture/packet_io.hpp"
 #include "nfqws2/capture/verdict_batch.hpp"
@@ -72,9 +73,6 @@ class NfQueue {
     std::size_t verdict_memory() const { return verdicts_.memory(); } // what waits to be sent
 
   private:
-    static constexpr std::size_t batch_size = 32;
-    static constexpr std::size_t datagram_size = 65536 + 4096;
-
     void begin(const Options& options);
     void open_pieces();
     bool open_socket();
@@ -111,9 +109,7 @@ class NfQueue {
     std::unique_ptr<NfQueue> pieces_; // the second queue, if merged packets are taken
     bool pieces_broken_ = false;
 
-    std::unique_ptr<std::uint8_t[]> buffers_; // batch_size datagrams; pages never used stay free
-    std::array<mmsghdr, batch_size> headers_{};
-    std::array<iovec, batch_size> vectors_{};
+    DatagramBatch datagrams_;
 };
 
 } // namespace nfqws2::capture

@@ -17,6 +17,7 @@ struct QueuedPacket {
     std::uint16_t queue = 0;
     std::uint8_t hook = 0;
     std::uint32_t length = 0; // of the whole packet
+    Bytes whole;              // what there is of it, whatever the script wants to see
     Bytes hardware_address;   // of the sender, may be empty
 };
 
@@ -45,6 +46,8 @@ class QueueDoor {
     virtual ~QueueDoor() = default;
     // nullptr: *error is an errno. The door has to live longer.
     virtual std::unique_ptr<QueueHandle> open(int* error) = 0;
+    // The process is about to end, maybe within a callback: what all handles hold passes.
+    virtual void release() = 0;
 };
 
 } // namespace nfqws2::capture

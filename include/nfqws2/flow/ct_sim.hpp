@@ -26,6 +26,15 @@ struct CtRef {
     explicit operator bool() const { return entry != nullptr; }
 };
 
+// What happens to connections: they appear once a packet has passed, change (the first reply, the
+// state of TCP, the mark) and end.
+enum class CtEvent : std::uint8_t { appeared, changed, ended };
+class CtObserver {
+  public:
+    virtual ~CtObserver() = default;
+    virtual void on_event(CtEvent event, const packet::Connection& connection) = 0;
+};
+
 class CtSim {
   public:
     struct Options {
@@ -50,7 +59,8 @@ class CtSim {
     Seen arrives(const packet::Dissect& d, const Track* track, bool reverse);
     // An ICMP error comes in, which quotes this; not IP if it quotes nothing.
     Seen arrives_about(const packet::Dissect& quoted, const Track* track, bool reverse);
-    // The verdict on what came in last: dropped, and nothing was put aside of it.
+    // The verdict on what came in last: it passed, or was dropped and nothing was put aside of it.
+    void passed(const Seen& seen);
     void dropped(const Seen& seen);
     // The program sends a packet itself.
     void sent(const packet::Dissect& d);
@@ -66,6 +76,18 @@ class CtSim {
     void set(CtRef connection, const packet::CtChanges& changes);
     // 0 or an errno: EOPNOTSUPP without a helper, EEXIST, ENOSPC.
     int expect(CtRef master, const packet::CtExpectation& expectation);
+    int unexpect(const packet::CtTuple& tuple); // 0 or ENOENT
+
+    // By hand, as requests of scripts: nothing if there is one, or too many. Observers hear of it
+    // with created().
+    CtRef create(const packet::CtTuple& orig, packet::CtTcp tcp_state);
+    void created(CtRef connection);
+    // From now on nobody finds it; who has it may go on to look at it until its flow ends.
+    void remove(CtRef connection);
+    void reset_counters(CtRef connection);
+
+    void add_observer(CtObserver& observer);
+    void remove_observer(const CtObserver& observer);
 
     std::size_t size() const;
 

@@ -27,8 +27,8 @@ class Attachments {
     bool empty() const { return entries_.empty(); }
     bool full() const { return entries_.size() >= most; }
     bool has_more() const; // to serve without waiting
-    // The userdata at `index`. Without a descriptor (-1) there is always more. Raises Lua's own
-    // errors.
+    // The userdata at `index`. One without a descriptor (-1) is served whenever others are. Raises
+    // Lua's own errors.
     void add(lua_State* L, int index, int fd, Serve serve);
     bool has(const void* handle) const;
     void remove(lua_State* L, const void* handle); // nothing if it is not there

@@ -20,6 +20,7 @@ class Stores;
 namespace nfqws2::lua {
 
 class Connections;
+class SimulationDoor;
 
 struct Services {
     Clock& clock;
@@ -36,7 +37,8 @@ struct Services {
     bool offline = false;  // there is no kernel
     std::uint32_t desync_fwmark = 0x40000000;
     bool server_mode = false;
-    Connections* ct = nullptr; // nullptr: --ct=off
+    Connections* ct = nullptr;            // nullptr: --ct=off
+    SimulationDoor* simulation = nullptr; // nullptr: nobody simulates connections
 };
 
 } // namespace nfqws2::lua

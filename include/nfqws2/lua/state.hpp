@@ -33,6 +33,7 @@ class Shedder;
 // Of the modules behind `require`, alive now.
 struct ModuleObjects {
     unsigned handles = 0, objects = 0;
+    std::uint64_t lost_events = 0; // times that events of nfct came too fast
 };
 
 class State {
@@ -102,7 +103,7 @@ class State {
 
     void load_libraries(bool report);
     void set_globals(std::span<const Blob> blobs, const Globals& globals);
-    void follow_clock();
+    void wrap_os_functions();
     bool load(const LuaInit& item);
     bool run_item(const LuaInit& item);
     void adapt_pause();

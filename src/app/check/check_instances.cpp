@@ -107,6 +107,13 @@ void check_state(const LuaInstance& instance, unsigned workers, Report& report) 
                    "something in globals should run with one");
 }
 
+void check_counting(const LuaInstance& instance, bool counts, Report& report) {
+    if (counts || !instance.func.starts_with("nflua")) return;
+    report.add(Level::notice, instance.position,
+               "instance " + instance.name +
+                   ": nf.traffic finds no counters while net.netfilter.nf_conntrack_acct is 0");
+}
+
 } // namespace
 
 void check_instances(const Profiles& profiles, const Circumstances& circumstances, Report& report) {
@@ -117,6 +124,8 @@ void check_instances(const Profiles& profiles, const Circumstances& circumstance
             check_instance(instance, transports, circumstances, report);
         for (const LuaInstance& instance : p->instances)
             check_state(instance, circumstances.workers, report);
+        for (const LuaInstance& instance : p->instances)
+            check_counting(instance, circumstances.counts, report);
     }
 }
 

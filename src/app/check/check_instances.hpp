@@ -12,6 +12,8 @@ struct Circumstances {
     bool tracking = true; // connection tracking is on
     protocol::DisableSet payload_disable;
     unsigned workers = 1;
+    bool counts =
+        true; // false: scripts may ask the kernel for connections, which it does not count
 };
 
 void check_instances(const Profiles& profiles, const Circumstances& circumstances, Report& report);

@@ -125,6 +125,7 @@ std::string json_text(const RuleSet& set) {
     json.key("name").text(set.name());
     json.key("mark").number(set.fwmark);
     json.key("offload_mark").number(set.offload_mark);
+    if (set.ct_state_mark != 0) json.key("ct_state_mark").number(set.ct_state_mark);
     json.key("server").boolean(set.server);
     json.key("sets").open_array();
     for (const AddressSet& addresses : set.sets)

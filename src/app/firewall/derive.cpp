@@ -97,6 +97,7 @@ class Deriver {
         result_.workers = config.workers;
         result_.fwmark = config.engine.desync_fwmark;
         result_.offload_mark = config.offload_mark;
+        result_.ct_state_mark = config.engine.ct_state_mark;
         result_.server = config.engine.server;
     }
     RuleSet run() {

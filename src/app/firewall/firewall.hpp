@@ -6,6 +6,7 @@
 #include "check/report.hpp"
 #include "options/config.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -59,6 +60,7 @@ struct RuleSet {
     std::uint16_t queue = 0;
     unsigned workers = 1;
     std::uint32_t fwmark = 0, offload_mark = 0;
+    std::uint32_t ct_state_mark = 0; // bits that tell the program states of connections
     bool server = false;
     std::vector<AddressSet> sets;
     std::vector<Rule> rules; // those of ports before those of any port
@@ -73,6 +75,13 @@ struct RuleSet {
     }
     std::string name() const { return "nfqws2_" + std::to_string(queue); }
 };
+
+// The states that are told, and the value of the field for each.
+struct ToldState {
+    const char* name; // as nft has it
+    std::uint32_t mark;
+};
+std::array<ToldState, 5> told_states(std::uint32_t ct_state_mark);
 
 // Of profiles 1, 2, ... with their lists loaded.
 RuleSet derive(const Config& config, const Profiles& profiles);

@@ -31,6 +31,12 @@ std::string hex(std::uint32_t mark) {
     return text;
 }
 
+std::string capitals(std::string text) {
+    for (char& c : text)
+        c = static_cast<char>(c - 'a' + 'A');
+    return text;
+}
+
 std::string mark_match(const char* match, std::uint32_t mark, bool inverted = false) {
     return std::string("-m ") + match + (inverted ? " !" : "") + " --mark " + hex(mark) + "/" +
            hex(mark);
@@ -279,6 +285,10 @@ void Printer::chain(const Family& family, Way way, bool of_connections) {
              hex(set_.offload_mark));
         line("-A " + name + " " + connection + " -j RETURN");
     }
+    if (set_.ct_state_mark != 0)
+        for (const ToldState& state : told_states(set_.ct_state_mark))
+            line("-A " + name + " -m conntrack --ctstate " + capitals(state.name) +
+                 " -j MARK --set-xmark " + hex(state.mark) + "/" + hex(set_.ct_state_mark));
     for (const Rule& r : set_.rules) {
         if (r.way != way || (way == Way::in && has_connections(r) != of_connections)) continue;
         if (family.version == 4 ? r.ipv4 : r.ipv6) rule(family, r, name);

@@ -25,7 +25,7 @@ std::string one_or_set(const Spans& spans) {
 class Printer {
   public:
     explicit Printer(const RuleSet& set) : set_(set) {
-        while (((set.fwmark | set.offload_mark) & queued_mark_) != 0)
+        while (((set.fwmark | set.offload_mark | set.ct_state_mark) & queued_mark_) != 0)
             queued_mark_ >>= 1;
     }
     std::string run();
@@ -135,6 +135,10 @@ void Printer::chain(Way way) {
              " meta mark set meta mark & " + hex(~set_.offload_mark));
         line("\t\tct mark & " + mark + " != 0 return");
     }
+    if (set_.ct_state_mark != 0)
+        for (const ToldState& state : told_states(set_.ct_state_mark))
+            line(std::string("\t\tct state ") + state.name + " meta mark set meta mark & " +
+                 hex(~set_.ct_state_mark) + " | " + hex(state.mark));
     for (const Rule& r : set_.rules)
         if (r.way == way) rule(r);
     line("\t}");

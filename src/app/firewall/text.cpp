@@ -5,6 +5,15 @@
 
 namespace nfqws2::app::firewall {
 
+std::array<ToldState, 5> told_states(std::uint32_t ct_state_mark) {
+    const std::uint32_t low = ct_state_mark & (~ct_state_mark + 1);
+    std::array<ToldState, 5> states{
+        {{"new", 0}, {"established", 0}, {"related", 0}, {"invalid", 0}, {"untracked", 0}}};
+    for (std::size_t i = 0; i < states.size(); i++)
+        states[i].mark = static_cast<std::uint32_t>(i + 1) * low;
+    return states;
+}
+
 std::string spans_text(const Spans& spans, std::string_view range_sign) {
     std::string text;
     for (const Span& span : spans) {

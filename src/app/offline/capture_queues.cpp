@@ -66,6 +66,7 @@ capture::QueueHandle::Next CaptureQueueHandle::next(capture::QueuedPacket& packe
     door_.clock_.advance_to(door_.packet_.stamp_ns);
     packet = {};
     packet.input = door_.packet_.input;
+    packet.whole = packet.input.data;
     packet.queue = queue;
     packet.length = static_cast<std::uint32_t>(packet.input.data.size());
     const Mode mode = queues_[queue];
@@ -95,6 +96,12 @@ void CaptureQueueHandle::answer(const capture::QueuedPacket&, const capture::Ver
 std::unique_ptr<capture::QueueHandle> CaptureQueues::open(int* error) {
     *error = 0;
     return std::make_unique<CaptureQueueHandle>(*this);
+}
+
+void CaptureQueues::release() {
+    if (holder_ != nullptr) sink_.accepted(packet_.input.data);
+    holder_ = nullptr;
+    sink_.finish();
 }
 
 const CaptureQueueHandle* CaptureQueues::chosen(std::uint16_t* queue) const {

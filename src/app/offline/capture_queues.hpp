@@ -22,6 +22,7 @@ class CaptureQueues final : public capture::QueueDoor {
         : source_(source), sink_(sink), clock_(clock) {}
 
     std::unique_ptr<capture::QueueHandle> open(int* error) override;
+    void release() override;
 
     // When the next packet comes; nullopt: no more will.
     std::optional<std::int64_t> next_stamp();

@@ -93,6 +93,7 @@ int run_offline_script(Worker& worker, Workers& all, CaptureQueues& queues, Pcap
     while (end == lua::ScriptEnd::done && !shared.signals.quit() && worker.engine.has_attached()) {
         if (const auto stamp = queues.next_stamp()) run_due(shared, workers, *stamp);
         worker.engine.serve_attached(1);
+        if (!worker.engine.attached_have_more()) break; // nothing will come of itself
     }
     if (end == lua::ScriptEnd::done) finish_timers(shared, workers);
 
@@ -126,6 +127,7 @@ int run_offline(Workers& all, PcapSource& source, PcapSink& sink) {
         process(workers, sink, packet.input);
     }
     finish_timers(shared, workers);
+    workers.do_requests();
     const std::size_t held = workers.held(), flows = workers.flows();
     workers.release_held();
 

@@ -73,7 +73,8 @@ bool uses_ct(const Config& config) {
 
 void settle_ct(Config& config) {
     if (!config.ct_given && uses_ct(config)) config.ct = CtMode::automatic;
-    const bool has_kernel = !config.offline() && config.intercept;
+    // A program of its own has queues of its own.
+    const bool has_kernel = !config.offline() && (config.intercept || config.lua_run);
     if (config.ct == CtMode::off || has_kernel) return;
     config.engine.ct = packet::CtSource::sim;
     if (config.ct != CtMode::sim && config.ct != CtMode::automatic)

@@ -7,7 +7,8 @@ namespace nfqws2::app {
 WorkerSockets::WorkerSockets(const Config& config, unsigned number, Random& random)
     : random_(random),
       network_([this](std::string_view interface) { return wlan_.ssid(interface); }),
-      sender_({config.bind_fix4, config.bind_fix6}) {
+      sender_({config.bind_fix4, config.bind_fix6}),
+      script_queues_(config.engine.ct == packet::CtSource::queue) {
     queue_options_.number = static_cast<std::uint16_t>(config.qnum.value_or(0) + number);
     // A trace shows packets as they are on the wire.
     queue_options_.take_merged = config.gso && config.trace_file.empty();

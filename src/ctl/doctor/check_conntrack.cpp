@@ -21,11 +21,26 @@ bool learns(const Daemon& daemon) {
     return false;
 }
 
+// Scripts of NFLua that may ask the kernel for connections, and so for their counters.
+bool asks_for_traffic(const Daemon& daemon) {
+    const std::string options = daemon.options();
+    const auto allowed = options.find("lua-allow=");
+    return options.find("zapret-nflua.lua") != std::string::npos && allowed != std::string::npos &&
+           options.find("conntrack", allowed) != std::string::npos;
+}
+
 } // namespace
 
 void check_conntrack(const Facts& facts, Findings& findings) {
     const Machine& machine = *facts.machine;
-    if (any_counts(facts) && machine.line(std::string(folder) + "nf_conntrack_acct") == "0")
+    const bool counting_off = machine.line(std::string(folder) + "nf_conntrack_acct") == "0";
+    for (const Daemon& daemon : facts.daemons)
+        if (counting_off && daemon.answers() && asks_for_traffic(daemon))
+            findings.push_back({"traffic-not-counted", Gravity::warning,
+                                "scripts of NFLua find no counters of connections "
+                                "(nf.traffic) while nf_conntrack_acct is 0",
+                                "sysctl -w net.netfilter.nf_conntrack_acct=1", daemon.where()});
+    if (any_counts(facts) && counting_off)
         findings.push_back({"conntrack-not-counting", Gravity::problem,
                             "rules ask for the first packets of a connection, but the kernel does "
                             "not count them (nf_conntrack_acct is 0)",

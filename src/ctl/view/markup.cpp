@@ -1,5 +1,7 @@
 #include "view/markup.hpp"
 
+#include "nfqws2/base/json.hpp"
+
 namespace nfqws2::ctl {
 namespace {
 
@@ -34,20 +36,6 @@ char32_t next_character(std::string_view& text) {
     text.remove_prefix(more + 1);
     const bool surrogate = character >= 0xD800 && character < 0xE000;
     return character < least || surrogate || character > 0x10FFFF ? replacement : character;
-}
-
-void append_utf8(std::string& out, char32_t c) {
-    const auto put = [&](char32_t byte) { out += static_cast<char>(byte); };
-    if (c < 0x80) {
-        put(c);
-    } else if (c < 0x800) {
-        put(0xC0 | c >> 6), put(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        put(0xE0 | c >> 12), put(0x80 | (c >> 6 & 0x3F)), put(0x80 | (c & 0x3F));
-    } else {
-        put(0xF0 | c >> 18), put(0x80 | (c >> 12 & 0x3F)), put(0x80 | (c >> 6 & 0x3F)),
-            put(0x80 | (c & 0x3F));
-    }
 }
 
 bool is_harmful(char32_t c) {

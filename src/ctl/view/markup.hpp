@@ -13,7 +13,6 @@ std::string escaped(std::string_view text);
 
 // The next character of UTF-8 text, taken off its front; U+FFFD for a byte that begins none.
 char32_t next_character(std::string_view& text);
-void append_utf8(std::string& out, char32_t character);
 // Control characters, and those that change the direction of what follows.
 bool is_harmful(char32_t character);
 

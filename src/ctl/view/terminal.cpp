@@ -1,5 +1,6 @@
 #include "view/terminal.hpp"
 
+#include "nfqws2/base/json.hpp"
 #include "nfqws2/base/text.hpp"
 #include "view/markup.hpp"
 

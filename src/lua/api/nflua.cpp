@@ -5,6 +5,7 @@
 #include "desync_call.hpp"
 #include "errors.hpp"
 #include "module/module.hpp"
+#include "nflua/connections.hpp"
 #include "nflua/host.hpp"
 #include "nflua/json.hpp"
 
@@ -25,9 +26,7 @@ NfluaHost& host_of(lua_State* L) {
 }
 
 const DesyncCall& check_context(lua_State* L) {
-    const NfluaHost& host = host_of(L);
-    if (host.call == nullptr) raise(L, "couldn't get packet context");
-    return *host.call;
+    return check_nflua_call(L, host_of(L));
 }
 
 // --- calling
@@ -119,12 +118,6 @@ int hotdrop(lua_State* L) {
 // The packet of the call, as it came to this instance.
 int packet(lua_State* L) {
     push(L, check_context(L).raw_packet);
-    return 1;
-}
-
-int connid(lua_State* L) {
-    const flow::Track* track = check_context(L).track;
-    push_int(L, track != nullptr ? track->number() : 0);
     return 1;
 }
 
@@ -282,14 +275,16 @@ int memory(lua_State* L) {
 
 void push_native(lua_State* L, State& state) {
     static constexpr NativeFunction functions[] = {
-        {"commit", commit},   {"hotdrop", hotdrop},       {"packet", packet}, {"connid", connid},
-        {"copy", copy},       {"copy_bytes", copy_bytes}, {"now", now},       {"memory", memory},
-        {"netlink", netlink}, {"copy_close", copy_close}};
-    lua_createtable(L, 0, static_cast<int>(std::size(functions)) + 3);
-    for (const NativeFunction& native : functions) {
-        lua_pushlightuserdata(L, &state);
-        lua_pushcclosure(L, native.function, 1);
-        lua_setfield(L, -2, native.name);
+        {"commit", commit}, {"hotdrop", hotdrop},       {"packet", packet},
+        {"copy", copy},     {"copy_bytes", copy_bytes}, {"now", now},
+        {"memory", memory}, {"netlink", netlink},       {"copy_close", copy_close}};
+    lua_createtable(L, 0, static_cast<int>(std::size(functions)) + 6);
+    for (const auto list : {std::span<const NativeFunction>(functions), connection_functions()}) {
+        for (const NativeFunction& native : list) {
+            lua_pushlightuserdata(L, &state);
+            lua_pushcclosure(L, native.function, 1);
+            lua_setfield(L, -2, native.name);
+        }
     }
     lua_pushlightuserdata(L, &state);
     lua_pushlightuserdata(L, &state);
@@ -311,6 +306,7 @@ int nflua_enable(lua_State* L) {
     NfluaHost& host = state.nflua();
     if (!host.enabled) open_data(state);
     host.enabled = true;
+    open_connections(state);
     push_native(L, state);
     return 1;
 }

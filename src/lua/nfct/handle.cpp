@@ -8,6 +8,7 @@
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/lua/attachments.hpp"
+#include "nfqws2/lua/connections.hpp"
 
 #include <cerrno>
 #include <linux/netfilter/nfnetlink.h>
@@ -46,6 +47,17 @@ unsigned groups_of(unsigned subsystems, unsigned events) {
            ((subsystems & for_expect) != 0 ? events << behind : 0);
 }
 
+// 0 or an errno.
+int open_events(const Services& services, CtHandle& handle, unsigned subsystems, unsigned events) {
+    if (!services.offline) return handle.events.open(groups_of(subsystems, events));
+    flow::CtSim* const table =
+        services.simulation != nullptr ? services.simulation->simulation() : nullptr;
+    if (table != nullptr)
+        handle.simulated = std::make_unique<SimulatedTable>(
+            *table, (subsystems & for_conntrack) != 0 ? events : 0);
+    return 0;
+}
+
 int open(lua_State* L) {
     const unsigned subsystems = check_word(L, 1, subsystem_words);
     unsigned events = 0;
@@ -59,12 +71,14 @@ int open(lua_State* L) {
     CtHandle& handle = push_object<CtHandle>(L);
     lua_createtable(L, 2, 0);
     set_companion(L, -2);
-    if (!state.guard().reserve(CtHandle::memory)) return push_failure(L, ENOMEM);
-    const int error = services.offline ? 0 : handle.events.open(groups_of(subsystems, events));
-    if (error != 0) {
-        state.guard().release(CtHandle::memory);
+    const bool keeps_events = services.offline && events != 0;
+    const std::size_t memory = keeps_events ? CtHandle::memory_of_events : CtHandle::memory;
+    if (!state.guard().reserve(memory)) return push_failure(L, ENOMEM);
+    if (const int error = open_events(services, handle, subsystems, events)) {
+        state.guard().release(memory);
         return push_failure(L, error);
     }
+    handle.reserved = memory;
     handle.is_open = true;
     handle.conntrack = (subsystems & for_conntrack) != 0;
     handle.expect = (subsystems & for_expect) != 0;
@@ -214,6 +228,11 @@ bool take_message(CtHandle& handle, Message& copy) {
 
 // 0 or an errno: EAGAIN if there is nothing.
 int receive(CtHandle& handle) {
+    if (handle.simulated) {
+        handle.next = 0;
+        handle.datagram.clear();
+        return handle.simulated->receive(handle.datagram);
+    }
     Bytes datagram;
     if (!handle.events) return EAGAIN;
     if (const int error = handle.events.receive(&datagram)) return error;
@@ -243,6 +262,14 @@ Verdict tell_events(lua_State* L, CtHandle& handle, unsigned most, int* error) {
     return verdict;
 }
 
+void count_loss(lua_State* L) {
+    const std::uint64_t count = ++module_state(L).module_objects().lost_events;
+    static thread_local log::RateLimit limit(1000);
+    if (limit.allow())
+        log::error("nfct: events were lost, they came too fast (%llu times by now)",
+                   static_cast<unsigned long long>(count));
+}
+
 [[noreturn]] void interrupt(lua_State* L) {
     lua_pushliteral(L, "INTERRUPT");
     lua_error(L);
@@ -267,6 +294,7 @@ int catch_events(lua_State* L) {
         check_object<CtHandle>(L, 1); // a callback may have closed it
         if (state.guard().interrupted()) interrupt(L);
         if (error == 0) continue;
+        if (error == ENOBUFS) count_loss(L);
         if (error != EAGAIN || !handle.blocking || !handle.events) return push_failure(L, error);
         if (!wait_readable(state, handle.events.fd())) interrupt(L);
     }
@@ -297,8 +325,7 @@ Attachments::Next serve(lua_State* L, unsigned most) {
     int error = 0;
     Verdict verdict = tell_events(L, handle, most, &error);
     if (error == ENOBUFS) {
-        static thread_local log::RateLimit limit(1000);
-        if (limit.allow()) log::error("nfct: events were lost, they came too fast");
+        count_loss(L);
         verdict = tell_overrun(L, handle);
     }
     if (handle.ended() || verdict != Verdict::proceed) return Attachments::Next::goes;
@@ -310,8 +337,8 @@ int attach(lua_State* L) {
     CtHandle& handle = check_object<CtHandle>(L, 1);
     if (handle.ct_kinds == 0 && handle.exp_kinds == 0) bad_argument(L, 1, "no callback registered");
     Attachments& attachments = module_state(L).attachments();
-    // Without a kernel nothing will come.
-    if (attachments.has(&handle) || !handle.events) return push_first(L);
+    const bool nothing_comes = !handle.events && !handle.simulated;
+    if (attachments.has(&handle) || nothing_comes) return push_first(L);
     if (attachments.full()) return push_failure(L, EMFILE);
     attachments.add(L, 1, handle.events.fd(), serve);
     return push_first(L);
@@ -343,10 +370,12 @@ void CtHandle::end(State& state) {
     if (ended()) return;
     is_open = false;
     events.close();
+    simulated.reset();
     datagram = {};
     next = 0;
     state.module_objects().handles--;
-    state.guard().release(memory);
+    state.guard().release(reserved);
+    reserved = 0;
 }
 
 int handle_text(lua_State* L) {

@@ -4,6 +4,7 @@
 #if NFQWS2_HAVE_NFCT
 
 #include "module/objects.hpp"
+#include "nfct/simulated.hpp"
 #include "nfqws2/capture/netfilter_socket.hpp"
 
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
@@ -34,17 +35,20 @@ struct Expectation {
 
 struct CtHandle {
     static constexpr const char *name = "conntrack handle", *gone = "is closed";
-    static constexpr std::size_t memory = 70'000; // of what it has outside of the Lua heap
+    // Of what it has outside of the Lua heap.
+    static constexpr std::size_t memory = 70'000, memory_of_events = 500'000;
     bool ended() const { return !is_open; }
     void end(State& state);
 
     capture::NetfilterSocket events;
+    std::unique_ptr<SimulatedTable> simulated; // where there is no kernel
     // Events that were received and not yet told, from `next` on.
     std::vector<std::uint8_t> datagram;
     std::size_t next = 0;
     bool is_open = false, conntrack = false, expect = false; // subsystems
     bool blocking = true;
     bool in_callback = false;
+    std::size_t reserved = 0;
     unsigned ct_kinds = 0, exp_kinds = 0; // of registered callbacks
 };
 

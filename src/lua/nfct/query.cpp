@@ -73,29 +73,54 @@ int raise_closed(lua_State* L) {
     return raised;
 }
 
-// The answers, each of them told, up to the end or what `told` says but 0.
-int read_answers(lua_State* L, CtHandle& handle, capture::NetfilterSocket& socket, Told told,
+// Messages of an answer, each of them told, up to its end or what `told` says but 0; `more`: the
+// end is not among them.
+constexpr int more = -2;
+int read_datagram(lua_State* L, const CtHandle& handle, Bytes datagram, Told told, void* data) {
+    int left = static_cast<int>(datagram.size());
+    const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
+    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+        if (message->nlmsg_type == NLMSG_DONE) return 0;
+        if (message->nlmsg_type == NLMSG_ERROR) {
+            if (mnl_nlmsg_get_payload_len(message) < sizeof(nlmsgerr)) return EBADMSG;
+            return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
+        }
+        if (mnl_nlmsg_get_payload_len(message) < sizeof(nfgenmsg)) continue;
+        if (const int end = told(L, message, data)) return end;
+        if (handle.ended()) return raise_closed(L);
+    }
+    return more;
+}
+
+int read_answers(lua_State* L, const CtHandle& handle, capture::NetfilterSocket& socket, Told told,
                  void* data) {
     for (;;) {
         Bytes datagram;
         if (const int error = socket.receive(&datagram)) return error;
-        int left = static_cast<int>(datagram.size());
-        const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
-        for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-            if (message->nlmsg_type == NLMSG_DONE) return 0;
-            if (message->nlmsg_type == NLMSG_ERROR) {
-                if (mnl_nlmsg_get_payload_len(message) < sizeof(nlmsgerr)) return EBADMSG;
-                return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
-            }
-            if (mnl_nlmsg_get_payload_len(message) < sizeof(nfgenmsg)) continue;
-            if (const int end = told(L, message, data)) return end;
-            if (handle.ended()) return raise_closed(L);
-        }
+        const int end = read_datagram(L, handle, datagram, told, data);
+        if (end != more) return end;
     }
+}
+
+// All answers are there before the first is told: a callback may change the table.
+int ask_simulated(lua_State* L, CtHandle& handle, const nlmsghdr* message, Told told, void* data) {
+    auto& answers = push_owned<std::vector<SimulatedTable::Message>>(L);
+    if (handle.ended()) return raise_closed(L); // by a finalizer of the script
+    handle.simulated->ask(message, answers);
+    int end = more;
+    for (std::size_t i = 0; i < answers.size() && end == more; i++)
+        end = read_datagram(L, handle, answers[i], told, data);
+    answers = {};
+    return end;
 }
 
 // What `told` leaves on the stack is at the top.
 int ask(lua_State* L, CtHandle& handle, nlmsghdr* message, Told told, void* data) {
+    if (handle.simulated) {
+        const int error = ask_simulated(L, handle, message, told, data);
+        if (error == raised) lua_error(L);
+        return error;
+    }
     auto& socket = push_owned<capture::NetfilterSocket>(L);
     int error = EOPNOTSUPP; // there is no kernel
     if (handle.events) error = socket.open(0);
@@ -175,11 +200,16 @@ int flush(lua_State* L, CtHandle& handle, const Request& request) {
     return first_or_failure(L, ask(L, handle, message, ignore, nullptr));
 }
 
+// Whether there is anybody to ask.
+bool has_table(const CtHandle& handle) {
+    return handle.events || handle.simulated;
+}
+
 int ask_of_one(lua_State* L, CtHandle& handle, const Request& request, bool wants_answer) {
     const nf_conntrack* ct = check_object<Conntrack>(L, 3).ct;
     alignas(nlmsghdr) char buffer[request_size];
     nlmsghdr* message = begin_request(buffer, NFNL_SUBSYS_CTNETLINK, request, family_of(ct));
-    if (handle.events && nfct_nlmsg_build(message, ct) < 0) return push_failure(L, EINVAL);
+    if (has_table(handle) && nfct_nlmsg_build(message, ct) < 0) return push_failure(L, EINVAL);
     if (!wants_answer) return first_or_failure(L, ask(L, handle, message, ignore, nullptr));
     bool good = false;
     const int error = ask(L, handle, message, keep, &good);
@@ -215,7 +245,7 @@ int exp_query(lua_State* L) {
     alignas(nlmsghdr) char buffer[request_size];
     nlmsghdr* message = begin_request(buffer, NFNL_SUBSYS_CTNETLINK_EXP, request_of(what),
                                       expected != nullptr ? family_of(expected) : AF_INET);
-    if (handle.events && nfexp_nlmsg_build(message, expect) < 0) return push_failure(L, EINVAL);
+    if (has_table(handle) && nfexp_nlmsg_build(message, expect) < 0) return push_failure(L, EINVAL);
     return first_or_failure(L, ask(L, handle, message, ignore, nullptr));
 }
 

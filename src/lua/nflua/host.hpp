@@ -6,8 +6,11 @@
 
 #include "nflua/objects.hpp"
 
+#include "nfqws2/capture/ct_netlink.hpp"
+
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace nfqws2::lua {
 
@@ -25,6 +28,9 @@ struct NfluaHost {
     // Copies of packets that scripts keep.
     std::size_t copies = 0, copied = 0;
     unsigned asked_since_collection = 0; // for copies
+    // The kernel's connections, once somebody asks; after a failure nothing.
+    std::unique_ptr<capture::CtNetlink> kernel;
+    bool kernel_tried = false;
 };
 
 } // namespace nfqws2::lua

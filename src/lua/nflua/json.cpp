@@ -218,7 +218,6 @@ class Decoder {
     bool unit(std::uint32_t& code);
     bool number();
     bool digits();
-    void add_utf8(std::uint32_t code);
 
     lua_State* L_;
     std::string_view text_;
@@ -307,7 +306,7 @@ bool Decoder::escape() {
             return fail("half of a character");
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
-    add_utf8(code);
+    append_utf8(scratch_, code);
     return true;
 }
 
@@ -320,22 +319,6 @@ bool Decoder::unit(std::uint32_t& code) {
     if (error != std::errc() || end != begin + count) return fail("an unknown escape");
     at_ += count;
     return true;
-}
-
-void Decoder::add_utf8(std::uint32_t code) {
-    const auto add = [this](std::uint32_t byte) { scratch_ += static_cast<char>(byte); };
-    if (code < 0x80) return add(code);
-    if (code < 0x800) {
-        add(0xC0 | code >> 6);
-    } else if (code < 0x10000) {
-        add(0xE0 | code >> 12);
-        add(0x80 | (code >> 6 & 0x3F));
-    } else {
-        add(0xF0 | code >> 18);
-        add(0x80 | (code >> 12 & 0x3F));
-        add(0x80 | (code >> 6 & 0x3F));
-    }
-    add(0x80 | (code & 0x3F));
 }
 
 bool Decoder::digits() {

@@ -7,6 +7,7 @@
 #include "api/arguments.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/lua/attachments.hpp"
+#include "nfqws2/lua/connections.hpp"
 
 #include <cerrno>
 #include <limits>
@@ -17,6 +18,25 @@ namespace {
 using Next = capture::QueueHandle::Next;
 
 constexpr std::size_t longest_packet = 65535;
+
+// Who follows connections sees what comes by queues of scripts too.
+Connections* watching(lua_State* L) {
+    const Services& services = module_state(L).services();
+    return services.simulation != nullptr ? services.simulation->watching() : services.ct;
+}
+
+void is_seen(lua_State* L, const capture::QueuedPacket& packet) {
+    Connections* const connections = watching(L);
+    if (connections == nullptr) return;
+    capture::InputPacket whole = packet.input;
+    whole.data = packet.whole;
+    connections->arrives(whole);
+}
+
+void has_left(lua_State* L, const capture::Verdict& verdict) {
+    if (Connections* const connections = watching(L))
+        connections->leaves(verdict.action == capture::Action::drop);
+}
 
 // The packet of a handle that was closed passes.
 void answer(QueueHandle& handle, const capture::Verdict& verdict) {
@@ -68,14 +88,15 @@ void push_function(lua_State* L, int function) {
 void show(lua_State* L, QueueHandle& handle, QueueData& data) {
     data.packet = &handle.packet;
     handle.shown = &data;
+    is_seen(L, handle.packet);
     const int status = call_back(module_state(L), L, 1, 2);
     handle.shown = nullptr;
     data.packet = nullptr;
     bool known = true;
-    if (status != 0)
-        answer(handle, {});
-    else
-        answer(handle, verdict_of(L, &known)); // the bytes are on the stack
+    const capture::Verdict verdict = // its bytes are on the stack
+        status == 0 ? verdict_of(L, &known) : capture::Verdict();
+    has_left(L, verdict);
+    answer(handle, verdict);
     if (status == 0 && known) return;
     flush(handle);
     if (status != 0) lua_error(L);

@@ -3,6 +3,8 @@
 #include "api/arguments.hpp"
 #include "nfq/objects.hpp"
 #include "nfqws2/lua/attachments.hpp"
+#include "nfqws2/lua/connections.hpp"
+#include "table/push_connection.hpp"
 
 #include <cerrno>
 
@@ -194,7 +196,7 @@ int get_payload(lua_State* L) {
 
 int get_meta(lua_State* L) {
     const capture::QueuedPacket& packet = check_packet(L);
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 9);
     set_int(L, "id", packet.input.id);
     set_int(L, "queue", packet.queue);
     set_int(L, "hook", packet.hook);
@@ -203,6 +205,10 @@ int get_meta(lua_State* L) {
     if (!packet.input.ifin.empty()) set_text(L, "ifin", packet.input.ifin);
     if (!packet.input.ifout.empty()) set_text(L, "ifout", packet.input.ifout);
     if (!packet.hardware_address.empty()) set_text(L, "hwaddr", as_text(packet.hardware_address));
+    if (Connections* const connections = module_state(L).services().ct) {
+        push_facts(L, connections->facts());
+        lua_setfield(L, -2, "ct");
+    }
     return 1;
 }
 

@@ -123,6 +123,72 @@ TEST_F(CtMessageTest, NothingWholeInIt) {
     EXPECT_FALSE(parse_connection({}, c));
 }
 
+TEST_F(CtMessageTest, WrittenAndReadAgain) {
+    packet::Connection c;
+    c.orig = tuple("10.0.0.1", "10.0.0.2", 1025, 21);
+    c.reply = tuple("10.0.0.2", "10.0.0.1", 21, 1025);
+    c.master = tuple("10.0.0.1", "10.0.0.2", 7, 8);
+    c.id = 0x80000001;
+    c.mark = 5;
+    c.status = 0x18E;
+    c.timeout = 300;
+    c.zone = 9;
+    c.tcp_state = packet::CtTcp::established;
+    c.helper = packet::CtHelper("ftp");
+    c.counted = true;
+    c.orig_counter = {3, 1ULL << 40};
+    c.reply_counter = {1, 40};
+    c.labels.emplace().fill(7);
+    put_connection(message, c);
+    packet::Connection again;
+    ASSERT_TRUE(parse_connection(attributes(), again));
+    EXPECT_EQ(again.orig, c.orig);
+    EXPECT_EQ(again.reply, c.reply);
+    EXPECT_EQ(again.master, c.master);
+    EXPECT_EQ(again.id, c.id);
+    EXPECT_EQ(again.mark, c.mark);
+    EXPECT_EQ(again.status, c.status);
+    EXPECT_EQ(again.timeout, c.timeout);
+    EXPECT_EQ(again.zone, 9);
+    EXPECT_EQ(again.tcp_state, c.tcp_state);
+    EXPECT_EQ(again.helper.text(), "ftp");
+    EXPECT_EQ(again.orig_counter.bytes, 1ULL << 40);
+    EXPECT_EQ(again.reply_counter.packets, 1U);
+    EXPECT_EQ(again.labels, c.labels);
+}
+
+TEST_F(CtMessageTest, PortsOfOtherTransports) {
+    for (const int proto : {33, 132, 136, 47}) {
+        packet::Connection c;
+        c.orig = tuple("10.0.0.1", "10.0.0.2", 1025, 21);
+        c.reply = tuple("10.0.0.2", "10.0.0.1", 21, 1025);
+        c.orig.proto = c.reply.proto = static_cast<std::uint8_t>(proto);
+        message = mnl_nlmsg_put_header(buffer);
+        put_connection(message, c);
+        packet::Connection again;
+        ASSERT_TRUE(parse_connection(attributes(), again));
+        EXPECT_EQ(again.orig, c.orig) << proto;
+    }
+}
+
+TEST_F(CtMessageTest, Expectations) {
+    packet::CtExpectation wanted;
+    wanted.tuple = tuple("10.0.0.2", "10.0.0.1", 0, 5000);
+    wanted.tuple.src = IpAddress(); // any
+    wanted.timeout = 30;
+    wanted.permanent = true;
+    wanted.helper = packet::CtHelper("ftp");
+    put_expectation(message, tuple("10.0.0.1", "10.0.0.2", 1025, 21), wanted);
+    const auto again = parse_expectation(attributes());
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->master, tuple("10.0.0.1", "10.0.0.2", 1025, 21));
+    EXPECT_EQ(again->expectation.tuple, wanted.tuple);
+    EXPECT_EQ(again->expectation.timeout, 30U);
+    EXPECT_TRUE(again->expectation.permanent);
+    EXPECT_EQ(again->expectation.helper.text(), "ftp");
+    EXPECT_FALSE(parse_expectation({}));
+}
+
 TEST(CtInfo, AllValues) {
     EXPECT_EQ(ct_info(0).state, CtState::established);
     EXPECT_EQ(ct_info(0).direction, CtDirection::original);

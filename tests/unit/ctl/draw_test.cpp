@@ -1,5 +1,6 @@
 #include "ctl/ladder/draw.hpp"
 #include "ctl/view/markup.hpp"
+#include "nfqws2/base/json.hpp"
 
 #include <gtest/gtest.h>
 

@@ -218,7 +218,12 @@ class KernelFacts : public ::testing::Test {
     Parts parts{{}, {"--filter-udp=53"}};
     Wire wire;
     FakeKernel kernel;
-    CtFacts facts{options(packet::CtSource::netlink), services(), nullptr, parts.clock};
+    CtFacts facts{options(packet::CtSource::netlink),
+                  packet::CtSource::netlink,
+                  CtFacts::For::everybody,
+                  services(),
+                  nullptr,
+                  parts.clock};
     Buffer bytes;
     std::optional<Passage> p;
 };
@@ -293,6 +298,36 @@ TEST_F(KernelFacts, ChangesAreGivenUp) {
     EXPECT_EQ(kernel.updates, 4U);
 }
 
+TEST_F(KernelFacts, ChangesDoNotWaitForEver) {
+    packet::CtChanges changes;
+    changes.mark = 5;
+    see(query);
+    facts.set(*p, changes);
+    facts.batch_ended();
+    EXPECT_EQ(kernel.updates, 1U);
+    const ErrorText error;
+    parts.clock.advance_to(parts.clock.boot_ns() + 61'000'000'000);
+    facts.batch_ended();
+    kernel.entry = connection();
+    see(query);
+    facts.batch_ended();
+    EXPECT_EQ(kernel.updates, 1U);
+}
+
+TEST_F(KernelFacts, OfAPacketOfAScriptsQueue) {
+    kernel.entry = connection();
+    capture::InputPacket packet;
+    packet.data = query;
+    EXPECT_EQ(facts.facts().state, packet::CtState::unknown);
+    facts.arrives(packet);
+    EXPECT_EQ(kernel.asked, 0U); // nobody wants to know
+    EXPECT_EQ(facts.facts().state, packet::CtState::fresh);
+    EXPECT_EQ(*facts.facts().connection->id, 7U);
+    EXPECT_EQ(kernel.asked, 1U);
+    facts.leaves(false);
+    EXPECT_FALSE(facts.facts().connection);
+}
+
 TEST_F(KernelFacts, WithoutAConnectionNothingCanBeSet) {
     see(query, 4U << 24);
     EXPECT_STREQ(facts.set(*p, {}), "the packet has no connection");
@@ -304,7 +339,8 @@ TEST_F(KernelFacts, WithoutAConnectionNothingCanBeSet) {
 }
 
 TEST_F(KernelFacts, FromTheQueue) {
-    CtFacts queue(options(packet::CtSource::queue), services(), nullptr, parts.clock);
+    CtFacts queue(options(packet::CtSource::queue), packet::CtSource::queue,
+                  CtFacts::For::everybody, services(), nullptr, parts.clock);
     see(query);
     queue.arrives(*p); // without the attributes
     EXPECT_EQ(queue.state(*p), packet::CtState::invalid);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace nfqws2::flow::test {
 namespace {
@@ -396,6 +397,144 @@ TEST_F(CtSimTest, ExpectationsOfScriptsNeedAHelper) {
     EXPECT_EQ(sim.expect(seen.connection, wanted), EEXIST);
     EXPECT_EQ(see(udp({"10.1.1.1", "10.9.9.9", 5, 77}, 1)), "related/original");
     EXPECT_EQ(*now().mark, 5U);
+}
+
+// --- what scripts hear and change
+
+class Listener final : public CtObserver {
+  public:
+    void on_event(CtEvent event, const packet::Connection& c) override {
+        constexpr const char* words[] = {"new", "update", "destroy"};
+        heard += heard.empty() ? "" : " ";
+        heard += words[static_cast<int>(event)] + std::string(":") + std::to_string(c.orig.dport);
+        if (c.tcp_state != packet::CtTcp::unknown) heard += "/" + std::string(name(c.tcp_state));
+    }
+    std::string take() { return std::exchange(heard, {}); }
+    std::string heard;
+};
+
+class CtEvents : public CtSimTest {
+  protected:
+    CtEvents() { sim.add_observer(listener); }
+    ~CtEvents() override { sim.remove_observer(listener); }
+    // A packet that passes.
+    std::string pass_on(const Packet& p) {
+        last = feed(p);
+        sim.passed(last);
+        return listener.take();
+    }
+    Listener listener;
+};
+
+TEST_F(CtEvents, OfAConnection) {
+    EXPECT_EQ(pass_on(tcp(ends, {.flags = syn, .seq = 9})), "new:443/syn_sent");
+    EXPECT_EQ(pass_on(tcp(ends, {.flags = syn, .seq = 9})), "");
+    EXPECT_EQ(pass_on(tcp(back, {.flags = syn | ack, .seq = 99, .ack = 10})),
+              "update:443/syn_recv");
+    EXPECT_EQ(pass_on(tcp(ends, {.flags = ack, .seq = 10, .ack = 100})), "update:443/established");
+    EXPECT_EQ(pass_on(tcp(ends, {.flags = ack, .seq = 10, .ack = 100, .payload = 5})), "");
+    packet::CtChanges changes;
+    changes.mark = 5;
+    sim.set(last.connection, changes);
+    EXPECT_EQ(listener.take(), "update:443/established");
+    sim.set(last.connection, changes); // the same
+    EXPECT_EQ(listener.take(), "");
+    const CtSim::Seen seen = last;
+    sim.remove(seen.connection);
+    EXPECT_EQ(listener.take(), "destroy:443/established");
+    sim.remove(seen.connection);
+    EXPECT_EQ(listener.take(), "");
+}
+
+TEST_F(CtEvents, OfPacketsThatDoNotPass) {
+    last = feed(udp(ends, 4));
+    sim.dropped(last);
+    EXPECT_EQ(listener.take(), "");
+    EXPECT_EQ(pass_on(udp(ends, 4)), "new:443");
+    EXPECT_EQ(pass_on(udp(back, 4)), "update:443");
+    last = feed(udp({"10.0.0.1", "10.0.0.2", 7, 53}, 4)); // put aside: the next one tells
+    EXPECT_EQ(listener.take(), "");
+    feed(udp({"10.0.0.1", "10.0.0.2", 7, 53}, 4));
+    EXPECT_EQ(listener.take(), "new:53");
+}
+
+TEST_F(CtEvents, OfWhatEndsByItself) {
+    EXPECT_EQ(pass_on(icmp(ends)), "new:0");
+    pass(31);
+    EXPECT_EQ(pass_on(icmp(ends)), "destroy:0 new:0");
+}
+
+TEST_F(CtEvents, RemovedOnesAreFoundByNobody) {
+    for (const bool tracked : {true, false}) {
+        const Packet p = tracked ? tcp(ends, {.flags = syn, .seq = 9}) : icmp(ends);
+        const packet::CtTuple tuple = *ct_tuple_of(dissected(p));
+        const CtSim::Seen seen = feed(p);
+        const std::uint32_t id = *sim.describe(seen.connection).id;
+        sim.remove(seen.connection);
+        EXPECT_FALSE(sim.find(tuple));
+        unsigned others = 0;
+        sim.for_each([&](CtRef) { others++; });
+        EXPECT_EQ(others, tracked ? 0U : 1U);
+        EXPECT_EQ(*sim.describe(seen.connection).id, id); // the packet still has it
+        sim.passed(seen);
+        EXPECT_EQ(see(p), "new/original");
+        EXPECT_TRUE(last.first);
+    }
+}
+
+TEST_F(CtEvents, MadeByHand) {
+    const packet::CtTuple tuple = *ct_tuple_of(dissected(tcp(ends, {.flags = syn})));
+    const CtRef made = sim.create(tuple, packet::CtTcp::established);
+    ASSERT_TRUE(made);
+    EXPECT_FALSE(sim.create(tuple, packet::CtTcp::none));
+    packet::CtChanges changes;
+    changes.mark = 7;
+    sim.set(made, changes);
+    sim.created(made);
+    EXPECT_EQ(listener.take(), "new:443/established");
+    // The flow takes it over, with its mark.
+    EXPECT_EQ(see(tcp(ends, {.flags = syn, .seq = 9})), "new/original");
+    EXPECT_FALSE(last.first);
+    EXPECT_EQ(*now().mark, 7U);
+    EXPECT_EQ(sim.size(), 1U);
+    EXPECT_EQ(see(tcp(back, {.flags = syn | ack, .seq = 99, .ack = 10})), "established/reply");
+}
+
+TEST_F(CtEvents, MadeAgainWhileItsPacketIsOnTheWay) {
+    const packet::CtTuple tuple = *ct_tuple_of(dissected(icmp(ends)));
+    const CtSim::Seen seen = feed(icmp(ends));
+    sim.remove(seen.connection);
+    EXPECT_TRUE(sim.create(tuple, packet::CtTcp::unknown));
+    sim.passed(seen);
+    sim.dropped(seen);
+    EXPECT_EQ(sim.size(), 1U);
+}
+
+TEST_F(CtEvents, ByHandUntilTheTableIsFull) {
+    packet::CtTuple tuple = *ct_tuple_of(dissected(icmp(ends)));
+    tuple.proto = 132;
+    for (std::size_t i = 0; i < detail::CtSmallTable::most; i++) {
+        tuple.sport = static_cast<std::uint16_t>(i);
+        ASSERT_TRUE(sim.create(tuple, packet::CtTcp::unknown));
+    }
+    tuple.dport = 1;
+    EXPECT_FALSE(sim.create(tuple, packet::CtTcp::unknown));
+}
+
+TEST_F(CtSimTest, PortsOfOtherTransports) {
+    Packet p = udp(ends, 4);
+    p[9] = 132;
+    const auto tuple = ct_tuple_of(dissected(p));
+    ASSERT_TRUE(tuple);
+    EXPECT_EQ(tuple->sport, 1025);
+    EXPECT_EQ(tuple->dport, 443);
+    EXPECT_EQ(see(p), "new/original");
+    Packet q = udp(back, 4);
+    q[9] = 132;
+    EXPECT_EQ(see(q), "established/reply");
+    Packet other = udp({"10.0.0.1", "10.0.0.2", 1026, 443}, 4);
+    other[9] = 132;
+    EXPECT_EQ(see(other), "new/original");
 }
 
 // --- lines of FTP

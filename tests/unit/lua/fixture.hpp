@@ -17,6 +17,33 @@
 
 namespace nfqws2::lua {
 
+// Finalizers run whenever something is pushed: those of these scripts, again(), do their worst
+// while use() is under way, which may fail or must not.
+enum class Uses : std::uint8_t { fail, never_fail };
+inline std::string with_finalizers(const std::string& script, Uses uses) {
+    return script + R"lua(
+        local calls = 0
+        local function finalizer() calls = calls + 1 again() end
+        local function rubbish()
+            if newproxy then
+                getmetatable(newproxy(true)).__gc = finalizer
+            else
+                setmetatable({}, { __gc = finalizer })
+            end
+        end
+        collectgarbage("setpause", 0)
+        collectgarbage("setstepmul", 100000)
+        for i = 1, 300 do
+            rubbish()
+    )lua" + (uses == Uses::fail ? "pcall(use, i)" : "use(i)") +
+           R"lua(
+        end
+        collectgarbage("setpause", 200)
+        collectgarbage()
+        assert(calls > 50)
+    )lua";
+}
+
 struct Sent {
     std::vector<std::uint8_t> data;
     std::uint32_t mark;

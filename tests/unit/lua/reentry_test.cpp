@@ -12,24 +12,7 @@ namespace {
 class ReentryTest : public ApiTest {
   protected:
     std::string repeat(const std::string& script) {
-        return run(script + R"lua(
-            local function finalizer() calls = (calls or 0) + 1 again() end
-            local function rubbish()
-                if newproxy then
-                    getmetatable(newproxy(true)).__gc = finalizer
-                else
-                    setmetatable({}, { __gc = finalizer })
-                end
-            end
-            collectgarbage("setpause", 1)
-            collectgarbage("setstepmul", 100000)
-            for i = 1, 100 do
-                rubbish()
-                use(i)
-            end
-            collectgarbage()
-            assert(calls > 50)
-        )lua");
+        return run(with_finalizers(script, Uses::never_fail));
     }
 };
 

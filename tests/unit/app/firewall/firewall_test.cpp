@@ -61,6 +61,34 @@ Lines lines_of(std::vector<std::string> words) {
     return Derived(std::move(words)).lines();
 }
 
+TEST(FirewallRules, TellStatesOfConnections) {
+    const std::vector<std::string> words = {"--filter-tcp=443", "--lua-desync=f"};
+    EXPECT_EQ(nft_text(Derived(words).rules).find("ct state"), std::string::npos);
+    EXPECT_EQ(json_text(Derived(words).rules).find("ct_state_mark"), std::string::npos);
+    std::vector<std::string> told = words;
+    told.emplace_back("--ct-state-mark=0x07000000");
+    const RuleSet rules = Derived(told).rules;
+    const auto count = [](const std::string& text, const std::string& what) {
+        std::size_t found = 0;
+        for (std::size_t at = text.find(what); at != std::string::npos;
+             at = text.find(what, at + 1))
+            found++;
+        return found;
+    };
+    // In both chains, in front of the rules that queue.
+    const std::string nft = nft_text(rules);
+    const std::string first = "ct state new meta mark set meta mark & 0xf8ffffff | 0x1000000\n";
+    EXPECT_EQ(count(nft, first), 2U);
+    EXPECT_EQ(count(nft, "ct state untracked meta mark set meta mark & 0xf8ffffff | 0x5000000\n"),
+              2U);
+    EXPECT_LT(nft.find(first), nft.find("queue num"));
+    const std::string iptables = iptables_text(rules);
+    EXPECT_EQ(count(iptables, "_out -m conntrack --ctstate RELATED -j MARK --set-xmark "
+                              "0x3000000/0x7000000\n"),
+              2U); // of both families
+    EXPECT_NE(json_text(rules).find("\"ct_state_mark\":117440512"), std::string::npos);
+}
+
 const std::string first_answer = " first 1";
 
 TEST(FirewallPorts, AreTheUnionOfThoseOfAllProfiles) {

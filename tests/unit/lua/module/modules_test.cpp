@@ -2,7 +2,13 @@
 #include "../../places.hpp"
 #include "../fixture.hpp"
 
+#include "nfqws2/flow/ct_sim.hpp"
 #include "nfqws2/lua/attachments.hpp"
+#include "nfqws2/lua/connections.hpp"
+
+#include <cstdio>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace nfqws2::lua {
 namespace {
@@ -59,8 +65,18 @@ class FakeDoor final : public capture::QueueDoor {
         *error = 0;
         return std::make_unique<FakeQueue>(answers, handles, held);
     }
+    void release() override { released++; }
     std::vector<Answered> answers;
+    unsigned released = 0;
     unsigned handles = 0, held = 0;
+};
+
+class FakeSimulation final : public SimulationDoor {
+  public:
+    explicit FakeSimulation(const Clock& clock) : table({{}, {1, 2}, nullptr}, nullptr, clock) {}
+    flow::CtSim* simulation() override { return &table; }
+    Connections* watching() override { return nullptr; }
+    flow::CtSim table;
 };
 
 class Modules : public ::testing::Test, protected FakeServices {
@@ -68,6 +84,7 @@ class Modules : public ::testing::Test, protected FakeServices {
     void begin(const KernelAccess& kernel, bool may_wait, bool offline, Limits limits = {}) {
         Services services = with(nullptr);
         services.queues = &door;
+        services.simulation = simulation.get();
         services.kernel = kernel;
         services.may_wait = may_wait;
         services.offline = offline;
@@ -91,7 +108,14 @@ class Modules : public ::testing::Test, protected FakeServices {
                    code);
     }
 
+    // No kernel, but the simulation of one.
+    void simulate() {
+        simulation = std::make_unique<FakeSimulation>(clock);
+        begin({true, true, true}, true, true);
+    }
+
     FakeDoor door;
+    std::unique_ptr<FakeSimulation> simulation;
     std::optional<State> state;
 };
 
@@ -214,31 +238,8 @@ TEST_F(Modules, CallbacksHaveALimitAndTheScriptHasNone) {
     EXPECT_EQ(door.answers.size(), 1U);
 }
 
-// Finalizers run whenever something is pushed: those of these scripts, again(), do their worst
-// while use() is under way.
-constexpr const char* finalizers = R"lua(
-    local calls = 0
-    local function finalizer() calls = calls + 1 again() end
-    local function rubbish()
-        if newproxy then
-            getmetatable(newproxy(true)).__gc = finalizer
-        else
-            setmetatable({}, { __gc = finalizer })
-        end
-    end
-    collectgarbage("setpause", 0)
-    collectgarbage("setstepmul", 100000)
-    for i = 1, 300 do
-        rubbish()
-        pcall(use, i)
-    end
-    collectgarbage("setpause", 200)
-    collectgarbage()
-    assert(calls > 50)
-)lua";
-
 TEST_F(Modules, FinalizersCloseHandles) {
-    EXPECT_EQ(run(std::string(R"lua(
+    EXPECT_EQ(run(with_finalizers(R"lua(
         require "nfq"
         local h
         function again() if h then pcall(nfq.catch, h, print) pcall(nfq.close, h) end end
@@ -252,7 +253,8 @@ TEST_F(Modules, FinalizersCloseHandles) {
                 return "accept", payload .. payload
             end)
         end
-    )lua") + finalizers),
+    )lua",
+                                  Uses::fail)),
               "");
     EXPECT_EQ(run("h = nil collectgarbage() collectgarbage()"), "");
     EXPECT_LE(door.handles, 1U);
@@ -324,7 +326,7 @@ TEST_F(Modules, ConntracksAreObjects) {
 }
 
 TEST_F(Modules, FinalizersDestroyConntracks) {
-    EXPECT_EQ(run(std::string(R"lua(
+    EXPECT_EQ(run(with_finalizers(R"lua(
         require "nfct"
         local ct
         function again() if ct then pcall(nfct.destroy, ct) end end
@@ -334,7 +336,8 @@ TEST_F(Modules, FinalizersDestroyConntracks) {
             local copy, e = nfct.clone(ct), nfct.exp_new(ct, ct, ct, 1)
             return nfct.get_attr_str(ct, "helper-name"), nfct.tostring(ct), nfct.exp_tostring(e)
         end
-    )lua") + finalizers),
+    )lua",
+                                  Uses::fail)),
               "");
 }
 
@@ -359,6 +362,128 @@ TEST_F(Modules, WithoutAKernelNothingComes) {
               "open for this subsystem)");
 }
 
+constexpr const char* make_connection = R"lua(
+    require "nfct"
+    function connection(port)
+        local ct = nfct.new()
+        nfct.set_attr_pf(ct, "l3proto", "inet")
+        nfct.set_attr_ipv4(ct, "ipv4-src", "10.9.0.1")
+        nfct.set_attr_ipv4(ct, "ipv4-dst", "10.9.0.2")
+        nfct.set_attr_ipproto(ct, "l4proto", "tcp")
+        nfct.set_attr_port(ct, "port-src", 1025)
+        nfct.set_attr_port(ct, "port-dst", port)
+        nfct.set_attr_u32(ct, "timeout", 100)
+        return nfct.setobjopt(ct, "setup-reply")
+    end
+)lua";
+
+TEST_F(Modules, EventsOfTheSimulation) {
+    simulate();
+    EXPECT_EQ(run(std::string(make_connection) + R"lua(
+        said = {}
+        h = nfct.open("conntrack", "all")
+        nfct.ct_callback_register(h, function(kind, ct)
+            said[#said + 1] = kind .. ":" .. nfct.get_attr_port(ct, "port-dst")
+            if #said == 4 then return "stop" end
+        end)
+        local ct = connection(80)
+        assert(nfct.query(h, "create", ct) == h)
+        nfct.set_attr_u32(ct, "mark", 5)
+        assert(nfct.query(h, "update", ct) == h)
+        assert(nfct.get_attr_u32(nfct.query(h, "get", connection(80)), "mark") == 5)
+        assert(nfct.query(h, "destroy", ct) == h)
+        assert(select(2, nfct.catch(h)) == "timeout")
+        assert(table.concat(said, " ") == "new:80 update:80 destroy:80", table.concat(said, " "))
+        assert(nfct.query(h, "create", connection(81)) == h)
+        assert(nfct.catch(h) == h)
+        assert(nfct.query(h, "flush") == h and #nfct.query(h, "dump") == 0)
+        nfct.close(h)
+    )lua"),
+              "");
+}
+
+TEST_F(Modules, LostEventsAreCounted) {
+    simulate();
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(run(std::string(make_connection) + R"lua(
+        h = nfct.open("conntrack", "new")
+        nfct.ct_callback_register(h, function() end)
+        for port = 1, 1025 do assert(nfct.query(h, "create", connection(port)) == h) end
+        local a, b, c = nfct.catch(h)
+        assert(a == nil and c == 105, b)
+        a, b, c = nfct.catch(h)
+        assert(c == 11)
+    )lua"),
+              "");
+    EXPECT_NE(::testing::internal::GetCapturedStderr().find("1 times by now"), std::string::npos);
+    EXPECT_EQ(state->module_objects().lost_events, 1U);
+}
+
+TEST_F(Modules, ExpectationsOfTheSimulation) {
+    simulate();
+    EXPECT_EQ(run(std::string(make_connection) + R"lua(
+        local h, master = nfct.open("both"), connection(21)
+        local mask = connection(65535)
+        nfct.set_attr_ipv4(mask, "ipv4-src", "255.255.255.255")
+        nfct.set_attr_ipv4(mask, "ipv4-dst", "255.255.255.255")
+        nfct.set_attr_port(mask, "port-src", 0)
+        local e = nfct.exp_new(master, connection(4243), mask, 30)
+        local function ask(what) return select(3, nfct.exp_query(h, what, e)) or 0 end
+        assert(ask("create") == 2) -- no master
+        nfct.query(h, "create", master)
+        assert(ask("create") == 95) -- without a helper
+        nfct.set_attr_str(master, "helper-name", "ftp")
+        assert(nfct.query(h, "update", master) == h)
+        assert(ask("create") == 0 and ask("create") == 17)
+        assert(ask("destroy") == 0 and ask("destroy") == 2)
+    )lua"),
+              "");
+}
+
+TEST_F(Modules, FinalizersAskTheSimulation) {
+    simulate();
+    EXPECT_EQ(run(with_finalizers(std::string(make_connection) + R"lua(
+        local h
+        function again()
+            if not h then return end
+            pcall(nfct.query, h, "flush")
+            pcall(nfct.close, h)
+        end
+        function use(i)
+            h = nfct.open("conntrack", "all")
+            nfct.ct_callback_register(h, function(kind, ct) nfct.tostring(ct) end)
+            nfct.query(h, "create", connection(i))
+            nfct.query(h, "dump", nil, function(ct) nfct.query(h, "destroy", ct) end)
+            nfct.catch(h)
+        end
+    )lua",
+                                  Uses::fail)),
+              "");
+}
+
+// The program itself starts with rights only; its scripts see what the kernel says to others.
+TEST_F(Modules, NobodyGetsEventsOfTheKernel) {
+    if (geteuid() != 0) GTEST_SKIP() << "only root can become nobody";
+    begin({true, true, true}, true, false);
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        constexpr unsigned nobody = 65534;
+        if (setresgid(nobody, nobody, nobody) != 0 || setresuid(nobody, nobody, nobody) != 0)
+            _exit(2);
+        const std::string error =
+            run("require 'nfct' local a, b, c = nfct.open('conntrack', 'new') "
+                "assert(a == nil and b == 'Operation not permitted' and c == 1, b) "
+                "h = assert(nfct.open('conntrack')) assert(nfct.fd(h) > 2) "
+                "a, b, c = nfct.query(h, 'dump') assert(a == nil and c == 1, b)");
+        std::fputs(error.c_str(), stderr);
+        _exit(error.empty() ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+}
+
 #else
 
 TEST_F(Modules, WithoutTheLibraryThereIsNoNfct) {
@@ -369,8 +494,7 @@ TEST_F(Modules, WithoutTheLibraryThereIsNoNfct) {
 #endif
 
 // Every function with every combination of odd values, after it was closed too.
-TEST_F(Modules, NoArgumentsCrash) {
-    const std::string source = R"lua(
+constexpr const char* storm = R"lua(
         require "nfq"
         local good, nfct = pcall(require, "nfct")
         local function values()
@@ -413,12 +537,17 @@ TEST_F(Modules, NoArgumentsCrash) {
         storm(nfq)
         if good then storm(nfct) end
     )lua";
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    const std::string error = run(source);
-    ::testing::internal::GetCapturedStdout();
-    ::testing::internal::GetCapturedStderr();
-    EXPECT_EQ(error, "");
+
+TEST_F(Modules, NoArgumentsCrash) {
+    for (const bool simulated : {false, true}) {
+        if (simulated) simulate();
+        ::testing::internal::CaptureStdout();
+        ::testing::internal::CaptureStderr();
+        const std::string error = run(storm);
+        ::testing::internal::GetCapturedStdout();
+        ::testing::internal::GetCapturedStderr();
+        EXPECT_EQ(error, "");
+    }
 }
 
 } // namespace
