@@ -96,7 +96,9 @@ lua::Services Engine::Impl::lua_services() {
             .offline = options.offline,
             .desync_fwmark = options.desync_fwmark,
             .server_mode = options.server,
-            .ct = ct.get()};
+            .ct = ct.get(),
+            .rule_tables = services.rule_tables,
+            .rule_statistics = services.rule_statistics};
 }
 
 lua::Limits Engine::Impl::lua_limits() const {

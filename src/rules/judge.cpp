@@ -108,6 +108,10 @@ class Judge::Run {
     Next act(const action::Switch& how);
     Next act(const action::Translate& how);
 
+    bool observes() const {
+        return (profile != nullptr && profile->observe) ||
+               tables_.observe.load(std::memory_order_relaxed);
+    }
     void set_register(Algorithm algorithm, std::uint8_t value) {
         facts_.registers.algorithm = algorithm;
         facts_.registers.value = value;
@@ -220,7 +224,7 @@ void Judge::Run::end_of_rules() {
 void Judge::Run::drop(Tally* counts) {
     all.dropped(facts_.subject().packets);
     if (counts != nullptr) counts->dropped(facts_.subject().packets);
-    if (profile == nullptr || !profile->observe) ruling_.decision = Decision::drop;
+    if (!observes()) ruling_.decision = Decision::drop;
 }
 
 Judge::Run::Next Judge::Run::act(const action::Accept&) {
@@ -336,7 +340,7 @@ Judge::Run::Next Judge::Run::act(const action::TcpAuth& how) {
     if (decision.verdict == AuthVerdict::valid) set_register(Algorithm::tcpauth, outcome::valid);
     if (decision.verdict == AuthVerdict::invalid)
         set_register(Algorithm::tcpauth, outcome::invalid);
-    if (decision.answer.kind != AuthAnswer::Kind::none && !profile->observe)
+    if (decision.answer.kind != AuthAnswer::Kind::none && !observes())
         answer_(build_answer(decision.answer));
     return Next::go_on;
 }
@@ -352,7 +356,7 @@ Judge::Run::Next Judge::Run::act(const action::Switch& how) {
 }
 
 Judge::Run::Next Judge::Run::act(const action::Translate& how) {
-    if (profile->observe) return Next::go_on;
+    if (observes()) return Next::go_on;
     const Bytes packet = facts_.subject().packet;
     if (ruling_.changed.empty()) changed_.assign(packet.begin(), packet.end());
     if (!translate(changed_, facts_.layers(), how)) return Next::go_on;
@@ -378,7 +382,7 @@ bool Judge::needs_pieces() const {
     return run_->rules->program->needs_pieces;
 }
 
-Judge::Account Judge::account() const {
+Account Judge::account() const {
     Account out;
     if (run_->profile != nullptr) out.profile = run_->profile->name;
     for (const std::uint32_t rule : run_->hits)
@@ -398,6 +402,17 @@ std::vector<Judge::RuleCounts> Judge::rule_counts() const {
                        program.chains[rule.chain].name, run_->by_rule[i].counts()});
     }
     return out;
+}
+
+void Judge::add_counts(const InForce& of, std::size_t first, std::vector<RuleCounts>& to) const {
+    const std::lock_guard guard(run_->lock);
+    if (run_->rules.get() != &of) return;
+    for (std::size_t i = 0; i < to.size(); i++) {
+        const Counts more = run_->by_rule[first + i].counts();
+        to[i].counts.packets += more.packets;
+        to[i].counts.bytes += more.bytes;
+        to[i].counts.dropped += more.dropped;
+    }
 }
 
 std::vector<Judge::NamedCounts> Judge::counters() const {

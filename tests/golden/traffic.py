@@ -111,6 +111,24 @@ def shallow_packets_make_a_flow_and_meet_no_script(program):
     expect(run.number("flows"), 1, "flows")
 
 
+def scripts_see_rules_and_mark_hosts(program):
+    """What a strategy marks is met by the next packet; desync.rules tells of this one."""
+    rules = '[[profile]]\nname = "all"\n[[profile.rule]]\nname = "marked"\nmatch = [ { dhmark = { id = 5 } } ]\n' \
+            'action = ["drop"]\n[[profile.rule]]\nname = "seen"\n' \
+            'action = [ { mark = { value = 7 } }, { sample = { n = 1 } } ]\n'
+    script = "--lua-init=function mark_it(ctx, desync) local r = desync.rules " \
+             "DLOG_ERR('rules ' .. r.profile .. ' ' .. r.mark .. ' ' .. r.register .. ' ' .. table.concat(r.hits, ',')) " \
+             "rule_mark_set('connmark', 1, 9, 0, ctx) DLOG_ERR('mark ' .. rule_mark('connmark', 1, ctx)) " \
+             "rule_mark_set('dhmark', 5, 1, 60, desync.target.ip) DLOG_ERR('packets ' .. rules_stats().packets) end"
+    out = datagram(src=SERVER, dst=CLIENT)
+    other = datagram(src=SERVER, dst="198.51.100.8")
+    run = Run(program, rules, [(0, out), (1, out), (2, other), (61, out)], script, "--payload=all",
+              "--lua-desync=mark_it")
+    expect(run.out, [out, other, out], "what leaves")
+    expect([line for line in ("rules all 7 sample:match seen", "mark 9", "packets 1", "packets 3", "packets 4")
+            if line not in run.text], [], "not said in\n" + run.text)
+
+
 def own_packets_pass(program):
     rules = '[[profile]]\n[[profile.rule]]\naction = ["drop"]\n'
     run = Run(program, rules, [(0, datagram())], "--pcap-in-mark=0x40000000")
@@ -214,7 +232,7 @@ def examples_compile(program):
 
 
 CASES = [without_rules_nothing_changes, what_is_dropped_makes_no_flow, accept_skips_the_strategies,
-         shallow_packets_make_a_flow_and_meet_no_script, own_packets_pass, observing_drops_nothing,
+         shallow_packets_make_a_flow_and_meet_no_script, scripts_see_rules_and_mark_hosts, own_packets_pass, observing_drops_nothing,
          addresses_are_translated, the_udp_example_blocks_a_source_for_a_while, synack_authenticates,
          the_geo_example_drops_who_is_from_elsewhere,
          a_bad_file_ends_the_start, check_tells_what_is_odd, examples_compile]

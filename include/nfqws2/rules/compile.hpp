@@ -10,6 +10,7 @@
 
 namespace nfqws2::rules {
 
+struct Node;
 struct Program;
 
 struct Compiled {
@@ -32,5 +33,9 @@ bool in_this_build(); // whether rules can be read
 Compiled compile_file(const std::string& path);
 // As if it was the contents of a file of that name; includes are relative to it.
 Compiled compile_text(std::string_view text, const std::string& name);
+// Whether it could be used; no file is looked at, and `include` is an error. A document that was
+// not read from a text has lines 0.
+Compiled check_text(std::string_view text);
+Compiled check_document(const Node& root);
 
 } // namespace nfqws2::rules

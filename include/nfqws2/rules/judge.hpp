@@ -10,6 +10,7 @@
 #include "nfqws2/rules/state/meters.hpp"
 #include "nfqws2/rules/state/tcp_auth.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,7 +31,12 @@ struct Tables {
     MarkTable marks;
     Meters meters;
     TcpAuth authentication;
+    // All profiles observe, and so does the policy: nothing is dropped. Any thread.
+    std::atomic<bool> observe{false};
 };
+
+// The connection of a packet as `connmark` sees it; nullopt: not IP.
+std::optional<MarkKey> connection_of(const Tables& tables, std::uint8_t id, Bytes packet);
 
 // A program with all that it needs at hand: sets and databases are read, its meters are found.
 struct InForce;
@@ -58,6 +64,14 @@ struct Ruling {
     std::optional<std::uint32_t> mark; // the packet's firewall mark
 };
 
+// What rules have said of a packet, for the trace and for scripts.
+struct Account {
+    std::string profile;           // "" if none was chosen
+    std::vector<std::string> hits; // names of rules
+    std::uint32_t mark = 0;        // local
+    std::string verdict;           // register, "ratelimit:exceed", or ""
+};
+
 class Judge {
   public:
     // `answer` sends a segment that the rules have made.
@@ -73,14 +87,7 @@ class Judge {
     // Merged packets have to be split first.
     bool needs_pieces() const;
 
-    // Of the last packet, for the trace and for scripts.
-    struct Account {
-        std::string_view profile;      // "" if none was chosen
-        std::vector<std::string> hits; // names of rules
-        std::uint32_t mark = 0;        // local
-        std::string verdict;           // register, "ratelimit:exceed", or ""
-    };
-    Account account() const;
+    Account account() const; // of the last packet
 
     // Any thread may ask for what follows.
     std::shared_ptr<const InForce> rules() const;
@@ -92,6 +99,8 @@ class Judge {
         Counts counts;
     };
     std::vector<RuleCounts> rule_counts() const;
+    // Adds those of rules `first` and following; nothing if others are in force.
+    void add_counts(const InForce& of, std::size_t first, std::vector<RuleCounts>& to) const;
     struct NamedCounts {
         std::string name;
         Counts counts;

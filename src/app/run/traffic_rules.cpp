@@ -1,7 +1,6 @@
 #include "run/traffic_rules.hpp"
 
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/rules/statistics.hpp"
 #include "run/worker.hpp"
 
 #include <algorithm>
@@ -177,13 +176,21 @@ void TrafficRules::reload() {
     }
 }
 
+std::vector<const rules::Judge*> TrafficRules::judges() const {
+    std::vector<const rules::Judge*> all;
+    for (const Worker* worker : workers_)
+        all.push_back(std::as_const(worker->engine).judge());
+    return all;
+}
+
+rules::Statistics TrafficRules::statistics() const {
+    return rules::statistics(judges(), tables_, clock_.unix_s());
+}
+
 // In place: one write, then the rest of an older text is cut off.
 void TrafficRules::write_statistics() {
     if (!config_.rules_stats || workers_.empty()) return;
-    std::vector<const rules::Judge*> judges;
-    for (const Worker* worker : workers_)
-        judges.push_back(worker->engine.judge());
-    const std::string text = rules::statistics(judges, tables_, clock_.unix_s());
+    const std::string text = to_json(statistics());
     const int fd = config_.rules_stats.file.get();
     if (pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
         ftruncate(fd, static_cast<off_t>(text.size())) != 0) {

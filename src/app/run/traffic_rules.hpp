@@ -10,6 +10,7 @@
 #include "nfqws2/base/output_file.hpp"
 #include "nfqws2/profile/list_file.hpp"
 #include "nfqws2/rules/judge.hpp"
+#include "nfqws2/rules/statistics.hpp"
 #include "options/config.hpp"
 #include "run/process_clock.hpp"
 
@@ -42,6 +43,9 @@ class TrafficRules {
     void request_reload() { wanted_ = true; }
     // By each worker between two batches.
     void turn(Worker& worker);
+    // Any thread, once the workers are made.
+    std::vector<const rules::Judge*> judges() const;
+    rules::Statistics statistics() const;
     void stop();             // no reload from now on
     void write_statistics(); // nothing without --rules-stats
 
