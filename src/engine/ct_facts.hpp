@@ -33,6 +33,9 @@ class CtFacts final : public lua::Connections, public capture::PacketSender {
     CtFacts(const Options& options, const Services& services,
             const flow::ConnectionTable* connections, const Clock& clock);
 
+    // Before the flow of a packet is looked for: of the state alone, or all. The simulation is
+    // looked at, but does not move on.
+    packet::CtFacts foreseen(Passage& p, bool all);
     // A packet comes in, after its flow was looked for; of an ICMP error `quoted` is what it is
     // about.
     void arrives(Passage& p);
@@ -66,6 +69,9 @@ class CtFacts final : public lua::Connections, public capture::PacketSender {
     bool send(const capture::OutputPacket& packet) override;
 
   private:
+    void begin(Passage& p);
+    void begin_about(Passage& p, const packet::Dissect& quoted);
+    packet::CtFacts foreseen_simulation(Passage& p) const;
     void ask_state(Passage& p);
     void ask(Passage& p);
     void read_attribute(Passage& p);

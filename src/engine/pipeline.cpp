@@ -76,7 +76,7 @@ capture::Verdict Pipeline::route(Passage& p) {
         return {};
     }
     if (rules_ != nullptr) {
-        if (const auto verdict = rules_->judge(p, around_.now.boot_ns())) {
+        if (const auto verdict = rules_->judge(p, around_.now.boot_ns(), around_.ct)) {
             story_.passes("ended by a rule", "rules");
             return *verdict;
         }

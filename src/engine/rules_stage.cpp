@@ -35,6 +35,26 @@ std::string to_json(const rules::Account& account, rules::Decision decision) {
     return text;
 }
 
+class ForeseenConnection final : public rules::SubjectConnection {
+  public:
+    ForeseenConnection(CtFacts& facts, Passage& p) : facts_(facts), p_(p) {}
+    packet::CtState state() override {
+        if (!known_) known_ = facts_.foreseen(p_, false);
+        return known_->state;
+    }
+    std::optional<std::uint32_t> mark() override {
+        if (!std::exchange(all_, true)) known_ = facts_.foreseen(p_, true);
+        if (!known_->connection) return std::nullopt;
+        return known_->connection->mark.value_or(0);
+    }
+
+  private:
+    CtFacts& facts_;
+    Passage& p_;
+    std::optional<packet::CtFacts> known_;
+    bool all_ = false;
+};
+
 // As many as it stands for, as the connection table counts them.
 std::uint32_t pieces_of(const Passage& p) {
     const std::size_t size = p.dis.payload.size();
@@ -53,10 +73,12 @@ RulesStage::RulesStage(const Options& options, const Services& services, Onlooke
     judge_.replace(services.rules);
 }
 
-std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_ns) {
+std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_ns, CtFacts* ct) {
     if (!p.dis.is_ip()) return std::nullopt;
-    const rules::Ruling ruling =
-        judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, pieces_of(p), now_ns});
+    std::optional<ForeseenConnection> connection;
+    if (ct != nullptr) connection.emplace(*ct, p);
+    const rules::Ruling ruling = judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, pieces_of(p),
+                                               now_ns, connection ? &*connection : nullptr});
     judged_ = &p;
     account_.reset();
     if (story_.wants_rules()) story_.judged_by_rules(to_json(account(p), ruling.decision));

@@ -20,7 +20,8 @@ class RulesStage {
     // Pieces are judged instead of the merged packet.
     bool needs_pieces() const { return judge_.needs_pieces(); }
     // nullopt: on into the pipeline, perhaps with other addresses.
-    std::optional<capture::Verdict> judge(Passage& p, std::int64_t now_ns);
+    // `ct`: nullptr with --ct=off.
+    std::optional<capture::Verdict> judge(Passage& p, std::int64_t now_ns, CtFacts* ct);
     // What the rules changed leaves with the verdict of the rest of the pipeline.
     void finish(const Passage& p, capture::Verdict& verdict);
 

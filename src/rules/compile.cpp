@@ -25,8 +25,12 @@ std::string directory_of(const std::string& path) {
 }
 
 ReadResult read_rules(const std::string& path) {
-    if (is_irregular(path)) return {{}, path + ": not a regular file"};
-    return read_file(path, largest_rules_file);
+    std::string error;
+    const FileDescriptor file = open_regular(path, &error);
+    if (!file) return {{}, error};
+    ReadResult read = read_file(path_of(file), largest_rules_file);
+    if (!read.ok()) read.error.replace(0, path_of(file).size(), path);
+    return read;
 }
 
 class Compiler {
@@ -551,13 +555,17 @@ Compiled Compiler::finish() {
     out.errors = findings_.errors();
     out.warnings = findings_.warnings();
     out.files = files_;
-    out.data_files = program_->geoip_files;
+    out.data_files = out.databases = program_->geoip_files;
     for (const PrefixSet& set : program_->sets)
         if (!set.file.empty()) out.data_files.push_back(set.file);
     for (const auto& [name, preset] : presets_.all())
         out.presets.push_back(name + ": " + preset.file);
     for (const Findings::Positioned& one : findings_.positioned())
         out.positioned.push_back({one.at.line, one.at.column, one.text});
+    out.asks_connection = program_->asks_connection;
+    for (const Action& action : program_->actions)
+        if (const auto* how = std::get_if<action::Switch>(&action); how != nullptr && how->on)
+            (how->capture ? out.captures : out.exports) = true;
     if (!findings_.failed()) out.program = program_;
     return out;
 }

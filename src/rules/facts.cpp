@@ -254,6 +254,16 @@ std::optional<MarkKey> connection_of(const Tables& tables, std::uint8_t id, Byte
     return connection_key(tables.marks, id, layers);
 }
 
+bool Facts::check(const test::ConnectionState& test) const {
+    return subject_.connection != nullptr && test.any.has(subject_.connection->state());
+}
+
+bool Facts::check(const test::ConnectionMark& test) const {
+    if (subject_.connection == nullptr) return false;
+    const auto mark = subject_.connection->mark();
+    return mark && (*mark & test.mask) == (test.value & test.mask);
+}
+
 MarkKey Facts::mark_key(MarkKind kind, std::uint8_t id) const {
     const IpLayer& ip = layers_.net;
     switch (kind) {

@@ -9,6 +9,9 @@
 #include "translate.hpp"
 #include "words.hpp"
 
+#include "nfqws2/base/json.hpp"
+#include "nfqws2/rules/outputs.hpp"
+
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -74,6 +77,7 @@ class Judge::Run {
     void replace(std::shared_ptr<const InForce> rules);
     Ruling judge(const Subject& subject);
 
+    Outputs* outputs = nullptr;
     std::shared_ptr<const InForce> rules;
     std::vector<Tally> by_rule, by_counter; // as the program numbers them
     Tally all;
@@ -91,6 +95,8 @@ class Judge::Run {
     Next run(const Rule& rule, Tally& counts);
     void end_of_rules();
     void drop(Tally* counts);
+    void write_out(const Subject& as_received);
+    std::string record(const Subject& as_received, std::string_view rule);
 
     Next act(const action::Accept&);
     Next act(const action::Drop&);
@@ -177,7 +183,47 @@ Ruling Judge::Run::judge(const Subject& subject) {
     else
         end_of_rules();
     ruling_.shallow = facts_.registers.shallow;
+    if (facts_.registers.capture || facts_.registers.exporting) write_out(subject);
     return ruling_;
+}
+
+void Judge::Run::write_out(const Subject& as_received) {
+    if (outputs == nullptr) return;
+    const std::string_view rule =
+        hits.empty() ? std::string_view() : rules->program->rules[hits.back()].name;
+    const std::string_view interface =
+        as_received.ifin.empty() ? as_received.ifout : as_received.ifin;
+    if (facts_.registers.capture && outputs->captures())
+        outputs->capture(as_received.packet, interface, rule);
+    if (facts_.registers.exporting && outputs->exports())
+        outputs->write_record(record(as_received, rule));
+}
+
+// The addresses are those of the packet as it leaves the rules.
+std::string Judge::Run::record(const Subject& as_received, std::string_view rule) {
+    static constexpr const char* decisions[] = {"continue", "accept", "drop"};
+    const IpLayer& ip = facts_.layers().net;
+    std::string text;
+    JsonWriter json(text);
+    json.open_object();
+    json.key("t_ms").number(static_cast<std::uint64_t>(outputs->unix_ns() / 1'000'000));
+    json.key("rule").text_or_null(rule);
+    json.key("action").text(decisions[static_cast<std::size_t>(ruling_.decision)]);
+    json.key("protocol").number(ip.protocol);
+    json.key("src").text_or_null(ip.source.empty() ? std::string() : ip.source.text());
+    json.key("dst").text_or_null(ip.destination.empty() ? std::string() : ip.destination.text());
+    for (const auto& [name, end] :
+         {std::pair("sport", End::source), std::pair("dport", End::destination)}) {
+        const auto port = facts_.port(end);
+        json.key(name);
+        port ? json.number(*port) : json.null();
+    }
+    json.key("length").number(as_received.packet.size());
+    json.key("country").text_or_null(facts_.country(End::source));
+    json.key("mark").number(facts_.registers.mark);
+    json.key("fwmark").number(ruling_.mark.value_or(as_received.mark));
+    json.close_object();
+    return text;
 }
 
 const Profile* Judge::Run::choose() {
@@ -369,6 +415,10 @@ Judge::Judge(Tables& tables, Random& random, std::function<void(Bytes)> answer)
     : run_(std::make_unique<Run>(tables, random, std::move(answer))) {
 }
 Judge::~Judge() = default;
+
+void Judge::set_outputs(Outputs* outputs) {
+    run_->outputs = outputs;
+}
 
 void Judge::replace(std::shared_ptr<const InForce> rules) {
     run_->replace(std::move(rules));

@@ -107,7 +107,29 @@ void write_tcpauth(JsonWriter& json, const Statistics& from) {
     json.key("tcpauth_limited").number(from.answers_limited);
 }
 
+bool faster(const Meters::Listed& a, const Meters::Listed& b) {
+    return a.pps > b.pps;
+}
+
 } // namespace
+
+void Fastest::see(const Meters::Listed& bucket) {
+    if (bucket.id == 0 || bucket.pps == 0 || most_ == 0) return;
+    if (heap_.size() == most_) {
+        if (bucket.pps <= heap_.front().pps) return;
+        std::ranges::pop_heap(heap_, faster);
+        heap_.back() = bucket;
+    } else {
+        heap_.push_back(bucket);
+    }
+    std::ranges::push_heap(heap_, faster);
+}
+
+std::vector<Meters::Listed> Fastest::sorted() const {
+    std::vector<Meters::Listed> out = heap_;
+    std::ranges::sort(out, faster);
+    return out;
+}
 
 RuleListing::RuleListing(std::vector<const Judge*> judges)
     : judges_(std::move(judges)), rules_(judges_.front()->rules()) {
@@ -175,6 +197,10 @@ std::string to_json(const Statistics& from) {
     json.key("evicted").number(from.marks.evicted);
     json.close_object();
     write_tcpauth(json, from);
+    json.key("captured").number(from.outputs.captured);
+    json.key("not_captured").number(from.outputs.not_captured);
+    json.key("exported").number(from.outputs.exported);
+    json.key("export_lost").number(from.outputs.lost);
     json.key("end").boolean(true);
     json.close_object();
     return text + "\n";

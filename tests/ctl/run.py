@@ -79,7 +79,8 @@ def clean(text):
 
 
 def test_help_names_every_word(w):
-    words = "status counters flows hosts learn lists find why trace log top metrics reload rules marks stop serve ladder"
+    words = "status counters flows hosts learn lists find why trace log top metrics reload rules marks stop serve " \
+            "ladder"
     contains(w.run("--help"), *words.split())
     contains(w.run("--version"), "nfqws2ctl ")
     for word in ("flows", "trace", "serve", "ladder"):
@@ -138,8 +139,8 @@ def test_every_table(w):
         contains(w.ask("flows"), "www.example.com", "https", "established")
         contains(w.ask("hosts"), "video.example.net")
         contains(w.ask("learn"), "(all)", "video.example.net", "2 pinned", "2: 96 % of 40, 1: 0 % of 3")
-        contains(w.ask("rules"), "/etc/rules.toml", "1 000", "observed only", "too-much", "UDP", "ratelimit 8", "192.0.2.7",
-                 "key 0011223344")
+        contains(w.ask("rules"), "/etc/rules.toml", "1 000", "observed only", "too-much", "UDP", "ratelimit 8",
+                 "192.0.2.7", "key 0011223344")
         contains(w.ask("marks"), "hmark", "192.0.2.7", "for ever", "expired", "192.0.2.8:53", "(hash)")
         contains(w.ask("rules", "observe", "on"), "nothing is dropped")
         contains(w.ask("marks", "delete", "hmark", "2", "192.0.2.7"), "1 marks")

@@ -233,14 +233,15 @@ def test_rules_and_marks(env):
             for host in ("192.0.2.8", "192.0.2.9"):
                 check_equal("set", ask(path, "marks", action="set", kind="hmark", id=9, address=host)[-1]["count"], 1)
             check_equal("limited", ask(path, "marks", limit=1)[-1], {"end": True, "count": 1, "more": True})
-            for fields in ({"action": "x"}, {"kind": "mark"}, {"address": "x"}, {"action": "set", "kind": "hmark", "id": 1},
-                           {"action": "set", "kind": "sdhmark", "id": 1, "address": "192.0.2.1", "peer": "::1"},
-                           {"action": "delete", "kind": "connmark", "id": 1, "address": "192.0.2.1", "peer": "192.0.2.2"},
-                           {"protocol": "x"}):
+            host = {"id": 1, "address": "192.0.2.1"}
+            for fields in ({"action": "x"}, {"kind": "mark"}, {"address": "x"}, {"protocol": "x"},
+                           {"action": "set", "kind": "hmark", "id": 1},
+                           {"action": "set", "kind": "sdhmark", "peer": "::1", **host},
+                           {"action": "delete", "kind": "connmark", "peer": "192.0.2.2", **host}):
                 check_equal("code of %s" % fields, ask(path, "marks", **fields)[0].get("code"), "bad-field")
             check_equal("code", ask(path, "rules", observe="x")[0].get("code"), "bad-field")
         with serving(env, lab, *SPLIT) as (_, path):
-            check_equal("without rules", [ask(path, c)[0].get("code") for c in ("rules", "marks")], ["failed", "failed"])
+            check_equal("without rules", [ask(path, c)[0].get("code") for c in ("rules", "marks")], ["failed"] * 2)
 
 
 def test_watch(env):
@@ -397,7 +398,7 @@ def test_who_may_ask(env):
     """root and the group everything, the daemon's user reads, all others are refused."""
     group = grp.getgrnam("daemon").gr_gid
     with env.lab() as lab, serving(env, lab, "--user=nobody", "--control-group=daemon",
-                                          "--rules=" + write_rules(lab)) as (_, path):
+                                   "--rules=" + write_rules(lab)) as (_, path):
         state = os.stat(path)
         check_equal("socket", (state.st_uid, state.st_gid, state.st_mode & 0o7777), (0, group, 0o660))
         hello = '{"cmd":"hello"}'

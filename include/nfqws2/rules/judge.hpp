@@ -4,6 +4,7 @@
 
 #include "nfqws2/base/bytes.hpp"
 #include "nfqws2/base/random.hpp"
+#include "nfqws2/packet/connection.hpp"
 #include "nfqws2/packet/dissect.hpp"
 #include "nfqws2/rules/compile.hpp"
 #include "nfqws2/rules/state/marks.hpp"
@@ -27,7 +28,11 @@ struct Tables {
     Tables(const Program& program, const TableSetup& setup);
     void set_limits(const Program& program);
 
-    SipKey key; // of all that is kept by a hash
+    struct Limits {
+        std::size_t marks, buckets, sources;
+    };
+    Limits limits; // entries at most
+    SipKey key;    // of all that is kept by a hash
     MarkTable marks;
     Meters meters;
     TcpAuth authentication;
@@ -40,11 +45,21 @@ std::optional<MarkKey> connection_of(const Tables& tables, std::uint8_t id, Byte
 
 // A program with all that it needs at hand: sets and databases are read, its meters are found.
 struct InForce;
-// nullptr on error. Any thread. `warnings`: bad lines of set files.
+// nullptr on error. Any thread. `warnings`: bad lines of set files. `databases`: those that are
+// open already, see open_databases().
 std::shared_ptr<const InForce> bring_in_force(std::shared_ptr<const Program> program,
                                               Tables& tables, MemoryBudget* budget,
                                               std::string* error,
-                                              std::vector<std::string>* warnings);
+                                              std::vector<std::string>* warnings,
+                                              std::vector<FileDescriptor> databases = {});
+
+// What connection tracking knows of a packet; asked only if a rule wants it.
+class SubjectConnection {
+  public:
+    virtual ~SubjectConnection() = default;
+    virtual packet::CtState state() = 0;
+    virtual std::optional<std::uint32_t> mark() = 0; // nullopt: no connection
+};
 
 // A packet as the pipeline knows it before its flow.
 struct Subject {
@@ -53,6 +68,7 @@ struct Subject {
     std::string_view ifin, ifout;
     std::uint32_t packets = 1; // that a merged one stands for
     std::int64_t now_ns = 0;
+    SubjectConnection* connection = nullptr; // nullptr: --ct=off
 };
 
 enum class Decision : std::uint8_t { go_on, accept, drop };
@@ -72,6 +88,8 @@ struct Account {
     std::string verdict;           // register, "ratelimit:exceed", or ""
 };
 
+class Outputs;
+
 class Judge {
   public:
     // `answer` sends a segment that the rules have made.
@@ -80,6 +98,8 @@ class Judge {
     Judge(const Judge&) = delete;
     Judge& operator=(const Judge&) = delete;
 
+    // Where `capture` and `export` write; nullptr: nowhere. It lives longer.
+    void set_outputs(Outputs* outputs);
     // Between packets. Counters of the same name go on.
     void replace(std::shared_ptr<const InForce> rules);
     // What it gives is good until the next packet.

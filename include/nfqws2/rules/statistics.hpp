@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nfqws2/rules/judge.hpp"
+#include "nfqws2/rules/outputs.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,7 @@ struct Statistics {
     };
     std::vector<Authentication> authentications;
     std::uint64_t answers_limited = 0;
+    Outputs::Counts outputs; // filled in by who owns them
 };
 
 // The counts of rules piece by piece, of the rules that the first judge has now: a judge that has
@@ -44,6 +46,18 @@ class RuleListing {
     std::vector<const Judge*> judges_;
     std::shared_ptr<const InForce> rules_;
     std::size_t at_ = 0;
+};
+
+// The fastest of the buckets that were shown to it.
+class Fastest {
+  public:
+    explicit Fastest(std::size_t most) : most_(most) {}
+    void see(const Meters::Listed& bucket);
+    std::vector<Meters::Listed> sorted() const; // the fastest first
+
+  private:
+    std::size_t most_;
+    std::vector<Meters::Listed> heap_; // the slowest of them on top
 };
 
 // Sums over the workers' judges, at least one. Any thread.

@@ -120,7 +120,7 @@ void write_top(std::string& out, const rules::Meters::Listed& bucket) {
 class RulesAnswer final : public Answer {
   public:
     RulesAnswer(const Subject& subject, TrafficRules& rules, std::size_t top)
-        : subject_(subject), rules_(rules), listing_(rules.judges()), most_(top) {}
+        : subject_(subject), rules_(rules), listing_(rules.judges()), most_(top), fastest_(top) {}
 
     Next write(std::string& out) override {
         switch (step_) {
@@ -137,8 +137,7 @@ class RulesAnswer final : public Answer {
         case Step::end:
             break;
         }
-        std::ranges::sort(fastest_, faster);
-        for (const rules::Meters::Listed& bucket : fastest_)
+        for (const rules::Meters::Listed& bucket : fastest_.sorted())
             write_top(out, bucket);
         out += end_line(count_);
         return Next::end;
@@ -146,9 +145,6 @@ class RulesAnswer final : public Answer {
 
   private:
     enum class Step : std::uint8_t { summary, rules, scan, end };
-    static bool faster(const rules::Meters::Listed& a, const rules::Meters::Listed& b) {
-        return a.pps > b.pps;
-    }
 
     void write_counts(std::string& out) {
         const auto& clock = subject_.workers.shared().clock;
@@ -172,19 +168,11 @@ class RulesAnswer final : public Answer {
         count_ += piece.size();
         return !piece.empty();
     }
-    // A heap of the fastest, the slowest of them on top.
     bool scan() {
         const std::int64_t now_ns = subject_.workers.shared().clock.boot_ns();
         for (int i = 0; i < scans_per_piece; i++) {
-            cursor_ = rules_.tables().meters.scan(cursor_, now_ns, [this](const auto& bucket) {
-                if (bucket.id == 0 || bucket.pps == 0) return;
-                if (fastest_.size() == most_ && bucket.pps <= fastest_.front().pps) return;
-                fastest_.push_back(bucket);
-                std::ranges::push_heap(fastest_, faster);
-                if (fastest_.size() <= most_) return;
-                std::ranges::pop_heap(fastest_, faster);
-                fastest_.pop_back();
-            });
+            cursor_ = rules_.tables().meters.scan(
+                cursor_, now_ns, [this](const auto& bucket) { fastest_.see(bucket); });
             if (cursor_ == 0) return false;
         }
         return true;
@@ -196,7 +184,7 @@ class RulesAnswer final : public Answer {
     std::size_t most_;
     Step step_ = Step::summary;
     std::uint64_t cursor_ = 0, count_ = 0;
-    std::vector<rules::Meters::Listed> fastest_;
+    rules::Fastest fastest_;
 };
 
 std::unique_ptr<Answer> observe(TrafficRules& rules, const Request& request, const std::string& how,

@@ -22,12 +22,17 @@ class RulesApi : public ApiTest {
         used = loaded_.lua();
     }
 
+    void SetUp() override {
+        if (!rules::in_this_build()) GTEST_SKIP() << "rules are not part of this build";
+    }
+
     std::unique_ptr<rules::Tables> tables;
     std::unique_ptr<rules::Judge> judge;
 
   private:
     Services services() {
         const rules::Compiled compiled = rules::compile_text(rules_text, "test.toml");
+        if (compiled.program == nullptr) return with(nullptr);
         tables = std::make_unique<rules::Tables>(*compiled.program, rules::TableSetup{});
         std::string error;
         std::vector<std::string> warnings;
@@ -53,7 +58,7 @@ TEST_F(ApiTest, WithoutRulesTheirFunctionsSaySo) {
     EXPECT_EQ(run("rule_mark_del('hmark', 1, 'abcd')"),
               "test:1: rule_mark_del: rules are not loaded");
     EXPECT_EQ(run("rules_stats()"), "test:1: rules_stats: rules are not loaded");
-    EXPECT_EQ(eval("rules_check('version = 1')"), "true");
+    EXPECT_EQ(eval("rules_check('version = 1')"), rules::in_this_build() ? "true" : "nil");
 }
 
 TEST_F(RulesApi, MarksAreWrittenReadAndErased) {
