@@ -14,6 +14,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace nfqws2::engine {
 
@@ -73,6 +74,7 @@ packet::CtFacts CtFacts::foreseen(Passage& p, bool all) {
         else
             begin(p);
     }
+    p.ct->foreseen = true;
     if (all) return facts(p);
     state(p);
     return p.ct->facts;
@@ -100,7 +102,7 @@ packet::CtFacts CtFacts::foreseen_simulation(Passage& p) const {
 // Of the kernel something may be known already: rules have asked.
 void CtFacts::arrives(Passage& p) {
     if (!sim_) {
-        if (!p.ct) begin(p);
+        if (!p.ct || !std::exchange(p.ct->foreseen, false)) begin(p);
         if (!pending_.empty()) remind_pending(*p.ct);
         return;
     }
@@ -114,7 +116,7 @@ void CtFacts::arrives(Passage& p) {
 
 void CtFacts::arrives_about(Passage& p, const packet::Dissect& quoted, bool quoted_reverse) {
     if (!sim_) {
-        if (!p.ct) begin_about(p, quoted);
+        if (!p.ct || !std::exchange(p.ct->foreseen, false)) begin_about(p, quoted);
         return;
     }
     PacketCt& ct = p.ct.emplace();

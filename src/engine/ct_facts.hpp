@@ -25,6 +25,7 @@ struct PacketCt {
     std::optional<packet::CtTuple> tuple;    // to ask by; of an ICMP error, of what it quotes
     bool about = false;                      // an ICMP error
     bool resumed = false;                    // it was put aside: no verdict is to come
+    bool foreseen = false;                   // rules have asked, before its flow was looked for
     packet::CtChanges changes;               // to go with the verdict
 };
 
