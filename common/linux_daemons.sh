@@ -8,15 +8,24 @@ standard_daemon_options() { # VAR: those of the standard daemon that are its own
 	standard_offload_mark sdo_offload
 	standard_state_mark sdo_states
 	# shellcheck disable=SC2034 # the next lines read it by its name
-	sdo_opt="--qnum=$QNUM$sdo_workers${sdo_offload:+ --offload-mark=$sdo_offload}${sdo_states:+ --ct-state-mark=$sdo_states} $NFQWS2_OPT"
+	sdo_opt="--qnum=$QNUM$sdo_workers${sdo_offload:+ --offload-mark=$sdo_offload}${sdo_states:+ --ct-state-mark=$sdo_states}${NFQWS2_RULES:+ --rules=$NFQWS2_RULES} $NFQWS2_OPT"
 	filter_apply_hostlist_target sdo_opt
 	eval "$1=\$sdo_opt"
+}
+
+check_rules_path() { # the options are split at blanks
+	case $NFQWS2_RULES in
+	*[[:space:]]*)
+		zapret_failed "NFQWS2_RULES must be a path without blanks: $NFQWS2_RULES"
+		;;
+	esac
 }
 
 standard_mode_daemons() { # MODE
 	local opt
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	warn_about_options "$NFQWS2_OPT"
+	check_rules_path || return 1
 	[ "$1" != 1 ] || check_placeholders NFQWS2_OPT "$NFQWS2_OPT" || return 1
 	standard_daemon_options opt
 	[ "$1" != 1 ] || opt="$(queued_replies)$opt"

@@ -16,6 +16,8 @@ complete -c nfqws2 -l gso -x -a '0 1' -d 'take packets larger than the MTU whole
 complete -c nfqws2 -l offload-mark -x -d 'mark bit of packets of finished connections, for firewall rules that end their queueing'
 complete -c nfqws2 -l rules -r -F -d 'traffic rules (TOML): what they drop, mark and measure before flows and strategies see it'
 complete -c nfqws2 -l rules-stats -r -F -d 'write what rules have counted there as JSON, every 10 s, at SIGUSR1 and at the end'
+complete -c nfqws2 -l rules-capture -r -F -d 'write packets with the action \'capture\' there as pcapng, 100 MB at most'
+complete -c nfqws2 -l rules-export -x -d 'write packets with the action \'export\' there as JSON, a line or datagram each'
 complete -c nfqws2 -l daemon -d 'go to the background when ready'
 complete -c nfqws2 -l chdir -r -F -d 'change the current directory now'
 complete -c nfqws2 -l pidfile -r -F -d 'write the process id there'

@@ -103,6 +103,7 @@ class Program {
     void show_report();
     bool load_lists_only();
     int explain_packets();
+    bool load_rules_only(std::shared_ptr<const rules::InForce>* rules);
     int print_rules();
     int run_with_kernel();
     int run_without_queue(Workers& workers);
@@ -251,6 +252,7 @@ bool Program::compile_rules() {
     if (!config_.check)
         for (const std::string& error : rules.errors)
             log::error_text(error);
+    config_.rules_databases = rules::open_databases(rules);
     return config_.check || rules.errors.empty();
 }
 
@@ -331,9 +333,22 @@ bool Program::give_up_privileges() {
 
 int Program::verify_only() {
     if (config_.privileges.drop && !give_up_privileges()) return 1;
-    if (!enter_fence() || !load_files()) return 1;
+    std::shared_ptr<const rules::InForce> rules;
+    if (!enter_fence() || !load_files() || !load_rules_only(&rules)) return 1;
     log::status("command line parameters verified");
     return 0;
+}
+
+bool Program::load_rules_only(std::shared_ptr<const rules::InForce>* rules) {
+    if (config_.rules.program == nullptr) return true;
+    std::string error;
+    std::vector<std::string> warnings;
+    *rules = rules::read_data(config_.rules.program, std::move(config_.rules_databases), &error,
+                              &warnings);
+    for (const std::string& warning : warnings)
+        log::error_text(warning);
+    if (*rules == nullptr) log::error_text("rules: " + error);
+    return *rules != nullptr;
 }
 
 // As --dry-run, and also Lua init as in a real start. What Lua sends goes nowhere.
@@ -450,9 +465,15 @@ int Program::print_rules() {
 int Program::explain_packets() {
     if (!load_lists_only()) return 1;
     const profile::ProfileSet profiles(std::move(config_.profiles), lists_, clock_);
+    std::shared_ptr<const rules::InForce> rules;
+    if (!compile_rules() || !load_rules_only(&rules)) return 1;
     std::vector<Explanation> explanations;
-    for (const ExplainQuery& query : config_.explain)
+    for (const ExplainQuery& query : config_.explain) {
         explanations.push_back(explain(query, profiles));
+        if (rules != nullptr)
+            explanations.back().rules =
+                rules::preview(*rules, sketch_of(query, config_.engine.server));
+    }
     if (config_.explain_json) {
         standard_output_.print(to_json(explanations));
         return 0;

@@ -48,6 +48,7 @@ int program(int argc, char** argv) {
     add_asking(app, shared);
     add_streaming(app, shared);
     add_learn(app, shared);
+    add_rules(app, shared);
     add_top(app, shared);
     add_acting(app, shared);
     add_serve(app, shared);

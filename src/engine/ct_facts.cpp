@@ -14,6 +14,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace nfqws2::engine {
 
@@ -29,6 +30,11 @@ CtState state_of_mark(std::uint32_t mark, std::uint32_t mask) {
     const std::uint32_t value = (mark & mask) >> std::countr_zero(mask);
     constexpr auto last = static_cast<std::uint32_t>(CtState::untracked);
     return value <= last ? static_cast<CtState>(value) : CtState::unknown;
+}
+
+bool quotes_packet(const Passage& p) {
+    return p.dis.l4 == packet::L4::icmp && !p.dis.payload.empty() &&
+           protocol::icmp_type_quotes_packet(p.dis.icmp_type());
 }
 
 SipKey key_of(const Options& options) {
@@ -49,15 +55,64 @@ CtFacts::CtFacts(const Options& options, CtSource source, For whom, const Servic
 
 CtFacts::~CtFacts() = default;
 
-void CtFacts::arrives(Passage& p) {
+void CtFacts::begin(Passage& p) {
     PacketCt& ct = p.ct.emplace();
     ct.shown = whom_ == For::everybody;
     ct.facts.source = source_;
+    ct.tuple = flow::ct_tuple_of(p.dis);
+}
+
+void CtFacts::begin_about(Passage& p, const packet::Dissect& quoted) {
+    PacketCt& ct = p.ct.emplace();
+    ct.shown = whom_ == For::everybody;
+    ct.facts.source = source_;
+    ct.about = true;
+    ct.tuple = flow::ct_tuple_of(quoted);
+}
+
+packet::CtFacts CtFacts::foreseen(Passage& p, bool all) {
+    if (sim_) return foreseen_simulation(p);
+    if (!p.ct) {
+        if (quotes_packet(p))
+            begin_about(p, packet::dissect(p.dis.payload, packet::Completeness::partial));
+        else
+            begin(p);
+    }
+    p.ct->foreseen = true;
+    if (all) return facts(p);
+    state(p);
+    return p.ct->facts;
+}
+
+packet::CtFacts CtFacts::foreseen_simulation(Passage& p) const {
+    PacketCt ct;
+    ct.about = quotes_packet(p);
+    ct.tuple =
+        ct.about ? flow::ct_tuple_of(packet::dissect(p.dis.payload, packet::Completeness::partial))
+                 : flow::ct_tuple_of(p.dis);
+    const flow::CtRef known = ct.tuple ? sim_->find(*ct.tuple) : flow::CtRef{};
+    if (known) {
+        ct.facts.connection = sim_->describe(known);
+        ct.facts.direction =
+            ct.facts.connection->orig == *ct.tuple ? CtDirection::original : CtDirection::reply;
+        judge(ct, false);
+    } else {
+        const bool fresh = !ct.about && ct.tuple && flow::may_begin_connection(p.dis);
+        ct.facts.state = fresh ? CtState::fresh : CtState::invalid;
+    }
+    return ct.facts;
+}
+
+// Of the kernel something may be known already: rules have asked.
+void CtFacts::arrives(Passage& p) {
     if (!sim_) {
-        ct.tuple = flow::ct_tuple_of(p.dis);
-        if (!pending_.empty()) remind_pending(ct);
+        if (!p.ct || !std::exchange(p.ct->foreseen, false)) begin(p);
+        if (!pending_.empty()) remind_pending(*p.ct);
         return;
     }
+    PacketCt& ct = p.ct.emplace();
+    ct.shown = whom_ == For::everybody;
+    ct.facts.source = source_;
     ct.seen = sim_->arrives(p.dis, p.track, p.reverse);
     ct.facts.state = ct.seen.state;
     ct.facts.direction = ct.seen.direction;
@@ -65,14 +120,14 @@ void CtFacts::arrives(Passage& p) {
 }
 
 void CtFacts::arrives_about(Passage& p, const packet::Dissect& quoted, bool quoted_reverse) {
+    if (!sim_) {
+        if (!p.ct || !std::exchange(p.ct->foreseen, false)) begin_about(p, quoted);
+        return;
+    }
     PacketCt& ct = p.ct.emplace();
     ct.shown = whom_ == For::everybody;
     ct.facts.source = source_;
     ct.about = true;
-    if (!sim_) {
-        ct.tuple = flow::ct_tuple_of(quoted);
-        return;
-    }
     ct.seen = sim_->arrives_about(quoted, p.track, quoted_reverse);
     ct.facts.state = ct.seen.state;
     ct.facts.direction = ct.seen.direction;

@@ -26,6 +26,7 @@ struct PacketCt {
     bool about = false;                      // an ICMP error
     bool shown = true;                       // to profiles, scripts and traces
     bool resumed = false;                    // it was put aside: no verdict is to come
+    bool foreseen = false;                   // rules have asked, before its flow was looked for
     packet::CtChanges changes;               // to go with the verdict
 };
 
@@ -41,6 +42,9 @@ class CtFacts final : public lua::Connections {
     CtFacts(const CtFacts&) = delete;
     CtFacts& operator=(const CtFacts&) = delete;
 
+    // Before the flow of a packet is looked for: of the state alone, or all. The simulation is
+    // looked at, but does not move on.
+    packet::CtFacts foreseen(Passage& p, bool all);
     // A packet comes in, after its flow was looked for; of an ICMP error `quoted` is what it is
     // about.
     void arrives(Passage& p);
@@ -76,6 +80,9 @@ class CtFacts final : public lua::Connections {
     void leaves(bool dropped) override;
 
   private:
+    void begin(Passage& p);
+    void begin_about(Passage& p, const packet::Dissect& quoted);
+    packet::CtFacts foreseen_simulation(Passage& p) const;
     void ask_state(Passage& p);
     void ask(Passage& p);
     void read_attribute(Passage& p);

@@ -117,7 +117,9 @@ lua::Services Engine::Impl::lua_services() {
             .desync_fwmark = options.desync_fwmark,
             .server_mode = options.server,
             .ct = ct.get(),
-            .simulation = this};
+            .simulation = this,
+            .rule_tables = services.rule_tables,
+            .rule_statistics = services.rule_statistics};
 }
 
 lua::Limits Engine::Impl::lua_limits() const {

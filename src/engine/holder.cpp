@@ -2,6 +2,7 @@
 
 #include "direction.hpp"
 #include "nfqws2/base/log.hpp"
+#include "rules_stage.hpp"
 
 namespace nfqws2::engine {
 
@@ -22,6 +23,7 @@ bool Holder::hold(Passage& p, bool news) {
     piece.ifout = p.ifout;
     piece.positions = positions_of(p);
     if (around_.ct != nullptr) piece.ct = around_.ct->kept(p);
+    if (around_.rules != nullptr) piece.rules = around_.rules->kept(p);
     extension.held.push_back(std::move(piece));
     around_.connections->held_changed(*p.track, news);
     log::debug("DELAY desync until reasm is complete (#%zu)", extension.held.size());
@@ -62,6 +64,7 @@ void Holder::resume(Passage& p, const flow::HeldPacket& piece) const {
     p.ifin = piece.ifin;
     p.ifout = piece.ifout;
     p.ct_of_held = piece.ct;
+    p.rules_of_held = piece.rules;
     set_flow_direction(p, false, around_.server_mode);
     set_target(p, around_.server_mode);
 }

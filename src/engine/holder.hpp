@@ -8,6 +8,8 @@
 
 namespace nfqws2::engine {
 
+class RulesStage;
+
 class Holder {
   public:
     struct Surroundings {
@@ -17,7 +19,8 @@ class Holder {
         Story story;
         std::uint32_t desync_fwmark;
         bool server_mode;
-        CtFacts* ct = nullptr; // nullptr with --ct=off
+        CtFacts* ct = nullptr;       // nullptr with --ct=off
+        RulesStage* rules = nullptr; // nullptr without --rules
     };
     explicit Holder(const Surroundings& around) : around_(around) {}
 

@@ -44,9 +44,10 @@ capture::Verdict LuaStage::run(Passage& p) {
         return {};
     }
     lua::PacketView view = view_of(p);
-    if (ct_ == nullptr) return desync_.run(view);
-    PassageConnection connection(*ct_, p);
-    view.ct = &connection;
+    std::optional<PassageConnection> connection;
+    if (ct_ != nullptr) view.ct = &connection.emplace(*ct_, p);
+    std::optional<PassageRules> rules;
+    if (rules_ != nullptr) view.rules = &rules.emplace(*rules_, p);
     return desync_.run(view);
 }
 

@@ -14,6 +14,10 @@
 #include <string_view>
 #include <vector>
 
+namespace nfqws2::rules {
+struct Account;
+}
+
 namespace nfqws2::engine {
 
 // One packet on its way through the pipeline: what is known about it so far.
@@ -44,6 +48,7 @@ struct Passage {
     std::uint16_t target_port = 0, near_port = 0;
     std::optional<PacketCt> ct;                        // with --ct
     std::shared_ptr<const packet::CtFacts> ct_of_held; // likewise, of a packet that was put aside
+    std::shared_ptr<const rules::Account> rules_of_held;
 
     // Once a profile was searched, which payload and host may change
     const profile::Profile* profile = nullptr;

@@ -10,7 +10,7 @@ Pipeline::Pipeline(const Surroundings& around)
       rules_(make_rules_stage(around.options, around.services, around.onlooker)),
       holder_({connections_, capture::UntracedOutlet(*around.services.sender),
                *around.services.profiles, story_, around.options.desync_fwmark,
-               around.options.server, around.ct}),
+               around.options.server, around.ct, rules_.get()}),
       replayer_(holder_, connections_, *this, story_), past_(connections_, replayer_, around.now),
       joiner_(around.options, connections_, holder_, replayer_, past_),
       watch_(*around.services.auto_hosts, capture::TracedOutlet(around.onlooker),
@@ -21,7 +21,7 @@ Pipeline::Pipeline(const Surroundings& around)
       finished_(around.options, *around.services.profiles, connections_, selector_),
       distances_(around.ip_cache, around.options.server), fast_open_(around.options),
       fastpath_(around.options.fastpath_workaround, around.ip_cache),
-      first_drop_(around.options.server), lua_(around.desync, story_, around.ct) {
+      first_drop_(around.options.server), lua_(around.desync, story_, around.ct, rules_.get()) {
 }
 
 capture::Verdict Pipeline::process(const capture::InputPacket& packet) {
@@ -76,7 +76,7 @@ capture::Verdict Pipeline::route(Passage& p) {
         return {};
     }
     if (rules_ != nullptr) {
-        if (const auto verdict = rules_->judge(p, around_.now.boot_ns())) {
+        if (const auto verdict = rules_->judge(p, around_.now.boot_ns(), around_.ct)) {
             story_.passes("ended by a rule", "rules");
             return *verdict;
         }

@@ -19,7 +19,7 @@ const char* text_of(rules::Decision decision) {
     return "continue";
 }
 
-std::string to_json(const rules::Judge::Account& account, rules::Decision decision) {
+std::string to_json(const rules::Account& account, rules::Decision decision) {
     std::string text;
     JsonWriter json(text);
     json.open_object();
@@ -34,6 +34,26 @@ std::string to_json(const rules::Judge::Account& account, rules::Decision decisi
     json.close_object();
     return text;
 }
+
+class ForeseenConnection final : public rules::SubjectConnection {
+  public:
+    ForeseenConnection(CtFacts& facts, Passage& p) : facts_(facts), p_(p) {}
+    packet::CtState state() override {
+        if (!known_) known_ = facts_.foreseen(p_, false);
+        return known_->state;
+    }
+    std::optional<std::uint32_t> mark() override {
+        if (!std::exchange(all_, true)) known_ = facts_.foreseen(p_, true);
+        if (!known_->connection) return std::nullopt;
+        return known_->connection->mark.value_or(0);
+    }
+
+  private:
+    CtFacts& facts_;
+    Passage& p_;
+    std::optional<packet::CtFacts> known_;
+    bool all_ = false;
+};
 
 // As many as it stands for, as the connection table counts them.
 std::uint32_t pieces_of(const Passage& p) {
@@ -53,12 +73,15 @@ RulesStage::RulesStage(const Options& options, const Services& services, Onlooke
     judge_.replace(services.rules);
 }
 
-std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_ns) {
+std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_ns, CtFacts* ct) {
     if (!p.dis.is_ip()) return std::nullopt;
-    const rules::Ruling ruling =
-        judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, pieces_of(p), now_ns});
-    if (story_.wants_rules()) story_.judged_by_rules(to_json(judge_.account(), ruling.decision));
+    std::optional<ForeseenConnection> connection;
+    if (ct != nullptr) connection.emplace(*ct, p);
+    const rules::Ruling ruling = judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, pieces_of(p),
+                                               now_ns, connection ? &*connection : nullptr});
     judged_ = &p;
+    account_.reset();
+    if (story_.wants_rules()) story_.judged_by_rules(to_json(account(p), ruling.decision));
     changed_ = ruling.changed;
     mark_.reset();
     if (ruling.mark) {
@@ -73,6 +96,16 @@ std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_n
     if (ruling.decision == rules::Decision::go_on) return std::nullopt;
     const bool dropped = ruling.decision == rules::Decision::drop;
     return capture::Verdict{dropped ? capture::Action::drop : capture::Action::accept, {}};
+}
+
+const rules::Account& RulesStage::account(const Passage& p) {
+    if (p.rules_of_held != nullptr) return *p.rules_of_held;
+    if (!account_) account_ = judge_.account();
+    return *account_;
+}
+
+std::shared_ptr<const rules::Account> RulesStage::kept(const Passage& p) {
+    return std::make_shared<const rules::Account>(account(p));
 }
 
 void RulesStage::finish(const Passage& p, capture::Verdict& verdict) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nfqws2/engine/engine.hpp"
+#include "nfqws2/lua/packet_rules.hpp"
 #include "nfqws2/rules/judge.hpp"
 #include "onlooker.hpp"
 #include "passage.hpp"
@@ -19,9 +20,14 @@ class RulesStage {
     // Pieces are judged instead of the merged packet.
     bool needs_pieces() const { return judge_.needs_pieces(); }
     // nullopt: on into the pipeline, perhaps with other addresses.
-    std::optional<capture::Verdict> judge(Passage& p, std::int64_t now_ns);
+    // `ct`: nullptr with --ct=off.
+    std::optional<capture::Verdict> judge(Passage& p, std::int64_t now_ns, CtFacts* ct);
     // What the rules changed leaves with the verdict of the rest of the pipeline.
     void finish(const Passage& p, capture::Verdict& verdict);
+
+    // What was said of a packet that is on its way, also if it was put aside in between.
+    const rules::Account& account(const Passage& p);
+    std::shared_ptr<const rules::Account> kept(const Passage& p);
 
     rules::Judge& judge() { return judge_; }
 
@@ -34,6 +40,18 @@ class RulesStage {
     const Passage* judged_ = nullptr; // until finish(): the packet that the next two are about
     Bytes changed_;
     std::optional<std::uint32_t> mark_;
+    std::optional<rules::Account> account_; // of it, if somebody has asked
+};
+
+// What scripts get of the packet.
+class PassageRules final : public lua::PacketRules {
+  public:
+    PassageRules(RulesStage& stage, const Passage& p) : stage_(stage), p_(p) {}
+    const rules::Account& account() override { return stage_.account(p_); }
+
+  private:
+    RulesStage& stage_;
+    const Passage& p_;
 };
 
 // nullptr without rules.

@@ -14,8 +14,10 @@
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/lua/connections.hpp"
+#include "nfqws2/lua/packet_rules.hpp"
 #include "nfqws2/lua/state.hpp"
 #include "table/push_connection.hpp"
+#include "table/push_rules.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -242,6 +244,10 @@ void Desync::run_due(Run& run) {
     if (view.ct != nullptr) {
         nfqws2::lua::push_facts(L, view.ct->facts());
         lua_setfield(L, desync_index, "ct");
+    }
+    if (view.rules != nullptr) {
+        push_account(L, view.rules->account());
+        lua_setfield(L, desync_index, "rules");
     }
 
     int verdict = verdict_pass;

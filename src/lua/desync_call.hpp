@@ -39,8 +39,8 @@ class CallScope {
     State& state_;
 };
 
-// The running call, if argument 1 is `ctx`; else raises an error.
-DesyncCall& check_ctx(lua_State* L);
+// The running call, if the argument is `ctx`; else raises an error.
+DesyncCall& check_ctx(lua_State* L, int index = 1);
 // What packet_replace() does; raises an error if the bytes cannot be a packet.
 void replace_packet(lua_State* L, DesyncCall& call, Bytes packet);
 

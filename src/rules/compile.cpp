@@ -25,20 +25,23 @@ std::string directory_of(const std::string& path) {
 }
 
 ReadResult read_rules(const std::string& path) {
-    if (is_irregular(path)) return {{}, path + ": not a regular file"};
-    return read_file(path, largest_rules_file);
+    std::string error;
+    const FileDescriptor file = open_regular(path, &error);
+    if (!file) return {{}, error};
+    ReadResult read = read_file(path_of(file), largest_rules_file);
+    if (!read.ok()) read.error.replace(0, path_of(file).size(), path);
+    return read;
 }
 
 class Compiler {
   public:
-    Compiler()
-        : program_(std::make_shared<Program>()), build_{*program_, Values(findings_),
-                                                        {},        {},
-                                                        {},        {},
-                                                        false,     {},
-                                                        {},        {}} {}
+    enum class Files : std::uint8_t { may_be_read, are_out_of_reach };
+    explicit Compiler(Files files)
+        : files_in_reach_(files == Files::may_be_read), program_(std::make_shared<Program>()),
+          build_{*program_, Values(findings_), {}, {}, {}, {}, false, {}, {}, {}} {}
 
     void compile(std::string_view text, const std::string& name);
+    void compile(const Node& root);
     Compiled finish();
 
   private:
@@ -72,6 +75,7 @@ class Compiler {
 
     const Values& values() const { return build_.values; }
 
+    bool files_in_reach_;
     Findings findings_;
     std::shared_ptr<Program> program_;
     Build build_;
@@ -99,6 +103,11 @@ void Compiler::compile(std::string_view text, const std::string& name) {
     Node root;
     if (!parse(text, name, root)) return;
     main_directory_ = directory_of(name);
+    compile(root);
+}
+
+void Compiler::compile(const Node& root) {
+    if (files_.empty()) files_.push_back(findings_.file(findings_.add_file("rules")));
     root_keys(root);
     if (findings_.failed()) return;
     find_cycles();
@@ -169,7 +178,8 @@ void Compiler::geoip(const Node& node, const std::string& directory) {
         const auto path = values().text(*item);
         if (!path) continue;
         std::string full = path->starts_with('/') ? *path : directory + *path;
-        if (is_irregular(full)) findings_.error(item->at, full + ": not a regular file");
+        if (files_in_reach_ && is_irregular(full))
+            findings_.error(item->at, full + ": not a regular file");
         program_->geoip_files.push_back(std::move(full));
     }
 }
@@ -187,6 +197,7 @@ void Compiler::include(const Node& node, const std::string& directory) {
     const auto name = values().text(node);
     if (!name) return;
     const std::string path = name->starts_with('/') ? *name : directory + *name;
+    if (!files_in_reach_) return findings_.error(node.at, "no file is read here: '" + *name + "'");
     const ReadResult read = read_rules(path);
     if (!read.ok()) {
         files_.push_back(path); // its change is waited for
@@ -243,7 +254,8 @@ std::optional<std::uint32_t> Compiler::add_set(const Member& member, const std::
         const auto path = values().text(*file);
         if (!path) return std::nullopt;
         set.file = path->starts_with('/') ? *path : directory + *path;
-        if (is_irregular(set.file)) findings_.error(file->at, set.file + ": not a regular file");
+        if (files_in_reach_ && is_irregular(set.file))
+            findings_.error(file->at, set.file + ": not a regular file");
     } else {
         add_entries(*prefixes, set);
     }
@@ -543,13 +555,17 @@ Compiled Compiler::finish() {
     out.errors = findings_.errors();
     out.warnings = findings_.warnings();
     out.files = files_;
-    out.data_files = program_->geoip_files;
+    out.data_files = out.databases = program_->geoip_files;
     for (const PrefixSet& set : program_->sets)
         if (!set.file.empty()) out.data_files.push_back(set.file);
     for (const auto& [name, preset] : presets_.all())
         out.presets.push_back(name + ": " + preset.file);
     for (const Findings::Positioned& one : findings_.positioned())
         out.positioned.push_back({one.at.line, one.at.column, one.text});
+    out.asks_connection = program_->asks_connection;
+    for (const Action& action : program_->actions)
+        if (const auto* how = std::get_if<action::Switch>(&action); how != nullptr && how->on)
+            (how->capture ? out.captures : out.exports) = true;
     if (!findings_.failed()) out.program = program_;
     return out;
 }
@@ -561,8 +577,20 @@ bool in_this_build() {
 }
 
 Compiled compile_text(std::string_view text, const std::string& name) {
-    Compiler compiler;
+    Compiler compiler(Compiler::Files::may_be_read);
     compiler.compile(text, name);
+    return compiler.finish();
+}
+
+Compiled check_text(std::string_view text) {
+    Compiler compiler(Compiler::Files::are_out_of_reach);
+    compiler.compile(text, "rules");
+    return compiler.finish();
+}
+
+Compiled check_document(const Node& root) {
+    Compiler compiler(Compiler::Files::are_out_of_reach);
+    compiler.compile(root);
     return compiler.finish();
 }
 

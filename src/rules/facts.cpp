@@ -14,6 +14,17 @@ std::size_t index_of(End end, bool inner) {
 
 constexpr std::uint32_t no_length = Layers::Part::none;
 
+MarkKey connection_key(const MarkTable& marks, std::uint8_t id, const Layers& layers) {
+    // Of a tunnel the outer addresses and no ports.
+    const IpLayer& ip = layers.net;
+    const bool ports = !layers.has(Layer::tun) && layers.has_ports();
+    const std::uint8_t protocol = ports ? layers.transport_protocol : ip.protocol;
+    const auto port = [&](std::size_t at) {
+        return ports ? load_be16(layers.transport().data() + at) : std::uint16_t{0};
+    };
+    return marks.connection(id, protocol, ip.source, port(0), ip.destination, port(2));
+}
+
 } // namespace
 
 void Facts::begin(const Subject& subject) {
@@ -237,6 +248,22 @@ bool Facts::check(const test::FirewallMark& test) const {
     return (subject_.mark & test.mask) == (test.value & test.mask);
 }
 
+std::optional<MarkKey> connection_of(const Tables& tables, std::uint8_t id, Bytes packet) {
+    const Layers layers = walk_layers(packet);
+    if (!layers.has(Layer::net)) return std::nullopt;
+    return connection_key(tables.marks, id, layers);
+}
+
+bool Facts::check(const test::ConnectionState& test) const {
+    return subject_.connection != nullptr && test.any.has(subject_.connection->state());
+}
+
+bool Facts::check(const test::ConnectionMark& test) const {
+    if (subject_.connection == nullptr) return false;
+    const auto mark = subject_.connection->mark();
+    return mark && (*mark & test.mask) == (test.value & test.mask);
+}
+
 MarkKey Facts::mark_key(MarkKind kind, std::uint8_t id) const {
     const IpLayer& ip = layers_.net;
     switch (kind) {
@@ -249,12 +276,7 @@ MarkKey Facts::mark_key(MarkKind kind, std::uint8_t id) const {
     case MarkKind::connection:
         break;
     }
-    // Of a tunnel the outer addresses and no ports.
-    const bool ports = !layers_.has(Layer::tun) && layers_.has_ports();
-    const std::uint8_t protocol = ports ? layers_.transport_protocol : ip.protocol;
-    return tables_.marks.connection(id, protocol, ip.source,
-                                    ports ? *port(End::source) : std::uint16_t{0}, ip.destination,
-                                    ports ? *port(End::destination) : std::uint16_t{0});
+    return connection_key(tables_.marks, id, layers_);
 }
 
 Mark Facts::mark(MarkKind kind, std::uint8_t id) {

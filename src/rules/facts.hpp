@@ -74,6 +74,8 @@ class Facts {
     bool check(const test::Direction& test);
     bool check(const test::Interface& test) const;
     bool check(const test::FirewallMark& test) const;
+    bool check(const test::ConnectionState& test) const;
+    bool check(const test::ConnectionMark& test) const;
 
     const Options& options();
     GeoPlace place(End end, bool inner);

@@ -1,7 +1,7 @@
 // What is wrong or odd with a rules file, each with its place.
 #pragma once
 
-#include "document.hpp"
+#include "nfqws2/rules/document.hpp"
 
 #include <string>
 #include <vector>

@@ -1,5 +1,9 @@
 #include "in_force.hpp"
 
+#include "regular_file.hpp"
+
+#include <utility>
+
 namespace nfqws2::rules {
 namespace {
 
@@ -30,39 +34,73 @@ bool read_view(const Program& program, const SetView& view, PrefixSetsBuilder& b
     return true;
 }
 
+Tables::Limits limits_of(const Program& program) {
+    return {static_cast<std::size_t>(program.limits.marks),
+            static_cast<std::size_t>(program.limits.buckets),
+            static_cast<std::size_t>(program.limits.sources)};
+}
+
+bool read_into(InForce& out, const Program& program, std::vector<FileDescriptor> databases,
+               MemoryBudget* budget, std::string* error, std::vector<std::string>* warnings) {
+    std::size_t memory = 0;
+    for (const SetView& view : program.views) {
+        PrefixSetsBuilder builder;
+        if (!read_view(program, view, builder, error, warnings)) return false;
+        out.views.push_back(builder.build());
+        memory += out.views.back()->memory();
+        out.of_sets.set(memory);
+    }
+    if (program.geoip_files.empty()) return true;
+    auto geo = std::make_shared<GeoDatabases>(budget);
+    for (std::size_t i = 0; i < program.geoip_files.size(); i++) {
+        FileDescriptor opened = i < databases.size() ? std::move(databases[i]) : FileDescriptor();
+        if (!geo->add(program.geoip_files[i], error, std::move(opened))) return false;
+    }
+    out.geo = std::move(geo);
+    return true;
+}
+
 } // namespace
 
+std::vector<FileDescriptor> open_databases(const Compiled& rules) {
+    std::vector<FileDescriptor> out;
+    for (const std::string& path : rules.databases) {
+        std::string unused; // who reads it says so
+        out.push_back(open_regular(path, &unused));
+    }
+    return out;
+}
+
+std::shared_ptr<const InForce> read_data(std::shared_ptr<const Program> program,
+                                         std::vector<FileDescriptor> databases, std::string* error,
+                                         std::vector<std::string>* warnings) {
+    auto out = std::make_shared<InForce>(nullptr);
+    if (!read_into(*out, *program, std::move(databases), nullptr, error, warnings)) return nullptr;
+    out->program = std::move(program);
+    return out;
+}
+
 Tables::Tables(const Program& program, const TableSetup& setup)
-    : key(setup.key), marks(with_entries(setup, program, program.limits.marks)),
+    : limits(limits_of(program)), key(setup.key),
+      marks(with_entries(setup, program, program.limits.marks)),
       meters(with_entries(setup, program, program.limits.buckets)),
       authentication(with_entries(setup, program, program.limits.sources)) {
 }
 
 void Tables::set_limits(const Program& program) {
-    marks.set_limit(static_cast<std::size_t>(program.limits.marks));
-    meters.set_limit(static_cast<std::size_t>(program.limits.buckets));
-    authentication.set_limit(static_cast<std::size_t>(program.limits.sources));
+    limits = limits_of(program);
+    marks.set_limit(limits.marks);
+    meters.set_limit(limits.buckets);
+    authentication.set_limit(limits.sources);
 }
 
 std::shared_ptr<const InForce> bring_in_force(std::shared_ptr<const Program> program,
                                               Tables& tables, MemoryBudget* budget,
                                               std::string* error,
-                                              std::vector<std::string>* warnings) {
+                                              std::vector<std::string>* warnings,
+                                              std::vector<FileDescriptor> databases) {
     auto out = std::make_shared<InForce>(budget);
-    std::size_t memory = 0;
-    for (const SetView& view : program->views) {
-        PrefixSetsBuilder builder;
-        if (!read_view(*program, view, builder, error, warnings)) return nullptr;
-        out->views.push_back(builder.build());
-        memory += out->views.back()->memory();
-        out->of_sets.set(memory);
-    }
-    if (!program->geoip_files.empty()) {
-        auto geo = std::make_shared<GeoDatabases>(budget);
-        for (const std::string& file : program->geoip_files)
-            if (!geo->add(file, error)) return nullptr;
-        out->geo = std::move(geo);
-    }
+    if (!read_into(*out, *program, std::move(databases), budget, error, warnings)) return nullptr;
     for (const Program::NamedMeter& meter : program->ratelimits)
         out->ratelimits.push_back(tables.meters.ratelimit(meter.id, meter.parameters));
     for (const Program::NamedMeter& meter : program->rates)

@@ -9,6 +9,9 @@
 #include "translate.hpp"
 #include "words.hpp"
 
+#include "nfqws2/base/json.hpp"
+#include "nfqws2/rules/outputs.hpp"
+
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -74,6 +77,7 @@ class Judge::Run {
     void replace(std::shared_ptr<const InForce> rules);
     Ruling judge(const Subject& subject);
 
+    Outputs* outputs = nullptr;
     std::shared_ptr<const InForce> rules;
     std::vector<Tally> by_rule, by_counter; // as the program numbers them
     Tally all;
@@ -91,6 +95,8 @@ class Judge::Run {
     Next run(const Rule& rule, Tally& counts);
     void end_of_rules();
     void drop(Tally* counts);
+    void write_out(const Subject& as_received);
+    std::string record(const Subject& as_received, std::string_view rule);
 
     Next act(const action::Accept&);
     Next act(const action::Drop&);
@@ -108,6 +114,10 @@ class Judge::Run {
     Next act(const action::Switch& how);
     Next act(const action::Translate& how);
 
+    bool observes() const {
+        return (profile != nullptr && profile->observe) ||
+               tables_.observe.load(std::memory_order_relaxed);
+    }
     void set_register(Algorithm algorithm, std::uint8_t value) {
         facts_.registers.algorithm = algorithm;
         facts_.registers.value = value;
@@ -173,7 +183,47 @@ Ruling Judge::Run::judge(const Subject& subject) {
     else
         end_of_rules();
     ruling_.shallow = facts_.registers.shallow;
+    if (facts_.registers.capture || facts_.registers.exporting) write_out(subject);
     return ruling_;
+}
+
+void Judge::Run::write_out(const Subject& as_received) {
+    if (outputs == nullptr) return;
+    const std::string_view rule =
+        hits.empty() ? std::string_view() : rules->program->rules[hits.back()].name;
+    const std::string_view interface =
+        as_received.ifin.empty() ? as_received.ifout : as_received.ifin;
+    if (facts_.registers.capture && outputs->captures())
+        outputs->capture(as_received.packet, interface, rule);
+    if (facts_.registers.exporting && outputs->exports())
+        outputs->write_record(record(as_received, rule));
+}
+
+// The addresses are those of the packet as it leaves the rules.
+std::string Judge::Run::record(const Subject& as_received, std::string_view rule) {
+    static constexpr const char* decisions[] = {"continue", "accept", "drop"};
+    const IpLayer& ip = facts_.layers().net;
+    std::string text;
+    JsonWriter json(text);
+    json.open_object();
+    json.key("t_ms").number(static_cast<std::uint64_t>(outputs->unix_ns() / 1'000'000));
+    json.key("rule").text_or_null(rule);
+    json.key("action").text(decisions[static_cast<std::size_t>(ruling_.decision)]);
+    json.key("protocol").number(ip.protocol);
+    json.key("src").text_or_null(ip.source.empty() ? std::string() : ip.source.text());
+    json.key("dst").text_or_null(ip.destination.empty() ? std::string() : ip.destination.text());
+    for (const auto& [name, end] :
+         {std::pair("sport", End::source), std::pair("dport", End::destination)}) {
+        const auto port = facts_.port(end);
+        json.key(name);
+        port ? json.number(*port) : json.null();
+    }
+    json.key("length").number(as_received.packet.size());
+    json.key("country").text_or_null(facts_.country(End::source));
+    json.key("mark").number(facts_.registers.mark);
+    json.key("fwmark").number(ruling_.mark.value_or(as_received.mark));
+    json.close_object();
+    return text;
 }
 
 const Profile* Judge::Run::choose() {
@@ -220,7 +270,7 @@ void Judge::Run::end_of_rules() {
 void Judge::Run::drop(Tally* counts) {
     all.dropped(facts_.subject().packets);
     if (counts != nullptr) counts->dropped(facts_.subject().packets);
-    if (profile == nullptr || !profile->observe) ruling_.decision = Decision::drop;
+    if (!observes()) ruling_.decision = Decision::drop;
 }
 
 Judge::Run::Next Judge::Run::act(const action::Accept&) {
@@ -336,7 +386,7 @@ Judge::Run::Next Judge::Run::act(const action::TcpAuth& how) {
     if (decision.verdict == AuthVerdict::valid) set_register(Algorithm::tcpauth, outcome::valid);
     if (decision.verdict == AuthVerdict::invalid)
         set_register(Algorithm::tcpauth, outcome::invalid);
-    if (decision.answer.kind != AuthAnswer::Kind::none && !profile->observe)
+    if (decision.answer.kind != AuthAnswer::Kind::none && !observes())
         answer_(build_answer(decision.answer));
     return Next::go_on;
 }
@@ -352,7 +402,7 @@ Judge::Run::Next Judge::Run::act(const action::Switch& how) {
 }
 
 Judge::Run::Next Judge::Run::act(const action::Translate& how) {
-    if (profile->observe) return Next::go_on;
+    if (observes()) return Next::go_on;
     const Bytes packet = facts_.subject().packet;
     if (ruling_.changed.empty()) changed_.assign(packet.begin(), packet.end());
     if (!translate(changed_, facts_.layers(), how)) return Next::go_on;
@@ -366,6 +416,10 @@ Judge::Judge(Tables& tables, Random& random, std::function<void(Bytes)> answer)
 }
 Judge::~Judge() = default;
 
+void Judge::set_outputs(Outputs* outputs) {
+    run_->outputs = outputs;
+}
+
 void Judge::replace(std::shared_ptr<const InForce> rules) {
     run_->replace(std::move(rules));
 }
@@ -378,7 +432,7 @@ bool Judge::needs_pieces() const {
     return run_->rules->program->needs_pieces;
 }
 
-Judge::Account Judge::account() const {
+Account Judge::account() const {
     Account out;
     if (run_->profile != nullptr) out.profile = run_->profile->name;
     for (const std::uint32_t rule : run_->hits)
@@ -398,6 +452,17 @@ std::vector<Judge::RuleCounts> Judge::rule_counts() const {
                        program.chains[rule.chain].name, run_->by_rule[i].counts()});
     }
     return out;
+}
+
+void Judge::add_counts(const InForce& of, std::size_t first, std::vector<RuleCounts>& to) const {
+    const std::lock_guard guard(run_->lock);
+    if (run_->rules.get() != &of) return;
+    for (std::size_t i = 0; i < to.size(); i++) {
+        const Counts more = run_->by_rule[first + i].counts();
+        to[i].counts.packets += more.packets;
+        to[i].counts.bytes += more.bytes;
+        to[i].counts.dropped += more.dropped;
+    }
 }
 
 std::vector<Judge::NamedCounts> Judge::counters() const {

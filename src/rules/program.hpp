@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/base/ip_address.hpp"
+#include "nfqws2/packet/connection.hpp"
 #include "nfqws2/rules/state/geoip.hpp"
 #include "nfqws2/rules/state/marks.hpp"
 #include "nfqws2/rules/state/meters.hpp"
@@ -21,6 +22,7 @@ namespace nfqws2::rules {
 template <typename T> struct Range {
     T low = 0, high = 0;
     bool holds(T value) const { return low <= value && value <= high; }
+    bool operator==(const Range&) const = default;
 };
 using Range16 = Range<std::uint16_t>;
 using Range32 = Range<std::uint32_t>;
@@ -66,69 +68,86 @@ struct Address {
     End end = End::source;
     bool inner = false; // of the tunnel
     std::vector<Prefix> prefixes;
+    bool operator==(const Address&) const = default;
 };
 struct Port {
     End end = End::source;
     std::vector<Range16> ports;
+    bool operator==(const Port&) const = default;
 };
 struct Protocol {
     std::uint32_t any = 0; // layer_bit
+    bool operator==(const Protocol&) const = default;
 };
 struct Ttl {
     Range32 values;
+    bool operator==(const Ttl&) const = default;
 };
 struct Length {
     Layer layer = Layer::net;
     Element element = Element::packet;
     Range32 values;
+    bool operator==(const Length&) const = default;
 };
 struct Fragment {
     FragmentKind kind = FragmentKind::any;
+    bool operator==(const Fragment&) const = default;
 };
 struct Flags {
     std::uint8_t flags = 0, mask = 0;
+    bool operator==(const Flags&) const = default;
 };
 struct Options {
     std::uint16_t set = 0, mask = 0; // bits of option kinds 0..15
+    bool operator==(const Options&) const = default;
 };
 struct Mss {
     Range32 values;
+    bool operator==(const Mss&) const = default;
 };
 struct WindowScale {
     Range32 values;
+    bool operator==(const WindowScale&) const = default;
 };
 struct Icmp {
     std::uint8_t protocol = 1; // or 58
     std::vector<std::uint8_t> types;
     std::optional<std::uint8_t> code;
+    bool operator==(const Icmp&) const = default;
 };
 struct Spi {
     bool inner = false;
     Range32 values;
+    bool operator==(const Spi&) const = default;
 };
 struct Set {
     End end = End::source;
     bool inner = false;
     std::uint32_t set = 0; // of the profile's view
     std::optional<Range32> value;
+    bool operator==(const Set&) const = default;
 };
 struct Geo {
     End end = End::source;
     bool inner = false;
     std::vector<GeoCode> countries, continents; // empty: any
+    bool operator==(const Geo&) const = default;
 };
 struct Mark {
     MarkKind kind = MarkKind::source;
     std::uint8_t id = 0;
     MarkTest asked;
+    bool operator==(const Mark&) const = default;
 };
 struct LocalMark {
     Range32 values;
     std::uint32_t mask = 0xFFFFFFFF;
+    bool operator==(const LocalMark&) const = default;
 };
 struct Verdict {
     Algorithm algorithm = Algorithm::none;
     std::uint8_t any = 0; // outcome
+    bool operator==(const Verdict&) const = default;
 };
 struct Sequence {
     Layer layer = Layer::application;
@@ -136,17 +155,30 @@ struct Sequence {
     Range32 range{0, 1500}; // offsets, both inclusive
     std::uint32_t repeat = 0, distance = 0;
     std::vector<std::uint8_t> bytes;
+    bool operator==(const Sequence&) const = default;
 };
 struct Direction {
     bool incoming = false;
+    bool operator==(const Direction&) const = default;
 };
 struct Interface {
     bool incoming = false; // the interface it came in by
     bool prefix = false;
     std::string name;
+    bool operator==(const Interface&) const = default;
 };
 struct FirewallMark {
     std::uint32_t value = 0, mask = 0xFFFFFFFF;
+    bool operator==(const FirewallMark&) const = default;
+};
+
+struct ConnectionState {
+    packet::CtStateSet any;
+    bool operator==(const ConnectionState&) const = default;
+};
+struct ConnectionMark {
+    std::uint32_t value = 0, mask = 0xFFFFFFFF;
+    bool operator==(const ConnectionMark&) const = default;
 };
 
 } // namespace test
@@ -155,10 +187,12 @@ using Condition =
     std::variant<test::Address, test::Port, test::Protocol, test::Ttl, test::Length, test::Fragment,
                  test::Flags, test::Options, test::Mss, test::WindowScale, test::Icmp, test::Spi,
                  test::Set, test::Geo, test::Mark, test::LocalMark, test::Verdict, test::Sequence,
-                 test::Direction, test::Interface, test::FirewallMark>;
+                 test::Direction, test::Interface, test::FirewallMark, test::ConnectionState,
+                 test::ConnectionMark>;
 struct Test {
     bool inverted = false;
     Condition condition;
+    bool operator==(const Test&) const = default;
 };
 
 // ---- actions ----------------------------------------------------------------------------------
@@ -302,7 +336,8 @@ struct Program {
     std::vector<action::TcpAuth> authentications; // one for each id
     std::uint32_t samples = 0;                    // sample actions
 
-    bool needs_pieces = false; // merged packets must be split first
+    bool needs_pieces = false;    // merged packets must be split first
+    bool asks_connection = false; // of connection tracking
 };
 
 } // namespace nfqws2::rules

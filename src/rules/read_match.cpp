@@ -493,8 +493,23 @@ Got read_interface(const Context& c, const Node& node) {
     return std::nullopt;
 }
 
+Got read_connection_state(const Context& c, const Node& node) {
+    test::ConnectionState out;
+    bool good = true;
+    for (const Node* item : Values::each(node)) {
+        const auto state = c.values.word(*item, connection_state_words(), "state of a connection");
+        if (state) out.any.add(static_cast<packet::CtState>(*state));
+        good = good && state;
+    }
+    if (good && out.any.empty())
+        c.values.findings().error(node.at, "at least one state is needed here");
+    if (!good || out.any.empty()) return std::nullopt;
+    c.build.program.asks_connection = true;
+    return out;
+}
+
 // VALUE or "VALUE/MASK".
-Got read_firewall_mark(const Context& c, const Node& node) {
+std::optional<test::FirewallMark> read_mask(const Context& c, const Node& node) {
     test::FirewallMark out;
     if (!node.is(Node::Kind::text)) {
         const auto value = c.values.number(node, any32);
@@ -516,6 +531,18 @@ Got read_firewall_mark(const Context& c, const Node& node) {
     return out;
 }
 
+Got read_firewall_mark(const Context& c, const Node& node) {
+    const auto mark = read_mask(c, node);
+    return mark ? Got(*mark) : std::nullopt;
+}
+
+Got read_connection_mark(const Context& c, const Node& node) {
+    const auto mark = read_mask(c, node);
+    if (!mark) return std::nullopt;
+    c.build.program.asks_connection = true;
+    return test::ConnectionMark{mark->value, mark->mask};
+}
+
 enum class Takes : std::uint8_t { plain, table, either };
 struct MatchWord {
     std::string_view name;
@@ -524,6 +551,8 @@ struct MatchWord {
 };
 constexpr MatchWord words[] = {
     {"connmark", Takes::table, read_mark},
+    {"ctmark", Takes::plain, read_connection_mark},
+    {"ctstate", Takes::plain, read_connection_state},
     {"dhmark", Takes::table, read_mark},
     {"dir", Takes::plain, read_direction},
     {"dport", Takes::plain, read_port},

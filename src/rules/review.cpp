@@ -1,6 +1,7 @@
 #include "review.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace nfqws2::rules {
 namespace {
@@ -24,6 +25,9 @@ class Review {
     void translation();
 
     bool ends_always(const Rule& rule) const;
+    bool stays(const Condition& condition) const;
+    bool covers(const Rule& earlier, const Rule& later) const;
+    bool takes_all_of(const Profile& earlier, const Profile& later) const;
     Place place(std::uint32_t rule) const {
         const auto found = places_.find(rule);
         return found != places_.end() ? found->second : Place{};
@@ -112,25 +116,92 @@ bool Review::ends_always(const Rule& rule) const {
            std::holds_alternative<action::Drop>(last) || std::holds_alternative<action::Goto>(last);
 }
 
-// A rule without tests that ends: nothing behind it in its chain is reached.
+// What a packet answers the same way as long as it is not translated.
+bool Review::stays(const Condition& condition) const {
+    return !std::holds_alternative<test::Mark>(condition) &&
+           !std::holds_alternative<test::LocalMark>(condition) &&
+           !std::holds_alternative<test::Verdict>(condition);
+}
+
+// Whether every packet that meets the later rule has met the earlier one.
+bool Review::covers(const Rule& earlier, const Rule& later) const {
+    for (std::uint32_t i = earlier.tests.begin; i < earlier.tests.end; i++) {
+        const Test& wanted = program_.tests[i];
+        bool found = false;
+        for (std::uint32_t k = later.tests.begin; k < later.tests.end && !found; k++)
+            found = program_.tests[k] == wanted;
+        if (!found || !stays(wanted.condition)) return false;
+    }
+    return true;
+}
+
+// Behind a rule that ends, with the same tests or less. In a large file not all pairs are compared.
 void Review::unreachable_rules() {
-    for (const Chain& chain : program_.chains)
+    std::size_t pairs_left = 2'000'000;
+    for (const Chain& chain : program_.chains) {
+        bool translated = false;
+        std::vector<bool> told(chain.rules.end - chain.rules.begin);
         for (std::uint32_t i = chain.rules.begin; i + 1 < chain.rules.end; i++) {
             const Rule& rule = program_.rules[i];
-            if (rule.tests.begin != rule.tests.end || !ends_always(rule)) continue;
-            warn(i + 1, "never reached: rule '" + rule.name + "' ends for all packets");
-            break;
+            const bool for_all = rule.tests.begin == rule.tests.end;
+            translated = translated || acts<action::Translate>(rule);
+            if (!ends_always(rule)) continue;
+            for (std::uint32_t k = i + 1; k < chain.rules.end && pairs_left > 0; k++) {
+                pairs_left--;
+                const Rule& later = program_.rules[k];
+                translated = translated || acts<action::Translate>(later);
+                if (told[k - chain.rules.begin] || (translated && !for_all)) continue;
+                if (!covers(rule, later)) continue;
+                told[k - chain.rules.begin] = true;
+                warn(k, "never reached: rule '" + rule.name + "' ends for all " +
+                            (for_all ? "packets" : "these packets"));
+                if (for_all) break; // it is said of the first only
+            }
+            if (for_all) break;
         }
+    }
+}
+
+// Whether the tests of the earlier profile are about outer addresses only, and hold for all packets
+// of the later one.
+bool Review::takes_all_of(const Profile& earlier, const Profile& later) const {
+    const auto plain_address = [&](std::uint32_t i) -> const test::Address* {
+        const auto* address = std::get_if<test::Address>(&program_.tests[i].condition);
+        return address != nullptr && !program_.tests[i].inverted && !address->inner ? address
+                                                                                    : nullptr;
+    };
+    const auto holds_all = [](const test::Address& wide, const test::Address& narrow) {
+        return wide.end == narrow.end && std::ranges::all_of(narrow.prefixes, [&](const auto& one) {
+                   return std::ranges::any_of(wide.prefixes, [&](const Prefix& prefix) {
+                       return prefix.length <= one.length && prefix.contains(one.address);
+                   });
+               });
+    };
+    for (std::uint32_t i = earlier.tests.begin; i < earlier.tests.end; i++) {
+        const test::Address* wide = plain_address(i);
+        bool covered = false;
+        for (std::uint32_t k = later.tests.begin; k < later.tests.end && !covered; k++) {
+            const test::Address* narrow = plain_address(k);
+            covered = wide != nullptr && narrow != nullptr && holds_all(*wide, *narrow);
+        }
+        if (!covered) return false;
+    }
+    return true;
 }
 
 void Review::unreachable_profiles() {
-    for (std::size_t i = 0; i + 1 < program_.profiles.size(); i++) {
-        const Profile& profile = program_.profiles[i];
-        if (profile.tests.begin != profile.tests.end) continue;
-        findings_.warn(build_.profiles[i + 1], "profile '" + program_.profiles[i + 1].name +
-                                                   "' is never chosen: profile '" + profile.name +
-                                                   "' before it takes all packets");
-        return;
+    for (std::size_t i = 1; i < program_.profiles.size(); i++) {
+        const Profile& later = program_.profiles[i];
+        const auto end = program_.profiles.begin() + static_cast<std::ptrdiff_t>(i);
+        const auto taker = std::find_if(program_.profiles.begin(), end, [&](const Profile& one) {
+            return takes_all_of(one, later);
+        });
+        if (taker == end) continue;
+        const bool all = taker->tests.begin == taker->tests.end;
+        findings_.warn(build_.profiles[i],
+                       "profile '" + later.name + "' is never chosen: profile '" + taker->name +
+                           "' before it takes all " + (all ? "packets" : "its packets"));
+        if (all) return;
     }
 }
 

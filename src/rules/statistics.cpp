@@ -15,9 +15,8 @@ void add(Judge::Counts& sum, const Judge::Counts& more) {
     sum.dropped += more.dropped;
 }
 
-// In the order of the file. While a reload goes on, one worker may know rules that another does
-// not.
-void write_rules(JsonWriter& json, std::span<const Judge* const> judges) {
+// While a reload goes on, one worker may know rules that another does not.
+std::vector<Judge::RuleCounts> sum_rules(std::span<const Judge* const> judges) {
     std::vector<Judge::RuleCounts> sums;
     std::map<std::string, std::size_t> places;
     for (const Judge* judge : judges)
@@ -29,8 +28,27 @@ void write_rules(JsonWriter& json, std::span<const Judge* const> judges) {
             else
                 add(sums[at->second].counts, rule.counts);
         }
+    return sums;
+}
+
+std::vector<Judge::NamedCounts> sum_counters(std::span<const Judge* const> judges) {
+    std::map<std::string, Judge::NamedCounts> sums;
+    for (const Judge* judge : judges)
+        for (const Judge::NamedCounts& counter : judge->counters()) {
+            Judge::NamedCounts& sum = sums[counter.name];
+            sum.name = counter.name;
+            add(sum.counts, counter.counts);
+            sum.last_ns = std::max(sum.last_ns, counter.last_ns);
+        }
+    std::vector<Judge::NamedCounts> out;
+    for (auto& [name, sum] : sums)
+        out.push_back(std::move(sum));
+    return out;
+}
+
+void write_rules(JsonWriter& json, const Statistics& from) {
     json.key("rules").open_array();
-    for (const Judge::RuleCounts& rule : sums) {
+    for (const Judge::RuleCounts& rule : from.rules) {
         json.open_object();
         json.key("name").text(rule.name);
         json.key("profile").text(rule.profile);
@@ -43,17 +61,10 @@ void write_rules(JsonWriter& json, std::span<const Judge* const> judges) {
     json.close_array();
 }
 
-void write_counters(JsonWriter& json, std::span<const Judge* const> judges) {
-    std::map<std::string, Judge::NamedCounts> sums;
-    for (const Judge* judge : judges)
-        for (const Judge::NamedCounts& counter : judge->counters()) {
-            Judge::NamedCounts& sum = sums[counter.name];
-            add(sum.counts, counter.counts);
-            sum.last_ns = std::max(sum.last_ns, counter.last_ns);
-        }
+void write_counters(JsonWriter& json, const Statistics& from) {
     json.key("counters").open_object();
-    for (const auto& [name, counter] : sums) {
-        json.key(name).open_object();
+    for (const Judge::NamedCounts& counter : from.counters) {
+        json.key(counter.name).open_object();
         json.key("packets").number(counter.counts.packets);
         json.key("bytes").number(counter.counts.bytes);
         json.key("last").number(static_cast<std::uint64_t>(counter.last_ns / 1'000'000'000));
@@ -62,67 +73,134 @@ void write_counters(JsonWriter& json, std::span<const Judge* const> judges) {
     json.close_object();
 }
 
-void write_meters(JsonWriter& json, const InForce& rules, const Tables& tables) {
+void write_meters(JsonWriter& json, const Statistics& from) {
     json.key("meters").open_object();
-    json.key("buckets").number(tables.meters.counts().entries);
-    const auto write = [&json](const auto& meters) {
+    json.key("buckets").number(from.buckets.entries);
+    const auto write = [&json](const std::vector<Statistics::Meter>& meters) {
         json.open_object();
-        for (const auto& meter : meters) {
-            const RateLimit::Counts counts = meter->counts();
-            json.key(std::to_string(meter->id())).open_object();
-            json.key("exceed").number(counts.exceed);
-            json.key("violate").number(counts.violate);
-            json.key("buckets_full").number(counts.buckets_full);
+        for (const Statistics::Meter& meter : meters) {
+            json.key(std::to_string(meter.id)).open_object();
+            json.key("exceed").number(meter.counts.exceed);
+            json.key("violate").number(meter.counts.violate);
+            json.key("buckets_full").number(meter.counts.buckets_full);
             json.close_object();
         }
         json.close_object();
     };
     json.key("ratelimit");
-    write(rules.ratelimits);
+    write(from.ratelimits);
     json.key("rate");
-    write(rules.rates);
+    write(from.rates);
     json.close_object();
 }
 
-void write_tcpauth(JsonWriter& json, const InForce& rules, const Tables& tables) {
+void write_tcpauth(JsonWriter& json, const Statistics& from) {
     json.key("tcpauth").open_object();
-    for (const action::TcpAuth& auth : rules.program->authentications) {
-        const TcpAuth::Counts counts = tables.authentication.counts(auth.id);
-        json.key(std::to_string(auth.id)).open_object();
-        json.key("sources").number(counts.sources);
-        json.key("challenged").number(counts.challenged);
-        json.key("passed").number(counts.passed);
+    for (const Statistics::Authentication& one : from.authentications) {
+        json.key(std::to_string(one.id)).open_object();
+        json.key("sources").number(one.counts.sources);
+        json.key("challenged").number(one.counts.challenged);
+        json.key("passed").number(one.counts.passed);
         json.close_object();
     }
     json.close_object();
-    json.key("tcpauth_limited").number(tables.authentication.limited());
+    json.key("tcpauth_limited").number(from.answers_limited);
+}
+
+bool faster(const Meters::Listed& a, const Meters::Listed& b) {
+    return a.pps > b.pps;
 }
 
 } // namespace
 
-std::string statistics(std::span<const Judge* const> judges, const Tables& tables,
-                       std::int64_t unix_s) {
-    std::uint64_t packets = 0, dropped = 0;
-    for (const Judge* judge : judges) {
-        packets += judge->packets();
-        dropped += judge->dropped();
+void Fastest::see(const Meters::Listed& bucket) {
+    if (bucket.id == 0 || bucket.pps == 0 || most_ == 0) return;
+    if (heap_.size() == most_) {
+        if (bucket.pps <= heap_.front().pps) return;
+        std::ranges::pop_heap(heap_, faster);
+        heap_.back() = bucket;
+    } else {
+        heap_.push_back(bucket);
     }
+    std::ranges::push_heap(heap_, faster);
+}
+
+std::vector<Meters::Listed> Fastest::sorted() const {
+    std::vector<Meters::Listed> out = heap_;
+    std::ranges::sort(out, faster);
+    return out;
+}
+
+RuleListing::RuleListing(std::vector<const Judge*> judges)
+    : judges_(std::move(judges)), rules_(judges_.front()->rules()) {
+}
+
+std::vector<Judge::RuleCounts> RuleListing::next(std::size_t most) {
+    const Program& program = *rules_->program;
+    const std::size_t begin = at_;
+    at_ = std::min(begin + most, program.rules.size());
+    std::vector<Judge::RuleCounts> out;
+    for (std::size_t i = begin; i < at_; i++) {
+        const Rule& rule = program.rules[i];
+        out.push_back(
+            {rule.name, program.profiles[rule.profile].name, program.chains[rule.chain].name, {}});
+    }
+    for (const Judge* judge : judges_)
+        judge->add_counts(*rules_, begin, out);
+    return out;
+}
+
+Statistics statistics(std::span<const Judge* const> judges, const Tables& tables,
+                      std::int64_t unix_s) {
+    Statistics out = statistics_without_rules(judges, tables, unix_s);
+    out.rules = sum_rules(judges);
+    return out;
+}
+
+Statistics statistics_without_rules(std::span<const Judge* const> judges, const Tables& tables,
+                                    std::int64_t unix_s) {
+    Statistics out;
+    out.unix_s = unix_s;
+    for (const Judge* judge : judges) {
+        out.packets += judge->packets();
+        out.dropped += judge->dropped();
+    }
+    out.observe = tables.observe.load(std::memory_order_relaxed);
+    out.counters = sum_counters(judges);
     const std::shared_ptr<const InForce> rules = judges.front()->rules();
+    for (const auto& meter : rules->ratelimits)
+        out.ratelimits.push_back({meter->id(), meter->counts()});
+    for (const auto& meter : rules->rates)
+        out.rates.push_back({meter->id(), meter->counts()});
+    out.marks = tables.marks.counts();
+    out.buckets = tables.meters.counts();
+    out.sources = tables.authentication.table_counts();
+    for (const action::TcpAuth& auth : rules->program->authentications)
+        out.authentications.push_back({auth.id, tables.authentication.counts(auth.id)});
+    out.answers_limited = tables.authentication.limited();
+    return out;
+}
+
+std::string to_json(const Statistics& from) {
     std::string text;
     JsonWriter json(text);
     json.open_object();
-    json.key("t").number(static_cast<std::uint64_t>(unix_s));
-    json.key("packets").number(packets);
-    json.key("dropped").number(dropped);
-    write_rules(json, judges);
-    write_counters(json, judges);
-    write_meters(json, *rules, tables);
-    const TableCounts marks = tables.marks.counts();
+    json.key("t").number(static_cast<std::uint64_t>(from.unix_s));
+    json.key("packets").number(from.packets);
+    json.key("dropped").number(from.dropped);
+    json.key("observe").boolean(from.observe);
+    write_rules(json, from);
+    write_counters(json, from);
+    write_meters(json, from);
     json.key("marks").open_object();
-    json.key("entries").number(marks.entries);
-    json.key("evicted").number(marks.evicted);
+    json.key("entries").number(from.marks.entries);
+    json.key("evicted").number(from.marks.evicted);
     json.close_object();
-    write_tcpauth(json, *rules, tables);
+    write_tcpauth(json, from);
+    json.key("captured").number(from.outputs.captured);
+    json.key("not_captured").number(from.outputs.not_captured);
+    json.key("exported").number(from.outputs.exported);
+    json.key("export_lost").number(from.outputs.lost);
     json.key("end").boolean(true);
     json.close_object();
     return text + "\n";

@@ -1,5 +1,5 @@
 // The only source that knows the TOML library: its headers are heavy.
-#include "document.hpp"
+#include "nfqws2/rules/document.hpp"
 
 #if NFQWS2_HAVE_TOML
 #define TOML_HEADER_ONLY 1

@@ -244,6 +244,18 @@ Words outcome_words(Algorithm algorithm) {
 Words mark_kind_words() {
     return mark_kind_names;
 }
+Words connection_state_words() {
+    using packet::CtState;
+    static constexpr Word words[] = {
+        {"new", static_cast<std::uint32_t>(CtState::fresh)},
+        {"established", static_cast<std::uint32_t>(CtState::established)},
+        {"related", static_cast<std::uint32_t>(CtState::related)},
+        {"invalid", static_cast<std::uint32_t>(CtState::invalid)},
+        {"untracked", static_cast<std::uint32_t>(CtState::untracked)},
+    };
+    return words;
+}
+
 Words age_words() {
     return ages;
 }

@@ -33,6 +33,7 @@ Words algorithm_words();
 Words outcome_words(Algorithm algorithm);
 Words mark_kind_words();
 Words age_words();
+Words connection_state_words(); // packet::CtState
 Words auth_words(bool syn_ack);
 
 struct IcmpWord {

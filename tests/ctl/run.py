@@ -80,7 +80,8 @@ def clean(text):
 
 
 def test_help_names_every_word(w):
-    words = "status counters flows hosts learn lists find why trace log top metrics reload stop serve ladder"
+    words = "status counters flows hosts learn lists find why trace log top metrics reload rules marks stop serve " \
+            "ladder"
     contains(w.run("--help"), *words.split())
     contains(w.run("--version"), "nfqws2ctl ")
     for word in ("flows", "trace", "serve", "ladder"):
@@ -139,6 +140,11 @@ def test_every_table(w):
         contains(w.ask("flows"), "www.example.com", "https", "established")
         contains(w.ask("hosts"), "video.example.net")
         contains(w.ask("learn"), "(all)", "video.example.net", "2 pinned", "2: 96 % of 40, 1: 0 % of 3")
+        contains(w.ask("rules"), "/etc/rules.toml", "1 000", "observed only", "too-much", "UDP", "ratelimit 8",
+                 "192.0.2.7", "key 0011223344")
+        contains(w.ask("marks"), "hmark", "192.0.2.7", "for ever", "expired", "192.0.2.8:53", "(hash)")
+        contains(w.ask("rules", "observe", "on"), "nothing is dropped")
+        contains(w.ask("marks", "delete", "hmark", "2", "192.0.2.7"), "1 marks")
         contains(w.ask("lists"), "zapret-hosts-user.txt", "100 000", "cannot open", "line 3: no network")
         contains(w.ask("find", "www.example.com"), "example.com", "refused by --hostlist", "calls multisplit")
         contains(w.ask("why", "example.com"), "wins", "answered", "no answer, 3 retransmissions")
@@ -188,6 +194,22 @@ def test_filters_reach_the_daemon(w):
         for word, field in (("--dry-run", "dry_run"), ("--undo", "undo")):
             w.ask("reload", word)
             assert daemon.asked[-1] == {"cmd": "reload", field: True}
+        w.ask("rules", "-n", "3")
+        assert daemon.asked[-1] == {"cmd": "rules", "limit": 3}
+        w.ask("rules", "observe", "off")
+        assert daemon.asked[-1] == {"cmd": "rules", "observe": "off"}
+        contains(w.ask("rules", "observe", code=1), "needs 'on' or 'off'")
+        w.ask("marks", "list", "hmark", "2", "-n", "0")
+        assert daemon.asked[-1] == {"cmd": "marks", "action": "list", "kind": "hmark", "id": 2, "limit": 0}
+        w.ask("marks", "set", "dhmark", "5", "2001:db8::1", "--value", "7", "--lifetime", "60")
+        assert daemon.asked[-1] == {"cmd": "marks", "action": "set", "kind": "dhmark", "id": 5,
+                                    "address": "2001:db8::1", "value": 7, "lifetime_s": 60}, daemon.asked[-1]
+        w.ask("marks", "delete", "connmark", "1", "10.0.0.1", "10.0.0.2", "--proto", "tcp", "-p", "80",
+              "--peer-port", "4000")
+        assert daemon.asked[-1] == {"cmd": "marks", "action": "delete", "kind": "connmark", "id": 1,
+                                    "address": "10.0.0.1", "peer": "10.0.0.2", "protocol": "tcp", "port": 80,
+                                    "peer_port": 4000}, daemon.asked[-1]
+        contains(w.ask("marks", "delete", "hmark", "x", "192.0.2.7", code=1), "no number of a mark")
         w.ask("learn", "list", "a.example", "-k", "web", "-n", "3")
         assert daemon.asked[-1] == {"cmd": "learn", "action": "list", "host": "a.example", "key": "web", "limit": 3}
         contains(w.ask("learn", "pin", "a.example", "2"), "2 records")

@@ -156,6 +156,37 @@ class Daemon:
         yield {"end": True, "count": len(NAMES) + 2, "more": False}
 
     @staticmethod
+    def on_rules(request):
+        if "observe" in request:
+            yield {"observe": request["observe"] == "on", "end": True}
+            return
+        table = {"entries": 1000, "evicted": 3, "memory": 48000}
+        yield {"rules": {"file": "/etc/rules.toml", "observe": True, "packets": 5000, "dropped": 12, "marks": table,
+                         "buckets": table, "sources": table, "answers_limited": 0}}
+        yield {"counter": {"name": "UDP", "packets": 12, "bytes": 4000, "idle_ms": 1500}}
+        yield {"counter": {"name": HOSTILE, "packets": 0, "bytes": 0, "idle_ms": None}}
+        yield {"meter": {"kind": "ratelimit", "id": 8, "exceed": 12, "violate": 0, "buckets_full": 0}}
+        yield {"tcpauth": {"id": 1, "sources": 4, "challenged": 9, "passed": 4}}
+        for name in ("measure", "too-much"):
+            yield {"rule": {"name": name, "profile": "web", "chain": "main", "packets": 12, "bytes": 4000,
+                            "dropped": 12}}
+        yield {"top": {"id": 8, "address": "192.0.2.7", "key": None, "pps": 900, "bps": 9000000}}
+        yield {"top": {"id": 8, "address": None, "key": "00112233445566778899aabbccddeeff", "pps": 3, "bps": 900}}
+        yield {"end": True, "count": 2}
+
+    @staticmethod
+    def on_marks(request):
+        if request.get("action") in ("set", "delete"):
+            yield {"end": True, "count": 1}
+            return
+        times = {"value": 2, "age_ms": 4000, "lifetime_ms": 300000, "valid": True}
+        yield {"mark": {"kind": "hmark", "id": 2, "address": "192.0.2.7", "peer": None, **times}}
+        yield {"mark": {"kind": "connmark", "id": 2, "address": "192.0.2.7", "peer": "192.0.2.8", "protocol": 17,
+                        "port": 4000, "peer_port": 53, **times, "lifetime_ms": 0}}
+        yield {"mark": {"kind": "sdhmark", "id": 2, "address": None, "peer": None, **times, "valid": False}}
+        yield {"end": True, "count": 3, "more": False}
+
+    @staticmethod
     def on_lists(_):
         now = int(time.time())
         yield {"list": {"file": "/opt/zapret2/ipset/zapret-hosts-user.txt", "kind": "hosts", "automatic": False,

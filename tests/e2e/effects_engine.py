@@ -362,6 +362,31 @@ def _(world):
     check_equal("exit code without --rules", world.env.run("--dry-run", "--qnum=200", words[1]).returncode, 1)
 
 
+SWITCHED = RULES.replace('"drop"', '{ capture = "on" }, { export = "on" }')
+
+
+@effect("rules-capture")
+def _(world):
+    words = ["--rules=" + world.file("rules.toml", SWITCHED), "--rules-capture=" + world.path("capture") + ":1"]
+    run = world.run(*words)
+    count = len([r for r in run.trace if r["l4"] == "udp"])
+    with open(world.path("capture"), "rb") as f:
+        data = f.read()
+    check_equal("begin", data[:4], b"\x0a\x0d\x0d\x0a")
+    check_equal("comments", data.count(b"1/main#1"), count)
+    check_equal("exit code without --rules", world.env.run("--dry-run", "--qnum=200", words[1]).returncode, 1)
+
+
+@effect("rules-export")
+def _(world):
+    words = ["--rules=" + world.file("rules.toml", SWITCHED), "--rules-export=" + world.path("export")]
+    run = world.run(*words)
+    records = [json.loads(line) for line in world.read("export").splitlines()]
+    check_equal("records", len(records), len([r for r in run.trace if r["l4"] == "udp"]))
+    check(all(r["action"] == "continue" and r["protocol"] == 17 for r in records), "records: %s", records)
+    check_equal("exit code without --rules", world.env.run("--dry-run", "--qnum=200", words[1]).returncode, 1)
+
+
 @effect("rules-now")
 def _(world):
     listing = "*mangle\n-A POSTROUTING -p tcp --dport 80 -j NFQUEUE --queue-num 201\n"

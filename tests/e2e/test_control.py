@@ -109,6 +109,24 @@ def example(request, lab):
 
 
 STREAMS = ("log", "trace")
+RULES = """version = 1
+[[profile]]
+name = "web"
+[[profile.rule]]
+action = [ { ratelimit = { id = 8, pps = { rate = 100000 } } }, { tcpauth = { id = 1 } }, { stats = "SEEN" } ]
+[[profile.rule]]
+name = "blocked"
+match = [ { hmark = { id = 2 } } ]
+action = [ "drop" ]
+"""
+
+
+def write_rules(lab):
+    path = os.path.join(lab.folder, "rules.toml")
+    with open(path, "w") as f:
+        f.write(RULES)
+    os.chmod(path, 0o644)
+    return path
 
 
 def test_every_command_answers(env):
@@ -119,7 +137,7 @@ def test_every_command_answers(env):
         hosts = os.path.join(lab.folder, "hosts.txt")
         with open(hosts, "w") as f:
             f.write("example.com\n")
-        with serving(env, lab, *SPLIT, "--hostlist=" + hosts) as (daemon, path):
+        with serving(env, lab, *SPLIT, "--hostlist=" + hosts, "--rules=" + write_rules(lab)) as (daemon, path):
             browse(lab)
             shown = set()
             for request, want in examples():
@@ -203,6 +221,46 @@ def test_hosts_of_the_past(env):
             check_equal("host", (host["name"], host["past"]["answered"], host["idle_ms"]), (SITE, 3, None))
             check(0 <= time.time() - host["past"]["last_seen_at"] < 600, "last seen: %s", host)
             check(host["past"]["bytes"] > 0, "bytes: %s", host)
+
+
+def test_rules_and_marks(env):
+    """A host is blocked by a mark that somebody sets, unless rules are observed; and what was counted is told."""
+    with env.lab() as lab:
+        lab.start_site(SITE)
+        lab.queue_client(QUEUE)
+        with serving(env, lab, *SPLIT, "--rules=" + write_rules(lab)) as (_, path):
+            browse(lab)
+            before = ask(path, "rules")
+            check(named(before, "counter")[0]["packets"] > 2, "counted: %s", before)
+            check_equal("dropped", named(before, "rules")[0]["dropped"], 0)
+            check_equal("fastest", [(t["id"], t["address"]) for t in named(before, "top")[:1]],
+                        [(8, laboratory.CLIENT[4])])
+            mark = {"kind": "hmark", "id": 2, "address": laboratory.CLIENT[4]}
+            check_equal("set", ask(path, "marks", action="set", value=7, lifetime_s=600, **mark)[-1]["count"], 1)
+            listed, = named(ask(path, "marks", **mark), "mark")
+            check_equal("mark", (listed["value"], listed["valid"], listed["lifetime_ms"]), (7, True, 600000))
+            check_equal("other", ask(path, "marks", kind="dhmark")[-1]["count"], 0)
+            check(lab.curl("http://%s/" % SITE, name=SITE, timeout=1).returncode != 0, "it is not blocked")
+            check(named(ask(path, "rules"), "rules")[0]["dropped"] > 0, "nothing was dropped")
+            check_equal("observe", ask(path, "rules", observe="on"), [{"observe": True, "end": True}])
+            browse(lab)
+            check_equal("observe", named(ask(path, "rules"), "rules")[0]["observe"], True)
+            ask(path, "rules", observe="off")
+            check_equal("deleted", ask(path, "marks", action="delete", **mark)[-1]["count"], 1)
+            check_equal("deleted", ask(path, "marks", action="delete", **mark)[-1]["count"], 0)
+            browse(lab)
+            for host in ("192.0.2.8", "192.0.2.9"):
+                check_equal("set", ask(path, "marks", action="set", kind="hmark", id=9, address=host)[-1]["count"], 1)
+            check_equal("limited", ask(path, "marks", limit=1)[-1], {"end": True, "count": 1, "more": True})
+            host = {"id": 1, "address": "192.0.2.1"}
+            for fields in ({"action": "x"}, {"kind": "mark"}, {"address": "x"}, {"protocol": "x"},
+                           {"action": "set", "kind": "hmark", "id": 1},
+                           {"action": "set", "kind": "sdhmark", "peer": "::1", **host},
+                           {"action": "delete", "kind": "connmark", "peer": "192.0.2.2", **host}):
+                check_equal("code of %s" % fields, ask(path, "marks", **fields)[0].get("code"), "bad-field")
+            check_equal("code", ask(path, "rules", observe="x")[0].get("code"), "bad-field")
+        with serving(env, lab, *SPLIT) as (_, path):
+            check_equal("without rules", [ask(path, c)[0].get("code") for c in ("rules", "marks")], ["failed"] * 2)
 
 
 def test_watch(env):
@@ -358,7 +416,8 @@ def test_options_start_again(env):
 def test_who_may_ask(env):
     """root and the group everything, the daemon's user reads, all others are refused."""
     group = grp.getgrnam("daemon").gr_gid
-    with env.lab() as lab, serving(env, lab, "--user=nobody", "--control-group=daemon") as (_, path):
+    with env.lab() as lab, serving(env, lab, "--user=nobody", "--control-group=daemon",
+                                   "--rules=" + write_rules(lab)) as (_, path):
         state = os.stat(path)
         check_equal("socket", (state.st_uid, state.st_gid, state.st_mode & 0o7777), (0, group, 0o660))
         hello = '{"cmd":"hello"}'
@@ -373,7 +432,8 @@ def test_who_may_ask(env):
         mine = as_user(path, hello, NOBODY.pw_uid, NOBODY.pw_gid, [group])
         check_equal("the daemon", mine["access"], "read")
         check("stop" not in mine["commands"] and "flows" in mine["commands"], "commands: %s", mine)
-        for line in '{"cmd":"stop"}', '{"cmd":"log"}', '{"cmd":"lists","reload":true}':
+        for line in '{"cmd":"stop"}', '{"cmd":"log"}', '{"cmd":"lists","reload":true}', \
+                '{"cmd":"rules","observe":"on"}', '{"cmd":"marks","action":"delete"}':
             check_equal(line, as_user(path, line, NOBODY.pw_uid, NOBODY.pw_gid)["code"], "forbidden")
         check("flows" in as_user(path, '{"cmd":"status"}', NOBODY.pw_uid, NOBODY.pw_gid)["status"], "no status")
         with contextlib.ExitStack() as stack:

@@ -1,5 +1,6 @@
 """Traffic rules on a queue: what they drop does not arrive, a changed file takes over while packets come, and what
 was counted is told."""
+import contextlib
 import json
 import os
 import signal
@@ -46,3 +47,48 @@ def test_reload(env, by_signal):
             counted = json.load(f)
         check(counted["counters"]["SEEN"]["packets"] > 3, "counted: %s", counted)
         check(counted["rules"][0]["dropped"] >= 3, "counted: %s", counted)
+
+
+def test_without_packets(env):
+    """Nothing comes, and still a changed file is read and statistics are written; SIGUSR2 shows the tables."""
+    with env.folder() as folder, env.lab() as lab:
+        rules, stats = os.path.join(folder, "rules.toml"), os.path.join(folder, "stats.json")
+        write_rules(rules, "drop")
+        with env.daemon(lab, "--rules=" + rules, "--rules-stats=" + stats + ":1") as daemon:
+            daemon.wait_output("rules: at most 1000000 marks, ")
+
+            def written():
+                with contextlib.suppress(FileNotFoundError, ValueError):
+                    with open(stats, encoding="utf-8") as f:
+                        return json.load(f)
+                return None
+            lab.wait_for(written, "no statistics were written")
+            first = written()["t"]
+            lab.wait_for(lambda: (written() or {"t": first})["t"] > first, "they were not written again")
+            write_rules(rules, "accept")
+            daemon.wait_output("rules are read again")
+            daemon.process.send_signal(signal.SIGUSR2)
+            daemon.wait_output("sources: 0 entries")
+
+
+def test_records_for_a_program(env):
+    """A datagram for each packet reaches who listens, also somebody who comes later."""
+    with env.folder() as folder, env.lab() as lab, DatagramServer(lab, "server", PORT, echo=False) as server:
+        os.chmod(folder, 0o755)
+        rules, path = os.path.join(folder, "rules.toml"), os.path.join(folder, "records.sock")
+        with open(rules, "w", encoding="utf-8") as f:
+            f.write(RULES.replace('"%s" ]', '{ export = "on" } ]') % PORT)
+        lab.queue_client(QUEUE, ports=str(PORT), protocol="udp")
+        client = lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM)
+        client.connect((laboratory.SERVER[4], PORT))
+        with env.daemon(lab, "--rules=" + rules, "--rules-export=unix:" + path):
+            client.send(b"lost")
+            lab.wait_for(lambda: server.datagrams, "it did not arrive")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+                listener.bind(path)
+                os.chmod(path, 0o666)
+                listener.settimeout(laboratory.PATIENCE)
+                client.send(b"told")
+                record = json.loads(listener.recv(65536))
+            check_equal("record", (record["rule"], record["action"], record["dport"], record["dst"]),
+                        ("all", "continue", PORT, laboratory.SERVER[4]))

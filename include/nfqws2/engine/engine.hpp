@@ -40,6 +40,7 @@ class Stores;
 namespace nfqws2::rules {
 class Judge;
 struct InForce;
+struct Statistics;
 struct Tables;
 } // namespace nfqws2::rules
 
@@ -111,6 +112,7 @@ struct Services {
     // --rules: what they remember, and those in force at the start. Both or none.
     rules::Tables* rule_tables = nullptr;
     std::shared_ptr<const rules::InForce> rules = nullptr;
+    std::function<rules::Statistics()> rule_statistics = {}; // of all engines; any thread
 };
 
 struct Counters {

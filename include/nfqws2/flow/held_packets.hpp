@@ -10,6 +10,10 @@
 #include <string>
 #include <vector>
 
+namespace nfqws2::rules {
+struct Account;
+}
+
 namespace nfqws2::flow {
 
 inline constexpr std::size_t max_held_packets = 64;
@@ -21,8 +25,9 @@ struct HeldPacket {
     std::uint32_t mark = 0;          // likewise
     std::uint32_t payload_len = 0;
     std::string ifin, ifout;
-    Positions positions;                       // of the flow after this packet was fed
-    std::shared_ptr<const packet::CtFacts> ct; // with --ct
+    Positions positions;                         // of the flow after this packet was fed
+    std::shared_ptr<const packet::CtFacts> ct;   // with --ct
+    std::shared_ptr<const rules::Account> rules; // with --rules
 };
 using HeldPackets = std::vector<HeldPacket>;
 

@@ -13,6 +13,7 @@
 namespace nfqws2::lua {
 
 class PacketConnection;
+class PacketRules;
 
 // A piece of a reassembled message on its second way through the pipeline.
 struct Replay {
@@ -37,6 +38,7 @@ struct PacketView {
     std::optional<Bytes> reasm_data, decrypt_data;
     std::optional<Replay> replay;
     PacketConnection* ct = nullptr; // nullptr: --ct=off
+    PacketRules* rules = nullptr;   // nullptr: no --rules
     std::uint16_t tcp_mss = 0;      // 0 = DEFAULT_MSS of Lua; TCP only
 
     // Counters of the sending side, nullptr if no track.

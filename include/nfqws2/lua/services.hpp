@@ -12,10 +12,16 @@
 #include "nfqws2/lua/init.hpp"
 
 #include <cstdint>
+#include <functional>
 
 namespace nfqws2::store {
 class Stores;
 }
+
+namespace nfqws2::rules {
+struct Statistics;
+struct Tables;
+} // namespace nfqws2::rules
 
 namespace nfqws2::lua {
 
@@ -39,6 +45,10 @@ struct Services {
     bool server_mode = false;
     Connections* ct = nullptr;            // nullptr: --ct=off
     SimulationDoor* simulation = nullptr; // nullptr: nobody simulates connections
+    Connections* ct = nullptr; // nullptr: --ct=off
+    // What rules remember, and what they have counted; both or none.
+    rules::Tables* rule_tables = nullptr;
+    std::function<rules::Statistics()> rule_statistics = {};
 };
 
 } // namespace nfqws2::lua

@@ -2,7 +2,7 @@
 
 namespace nfqws2::app {
 
-void check_traffic_rules(const Config& config, const ParseState& state, Report& report) {
+void check_traffic_rules(Config& config, const ParseState& state, Report& report) {
     if (config.rules_file.empty()) return;
     std::optional<std::size_t> position;
     for (std::size_t i = 0; i < state.option_at.size(); i++)
@@ -11,6 +11,20 @@ void check_traffic_rules(const Config& config, const ParseState& state, Report& 
         report.add(Level::error, position, error);
     for (const std::string& warning : config.rules.warnings)
         report.add(Level::warning, position, warning);
+    std::string error;
+    std::vector<std::string> bad_lines;
+    if (config.rules.program != nullptr &&
+        rules::read_data(config.rules.program, std::move(config.rules_databases), &error,
+                         &bad_lines) == nullptr)
+        report.add(Level::error, position, error);
+    for (const std::string& line : bad_lines)
+        report.add(Level::warning, position, line);
+    if (config.rules.captures && !config.rules_capture)
+        report.add(Level::warning, position, "'capture' writes nothing without --rules-capture");
+    if (config.rules.exports && !config.rules_export && config.rules_export_socket.empty())
+        report.add(Level::warning, position, "'export' writes nothing without --rules-export");
+    if (config.rules.asks_connection && !config.engine.ct)
+        report.add(Level::warning, position, "'ctstate' and 'ctmark' never hold without --ct");
     for (const std::string& preset : config.rules.presets)
         report.add(Level::notice, position, "preset " + preset);
 }

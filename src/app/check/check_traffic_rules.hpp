@@ -5,6 +5,6 @@
 
 namespace nfqws2::app {
 
-void check_traffic_rules(const Config& config, const ParseState& state, Report& report);
+void check_traffic_rules(Config& config, const ParseState& state, Report& report);
 
 } // namespace nfqws2::app

@@ -37,6 +37,8 @@ struct Subject {
 
 // Tells everybody which of these there are for them.
 control::Command hello_command(std::vector<std::pair<std::string, control::Access>> commands);
+control::Command rules_command(const Subject& subject);
+control::Command marks_command(const Subject& subject);
 control::Command status_command(const Subject& subject);
 control::Command counters_command(const Subject& subject);
 control::Command metrics_command(const Subject& subject);

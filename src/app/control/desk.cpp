@@ -32,9 +32,10 @@ std::string quoted(const std::string& word) {
 
 std::vector<control::Command> all_commands(const Subject& subject) {
     std::vector<control::Command> commands;
-    for (const auto make : {counters_command, find_command, flows_command, hosts_command,
-                            learn_command, lists_command, log_command, lua_command, metrics_command,
-                            reload_command, status_command, stop_command, trace_command})
+    for (const auto make :
+         {counters_command, find_command, flows_command, hosts_command, learn_command,
+          lists_command, log_command, lua_command, marks_command, metrics_command, reload_command,
+          rules_command, status_command, stop_command, trace_command})
         commands.push_back(make(subject));
     std::vector<std::pair<std::string, control::Access>> names{{"hello", control::Access::read}};
     for (const control::Command& command : commands)

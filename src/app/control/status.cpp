@@ -29,9 +29,9 @@ std::optional<std::uint64_t> resident_bytes() {
 void write_memory(JsonWriter& json, const MemoryBudget& memory) {
     using Part = MemoryBudget::Part;
     static constexpr std::pair<const char*, Part> parts[] = {
-        {"flows", Part::flows}, {"held", Part::held},    {"messages", Part::messages},
-        {"lua", Part::lua},     {"sends", Part::sends},  {"lists", Part::lists},
-        {"blobs", Part::blobs}, {"stores", Part::stores}};
+        {"flows", Part::flows}, {"held", Part::held},     {"messages", Part::messages},
+        {"lua", Part::lua},     {"sends", Part::sends},   {"lists", Part::lists},
+        {"blobs", Part::blobs}, {"stores", Part::stores}, {"rules", Part::rules}};
     json.key("memory").open_object();
     json.key("rss");
     const auto rss = resident_bytes();

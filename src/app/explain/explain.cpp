@@ -63,6 +63,21 @@ SearchFacts search(const profile::Query& q, const ProfileSet& profiles) {
 
 } // namespace
 
+rules::Sketch sketch_of(const ExplainQuery& query, bool server) {
+    rules::Sketch packet;
+    packet.protocol = query.l4proto;
+    packet.outgoing = query.outgoing;
+    (query.outgoing ? packet.destination : packet.source) = query.address;
+    if (query.is_icmp()) {
+        if (query.port != 0) packet.icmp_type = static_cast<std::uint8_t>(query.port);
+        return packet;
+    }
+    if (query.port == 0) return packet;
+    const bool to_server = query.outgoing != server;
+    (to_server ? packet.destination_port : packet.source_port) = query.port;
+    return packet;
+}
+
 Explanation explain(const ExplainQuery& query, const ProfileSet& profiles) {
     profile::Query q;
     q.l4proto = query.l4proto;
@@ -75,7 +90,7 @@ Explanation explain(const ExplainQuery& query, const ProfileSet& profiles) {
     }
     for (const auto& [row, value] : query.stated)
         row->state(q, value); // parse_explain has seen that it can
-    Explanation explanation{query, {}};
+    Explanation explanation{query, {}, {}};
     explanation.searches.push_back(search(q, profiles));
     if (!query.learns()) return explanation;
     q.l7 = query.l7;

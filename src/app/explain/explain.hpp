@@ -3,7 +3,9 @@
 
 #include "explain/explain_query.hpp"
 #include "nfqws2/profile/profile_set.hpp"
+#include "nfqws2/rules/preview.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,8 +40,12 @@ struct SearchFacts {
 struct Explanation {
     ExplainQuery query;
     std::vector<SearchFacts> searches; // before and, if that makes a difference, after
+    // With --rules, else empty: what rules would say before.
+    std::optional<std::vector<rules::ProfilePreview>> rules;
 };
 
+// `server`: --server, the far end is a client.
+rules::Sketch sketch_of(const ExplainQuery& query, bool server);
 Explanation explain(const ExplainQuery& query, const profile::ProfileSet& profiles);
 
 } // namespace nfqws2::app

@@ -189,11 +189,66 @@ void write_search(JsonWriter& json, const SearchFacts& search, const ExplainQuer
     json.close_object();
 }
 
+std::string depends_text(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words)
+        text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
+std::string rules_text(const std::vector<rules::ProfilePreview>& profiles) {
+    if (profiles.empty()) return "traffic rules: no profile of them is chosen\n";
+    std::string text;
+    for (const rules::ProfilePreview& profile : profiles) {
+        text += "traffic rules, profile '" + profile.name + "'" +
+                (profile.observe ? " (observes)" : "");
+        if (!profile.depends.empty()) text += ", depends on " + depends_text(profile.depends);
+        text += ":\n";
+        for (const rules::RulePreview& rule : profile.rules)
+            text +=
+                "    rule '" + rule.name + "' " +
+                (rule.depends.empty() ? "matches" : "depends on " + depends_text(rule.depends)) +
+                (rule.end.empty() ? "" : ": " + rule.end) + "\n";
+        if (profile.rules.empty()) text += "    no rule can match\n";
+    }
+    return text;
+}
+
+void write_words(JsonWriter& json, const std::vector<std::string>& words) {
+    json.key("depends").open_array();
+    for (const std::string& word : words)
+        json.text(word);
+    json.close_array();
+}
+
+void write_rules(JsonWriter& json, const std::vector<rules::ProfilePreview>& profiles) {
+    json.key("rules").open_array();
+    for (const rules::ProfilePreview& profile : profiles) {
+        json.open_object();
+        json.key("profile").text(profile.name);
+        json.key("observe").boolean(profile.observe);
+        write_words(json, profile.depends);
+        json.key("rules").open_array();
+        for (const rules::RulePreview& rule : profile.rules) {
+            json.open_object();
+            json.key("name").text(rule.name);
+            json.key("chain").text(rule.chain);
+            write_words(json, rule.depends);
+            json.key("end").text_or_null(rule.end);
+            json.close_object();
+        }
+        json.close_array();
+        json.close_object();
+    }
+    json.close_array();
+}
+
 } // namespace
 
 std::string to_text(const Explanation& explanation) {
     const ExplainQuery& q = explanation.query;
     std::string text = q.text + "\n";
+    if (explanation.rules) text += rules_text(*explanation.rules);
     for (const SearchFacts& search : explanation.searches) {
         if (search.informed)
             text += "when " + known_text(q) + ":\n";
@@ -215,6 +270,7 @@ std::string to_json(const std::vector<Explanation>& explanations) {
         for (const SearchFacts& search : explanation.searches)
             write_search(json, search, explanation.query);
         json.close_array();
+        if (explanation.rules) write_rules(json, *explanation.rules);
         json.close_object();
     }
     json.close_array();

@@ -62,6 +62,10 @@ std::optional<Complaint> complaint(const Config& config) {
         return {{"rules-now", "--rules-now needs --check"}};
     if (config.rules_stats && config.rules_file.empty())
         return {{"rules-stats", "--rules-stats needs --rules"}};
+    if (config.rules_capture && config.rules_file.empty())
+        return {{"rules-capture", "--rules-capture needs --rules"}};
+    if ((config.rules_export || !config.rules_export_socket.empty()) && config.rules_file.empty())
+        return {{"rules-export", "--rules-export needs --rules"}};
     if (config.trace_file == "-" && config.pcap_out == "-")
         return {{"trace", "--trace and --pcap-out cannot both write to standard output"}};
     if ((config.offload_mark & config.engine.desync_fwmark) != 0)

@@ -81,10 +81,15 @@ struct Config {
     store::Limits stores;
     unsigned state_interval_s = 30;
 
-    std::string rules_file; // "" = no rules
-    rules::Compiled rules;  // once it is read
-    OutputFile rules_stats; // --rules-stats
+    std::string rules_file;                      // "" = no rules
+    rules::Compiled rules;                       // once it is read
+    std::vector<FileDescriptor> rules_databases; // opened before privileges are given up
+    OutputFile rules_stats;                      // --rules-stats
     unsigned rules_stats_s = 10;
+    OutputFile rules_capture; // --rules-capture
+    std::uint64_t rules_capture_mb = 100;
+    OutputFile rules_export;         // --rules-export into a file
+    std::string rules_export_socket; // or to a socket
 
     // offline mode
     std::string pcap_in, pcap_out, pcap_ifname = "pcap0";

@@ -32,6 +32,8 @@ void set_state_dir(ParseState&, const OptionValue&);
 void set_state_interval(ParseState&, const OptionValue&);
 void set_rules(ParseState&, const OptionValue&);
 void set_rules_stats(ParseState&, const OptionValue&);
+void set_rules_capture(ParseState&, const OptionValue&);
+void set_rules_export(ParseState&, const OptionValue&);
 void set_store_max(ParseState&, const OptionValue&);
 void set_sandbox(ParseState&, const OptionValue&);
 void set_lua_control(ParseState&, const OptionValue&);

@@ -67,6 +67,11 @@ const OptionSpec table_before_filters[] = {
     {ours("rules-stats", required), Group::general, "<file[:seconds]>",
      "write what rules have counted there as JSON, every 10 s, at SIGUSR1 and at the end",
      set_rules_stats},
+    {ours("rules-capture", required), Group::general, "<file[:MB]>",
+     "write packets with the action 'capture' there as pcapng, 100 MB at most", set_rules_capture},
+    {ours("rules-export", required), Group::general, "<unix:path|file>",
+     "write packets with the action 'export' there as JSON, a line or datagram each",
+     set_rules_export},
 
     // --- process and privileges
     {common("daemon", none), Group::privileges, "", "go to the background when ready", set_daemon},

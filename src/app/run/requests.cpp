@@ -48,6 +48,10 @@ void dump_pools(const Worker& worker) {
     worker.shared.auto_hosts.dump(print_line);
     log::report_text("\nIPCACHE\n");
     worker.engine.dump_ip_cache(print_line);
+    if (worker.shared.rules) {
+        log::report_text("\nRULES");
+        worker.shared.rules->dump(print_line);
+    }
     log::report_text("\n");
 }
 
@@ -72,6 +76,8 @@ bool wait_with_attached(Worker& worker, int fd, int timeout_ms) {
 bool wait_for_work(Worker& worker, int fd, int timeout_ms) {
     if (worker.reloader != nullptr) timeout_ms = sooner(timeout_ms, worker.reloader->wait_ms());
     if (worker.control != nullptr) timeout_ms = sooner(timeout_ms, worker.control->wait_ms());
+    if (worker.number == 0 && worker.shared.rules)
+        timeout_ms = sooner(timeout_ms, worker.shared.rules->wait_ms());
     if (worker.engine.has_attached()) return wait_with_attached(worker, fd, timeout_ms);
     if (worker.control == nullptr) return worker.bell.wait(fd, timeout_ms);
     return worker.bell.wait(fd, timeout_ms, worker.control->watched());

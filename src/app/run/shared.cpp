@@ -46,7 +46,7 @@ bool Shared::load_rules(Random& random) {
     setup.budget = &memory;
     if (seeded) setup.key = {random.next64(), random.next64()};
     rules.emplace(config, clock, memory, setup);
-    return rules->load();
+    return rules->load(std::move(config.rules_databases));
 }
 
 engine::Options Shared::engine_options(unsigned number) {

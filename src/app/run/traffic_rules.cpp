@@ -1,7 +1,7 @@
 #include "run/traffic_rules.hpp"
 
 #include "nfqws2/base/log.hpp"
-#include "nfqws2/rules/statistics.hpp"
+#include "nfqws2/base/text.hpp"
 #include "run/worker.hpp"
 
 #include <algorithm>
@@ -22,9 +22,10 @@ constexpr int reload_nice = 10; // packets come first
 
 } // namespace
 
-TrafficRules::TrafficRules(const Config& config, const ProcessClock& clock, MemoryBudget& memory,
+TrafficRules::TrafficRules(Config& config, const ProcessClock& clock, MemoryBudget& memory,
                            const rules::TableSetup& setup)
-    : config_(config), clock_(clock), memory_(memory), tables_(*config.rules.program, setup) {
+    : config_(config), outputs_(clock), clock_(clock), memory_(memory),
+      tables_(*config.rules.program, setup) {
     watch_files(config.rules, {});
 }
 
@@ -37,18 +38,48 @@ void TrafficRules::stop() {
     if (thread_.joinable()) thread_.join();
 }
 
-bool TrafficRules::load() {
+// What the tables may grow to: the size of an entry and of its cell of the hash.
+void TrafficRules::tell_memory() const {
+    constexpr std::size_t cell = 8, megabyte = 1024 * 1024;
+    const auto tell = [](const char* what, std::size_t entries, std::size_t size) {
+        log::status("rules: at most %zu %s, %zu MB", entries, what,
+                    (entries * (size + cell) + megabyte - 1) / megabyte);
+    };
+    tell("marks", tables_.limits.marks, 48);
+    tell("buckets", tables_.limits.buckets, 64);
+    tell("sources", tables_.limits.sources, 32);
+}
+
+bool TrafficRules::open_outputs() {
+    constexpr std::uint64_t megabyte = 1024 * 1024;
+    if (config_.rules_capture)
+        outputs_.capture_into(std::move(config_.rules_capture.file),
+                              config_.rules_capture_mb * megabyte);
+    if (config_.rules_export) outputs_.export_into(std::move(config_.rules_export.file));
+    std::string error;
+    if (config_.rules_export_socket.empty() ||
+        outputs_.export_to_socket(config_.rules_export_socket, &error))
+        return true;
+    log::error_text("--rules-export: " + error);
+    return false;
+}
+
+bool TrafficRules::load(std::vector<FileDescriptor> databases) {
+    if (!open_outputs()) return false;
     std::string error;
     std::vector<std::string> warnings;
-    newest_ = rules::bring_in_force(config_.rules.program, tables_, &memory_, &error, &warnings);
+    newest_ = rules::bring_in_force(config_.rules.program, tables_, &memory_, &error, &warnings,
+                                    std::move(databases));
     for (const std::string& warning : warnings)
         log::error_text(warning);
     if (newest_ == nullptr) log::error_text("rules: " + error);
+    if (newest_ != nullptr) tell_memory();
     return newest_ != nullptr;
 }
 
 void TrafficRules::join(Worker& worker) {
     workers_.push_back(&worker);
+    worker.engine.judge()->set_outputs(&outputs_);
 }
 
 std::shared_ptr<const rules::InForce> TrafficRules::newest() const {
@@ -63,6 +94,36 @@ void TrafficRules::turn(Worker& worker) {
         worker.rules_generation = generation;
     }
     if (worker.number == 0) look(clock_.boot_ns());
+}
+
+int TrafficRules::wait_ms() const {
+    constexpr int soon_ms = 100; // a reload goes on
+    if (wanted_) return thread_.joinable() ? soon_ms : 0;
+    const std::int64_t left_ns = next_look_ns_ - clock_.boot_ns();
+    return left_ns <= 0 ? 0 : static_cast<int>(std::min(left_ns, second) / 1'000'000 + 1);
+}
+
+void TrafficRules::dump(const std::function<void(const std::string&)>& line) const {
+    constexpr std::size_t shown = 10;
+    const auto table = [&line](const char* what, const rules::TableCounts& counts) {
+        line(std::string(what) + ": " + std::to_string(counts.entries) + " entries, " +
+             std::to_string(counts.bytes / 1024) + " KB, " + std::to_string(counts.evicted) +
+             " evicted");
+    };
+    table("marks", tables_.marks.counts());
+    table("buckets", tables_.meters.counts());
+    table("sources", tables_.authentication.table_counts());
+    rules::Fastest fastest(shown);
+    const std::int64_t now_ns = clock_.boot_ns();
+    std::uint64_t cursor = 0;
+    do
+        cursor =
+            tables_.meters.scan(cursor, now_ns, [&](const auto& bucket) { fastest.see(bucket); });
+    while (cursor != 0);
+    for (const rules::Meters::Listed& bucket : fastest.sorted())
+        line("ratelimit " + std::to_string(bucket.id) + " " +
+             (bucket.address.empty() ? "key " + to_hex(bucket.key) : bucket.address.text()) + ": " +
+             std::to_string(bucket.pps) + " packets/s, " + std::to_string(bucket.bps) + " bits/s");
 }
 
 void TrafficRules::look(std::int64_t now_ns) {
@@ -177,13 +238,23 @@ void TrafficRules::reload() {
     }
 }
 
+std::vector<const rules::Judge*> TrafficRules::judges() const {
+    std::vector<const rules::Judge*> all;
+    for (const Worker* worker : workers_)
+        all.push_back(std::as_const(worker->engine).judge());
+    return all;
+}
+
+rules::Statistics TrafficRules::statistics() const {
+    rules::Statistics out = rules::statistics(judges(), tables_, clock_.unix_s());
+    out.outputs = outputs_.counts();
+    return out;
+}
+
 // In place: one write, then the rest of an older text is cut off.
 void TrafficRules::write_statistics() {
     if (!config_.rules_stats || workers_.empty()) return;
-    std::vector<const rules::Judge*> judges;
-    for (const Worker* worker : workers_)
-        judges.push_back(worker->engine.judge());
-    const std::string text = rules::statistics(judges, tables_, clock_.unix_s());
+    const std::string text = to_json(statistics());
     const int fd = config_.rules_stats.file.get();
     if (pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
         ftruncate(fd, static_cast<off_t>(text.size())) != 0) {

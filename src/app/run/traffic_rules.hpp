@@ -10,10 +10,13 @@
 #include "nfqws2/base/output_file.hpp"
 #include "nfqws2/profile/list_file.hpp"
 #include "nfqws2/rules/judge.hpp"
+#include "nfqws2/rules/outputs.hpp"
+#include "nfqws2/rules/statistics.hpp"
 #include "options/config.hpp"
 #include "run/process_clock.hpp"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,13 +31,14 @@ struct Worker;
 class TrafficRules {
   public:
     // The rules of the configuration are compiled; all references live longer.
-    TrafficRules(const Config& config, const ProcessClock& clock, MemoryBudget& memory,
+    TrafficRules(Config& config, const ProcessClock& clock, MemoryBudget& memory,
                  const rules::TableSetup& setup);
     ~TrafficRules();
     TrafficRules(const TrafficRules&) = delete;
     TrafficRules& operator=(const TrafficRules&) = delete;
 
-    bool load(); // sets and databases. False: logged
+    // Sets and databases, of which some are open. False: logged.
+    bool load(std::vector<FileDescriptor> databases);
     void join(Worker& worker);
     rules::Tables& tables() { return tables_; }
     std::shared_ptr<const rules::InForce> newest() const;
@@ -42,6 +46,12 @@ class TrafficRules {
     void request_reload() { wanted_ = true; }
     // By each worker between two batches.
     void turn(Worker& worker);
+    int wait_ms() const; // until the first worker should take its turn, also without packets
+    // Sizes of tables and the fastest keys (SIGUSR2).
+    void dump(const std::function<void(const std::string&)>& line) const;
+    // Any thread, once the workers are made.
+    std::vector<const rules::Judge*> judges() const;
+    rules::Statistics statistics() const;
     void stop();             // no reload from now on
     void write_statistics(); // nothing without --rules-stats
 
@@ -51,7 +61,9 @@ class TrafficRules {
         std::optional<profile::Signature> signature;
     };
 
+    bool open_outputs();
     void look(std::int64_t now_ns); // by the first worker
+    void tell_memory() const;
     bool files_changed();
     std::vector<Watched> see_files();
     void watch_files(const rules::Compiled& compiled, const std::vector<Watched>& seen);
@@ -60,7 +72,8 @@ class TrafficRules {
     void reload();
     void ring() const;
 
-    const Config& config_;
+    Config& config_;
+    rules::Outputs outputs_;
     const ProcessClock& clock_;
     MemoryBudget& memory_;
     rules::Tables tables_;

@@ -28,7 +28,9 @@ Worker::Worker(Shared& common, unsigned n, Random& random, Outside outside)
               common.ip_cache ? &*common.ip_cache : nullptr, &common.memory, common.stores,
               outside.ct_requests, outside.queues, outside.messages,
               common.rules ? &common.rules->tables() : nullptr,
-              common.rules ? common.rules->newest() : nullptr}) {
+              common.rules ? common.rules->newest() : nullptr,
+              common.rules ? [&common] { return common.rules->statistics(); }
+                           : std::function<rules::Statistics()>()}) {
 }
 
 } // namespace nfqws2::app

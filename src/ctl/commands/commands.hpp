@@ -27,6 +27,7 @@ void add_asking(CLI::App& app,
 void add_streaming(CLI::App& app, const SharedPtr& shared); // trace, log
 void add_acting(CLI::App& app, const SharedPtr& shared);    // metrics, reload, stop
 void add_learn(CLI::App& app, const SharedPtr& shared);
+void add_rules(CLI::App& app, const SharedPtr& shared); // rules, marks
 void add_top(CLI::App& app, const SharedPtr& shared);
 void add_serve(CLI::App& app, const SharedPtr& shared);
 void add_ladder(CLI::App& app);

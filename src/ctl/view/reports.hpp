@@ -18,6 +18,8 @@ std::string flows_report(const Lines& lines, const Style& style);
 std::string hosts_report(const Lines& lines, const Style& style);
 std::string lists_report(const Lines& lines, const Style& style);
 std::string learn_report(const Lines& lines, const Style& style);
+std::string rules_report(const Lines& lines, const Style& style);
+std::string marks_report(const Lines& lines, const Style& style);
 std::string find_report(const Lines& lines, const Style& style);
 // What was found and what has changed, or would.
 std::string reload_report(const Lines& lines, const Style& style);

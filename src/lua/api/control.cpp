@@ -179,9 +179,9 @@ int execution_plan(lua_State* L) {
 
 } // namespace
 
-DesyncCall& check_ctx(lua_State* L) {
-    if (lua_isnil(L, 1)) luaL_error(L, "missing ctx");
-    if (!is_ctx(L, 1)) wrong_type(L, 1, ctx_type);
+DesyncCall& check_ctx(lua_State* L, int index) {
+    if (lua_isnil(L, index)) luaL_error(L, "missing ctx");
+    if (!is_ctx(L, index)) wrong_type(L, index, ctx_type);
     const State& state = state_of(L);
     if (state.running_call() == nullptr) raise(L, "ctx is invalid");
     return *state.running_call();

@@ -27,6 +27,7 @@ void register_all(State& state) {
     register_memory_api(state);
     register_store_api(state);
     register_ct_api(state);
+    register_rules_api(state);
     register_modules(state);
     register_nflua_api(state);
 }

@@ -34,7 +34,9 @@ void register_control_api(State& state); // creates the ctx metatable
 void register_timer_api(State& state);
 void register_memory_api(State& state); // on_memory_low
 void register_store_api(State& state);
-void register_ct_api(State& state);    // ct_set ct_expect ct_lookup
+void register_ct_api(State& state); // ct_set ct_expect ct_lookup
+void register_rules_api(
+    State& state); // rule_mark rule_mark_set rule_mark_del rules_check rules_stats
 void register_modules(State& state);   // what `require` finds: nfct, nfq
 void register_nflua_api(State& state); // nflua_enable
 void register_all(State& state);

@@ -45,6 +45,13 @@ bool increment(Address6& address) {
     return ++address.high != 0;
 }
 
+std::size_t top_of(Address4 address) {
+    return address >> 16;
+}
+std::size_t top_of(Address6 address) {
+    return static_cast<std::size_t>(address.high >> 48);
+}
+
 template <typename Address> struct Item {
     Address first;
     std::uint32_t value;
@@ -57,12 +64,21 @@ std::uint64_t bit(unsigned set) {
 
 } // namespace
 
+// Many ranges are found through an index by the first bits of the address; their classes are mostly
+// few, and take two bytes then.
 template <typename Address> class PrefixSets::Ranges {
   public:
     Class find(Address address) const {
-        const auto next = std::upper_bound(begins_.begin(), begins_.end(), address);
+        auto from = begins_.begin(), to = begins_.end();
+        if (!tops_.empty()) {
+            const std::size_t top = top_of(address);
+            to = from + tops_[top + 1];
+            from += tops_[top];
+        }
+        const auto next = std::upper_bound(from, to, address);
         if (next == begins_.begin()) return 0;
-        return classes_[static_cast<std::size_t>(next - begins_.begin()) - 1];
+        const auto number = static_cast<std::size_t>(next - begins_.begin()) - 1;
+        return small_classes_.empty() ? classes_[number] : small_classes_[number];
     }
     // In order; a later one with the same begin replaces an earlier one.
     void add(Address begin, Class of_range) {
@@ -77,16 +93,33 @@ template <typename Address> class PrefixSets::Ranges {
     }
     void finish() {
         begins_.shrink_to_fit();
+        constexpr Class most_small = std::numeric_limits<std::uint16_t>::max();
+        if (std::ranges::all_of(classes_, [](Class one) { return one <= most_small; })) {
+            small_classes_.assign(classes_.begin(), classes_.end());
+            classes_ = {};
+        }
         classes_.shrink_to_fit();
+        if (begins_.size() < worth_an_index) return;
+        tops_.assign(tops + 1, 0);
+        for (const Address& begin : begins_)
+            tops_[top_of(begin) + 1]++;
+        for (std::size_t i = 0; i < tops; i++)
+            tops_[i + 1] += tops_[i];
     }
     std::size_t size() const { return begins_.size(); }
     std::size_t memory() const {
-        return begins_.capacity() * sizeof(Address) + classes_.capacity() * sizeof(Class);
+        return begins_.capacity() * sizeof(Address) + classes_.capacity() * sizeof(Class) +
+               small_classes_.capacity() * sizeof(std::uint16_t) +
+               tops_.capacity() * sizeof(std::uint32_t);
     }
 
   private:
+    static constexpr std::size_t tops = 65'536, worth_an_index = 16'384;
+
     std::vector<Address> begins_;
-    std::vector<Class> classes_;
+    std::vector<Class> classes_; // or, if all of them are small:
+    std::vector<std::uint16_t> small_classes_;
+    std::vector<std::uint32_t> tops_; // how many ranges begin below these first 16 bits
 };
 
 struct PrefixSets::Families {
@@ -162,15 +195,13 @@ void PrefixSetsBuilder::add(unsigned set, const PrefixEntry& entry) {
 PrefixFileReport PrefixSetsBuilder::add_file(unsigned set, const std::string& path,
                                              FileDescriptor opened) {
     constexpr std::size_t largest = 512 * 1024 * 1024;
-    const std::string from = opened ? "/proc/self/fd/" + std::to_string(opened.get()) : path;
     PrefixFileReport report;
-    if (is_irregular(from)) {
-        report.error = path + ": not a regular file";
-        return report;
-    }
-    const ReadResult read = read_file_maybe_gzip(from, largest);
+    if (!opened) opened = open_regular(path, &report.error);
+    if (!opened) return report;
+    const ReadResult read = read_file_maybe_gzip(path_of(opened), largest);
     if (!read.ok()) {
         report.error = read.error;
+        report.error.replace(0, path_of(opened).size(), path);
         return report;
     }
     std::string_view rest = as_text(read.data);

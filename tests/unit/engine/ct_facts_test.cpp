@@ -338,6 +338,23 @@ TEST_F(KernelFacts, WithoutAConnectionNothingCanBeSet) {
     EXPECT_EQ(error, ENOENT);
 }
 
+// Rules ask before the flow was looked for: that is not asked again.
+TEST_F(KernelFacts, WhatRulesHaveAskedIsKept) {
+    see(query);
+    kernel.entry = connection();
+    kernel.entry->mark = 7;
+    kernel.asked = 0;
+    p->ct.reset();
+    EXPECT_EQ(facts.foreseen(*p, false).state, packet::CtState::fresh);
+    EXPECT_EQ(facts.foreseen(*p, true).connection->mark, std::optional<std::uint32_t>(7));
+    facts.arrives(*p);
+    EXPECT_EQ(facts.state(*p), packet::CtState::fresh);
+    EXPECT_EQ(kernel.asked, 1U);
+    facts.arrives(*p); // another packet
+    facts.state(*p);
+    EXPECT_EQ(kernel.asked, 2U);
+}
+
 TEST_F(KernelFacts, FromTheQueue) {
     CtFacts queue(options(packet::CtSource::queue), packet::CtSource::queue,
                   CtFacts::For::everybody, services(), nullptr, parts.clock);

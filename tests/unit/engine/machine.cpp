@@ -37,10 +37,28 @@ Machine::Machine(Config config) : EngineWorld(make_seeded_random(7), start_ns) {
     std::vector<lua::LuaInit>& init = config.options.lua_init;
     init.insert(init.begin(), {false, prelude});
     init.push_back({false, config.lua});
-    ready = start(std::move(config.options), services(wire, network));
+    ready = start(std::move(config.options), services_with(config.rules));
+}
+
+Machine::~Machine() {
+    engine.reset(); // its judge uses the tables
+}
+
+engine::Services Machine::services_with(const std::string& text) {
+    engine::Services all = services(wire, network);
+    if (text.empty()) return all;
+    const rules::Compiled compiled = rules::compile_text("version = 1\n" + text, "test.toml");
+    EXPECT_TRUE(compiled.errors.empty()) << compiled.errors.front();
+    tables_ = std::make_unique<rules::Tables>(*compiled.program, rules::TableSetup{});
+    std::string error;
+    std::vector<std::string> warnings;
+    all.rule_tables = tables_.get();
+    all.rules = rules::bring_in_force(compiled.program, *tables_, nullptr, &error, &warnings);
+    return all;
 }
 
 Outcome Machine::collect(const capture::Verdict& verdict) {
+    new_mark = verdict.mark;
     Outcome outcome{verdict.action, copy_of(verdict.data), std::move(wire.told),
                     std::move(wire.sent), verdict.finished};
     wire.told.clear();

@@ -5,11 +5,13 @@
 #include "../../support/engine_world.hpp"
 #include "../profile/profile_testing.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/rules/judge.hpp"
 #include "packets.hpp"
 
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,7 @@ struct Config {
     std::vector<std::string> profile = {};
     std::string lua = {};
     Options options = {};
+    std::string rules = {}; // of --rules, without `version`; "" = none
 };
 
 // What became of one packet, and what was told and sent meanwhile.
@@ -73,6 +76,9 @@ class Machine : public Doors, public nfqws2::test::EngineWorld<VirtualClock> {
     static constexpr std::uint32_t mark = 0x40000000;
 
     explicit Machine(Config config);
+    ~Machine();
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
 
     Outcome process(Bytes packet, std::string_view ifin, std::string_view ifout,
                     std::uint32_t fwmark = 0, bool merged = false);
@@ -90,9 +96,12 @@ class Machine : public Doors, public nfqws2::test::EngineWorld<VirtualClock> {
     // What the debugging dump of the ip cache says.
     Lines ip_cache() const;
 
-    bool ready = false; // init_lua was successful
+    bool ready = false;                    // init_lua was successful
+    std::optional<std::uint32_t> new_mark; // of the last packet, with its verdict
 
   private:
+    engine::Services services_with(const std::string& rules);
+    std::unique_ptr<rules::Tables> tables_;
     Outcome collect(const capture::Verdict& verdict);
 };
 

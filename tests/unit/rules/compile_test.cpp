@@ -270,6 +270,27 @@ TEST(Compile, WarnsOfWhatIsOdd) {
     has(rule("[]", "[{ tcpauth = { id = 1, syn = \"hs\" } }]"), "drops nothing by itself");
     has(rule("[ { protocol = \"vlan\" } ]"), "queues show no link layer");
     has(rule("[]", "[{ dnat = \"10.0.0.1\" }]"), "does not route again");
+    const std::string dns = "[ { dport = 53 } ]";
+    has(rule(dns) + "[[profile.rule]]\nmatch = [ { protocol = \"udp\" }, { dport = 53 } ]\n"
+                    "action = [\"accept\"]\n",
+        "rule '1/main#2': never reached: rule '1/main#1' ends for all these packets");
+    has("version = 1\n[[profile]]\nname = \"a\"\nmatch = [ { dst = [\"10.0.0.0/8\", "
+        "\"192.0.2.0/24\"] } ]\n"
+        "[[profile]]\nname = \"b\"\nmatch = [ { dst = \"10.1.0.0/16\" }, { dport = 1 } ]\n",
+        "profile 'b' is never chosen: profile 'a' before it takes all its packets");
+    // Not sure, so not said.
+    const auto silent = [](const std::string& text) {
+        EXPECT_EQ(std::string::npos, warnings(text).find("never")) << text << warnings(text);
+    };
+    silent(rule("[ { mark = 1 } ]") +
+           "[[profile.rule]]\nmatch = [ { mark = 1 } ]\naction = [\"accept\"]\n");
+    silent(rule(dns, "[{ stats = \"A\" }]") +
+           "[[profile.rule]]\nmatch = [ { dport = 53 } ]\naction = [\"accept\"]\n");
+    silent(rule("[ { src = \"10.0.0.1\" } ]") +
+           "[[profile.rule]]\naction = [{ snat = \"10.0.0.1\" }]\n[[profile.rule]]\n"
+           "match = [ { src = \"10.0.0.1\" } ]\naction = [\"accept\"]\n");
+    silent("version = 1\n[[profile]]\nname = \"a\"\nmatch = [ { dst = \"10.1.0.0/16\" } ]\n"
+           "[[profile]]\nname = \"b\"\nmatch = [ { dst = \"10.0.0.0/8\" } ]\n");
     has("version = 1\n[set.a]\nprefixes = [\"10.0.0.0/8\"]\n",
         "f.toml:2:6: the set 'a' is not used");
     has("version = 1\n[[profile]]\nname = \"a\"\n[[profile]]\nname = \"b\"\n",

@@ -12,6 +12,45 @@ struct Vector {
     std::vector<Packet> of, not_of;
 };
 
+class KnownConnection final : public SubjectConnection {
+  public:
+    packet::CtState state() override {
+        asked++;
+        return known;
+    }
+    std::optional<std::uint32_t> mark() override { return known_mark; }
+
+    packet::CtState known = packet::CtState::established;
+    std::optional<std::uint32_t> known_mark = 0x17;
+    int asked = 0;
+};
+
+TEST(Match, StatesAndMarksOfConnections) {
+    const auto holds_with = [](const std::string& match, SubjectConnection* connection) {
+        World world("[[profile]]\n[[profile.rule]]\nmatch = [" + match +
+                    "]\naction = [\"drop\"]\n");
+        world.about.connection = connection;
+        return world.drops(U());
+    };
+    KnownConnection connection;
+    EXPECT_TRUE(holds_with(R"({ ctstate = "established" })", &connection));
+    EXPECT_TRUE(holds_with(R"({ ctstate = ["new", "established"] })", &connection));
+    EXPECT_FALSE(
+        holds_with(R"({ ctstate = ["new", "related", "invalid", "untracked"] })", &connection));
+    EXPECT_TRUE(holds_with(R"({ not = { ctstate = "invalid" } })", &connection));
+    EXPECT_TRUE(holds_with("{ ctmark = 23 }", &connection));
+    EXPECT_TRUE(holds_with(R"({ ctmark = "0x7/0xF" })", &connection));
+    EXPECT_FALSE(holds_with("{ ctmark = 24 }", &connection));
+    connection.known_mark.reset();
+    EXPECT_FALSE(holds_with("{ ctmark = \"0/0\" }", &connection));
+    EXPECT_FALSE(holds_with(R"({ ctstate = "established" })", nullptr));
+    EXPECT_TRUE(holds_with(R"({ not = { ctstate = "established" } })", nullptr));
+    EXPECT_FALSE(holds_with("{ ctmark = 23 }", nullptr));
+    connection.asked = 0;
+    EXPECT_FALSE(holds_with("{ dport = 99 }, { ctstate = \"established\" }", &connection));
+    EXPECT_EQ(0, connection.asked);
+}
+
 TEST(Match, VectorsHoldAndTurnRound) {
     const Vector vectors[] = {
         {R"({ src = "10.0.0.0/8" })", {U(), S()}, {V6()}},

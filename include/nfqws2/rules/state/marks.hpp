@@ -73,6 +73,7 @@ struct MarkTest {
 
     // eq compares whole seconds, lt and gt are strict, bw includes both ends.
     bool holds(const Mark& mark) const;
+    bool operator==(const MarkTest&) const = default;
 };
 
 // Names one mark. Up to 16 bytes of addresses and ports are kept as they are, longer ones (pairs

@@ -29,6 +29,7 @@ struct Prefix {
 
     static std::optional<Prefix> parse(std::string_view text);
     bool contains(const IpAddress& other) const; // false for the other family
+    bool operator==(const Prefix&) const = default;
 };
 
 // A prefix with a value: "P", "P=7"; in a file also "P 7" and "P,7". Decimal or 0x. Default 1.

@@ -1,7 +1,10 @@
 #include "nfqws2/rules/state/prefix_sets.hpp"
 
+#include "nfqws2/base/bytes.hpp"
+
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 #include <map>
 #include <random>
@@ -86,6 +89,50 @@ TEST(PrefixSets, EmptyAndEverything) {
         EXPECT_FALSE(view->contains(view->find(*IpAddress::parse(text)), 0)) << text;
     }
     EXPECT_EQ(1U, view->ranges());
+}
+
+// With an index of the first bits: hosts everywhere, one in each of 2^15 blocks, at their ends too.
+TEST(PrefixSets, ManyRangesAreFoundWhereverTheyBegin) {
+    PrefixSetsBuilder builder;
+    const auto set = builder.add_set(false), wide = builder.add_set(false);
+    const auto address_of = [](bool v6, unsigned block, unsigned low) {
+        std::array<std::uint8_t, 16> raw{};
+        raw[0] = static_cast<std::uint8_t>(block >> 8);
+        raw[1] = static_cast<std::uint8_t>(block);
+        raw[2] = raw[3] = static_cast<std::uint8_t>(low);
+        return v6 ? IpAddress::v6(raw.data()) : IpAddress::v4(raw.data());
+    };
+    for (unsigned block = 0; block < 65'536; block += 2)
+        for (const bool v6 : {false, true}) {
+            builder.add(*set, {{address_of(v6, block, block % 3 == 0 ? 0 : 255), v6 ? 128U : 32U}});
+        }
+    builder.add(*wide, {{address_of(false, 0, 0), 1}});
+    const auto view = builder.build();
+    for (unsigned block = 0; block < 65'536; block++)
+        for (const bool v6 : {false, true})
+            for (const unsigned low : {0U, 1U, 255U}) {
+                const PrefixSets::Class found = view->find(address_of(v6, block, low));
+                const bool there = block % 2 == 0 && low == (block % 3 == 0 ? 0U : 255U);
+                ASSERT_EQ(there, view->contains(found, *set)) << block << " " << low;
+                ASSERT_EQ(!v6 && block < 32'768, view->contains(found, *wide)) << block;
+            }
+}
+
+TEST(PrefixSets, MoreClassesThanTwoBytesTell) {
+    constexpr std::uint32_t hosts = 70'000;
+    PrefixSetsBuilder builder;
+    const auto set = builder.add_set(true);
+    const auto host = [](std::uint32_t number) {
+        std::array<std::uint8_t, 4> raw{};
+        store_be32(raw.data(), number * 7);
+        return IpAddress::v4(raw.data());
+    };
+    for (std::uint32_t i = 0; i < hosts; i++)
+        builder.add(*set, {{host(i), 32}, i});
+    const auto view = builder.build();
+    EXPECT_EQ(hosts + 1U, view->classes());
+    for (std::uint32_t i = 0; i < hosts; i += 97)
+        EXPECT_EQ(std::optional(i), view->value(view->find(host(i)), *set));
 }
 
 TEST(PrefixSets, FilesSkipBadLines) {
