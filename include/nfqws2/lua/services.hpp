@@ -45,7 +45,6 @@ struct Services {
     bool server_mode = false;
     Connections* ct = nullptr;            // nullptr: --ct=off
     SimulationDoor* simulation = nullptr; // nullptr: nobody simulates connections
-    Connections* ct = nullptr; // nullptr: --ct=off
     // What rules remember, and what they have counted; both or none.
     rules::Tables* rule_tables = nullptr;
     std::function<rules::Statistics()> rule_statistics = {};
