@@ -19,9 +19,9 @@ PKTWSD=nfqws2
 OWN_VARIABLES='BATCH TEST DOMAINS IPVS ENABLE_HTTP ENABLE_HTTPS_TLS12 ENABLE_HTTPS_TLS13 ENABLE_HTTP3
 	REPEATS PARALLEL SCANLEVEL CURL CURL_MAX_TIME CURL_MAX_TIME_QUIC CURL_MAX_TIME_DOH CURL_OPT CURL_CMD
 	CURL_VERBOSE CURL_HTTPS_GET CURL_PAD PAD_MAX_HEADER USER_AGENT HTTP_PORT HTTPS_PORT QUIC_PORT UNBLOCKED_DOM SKIP_DNSCHECK
-	SKIP_IPBLOCK SKIP_PKTWS DNSCHECK_DNS DNSCHECK_DOM SECURE_DNS DOH_SERVERS DOH_SERVER SIMULATE
+	SKIP_IPBLOCK SKIP_KIND SKIP_PKTWS DNSCHECK_DNS DNSCHECK_DOM SECURE_DNS DOH_SERVERS DOH_SERVER SIMULATE
 	SIM_SUCCESS_RATE WS_UID WS_GID QNUM NFQWS2 MDIG NCAT FSLEEP FWTYPE ENGINE PARALLEL_MAX RESUME
-	BLOCKCHECK_JSON PROGRESS TEST_DEFAULT DOMAINS_DEFAULT PKTWS_EXTRA_PRE PKTWS_EXTRA_POST'
+	BLOCKCHECK_JSON BLOCKCHECK_HTML REPORT_FILE PROGRESS TEST_DEFAULT DOMAINS_DEFAULT PKTWS_EXTRA_PRE PKTWS_EXTRA_POST'
 
 die() { # EXIT-CODE TEXT
 	echo "$2"
@@ -34,7 +34,7 @@ die() { # EXIT-CODE TEXT
 . "$ZAPRET_BASE/common/fwtype.sh"
 . "$ZAPRET_BASE/common/dialog.sh"
 . "$ZAPRET_BASE/common/virt.sh"
-for part in help words ask system dns rules curl daemon attempt plan slots group fast report learn tests; do
+for part in help words ask system dns rules curl daemon attempt plan slots group fast pool search expect progress kind report learn result tests; do
 	. "$ZAPRET_BASE/common/blockcheck/$part.sh"
 done
 
@@ -129,6 +129,8 @@ cleanup() {
 	done
 	daemon_stop_all
 	planner_stop
+	pool_end
+	expect_end
 	rules_clear
 	[ -n "$WORK" ] && rm -rf "$WORK"
 	return 0
@@ -216,14 +218,16 @@ main() { # ARGS of the script
 	POST_TEXT=$(eval "set -- $PKTWS_POST" && echo "$*")
 	SIM_SEED=$(random 0 2147483647)
 	pad_setup
+	kind_setup
+	result_setup
 	json_setup
 	resume_setup
+	colours_setup
 	progress_setup
 	fast_setup
 	run_all
-	report_summary
-	json_summary
-	learn_offer
+	result_report
+	result_offer
 	[ "$BATCH" = 1 ] || {
 		printf 'press enter to continue'
 		read_answer answer
