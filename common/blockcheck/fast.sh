@@ -39,6 +39,7 @@ fast_setup() {
 	mkfifo "$WORK/ask" "$WORK/answer"
 	area_claim
 	slots_setup
+	prober_setup
 }
 
 # --- batches ------------------------------------------------------------------------------------

@@ -208,7 +208,11 @@ group_run() { # GROUP-FILE WORKERS
 	slots_clear
 	group_fill "$1"
 	slots_start || return 0
-	workers_run
+	if [ "$PROBING" = 1 ]; then
+		prober_run
+	else
+		workers_run
+	fi
 	: >"$WORK/dead"
 	for slot in $FAST_SLOTS; do
 		eval "count=\$SLOT_COUNT_$slot"

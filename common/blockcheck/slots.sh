@@ -46,7 +46,7 @@ slots_setup() {
 		queue=$QNUM
 		[ "$slot" = 0 ] || queue=$(((QNUM + slot * 16127) % 64536 + 1000))
 		# Not where the last run began: its ports may still rest.
-		eval "SLOT_FIRST_$slot=$first SLOT_LAST_$slot=$last SLOT_NEXT_$slot=$(random $first "$last") SLOT_QUEUE_$slot=$queue"
+		eval "SLOT_FIRST_$slot=$first SLOT_LAST_$slot=$last SLOT_NEXT_$slot=$(random "$first" "$last") SLOT_QUEUE_$slot=$queue"
 		FAST_RULE_SLOTS="$FAST_RULE_SLOTS $first:$last:$queue"
 		first=$((last + 1))
 	done
