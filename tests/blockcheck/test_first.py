@@ -95,7 +95,8 @@ pool_learn
 
 def picks(folder, shell, requests, count, tried=(), mechanisms=""):
     """The next strategies that the pool proposes."""
-    for name, text in (("requests", "".join("t/1.sh\tT d %s\n" % r for r in dict.fromkeys(requests))), ("mechanisms", mechanisms),
+    for name, text in (("requests", "".join("t/1.sh\tT d %s\n" % r for r in dict.fromkeys(requests))),
+                       ("mechanisms", mechanisms),
                        ("tried", "".join("%s\tT d %s\n" % (share, s) for s, share in tried))):
         with open(os.path.join(folder, name), "w") as f:
             f.write(text)
@@ -119,7 +120,8 @@ def test_pool(env):
             def ask(requests, count, **more):
                 return picks(folder, shell, requests, count, **more)
             check_equal("the likely first", ask(fakes + [split, md5], 2), [md5, split])
-            check_equal("a round has different ones", len({p.partition(":ip_ttl")[0] for p in ask(fakes + [split, md5], 3)}), 3)
+            check_equal("a round has different ones",
+                        len({p.partition(":ip_ttl")[0] for p in ask(fakes + [split, md5], 3)}), 3)
             first = ask(fakes, 4)
             check_equal("far apart", {(int(p.rpartition("=")[2]) - 1) // 4 for p in first}, {0, 1, 2})
             check_equal("simple ones before both", ask([both, split, md5], 3)[2], both)

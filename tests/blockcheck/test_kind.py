@@ -56,8 +56,8 @@ def test_cut(env):
         check_equal("tests", len(found), 2)
         for told in found.values():
             check_equal("kind", told[0][0], "cut after 16 kB")
-            check(re.fullmatch(r"\d{5} bytes of the answer came in the first \d+ ms, then nothing until the end after \d+ s",
-                               told[0][1]), told[0][1])
+            check(re.fullmatch(r"\d{5} bytes of the answer came in the first \d+ ms, then nothing until the end after "
+                               r"\d+ s", told[0][1]), told[0][1])
         with open(out) as f:
             summary = json.loads(f.read().splitlines()[-1])
         check_equal("JSON", [(b["test"], b["ipv"], b["domain"], b["kind"], b["evidence"]) for b in summary["blocking"]],
@@ -111,7 +111,8 @@ def test_slow(env):
         told = kinds(run(env, lab, DOMAINS="blocked.test/big.bin", ENABLE_HTTPS_TLS12=0, CURL_MAX_TIME=6))
         told = told["curl_test_http ipv4 blocked.test/big.bin"]
         check_equal("kind", told[0][0], "slow-down")
-        check(re.fullmatch(r"the first 16 kB came with \d+ kB/s, the next \d+ kB with \d+ kB/s", told[0][1]), told[0][1])
+        check(re.fullmatch(r"the first 16 kB came with \d+ kB/s, the next \d+ kB with \d+ kB/s", told[0][1]),
+              told[0][1])
 
 
 def test_works(env):

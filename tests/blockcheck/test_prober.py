@@ -18,25 +18,29 @@ def prober(env):
 def ask(env, lab, jobs, *options):
     """The fields of each result, in the order of jobs and attempts."""
     script = 'mount --bind "$0" /etc/hosts && exec "$@"'
-    done = subprocess.run(lab.command("client", "unshare", "-m", "sh", "-c", script, lab.folder + "/hosts", prober(env),
-                                      "--cacert=%s/site.crt" % lab.folder, *options), input="\n".join(jobs) + "\n",
-                          capture_output=True, text=True, timeout=60, check=False)
+    command = lab.command("client", "unshare", "-m", "sh", "-c", script, lab.folder + "/hosts", prober(env),
+                          "--cacert=%s/site.crt" % lab.folder, *options)
+    done = subprocess.run(command, input="\n".join(jobs) + "\n", capture_output=True, text=True, timeout=60,
+                          check=False)
     rows = [line.split("|", 8) for line in done.stdout.splitlines()]
     return done, sorted(rows, key=lambda row: (int(row[0]), int(row[1])))
 
 
 def test_requests(env):
     with env.lab("redirect") as lab:
-        jobs = ["1 1 2 3000 10.77.2.2 curl_test_http good.test/echo-host", "2 1 1 0 10.77.2.2 curl_test_https_tls12 good.test",
-                "3 1 1 0 fd77:2::2 curl_test_https_tls13 good.test/big.bin", "4 1 1 0 10.77.2.2 curl_test_http blocked.test",
-                "5 1 3 0 10.77.2.2 curl_test_http blocked.test", "6 1 1 0 10.77.2.9 curl_test_https_tls12 good.test", "no job",
+        jobs = ["1 1 2 3000 10.77.2.2 curl_test_http good.test/echo-host",
+                "2 1 1 0 10.77.2.2 curl_test_https_tls12 good.test",
+                "3 1 1 0 fd77:2::2 curl_test_https_tls13 good.test/big.bin",
+                "4 1 1 0 10.77.2.2 curl_test_http blocked.test", "5 1 3 0 10.77.2.2 curl_test_http blocked.test",
+                "6 1 1 0 10.77.2.9 curl_test_https_tls12 good.test", "no job",
                 "7 1 1 0 10.77.2.2 curl_test_https_tls12 blocked.example"]
         done, rows = ask(env, lab, jobs, "--stop-at-failure", "--max-time=1500")
         check_equal("exit code", done.returncode, 0)
         check("no job: no job" in done.stderr, done.stderr)
         check_equal("codes", [(r[0], r[1], r[2], r[3], r[6]) for r in rows], [
-            ("1", "1", "0", "200", "1"), ("1", "2", "0", "200", "1"), ("2", "1", "0", "200", "1"), ("3", "1", "0", "200", "1"),
-            ("4", "1", "254", "302", "1"), ("5", "1", "254", "302", "1"), ("6", "1", rows[6][2], "0", "0"),
+            ("1", "1", "0", "200", "1"), ("1", "2", "0", "200", "1"), ("2", "1", "0", "200", "1"),
+            ("3", "1", "0", "200", "1"), ("4", "1", "254", "302", "1"), ("5", "1", "254", "302", "1"),
+            ("6", "1", rows[6][2], "0", "0"),
             ("7", "1", "60", "0", "1")])
         check(rows[6][2] in ("7", "28") and rows[6][8].startswith("curl: ("), rows[6])
         check_equal("redirect", rows[4][8], "suspicious redirection 302 to : http://warning.test/")
@@ -53,7 +57,8 @@ def test_requests(env):
 
 def test_wrong_words(env):
     for words in (["--parallel=0"], ["--max-time=x"], ["--nosuch"], ["word"], ["--header-file=/nonexistent"]):
-        done = subprocess.run([prober(env), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run([prober(env), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False)
         check_equal("exit code of %s" % words, done.returncode, 1)
         check(done.stderr, "no message")
     done = subprocess.run([prober(env), "--help"], capture_output=True, text=True, check=False)
@@ -66,7 +71,8 @@ def test_marks(env):
     with env.lab("rst") as lab:
         lab.sh("client", "iptables -t mangle -A POSTROUTING -p tcp --dport 80 -m mark ! --mark 0x40000000/0x40000000 "
                          "-j NFQUEUE --queue-num 300")
-        lab.start_nfqws2(env.program, *lab.libraries(env.lua, "lib", "antidpi"), "--filter-mark=0x5/0xff", *CASE.split(),
+        lab.start_nfqws2(env.program, *lab.libraries(env.lua, "lib", "antidpi"), "--filter-mark=0x5/0xff",
+                         *CASE.split(),
                          "--new", "--filter-mark=0x6/0xff", *SPLIT.split(), "--new", *FAKE.split(), queue=300)
         jobs = ["%d 1 1 0 10.77.2.2 curl_test_http blocked.test %d" % (n, n % 4 + 4) for n in range(200)]
         done, rows = ask(env, lab, jobs, "--parallel=200", "--max-time=10000")

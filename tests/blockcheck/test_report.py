@@ -137,7 +137,8 @@ def test_progress(env):
         done = env.run(lab, PROGRESS=1, ENGINE="classic", ENABLE_HTTPS_TLS12=0,
                        **env.custom(lab, [CASE, FAKE, SPLIT]))
         time = r"\d:\d\d:\d\d"
-        shown = re.findall(r"\[ found so far: (\d), tried: (\d)( of about 3)?, %s(, %s left)? \]" % (time, time), done.text)
+        shown = re.findall(r"\[ found so far: (\d), tried: (\d)( of about 3)?, %s(, %s left)? \]" % (time, time),
+                           done.text)
         check_equal("progress", [(a, b) for a, b, *_ in shown], [("1", "1"), ("1", "2"), ("2", "3")])
         check(not re.search(r"\r\033\[K\[ (?!found)", done.text), "another line:\n%s", done.text)
 
@@ -205,8 +206,8 @@ def test_offer(env):
             done.has("+NFQWS2_ENABLE=1")
             done.has("---old")
         done, text = run("y")
-        check("NFQWS2_ENABLE=1\n" in text and "--lua-desync=learn" in text and "OTHER=1" in text and "--old" not in text,
-              "config:\n%s\n%s", text, done.text)
+        taken = "NFQWS2_ENABLE=1\n" in text and "--lua-desync=learn" in text
+        check(taken and "OTHER=1" in text and "--old" not in text, "config:\n%s\n%s", text, done.text)
         with open(started) as f:
             check_equal("service", f.read().splitlines(), ["cat zapret2", "restart zapret2"])
         # Neither without a terminal, nor with BATCH=1.

@@ -5,8 +5,8 @@ usage: check.py PROGRAM [-v] [--only TITLE] [--update] [PART ...]
 
 Parts: options (man page and manuals against --help), functions (API documents against what scripts see),
 library (what the script libraries say of their arguments against their code, the documents and --check),
-settings (docs/config.md against config.default and the scripts), links, citations (what comments refer to
-exists), translations (same code, same options), walks (the steps of the walks of development.md fit the tree),
+settings (docs/config.md against config.default and the scripts), blockcheck (docs/blockcheck2.md), links,
+citations (what comments refer to exists), translations (same code, same options), walks (the steps of the walks of development.md fit the tree),
 blocks (what the documents tell to run is run; see documents.py for the marks and stage.py for what they do).
 Default: all. --only: of their cases those with this in the title; other blocks are not run. With --update what
 the man page and the manuals repeat of --help is written first.
@@ -24,6 +24,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "support"), os.path.join(ROOT, "src", "tools", "lua-library")]
+import blockcheck  # noqa: E402
 import cases  # noqa: E402
 import citations  # noqa: E402
 import dispositions  # noqa: E402
@@ -41,7 +42,7 @@ RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md",
        "CONTRIBUTING.md")
 CONTRACTS = "docs/contracts"
 TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md", "docs/config.ru.md": "docs/config.md",
-              "docs/rules.ru.md": "docs/rules.md"}
+              "docs/rules.ru.md": "docs/rules.md", "docs/blockcheck2.ru.md": "docs/blockcheck2.md"}
 # Long options of other tools that the documents mention, and the example of development.md.
 FOREIGN = set("""
     queue-num queue-bypass dport sport dports sports mark connbytes connbytes-dir connbytes-mode
@@ -347,7 +348,8 @@ def main():
 PARTS = {"options": check_options, "functions": check_functions,
          "library": library.check, "links": check_links, "citations": check_citations,
          "settings": settings.check,
-         "translations": check_translations, "walks": walks.check, "blocks": check_blocks}
+         "translations": check_translations, "blockcheck": blockcheck.check,
+         "walks": walks.check, "blocks": check_blocks}
 
 if __name__ == "__main__":
     sys.exit(main())
