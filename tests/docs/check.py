@@ -5,8 +5,9 @@ usage: check.py PROGRAM [-v] [--only TITLE] [--update] [PART ...]
 
 Parts: options (man page and manuals against --help), functions (API documents against what scripts see),
 library (what the script libraries say of their arguments against their code, the documents and --check),
-settings (docs/config.md against config.default and the scripts), blockcheck (docs/blockcheck2.md), links,
-citations (what comments refer to exists), translations (same code, same options), walks (the steps of the walks of development.md fit the tree),
+settings (docs/config.md against config.default and the scripts), blockcheck (docs/blockcheck2.md against
+blockcheck2), links, citations (what comments refer to exists), translations (same code, same options), walks (the
+steps of the walks of development.md fit the tree),
 blocks (what the documents tell to run is run; see documents.py for the marks and stage.py for what they do).
 Default: all. --only: of their cases those with this in the title; other blocks are not run. With --update what
 the man page and the manuals repeat of --help is written first.
