@@ -96,6 +96,27 @@ def test_agrees_with_curl(env):
             nothing_left(lab, box)
 
 
+SAMPLES = int(os.environ.get("NFQWS2_SAMPLES", "40"))
+
+
+def test_samples(env):
+    """Of the standard strategies for TLS 1.2 some from everywhere: the verdicts of the classic engine.
+    NFQWS2_SAMPLES says how many."""
+    with env.lab("first") as lab:
+        simulated = env.run(lab, SIMULATE=1, SIM_SUCCESS_RATE=0, ENABLE_HTTP=0)
+        every = list(dict.fromkeys(simulated.strategies()))
+        check(len(every) > 18000, "%d strategies", len(every))
+        chosen = every[::len(every) // SAMPLES][:SAMPLES]
+        lists = env.custom(lab, tls=["'%s'" % s.replace("'", "'\\''").replace(" --", "' '--") for s in chosen])
+        common = dict(lists, ENABLE_HTTP=0, SCANLEVEL="force", CURL_MAX_TIME=5, PARALLEL_MAX=32)
+        fast = env.run(lab, PROBER=prober(env), timeout=3600, **common)
+        classic = env.run(lab, ENGINE="classic", timeout=3600, **common)
+        ours, theirs = ([(s, "AVAILABLE !" in line) for *_, s, line in r.results()] for r in (fast, classic))
+        check_equal("strategies", len(theirs), SAMPLES)
+        check_equal("verdicts", ours, theirs)
+        check(0 < sum(good for _, good in ours) < SAMPLES, "all the same")
+
+
 def test_quick(env):
     with env.lab("drop") as lab:
         done = env.run(lab, SCANLEVEL="quick", PROBER=prober(env), PARALLEL_MAX=64)
