@@ -154,7 +154,7 @@ kind_is_slow() {
 	[ "$K_REST_MS" -ge 500 ] || return 1
 	first=$((16384 / (K_FIRST_MS > 0 ? K_FIRST_MS : 1))) # kB/s
 	rest=$((K_REST_BYTES / K_REST_MS))
-	[ $first -ge 64 ] && [ $((rest * 8)) -lt $first ] || return 1
+	[ "$rest" -lt 64 ] && [ $((rest * 4)) -lt $first ] || return 1
 	kind_add slow-down "the first 16 kB came with $first kB/s, the next $((K_REST_BYTES / 1000)) kB with $rest kB/s"
 }
 

@@ -106,7 +106,7 @@ def test_slow(env):
     """The beginning comes fast, the rest does not."""
     with env.lab() as lab:
         lab.sh("box", "iptables -A FORWARD -p tcp --sport 80 -m connbytes --connbytes 24000: --connbytes-dir reply "
-                      "--connbytes-mode bytes -m hashlimit --hashlimit-above 15/s --hashlimit-burst 5 "
+                      "--connbytes-mode bytes -m hashlimit --hashlimit-above 8/s --hashlimit-burst 5 "
                       "--hashlimit-name slow -j DROP")
         told = kinds(run(env, lab, DOMAINS="blocked.test/big.bin", ENABLE_HTTPS_TLS12=0, CURL_MAX_TIME=6))
         told = told["curl_test_http ipv4 blocked.test/big.bin"]
