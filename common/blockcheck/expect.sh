@@ -41,8 +41,9 @@ expect_end() {
 
 expect_stop() {
 	[ -n "$EXPECT_PID" ] || return 0
-	# The next request of the scripts is their last.
+	# If something survives: the next request of the scripts is their last.
 	[ ! -d "$WORK/expecting" ] || rmdir "$WORK/expecting"
+	kill -9 "$EXPECT_PID" 2>/dev/null
 	wait "$EXPECT_PID" 2>/dev/null
 	EXPECT_PID=
 }

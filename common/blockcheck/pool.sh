@@ -186,8 +186,9 @@ pool_wait() {
 
 pool_end() {
 	[ -n "$POOL_PID" ] || return 0
-	# The next request of the scripts is their last.
+	# If something survives: the next request of the scripts is their last.
 	rm -rf "$WORK/planning"
+	kill -9 "$POOL_PID" 2>/dev/null
 	wait "$POOL_PID" 2>/dev/null
 	POOL_PID=
 }
