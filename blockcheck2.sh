@@ -115,17 +115,25 @@ set_defaults() {
 
 # --- the end ------------------------------------------------------------------------------------
 
+# The process just started, if it is one of ours: a signal may come before its number is noted.
+last_child() {
+	local pid comm state parent rest
+	# shellcheck disable=SC2034 # fields that are not needed
+	read -r pid comm state parent rest 2>/dev/null <"/proc/$!/stat" && [ "$parent" = $$ ] && echo "$pid"
+}
+
 # Removes everything of this run. Whatever was begun, at any moment.
 cleanup() {
-	local pid
+	local pid last
 	trap '' INT PIPE HUP TERM QUIT
+	last=$(last_child 2>/dev/null)
 	[ -n "$WATCHDOG" ] && {
 		kill -9 "$WATCHDOG"
 		wait "$WATCHDOG"
 	} 2>/dev/null
 	# shellcheck disable=SC2086 # lists of words
-	kill $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS 2>/dev/null
-	for pid in $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS; do
+	kill $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $last 2>/dev/null
+	for pid in $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $last; do
 		wait "$pid" 2>/dev/null
 	done
 	daemon_stop_all

@@ -99,7 +99,7 @@ group_fill() { # GROUP-FILE: what finds no room makes a group of its own
 worker() { # NUMBER
 	local index first last port ip testf dom n good
 	WORKER=w$1
-	trap 'kill $CURL_PID 2>/dev/null; exit 1' TERM
+	trap 'kill $CURL_PID $! 2>/dev/null; exit 1' TERM
 	trap '' INT HUP QUIT PIPE
 	while read -r index first last port ip testf dom; do
 		n=$first good=1
