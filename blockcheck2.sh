@@ -19,9 +19,9 @@ PKTWSD=nfqws2
 OWN_VARIABLES='BATCH TEST DOMAINS IPVS ENABLE_HTTP ENABLE_HTTPS_TLS12 ENABLE_HTTPS_TLS13 ENABLE_HTTP3
 	REPEATS PARALLEL SCANLEVEL CURL CURL_MAX_TIME CURL_MAX_TIME_QUIC CURL_MAX_TIME_DOH CURL_OPT CURL_CMD
 	CURL_VERBOSE CURL_HTTPS_GET CURL_PAD PAD_MAX_HEADER USER_AGENT HTTP_PORT HTTPS_PORT QUIC_PORT UNBLOCKED_DOM SKIP_DNSCHECK
-	SKIP_IPBLOCK SKIP_PKTWS DNSCHECK_DNS DNSCHECK_DOM SECURE_DNS DOH_SERVERS DOH_SERVER SIMULATE
-	SIM_SUCCESS_RATE WS_UID WS_GID QNUM NFQWS2 MDIG NCAT FSLEEP FWTYPE ENGINE PARALLEL_MAX RESUME
-	BLOCKCHECK_JSON PROGRESS TEST_DEFAULT DOMAINS_DEFAULT PKTWS_EXTRA_PRE PKTWS_EXTRA_POST'
+	SKIP_IPBLOCK SKIP_KIND SKIP_PKTWS DNSCHECK_DNS DNSCHECK_DOM SECURE_DNS DOH_SERVERS DOH_SERVER SIMULATE
+	SIM_SUCCESS_RATE WS_UID WS_GID QNUM NFQWS2 MDIG PROBER NCAT FSLEEP FWTYPE ENGINE PARALLEL_MAX RESUME
+	BLOCKCHECK_JSON BLOCKCHECK_HTML REPORT_FILE PROGRESS TEST_DEFAULT DOMAINS_DEFAULT PKTWS_EXTRA_PRE PKTWS_EXTRA_POST'
 
 die() { # EXIT-CODE TEXT
 	echo "$2"
@@ -34,7 +34,7 @@ die() { # EXIT-CODE TEXT
 . "$ZAPRET_BASE/common/fwtype.sh"
 . "$ZAPRET_BASE/common/dialog.sh"
 . "$ZAPRET_BASE/common/virt.sh"
-for part in help words ask system dns rules curl daemon attempt plan slots group fast report learn tests; do
+for part in help words ask system dns rules curl daemon attempt plan slots group prober fast pool search expect progress kind report learn result tests; do
 	. "$ZAPRET_BASE/common/blockcheck/$part.sh"
 done
 
@@ -97,6 +97,7 @@ set_defaults() {
 	set_default QNUM $(($$ % 64536 + 1000))
 	find_binary NFQWS2 nfq2/nfqws2
 	find_binary MDIG mdig/mdig
+	[ "$PROBER" = 0 ] || find_binary PROBER probe/blockprobe
 	set_default ENGINE fast
 	set_default PARALLEL_MAX 16
 	DESYNC_MARK=0x10000000
@@ -114,21 +115,31 @@ set_defaults() {
 
 # --- the end ------------------------------------------------------------------------------------
 
+# The process just started, if it is one of ours: a signal may come before its number is noted.
+last_child() {
+	local pid comm state parent rest
+	# shellcheck disable=SC2034 # fields that are not needed
+	read -r pid comm state parent rest 2>/dev/null <"/proc/$!/stat" && [ "$parent" = $$ ] && echo "$pid"
+}
+
 # Removes everything of this run. Whatever was begun, at any moment.
 cleanup() {
-	local pid
+	local pid last
 	trap '' INT PIPE HUP TERM QUIT
+	last=$(last_child 2>/dev/null)
 	[ -n "$WATCHDOG" ] && {
 		kill -9 "$WATCHDOG"
 		wait "$WATCHDOG"
 	} 2>/dev/null
 	# shellcheck disable=SC2086 # lists of words
-	kill $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS 2>/dev/null
-	for pid in $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS; do
+	kill $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $last 2>/dev/null
+	for pid in $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $last; do
 		wait "$pid" 2>/dev/null
 	done
 	daemon_stop_all
 	planner_stop
+	pool_end
+	expect_end
 	rules_clear
 	[ -n "$WORK" ] && rm -rf "$WORK"
 	return 0
@@ -216,14 +227,16 @@ main() { # ARGS of the script
 	POST_TEXT=$(eval "set -- $PKTWS_POST" && echo "$*")
 	SIM_SEED=$(random 0 2147483647)
 	pad_setup
+	kind_setup
+	result_setup
 	json_setup
 	resume_setup
+	colours_setup
 	progress_setup
 	fast_setup
 	run_all
-	report_summary
-	json_summary
-	learn_offer
+	result_report
+	result_offer
 	[ "$BATCH" = 1 ] || {
 		printf 'press enter to continue'
 		read_answer answer

@@ -32,7 +32,7 @@ extra_words() { # PRE|POST: QUOTED becomes what the user wants around each strat
 daemon_start() { # SLOT QUEUE QUOTED-ARGS
 	local slot="$1" queue="$2"
 	eval "set -- $DAEMON_BASE --qnum=$queue $DAEMON_LUA $3"
-	"$NFQWS2" "$@" >/dev/null 2>"$WORK/daemon.$slot" &
+	"$NFQWS2" "$@" >"${DAEMON_OUT:-/dev/null}" 2>"$WORK/daemon.$slot" &
 	eval "DAEMON_$slot=$!"
 	pids_note "daemon.$slot" $!
 }

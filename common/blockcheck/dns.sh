@@ -84,6 +84,7 @@ compare_dns() { # ANSWERS: 1 = mismatch found
 			cat "$WORK/dig1"
 			echo "-- $PUBLIC_DNS :"
 			cat "$WORK/dig2"
+			DNS_EVIDENCE="$dom: the system's resolver says $(tr '\n' ' ' <"$WORK/dig1")- $PUBLIC_DNS says $(tr '\n' ' ' <"$WORK/dig2")"
 			return 1
 		fi
 		echo "$dom : OK"
@@ -116,6 +117,7 @@ check_dns_answers() { # sets DNS_VERDICT
 	if [ -n "$repeated" ]; then
 		echo 'system dns resolver has returned equal IPs for some domains :'
 		echo "$repeated"
+		DNS_EVIDENCE="the system's resolver says the same for different names: $(printf '%s' "$repeated" | tr '\n' ' ')"
 		DNS_VERDICT=spoofed
 		return 1
 	fi

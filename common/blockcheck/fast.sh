@@ -39,6 +39,7 @@ fast_setup() {
 	mkfifo "$WORK/ask" "$WORK/answer"
 	area_claim
 	slots_setup
+	prober_setup
 }
 
 # --- batches ------------------------------------------------------------------------------------
@@ -54,6 +55,7 @@ batch_run() {
 		group=$((group + 1))
 		progress_show
 		group_run "$WORK/group.$group" "$INFLIGHT"
+		search_is_enough && break
 		if [ -s "$WORK/again-connect" ]; then
 			group_retry_connections "$INFLIGHT"
 		else
@@ -76,6 +78,7 @@ batch_fill() { # KEY COUNT
 	local left="$2" testf dom quoted
 	: >"$WORK/keys"
 	while [ "$left" -gt 0 ] && read -r testf dom quoted <&8; do
+		scout_knows "$testf $dom $quoted" && continue
 		if [ "$left" = "$2" ] && [ "$testf $dom $quoted" != "$1" ]; then
 			return 1
 		fi
@@ -141,7 +144,12 @@ fast_test() { # TESTF DOMAIN QUOTED-STRATEGY
 	done
 	if [ "$RESULT_KEY" != "$key" ]; then
 		batch_next "$key"
-		result_read
+		# No local port was to be had.
+		result_read && [ "$RESULT_KEY" = "$key" ] || {
+			RESULT_KEY=
+			classic_test "$@"
+			return
+		}
 	fi
 	RESULT_KEY=
 	# The plan took it to fail.

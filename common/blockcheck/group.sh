@@ -97,21 +97,24 @@ group_fill() { # GROUP-FILE: what finds no room makes a group of its own
 # --- running a group ----------------------------------------------------------------------------
 
 worker() { # NUMBER
-	local index first last port ip testf dom n
+	local index first last port ip testf dom n good
 	WORKER=w$1
-	trap 'kill $CURL_PID 2>/dev/null; exit 1' TERM
+	trap 'kill $CURL_PID $! 2>/dev/null; exit 1' TERM
 	trap '' INT HUP QUIT PIPE
 	while read -r index first last port ip testf dom; do
-		n=$first
+		n=$first good=1
 		while [ "$n" -le "$last" ]; do
 			CURL_PORTS=$((port + n - 1))
 			TRY_IP=$ip
 			"$testf" "$IPV" "$dom"
 			attempt_line
 			printf '%s\n' "$index|$n|$ATTEMPT" >>"$WORK/out.$1"
-			[ "$C_CODE" != 0 ] && [ "$SCANLEVEL" = quick ] && break
+			[ "$C_CODE" = 0 ] || good=0
+			[ $good = 0 ] && [ "$SCANLEVEL" = quick ] && break
 			n=$((n + 1))
 		done
+		# With PARALLEL=1 other workers have the other attempts.
+		[ $good = 1 ] && [ $((last - first + 1)) = "$REPEATS" ] && search_enough
 	done <"$WORK/jobs.$1"
 }
 
@@ -205,7 +208,11 @@ group_run() { # GROUP-FILE WORKERS
 	slots_clear
 	group_fill "$1"
 	slots_start || return 0
-	workers_run
+	if [ "$PROBING" = 1 ]; then
+		prober_run
+	else
+		workers_run
+	fi
 	: >"$WORK/dead"
 	for slot in $FAST_SLOTS; do
 		eval "count=\$SLOT_COUNT_$slot"

@@ -1,9 +1,9 @@
 # What `blockcheck2.sh --help` prints. Sourced by blockcheck2.sh.
-# shellcheck shell=dash
+# shellcheck shell=dash disable=SC2034 # variables go to the other parts
 
 print_help() {
 	cat <<-'HELP'
-		usage: [VARIABLE=value ...] blockcheck2.sh
+		usage: [VARIABLE=value ...] blockcheck2.sh [--json=FILE] [--html=FILE]
 		       blockcheck2.sh --help
 
 		Finds out which strategies of nfqws2 open a blocked site from here, and reports them. Asks for what
@@ -17,7 +17,8 @@ print_help() {
 		  HTTP_PORT=80 HTTPS_PORT=443 QUIC_PORT=443
 		how
 		  TEST=standard|custom|...             folder of test scripts in blockcheck2.d
-		  SCANLEVEL=quick|standard|force       stop early, normal, or try everything (standard)
+		  SCANLEVEL=quick|standard|force       end with the first that works three times, leave out what
+		                                       cannot matter, or try everything (standard)
 		  REPEATS=N                            attempts for each strategy (1)
 		  PARALLEL=1                           attempts of one strategy at the same time
 		  ENGINE=fast|classic                  many strategies at the same time, or one after another (fast)
@@ -30,12 +31,15 @@ print_help() {
 		  CURL_CMD=1 CURL_VERBOSE=1            show curl's command line, its talk
 		  PKTWS_EXTRA_PRE= PKTWS_EXTRA_POST=   words before and behind each strategy
 		  SKIP_DNSCHECK=1 SKIP_IPBLOCK=1       leave out the checks of names and addresses
+		  SKIP_KIND=1                          do not look for the kind of blocking
 		  SKIP_PKTWS=1                         only these checks, no strategies
 		  SECURE_DNS=1|0 DOH_SERVER=url        names over HTTPS always, or never
 		  FWTYPE=iptables|nftables             firewall to use
 		  NFQWS2=file MDIG=file                the programs
 		results
-		  BLOCKCHECK_JSON=file                 every result as a line of JSON
+		  BLOCKCHECK_JSON=file                 every result as a line of JSON (--json)
+		  BLOCKCHECK_HTML=file                 a page to show to somebody (--html)
+		  REPORT_FILE=file                     the whole report; on a terminal it is always in a file
 		  RESUME=file                          keeps results; the next run with it goes on from there
 		  PROGRESS=1|0                         show it (1 on a terminal)
 		  SIMULATE=1 SIM_SUCCESS_RATE=10       no traffic: chance, to see what would be tested
@@ -48,13 +52,19 @@ print_help() {
 }
 
 read_arguments() { # ARGS of the script
-	case $1 in
-	'') return 0 ;;
-	-h | --help)
-		print_help
-		exit 0
-		;;
-	esac
-	echo "unknown argument: $1. settings are variables, see --help" >&2
-	exit 1
+	local word
+	for word; do
+		case $word in
+		-h | --help)
+			print_help
+			exit 0
+			;;
+		--json=?*) BLOCKCHECK_JSON=${word#*=} ;;
+		--html=?*) BLOCKCHECK_HTML=${word#*=} ;;
+		*)
+			echo "unknown argument: $word. settings are variables, see --help" >&2
+			exit 1
+			;;
+		esac
+	done
 }

@@ -62,17 +62,3 @@ report_learn() {
 	echo
 	printf 'NFQWS2_OPT="\n%s\n"\n\n' "$(cat "$WORK/learn")"
 }
-
-# Nobody is asked where nobody answers, and where there is no config to write to.
-learn_offer() {
-	[ "$BATCH" != 1 ] && [ -s "$WORK/learn" ] && [ -w "$ZAPRET_CONFIG" ] || return 0
-	ask_yes_no N "write the options that learn into $ZAPRET_CONFIG" || return 0
-	NFQWS2_OPT="
-$(cat "$WORK/learn")
-"
-	if write_config_var NFQWS2_OPT; then
-		echo "written. The service takes it over with its next start"
-	else
-		echo "the config can not be written"
-	fi
-}

@@ -6,7 +6,8 @@
 # the script also runs in a copy of the shell, forked before the true run began (the planner), where
 # strategies whose result is known return it and all others are written down and taken to fail. The
 # true run stays the only one that counts: where it goes another way than planned, its request decides
-# and a new plan is made. PLANNING=1 in such copies.
+# and a new plan is made. PLANNING=1 in such copies; in those that fill the pool (pool.sh) 2, in those that
+# only count (expect.sh) 3.
 #
 #   true run                         planner (waits on a pipe)
 #   asks for S, not tested yet
@@ -53,6 +54,20 @@ planner_run() { # KNOWN LIMIT FUNC TESTF DOMAIN
 # What pktws_curl_test does in a planner.
 plan_request() { # TESTF DOMAIN ARGS...
 	local code=28 testf="$1" dom="$2"
+	case $PLANNING in
+	2)
+		[ -d "$WORK/planning" ] || exit 0
+		shift 2
+		words_quote "$@"
+		[ -z "$QUOTED" ] || [ "$UPDATING" != 1 ] || printf '%s\n' "$SCRIPT$TAB$testf $dom $QUOTED" >&5
+		pool_pause
+		return 28
+		;;
+	3)
+		expect_request "$@"
+		return
+		;;
+	esac
 	PLAN_N=$((PLAN_N + 1))
 	if [ $PLAN_N -le "$PLAN_KNOWN" ]; then
 		eval "code=\${PLAN_CODE_$PLAN_N:-28}"
@@ -77,15 +92,4 @@ plan_make() { # KNOWN LIMIT: a new plan, on descriptor 8
 
 plan_note_result() { # NUMBER CODE
 	[ "$2" = 28 ] || echo "PLAN_CODE_$1=$2" >>"$WORK/known"
-}
-
-# How many strategies all scripts of a protocol have when nothing works: PLAN_TOTAL, 0 = unknown.
-plan_count() { # FUNC TESTF DOMAIN
-	PLAN_TOTAL=$( (
-		PLANNING=1 PLAN_N=0 PLAN_KNOWN=0 PLAN_LIMIT=0
-		exec 5>&1 >/dev/null 2>&1 </dev/null
-		run_scripts "$@"
-		echo $PLAN_N >&5
-	))
-	is_number "$PLAN_TOTAL" || PLAN_TOTAL=0
 }

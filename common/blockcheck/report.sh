@@ -32,11 +32,11 @@ show_attempts() { # all of R_LIST
 show_result() {
 	progress_clear
 	case $R_CODE in
-	0) echo '!!!!! AVAILABLE !!!!!' ;;
-	"$CODE_SUSPICIOUS") echo UNAVAILABLE ;;
-	"$CODE_INVALID") echo "ERROR invalid strategy : $R_ERROR" ;;
-	"$CODE_DAEMON") echo "ERROR $PKTWSD failed : $R_ERROR" ;;
-	*) echo "UNAVAILABLE code=$R_CODE" ;;
+	0) echo "$INK_GOOD!!!!! AVAILABLE !!!!!$INK_END" ;;
+	"$CODE_SUSPICIOUS") echo "${INK_BAD}UNAVAILABLE$INK_END" ;;
+	"$CODE_INVALID") echo "${INK_BAD}ERROR invalid strategy$INK_END : $R_ERROR" ;;
+	"$CODE_DAEMON") echo "${INK_BAD}ERROR $PKTWSD failed$INK_END : $R_ERROR" ;;
+	*) echo "${INK_BAD}UNAVAILABLE code=$R_CODE$INK_END" ;;
 	esac
 }
 
@@ -50,40 +50,6 @@ verdict_name() { # CODE
 	esac
 }
 
-# --- progress -----------------------------------------------------------------------------------
-
-progress_setup() {
-	if [ -z "$PROGRESS" ]; then
-		PROGRESS=0
-		[ -t 1 ] && [ -t 2 ] && PROGRESS=1
-	fi
-	PROGRESS_SHOWN=
-}
-
-progress_begin() { # TOTAL
-	PROGRESS_TOTAL=$1 PROGRESS_DONE=0
-	[ "$PROGRESS" = 1 ] && PROGRESS_START=$(seconds_now)
-	return 0
-}
-
-progress_show() {
-	local passed text
-	[ "$PROGRESS" = 1 ] || return 0
-	[ "$SIMULATE" = 1 ] && [ $((PROGRESS_DONE % 500)) != 0 ] && return 0
-	text="[ $PROGRESS_DONE of at most $PROGRESS_TOTAL strategies"
-	passed=$(($(seconds_now) - PROGRESS_START))
-	if [ "$PROGRESS_DONE" -gt 0 ] && [ "$PROGRESS_TOTAL" -gt "$PROGRESS_DONE" ]; then
-		text="$text, $(duration $((passed * (PROGRESS_TOTAL - PROGRESS_DONE) / PROGRESS_DONE))) left"
-	fi
-	printf '\r\033[K%s ]' "$text" >&2
-	PROGRESS_SHOWN=1
-}
-
-progress_clear() {
-	[ -n "$PROGRESS_SHOWN" ] && printf '\r\033[K' >&2
-	PROGRESS_SHOWN=
-}
-
 # --- the report ---------------------------------------------------------------------------------
 
 report_add() { # TESTF DOMAIN VALUE
@@ -95,7 +61,7 @@ report_summary() {
 	# shellcheck disable=SC2086 # a list of words
 	domains=$(unique $DOMAINS | wc -w)
 	echo
-	echo '* SUMMARY'
+	echo "$INK_HEAD* SUMMARY$INK_END"
 	cat "$WORK/report"
 	if [ "$domains" -gt 1 ]; then
 		echo
@@ -118,6 +84,8 @@ report_summary() {
 			echo "the intersection is only reliable with SCANLEVEL=force: other levels do not test every strategy for every domain"
 	fi
 	echo
+	kind_dns
+	report_kinds
 	report_options
 	report_learn
 	report_rules
@@ -292,8 +260,9 @@ json_summary() {
 	common="$common,\"kernel\":$JSON_STR"
 	json_str "$DOMAINS"
 	common="$common,\"firewall\":\"$FWTYPE\",\"dns\":\"$DNS_VERDICT\",\"secure_dns\":\"$SECURE_DNS\",\"domains\":$JSON_STR,\"ipvs\":\"$IPVS\",\"scanlevel\":\"$SCANLEVEL\",\"repeats\":$REPEATS,\"engine\":\"$ENGINE\""
+	json_kinds
 	json_str "$TEST"
-	printf '%s\n' "{\"time\":$(seconds_now),\"summary\":[$successes],\"test\":$JSON_STR,$common}" >>"$BLOCKCHECK_JSON"
+	printf '%s\n' "{\"time\":$(seconds_now),\"summary\":[$successes],\"blocking\":[$JSON_KINDS],\"test\":$JSON_STR,$common}" >>"$BLOCKCHECK_JSON"
 }
 
 # --- resuming -----------------------------------------------------------------------------------

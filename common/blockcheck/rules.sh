@@ -5,7 +5,8 @@
 # own whose names hold our pid. They are given to the firewall as one transaction. Removal does not
 # depend on what was added: everything that carries our name goes.
 # The classic engine queues all traffic to the addresses under test; the fast engine only traffic of
-# our own source ports, each slot's range to the slot's queue (RULE_SLOTS: "FIRST:LAST:QUEUE ...").
+# our own source ports, each slot's range to the slot's queue (RULE_SLOTS: "FIRST:LAST:QUEUE ..."). With
+# RULE_WATCH=1 all answers are queued too.
 
 rules_names() {
 	NFT_TABLE=blockcheck$$
@@ -77,13 +78,13 @@ ipt_mangle_text() { # PROTO PORT ADDRESSES...
 	shift 2
 	echo '*mangle'
 	echo ":$IPT_OUT -"
-	[ "$proto" = tcp ] && {
+	[ "$proto" = tcp ] || [ "$RULE_WATCH" = 1 ] && {
 		echo ":$IPT_IN -"
-		echo "-A $IPT_IN ! -p tcp -j RETURN"
-		echo "-A $IPT_IN -p tcp -m tcp ! --sport $port -j RETURN"
-		echo "-A $IPT_IN -p tcp -m tcp ! --tcp-flags SYN,ACK SYN,ACK -j RETURN"
+		echo "-A $IPT_IN ! -p $proto -j RETURN"
+		echo "-A $IPT_IN -p $proto -m $proto ! --sport $port -j RETURN"
+		[ "$RULE_WATCH" = 1 ] || echo "-A $IPT_IN -p tcp -m tcp ! --tcp-flags SYN,ACK SYN,ACK -j RETURN"
 		for ip; do
-			ipt_queue_lines "$IPT_IN" -s "$ip" tcp --dport
+			ipt_queue_lines "$IPT_IN" -s "$ip" "$proto" --dport
 		done
 	}
 	echo "-A $IPT_OUT -m mark --mark $RULE_MARK -j RETURN"
@@ -94,7 +95,7 @@ ipt_mangle_text() { # PROTO PORT ADDRESSES...
 		echo "-A $IPT_OUT -d $ip -j CONNMARK --set-xmark $RULE_MARK"
 		ipt_queue_lines "$IPT_OUT" -d "$ip" "$proto" --sport
 	done
-	[ "$proto" = tcp ] && echo "-I INPUT -j $IPT_IN"
+	[ "$proto" = tcp ] || [ "$RULE_WATCH" = 1 ] && echo "-I INPUT -j $IPT_IN"
 	echo "-I OUTPUT -j $IPT_OUT"
 	echo COMMIT
 }
@@ -178,8 +179,9 @@ nft_queue_lines() { # CHAIN FILTER PORT-MATCH ACTION
 }
 
 nft_set() { # PROTO PORT FAMILY ADDRESSES...
-	local proto="$1" port="$2" family="$3" ip=ip icmp=icmp addr table="inet $NFT_TABLE"
+	local proto="$1" port="$2" family="$3" ip=ip icmp=icmp addr table="inet $NFT_TABLE" answers='tcp flags & (syn|ack) == (syn|ack) '
 	shift 3
+	[ "$RULE_WATCH" = 1 ] && answers=
 	[ "$family" = 6 ] && ip=ip6 icmp=icmpv6
 	{
 		echo "add table $table"
@@ -194,8 +196,8 @@ nft_set() { # PROTO PORT FAMILY ADDRESSES...
 		echo "add rule $table prenat $icmp type time-exceeded ct mark and $DESYNC_MARK != 0 drop"
 		echo "add rule $table prenat $icmp type time-exceeded ct state invalid drop"
 		for addr; do
-			[ "$proto" = tcp ] && nft_queue_lines prenat \
-				"tcp sport $port tcp flags & (syn|ack) == (syn|ack) $ip saddr $addr" "tcp dport" ''
+			[ "$proto" = tcp ] || [ "$RULE_WATCH" = 1 ] && nft_queue_lines prenat \
+				"$proto sport $port $answers$ip saddr $addr" "$proto dport" ''
 		done
 		echo "add rule $table predefrag meta nfproto ipv$family mark and $DESYNC_MARK != 0 notrack"
 	} >"$WORK/nft"

@@ -45,10 +45,16 @@ slots_setup() {
 		last=$((first + size * share / 10 - 1))
 		queue=$QNUM
 		[ "$slot" = 0 ] || queue=$(((QNUM + slot * 16127) % 64536 + 1000))
-		eval "SLOT_FIRST_$slot=$first SLOT_LAST_$slot=$last SLOT_NEXT_$slot=$first SLOT_QUEUE_$slot=$queue"
+		# Not where the last run began: its ports may still rest.
+		eval "SLOT_FIRST_$slot=$first SLOT_LAST_$slot=$last SLOT_NEXT_$slot=$(random "$first" "$last") SLOT_QUEUE_$slot=$queue"
 		FAST_RULE_SLOTS="$FAST_RULE_SLOTS $first:$last:$queue"
 		first=$((last + 1))
 	done
+	slots_share
+}
+
+# How many strategies have their ports at the same time depends on the attempts.
+slots_share() {
 	FAST_PORTS=$REPEATS
 	FAST_LIMIT=$(((SLOT_LAST_0 - SLOT_FIRST_0) / FAST_PORTS / 2))
 	[ "$FAST_LIMIT" -gt "$FAST_MAX_BATCH" ] && FAST_LIMIT=$FAST_MAX_BATCH

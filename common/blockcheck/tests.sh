@@ -6,39 +6,56 @@
 # Runs one strategy. Returns 0 if it works.
 pktws_curl_test() { # TESTF DOMAIN ARGS...
 	local testf="$1" dom="$2"
-	if [ "$PLANNING" = 1 ]; then
+	if [ -n "$PLANNING" ]; then
 		plan_request "$@"
 		return
 	fi
 	shift 2
-	words_quote "$@"
-	PKTWS_WORDS="$PKTWS_PRE${PKTWS_PRE:+ }$QUOTED${PKTWS_POST:+ }$PKTWS_POST"
-	PKTWS_TEXT="$PKTWSD ${PRE_TEXT:+$PRE_TEXT }$*${POST_TEXT:+ $POST_TEXT}"
+	strategy_texts "$@"
 	CALL_N=$((CALL_N + 1))
-	progress_clear
-	printf '%s\n' "- $testf ipv$IPV $dom : $PKTWS_TEXT"
+	strategy_announce "$testf" "$dom"
 	strategy_test "$testf" "$dom" "$QUOTED"
-	PROGRESS_DONE=$((PROGRESS_DONE + 1))
-	if [ "$R_CODE" = 0 ]; then
-		report_add "$testf" "$dom" "$PKTWS_TEXT"
-		works_add "$testf" "$dom" "$PKTWS_WORDS"
-	fi
 	[ "$FAST_NOW" = 1 ] && plan_note_result "$CALL_N" "$R_CODE"
-	if [ -n "$BLOCKCHECK_JSON" ]; then
-		eval "json_result \"\$testf\" \"\$dom\" \"\$(verdict_name \"\$R_CODE\")\" $PKTWS_PRE $QUOTED $PKTWS_POST"
-	fi
-	progress_show
+	strategy_done "$testf" "$dom"
 	return "$R_CODE"
 }
 
 # The same; the first success becomes the strategy found.
 pktws_curl_test_update() { # TESTF DOMAIN ARGS...
 	local code
+	UPDATING=1
 	pktws_curl_test "$@"
 	code=$?
-	[ "$PLANNING" = 1 ] && return $code
+	UPDATING=
+	[ -n "$PLANNING" ] && return $code
 	[ $code = 0 ] && FOUND=${FOUND:-$PKTWS_TEXT}
 	return $code
+}
+
+strategy_texts() { # ARGS: QUOTED, PKTWS_WORDS (all words, quoted) and PKTWS_TEXT (all words, to be read)
+	words_quote "$@"
+	PKTWS_WORDS="$PKTWS_PRE${PKTWS_PRE:+ }$QUOTED${PKTWS_POST:+ }$PKTWS_POST"
+	PKTWS_TEXT="$PKTWSD ${PRE_TEXT:+$PRE_TEXT }$*${POST_TEXT:+ $POST_TEXT}"
+}
+
+strategy_announce() { # TESTF DOMAIN
+	progress_clear
+	printf '%s\n' "- $1 ipv$IPV $2 : $PKTWS_TEXT"
+}
+
+# What becomes of a result when it was shown.
+strategy_done() { # TESTF DOMAIN
+	PROGRESS_DONE=$((PROGRESS_DONE + 1))
+	if [ "$R_CODE" = 0 ]; then
+		PROGRESS_FOUND=$((PROGRESS_FOUND + 1))
+		report_add "$1" "$2" "$PKTWS_TEXT"
+		works_add "$1" "$2" "$PKTWS_WORDS"
+		expect_more
+	fi
+	if [ -n "$BLOCKCHECK_JSON" ]; then
+		eval "json_result \"\$1\" \"\$2\" \"\$(verdict_name \"\$R_CODE\")\" $PKTWS_WORDS"
+	fi
+	progress_show
 }
 
 strategy_test() { # TESTF DOMAIN QUOTED
@@ -51,6 +68,11 @@ strategy_test() { # TESTF DOMAIN QUOTED
 		R_CODE=$CODE_INVALID R_ERROR='a word contains a line feed, or there is no word'
 	elif resume_find "$@"; then
 		RESUMED=true
+	elif scout_take "$1 $2 $3"; then
+		# The plan took it to fail.
+		[ "$R_CODE" = 0 ] && PLAN_STALE=1
+		show_attempts
+		resume_keep "$3"
 	elif [ "$FAST_NOW" = 1 ]; then
 		fast_test "$@"
 		resume_keep "$3"
@@ -85,13 +107,14 @@ run_scripts() { # FUNC TESTF DOMAIN
 		. "$run_script"
 		existf "$1" || continue
 		SCRIPT=$TEST/${run_script##*/}
-		if [ "$PLANNING" = 1 ]; then
+		if [ -n "$PLANNING" ]; then
 			"$@"
 			continue
 		fi
 		echo
 		echo "* script : $SCRIPT"
 		CALL_N=0
+		expect_script "$run_script"
 		[ "$FAST_NOW" = 1 ] && fast_begin "$@"
 		"$@"
 		[ "$FAST_NOW" = 1 ] && fast_end
@@ -103,16 +126,18 @@ run_scripts() { # FUNC TESTF DOMAIN
 # --- without the daemon -------------------------------------------------------------------------
 
 # One test as the user's programs would do it. Returns 0 if strategies shall be tested.
-check_without_bypass() { # TESTF DOMAIN
+check_without_bypass() { # TESTF DOMAIN PROTO
 	local code
 	echo '- checking without DPI bypass'
-	attempts_run "$@"
+	attempts_run "$1" "$2"
 	show_result
 	code=$R_CODE
+	NO_BYPASS_CODE=$code
 	json_result "$1" "$2" "$(verdict_name "$code")"
 	case $code in
 	0)
 		report_add "$1" "$2" 'working without bypass'
+		kind_look "$1" "$2" "$3" works
 		[ "$SCANLEVEL" = force ]
 		return
 		;;
@@ -216,6 +241,35 @@ forget_flags() {
 	done
 }
 
+# The answer first, then what kind of blocking it is, then everything else.
+strategies_run() { # FUNC TESTF DOMAIN PROTO
+	local done=1
+	if search_wanted; then
+		if [ "$SCANLEVEL" = quick ]; then
+			search_quick "$1" "$2" "$3" && done=0
+		else
+			search_scout "$1" "$2" "$3"
+		fi
+		forget_flags
+	fi
+	strategies_kind "$2" "$3" "$4"
+	[ $done = 1 ] || return
+	set -- "$1" "$2" "$3"
+	resume_begin "$2" "$3"
+	expect_begin "$@"
+	run_scripts "$@"
+	expect_end
+}
+
+strategies_kind() { # TESTF DOMAIN PROTO
+	local slots="$RULE_SLOTS"
+	[ "$NO_BYPASS_CODE" != 0 ] && kind_wanted || return 0
+	kind_look "$1" "$2" "$3" blocked
+	RULE_SLOTS=$slots
+	# shellcheck disable=SC2086 # a list of words
+	rules_set "$3" "$(curl_port "$1")" "$IPV" $ADDRESSES
+}
+
 check_strategies() { # TESTF DOMAIN FUNC PROTO
 	local port
 	port=$(curl_port "$1")
@@ -227,13 +281,11 @@ check_strategies() { # TESTF DOMAIN FUNC PROTO
 	[ "$FAST_NOW" = 1 ] && RULE_SLOTS=$FAST_RULE_SLOTS
 	# shellcheck disable=SC2086 # a list of words
 	rules_set "$4" "$port" "$IPV" $ADDRESSES
-	PLAN_TOTAL=0
-	[ "$PROGRESS" = 1 ] && plan_count "$3" "$1" "$2"
-	progress_begin "$PLAN_TOTAL"
-	resume_begin "$1" "$2"
+	progress_begin
 	forget_flags
+	scout_clear
 	FOUND=
-	run_scripts "$3" "$1" "$2"
+	strategies_run "$3" "$1" "$2" "$4"
 	progress_clear
 	echo
 	if [ -n "$FOUND" ]; then
@@ -259,8 +311,9 @@ check_protocol() { # TESTF DOMAIN FUNC PROTO
 	fi
 	# shellcheck disable=SC2086 # a list of words
 	ADDRESS_COUNT=$(set -- $ADDRESSES && echo $#)
+	NO_BYPASS_CODE=0
 	if [ "$SIMULATE" != 1 ]; then
-		check_without_bypass "$1" "$2" || return 0
+		check_without_bypass "$1" "$2" "$4" || return 0
 	fi
 	if [ "$4" = tcp ] && [ "$SKIP_IPBLOCK" != 1 ]; then
 		check_ip_block "$1" "$2"

@@ -2,10 +2,13 @@
 import collections
 import contextlib
 import os
+import pty
 import re
+import select
 import shutil
 import subprocess
 import tempfile
+import time
 
 import lab as laboratory
 import processes
@@ -161,6 +164,30 @@ class Environment:
                               stderr=subprocess.STDOUT, text=True, errors="replace", env=env,
                               timeout=timeout, input=stdin or "")
         return Result(done.returncode, done.stdout)
+
+    def on_terminal(self, lab, answers=(), timeout=180, arguments=(), **variables):
+        """The same on a terminal of its own: `answers` are typed, each when its question is read: (part of
+        the question, answer)."""
+        env = laboratory.environment()
+        env.update(self.settings(lab, **variables))
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(lab.hosted("sh", self.script(lab), *arguments), stdin=theirs, stdout=theirs,
+                                   stderr=theirs, env=env, start_new_session=True)
+        os.close(theirs)
+        text, asked, answers, end = "", 0, list(answers), time.monotonic() + timeout
+        while time.monotonic() < end:
+            if select.select([ours], [], [], 1)[0]:
+                try:
+                    text += os.read(ours, 65536).decode(errors="replace")
+                except OSError:  # nobody has it open any more
+                    break
+            if answers and answers[0][0] in text[asked:]:
+                asked = len(text)
+                os.write(ours, (answers.pop(0)[1] + "\n").encode())
+        else:
+            process.kill()
+        os.close(ours)
+        return Result(process.wait(), text.replace("\r\n", "\n"))
 
     @contextlib.contextmanager
     def started(self, lab, **variables):

@@ -244,6 +244,15 @@ pktws_check_http() {
         runs[1].has("end at ")
 
 
+def test_ports_in_use(env):
+    """Ports that a run before has used rest for a while: nobody takes their want for a verdict."""
+    with env.lab("rst") as lab:
+        many = [CASE + " --comment=%d" % n for n in range(30)]
+        for count, level in ((30, "force"), (2, "standard"), (1, "quick")):
+            done = env.run(lab, ENABLE_HTTPS_TLS12=0, SCANLEVEL=level, **env.custom(lab, many[:count]))
+            check_equal("results", [line for *_, line in done.results()], ["!!!!! AVAILABLE !!!!!"] * count)
+
+
 def test_too_many(env):
     """A server that refuses when there are many: fewer at once, and no wrong results."""
     with env.lab("rst") as lab:

@@ -29,18 +29,21 @@ exec sleep 900
 """
 
 
-def start(env, lab, **variables):
+def start(env, lab, count=99, **variables):
     return env.started(lab, PARALLEL_MAX=8,
-                       **env.custom(lab, [FAKE % n for n in range(1, 100)]), **variables)
+                       **env.custom(lab, [FAKE % n for n in range(1, count + 1)]), **variables)
 
 
-@cases({"%s %s" % (engine, sig): (engine, sig) for engine in ("classic", "fast")
-        for sig in ("INT", "TERM", "HUP", "QUIT", "PIPE", "KILL")})
-def test_signal(env, engine, sig):
+# Few strategies are not searched before the scripts run.
+@cases({"%s %s" % (engine, sig): (engine, 30 if engine == "fast" else 99, sig)
+        for engine in ("classic", "fast", "search") for sig in ("INT", "TERM", "HUP", "QUIT", "PIPE", "KILL")
+        if engine != "search" or sig in ("INT", "KILL")})
+def test_signal(env, engine, count, sig):
     with env.lab("drop") as lab:
         curl = env.tool(lab, "hanging", HANGING)
-        with start(env, lab, ENGINE=engine, ENABLE_HTTPS_TLS12=0, CURL=curl) as process:
-            wait_said(process, "* script :")
+        with start(env, lab, count, ENGINE="fast" if engine == "search" else engine, ENABLE_HTTPS_TLS12=0,
+                   CURL=curl) as process:
+            wait_said(process, "preparing" if engine == "search" else "* script :")
             lab.wait_for(lambda: "NFQUEUE" in lab.run("client", "iptables-save").stdout and
                          running(lab), "no rules yet, or nothing runs")
             time.sleep(random.uniform(0.1, 1.5))

@@ -1,4 +1,5 @@
 """What a run leaves to the user: summary, JSON, journal, progress."""
+import html.parser
 import json
 import os
 import re
@@ -63,16 +64,11 @@ def test_options(env):
 
 
 def test_options_that_learn(env):
-    """The best strategy of each kind below `learn`; the config gets them if somebody says so."""
+    """The best strategy of each kind below `learn`."""
     head, seek = "* NFQWS2_OPT that learns", r'^NFQWS2_OPT="\n([^"]*learn:key[^"]*)"$'
     splits, copy = ("--payload=http_req --lua-desync=multisplit:pos=%d" % n for n in (1, 2))
     with env.lab("first") as lab:
-        config = os.path.join(lab.folder, "config")
-        with open(config, "w") as f:
-            f.write('NFQWS2_OPT="\n--old\n"\nOTHER=1\n')
-        # http, TLS 1.2 and 1.3, repeats; then whether to write
-        done = env.run(lab, stdin="\n\n\n\ny\n\n", BATCH="0", ZAPRET_CONFIG=config, SCANLEVEL="force",
-                       **env.custom(lab, [splits, copy, FAKE]))
+        done = env.run(lab, SCANLEVEL="force", **env.custom(lab, [splits, copy, FAKE]))
         done.has(head)
         found = re.search(seek, done.text, re.M)
         check(found, "no options that learn in:\n%s", done.text[-2500:])
@@ -80,10 +76,6 @@ def test_options_that_learn(env):
         check(re.search(r"NFQUEUE.* 300|queue .*300", rules), "no rules in:\n%s", rules)
         check_equal("strategies", re.findall(r":strategy=(\d)", found.group(1)), ["1", "2"])
         check(not ("pos=1:" in found.group(1) and "pos=2:" in found.group(1)), "a near copy:\n%s", found.group(1))
-        with open(config) as f:
-            text = f.read()
-        good = found.group(1).strip() in text and "OTHER=1" in text and "--old" not in text
-        check(good, "config:\n%s\n%s", text, done.text)
     with env.lab("first") as lab:
         done = env.run(lab, **env.custom(lab, [splits]))
         check(head not in done.text, "nothing to learn of one strategy")
@@ -140,9 +132,143 @@ def test_resume(env):
 
 
 def test_progress(env):
+    """Found, tried, of how many, since when, how long still."""
     with env.lab("rst") as lab:
         done = env.run(lab, PROGRESS=1, ENGINE="classic", ENABLE_HTTPS_TLS12=0,
                        **env.custom(lab, [CASE, FAKE, SPLIT]))
-        shown = re.findall(r"\[ (\d) of at most (\d) strategies(?:, (\d:\d\d:\d\d) left)? \]", done.text)
-        check_equal("progress", [(a, b) for a, b, _ in shown], [("1", "3"), ("2", "3"), ("3", "3")])
-        check(shown[0][2], "no time is told")
+        time = r"\d:\d\d:\d\d"
+        shown = re.findall(r"\[ found so far: (\d), tried: (\d)( of about 3)?, %s(, %s left)? \]" % (time, time),
+                           done.text)
+        check_equal("progress", [(a, b) for a, b, *_ in shown], [("1", "1"), ("1", "2"), ("2", "3")])
+        check(not re.search(r"\r\033\[K\[ (?!found)", done.text), "another line:\n%s", done.text)
+
+
+def test_expected(env):
+    """How many are expected goes by what has worked: a script that stops at a success is short."""
+    script = """
+pktws_check_http() {
+	local n=0
+	pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=http_hostcase
+	# until the line has been shown with the new number
+	while [ -z "$PLANNING" ] && [ "$(cat "$WORK/expected" 2>/dev/null)" != 3 ]; do sleep 0.1; done
+	while [ $n -lt 50 ]; do
+		n=$((n + 1))
+		pktws_curl_test_update "$1" "$2" --payload=http_req --lua-desync=http_hostcase --comment=$n && break
+	done
+}
+"""
+    with env.lab("rst") as lab:
+        env.write(lab, "d/mine/10-a.sh", "pktws_check_http() { pktws_curl_test_update \"$1\" \"$2\" "
+                                         "--payload=http_req --lua-desync=http_hostcase --comment=first; }\n")
+        env.write(lab, "d/mine/20-b.sh", script)
+        done = env.run(lab, PROGRESS=1, ENGINE="classic", BLOCKCHECK2D=lab.folder + "/d", TEST="mine",
+                       ENABLE_HTTPS_TLS12=0)
+        shown = re.findall(r"tried: (\d) of about (\d+),", done.text)
+        check(shown and shown[-1] == ("3", "3"), "progress: %s", shown)
+
+
+def test_colours(env):
+    """On a terminal only, and not for those who want none."""
+    with env.lab("rst") as lab:
+        lists = env.custom(lab, [CASE, FAKE])
+        plain = env.run(lab, ENABLE_HTTPS_TLS12=0, **lists)
+        check("\033" not in plain.text, "colours in a file")
+        for more, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+            done = env.on_terminal(lab, ENABLE_HTTPS_TLS12=0, **dict({"TERM": "xterm"}, **more), **lists)
+            check_equal("exit code", done.code, 0)
+            check(("\033[32m!!!!! AVAILABLE !!!!!\033[0m" in done.text) == coloured, "%s: %s", more, done.text)
+            check(("\033[31mUNAVAILABLE" in done.text) == coloured, "%s: %s", more, done.text)
+
+
+QUESTION = "and start the service"
+
+
+def test_offer(env):
+    """What was found goes into the config, and the service starts, if somebody at a terminal says so."""
+    with env.lab("rst") as lab:
+        config = os.path.join(lab.folder, "config")
+        old = 'NFQWS2_ENABLE=0\nNFQWS2_OPT="\n--old\n"\nOTHER=1\n'
+        started = env.write(lab, "started", "")
+        env.tool(lab, "systemctl", '#!/bin/sh\necho "$*" >>%s\n' % started)
+        common = dict(BATCH="", ZAPRET_CONFIG=config, ENABLE_HTTP=1, ENABLE_HTTPS_TLS12=0,
+                      ENABLE_HTTPS_TLS13=0, REPEATS=1, SCANLEVEL="standard", **env.custom(lab, [CASE, SPLIT, FAKE]))
+
+        def run(answer, **variables):
+            with open(config, "w") as f:
+                f.write(old)
+            done = env.on_terminal(lab, answers=[(QUESTION, answer), ("press enter", "")], **dict(common, **variables))
+            check_equal("exit code", done.code, 0)
+            with open(config) as f:
+                return done, f.read()
+        for answer in ("", "n"):
+            done, text = run(answer)
+            check_equal("config", text, old)
+            done.has("+NFQWS2_ENABLE=1")
+            done.has("---old")
+        done, text = run("y")
+        taken = "NFQWS2_ENABLE=1\n" in text and "--lua-desync=learn" in text
+        check(taken and "OTHER=1" in text and "--old" not in text, "config:\n%s\n%s", text, done.text)
+        with open(started) as f:
+            check_equal("service", f.read().splitlines(), ["cat zapret2", "restart zapret2"])
+        # Neither without a terminal, nor with BATCH=1.
+        for text, done in ((run("y", BATCH=1)[1], None), (old, env.run(lab, stdin="y\n" * 20, **common))):
+            check_equal("config", text, old)
+            check(done is None or QUESTION not in done.text, "asked without a terminal")
+
+
+def test_terminal(env):
+    """On a terminal the recommendation is the last, short, and the rest is in a file."""
+    with env.lab("rst") as lab:
+        many = [CASE + " --comment=%d" % n for n in range(30)]
+        done = env.on_terminal(lab, ENABLE_HTTPS_TLS12=0, NO_COLOR=1, SCANLEVEL="force", **env.custom(lab, many))
+        name = re.search(r"the whole report : (\S+)$", done.text.strip())
+        check(name, "no file at the end:\n%s", done.text[-1500:])
+        with open(name.group(1)) as f:
+            whole = f.read()
+        os.unlink(name.group(1))
+        end = done.text[done.text.index("* SUMMARY"):]
+        check(len(end.splitlines()) < 35, "long:\n%s", end)
+        check("... and 20 more" in end and "NFQWS2_OPT=" in end and "* rules that show" not in end, end)
+        check(whole.count("curl_test_http ipv4 blocked.test : nfqws2") == 30 and "* rules that show" in whole, whole)
+        told = env.run(lab, ENABLE_HTTPS_TLS12=0, REPORT_FILE=lab.folder + "/kept", **env.custom(lab, many[:2]))
+        told.has("* RECOMMENDATION\nhttp : %s (best of 2; 1 of 1 attempts good)\n" % many[0])
+        with open(lab.folder + "/kept") as f:
+            check(f.read().strip() in told.text, "not what was printed")
+
+
+def test_html(env):
+    """One file, nothing from outside, nothing that somebody else wrote as code."""
+    with env.lab("redirect") as lab:
+        path, rows = lab.folder + "/page.html", lab.folder + "/rows"
+        odd = CASE + " '--comment=<b>&\"'"
+        done = env.run(lab, arguments=["--html=" + path, "--json=" + rows], ENABLE_HTTPS_TLS12=0, SKIP_KIND=0,
+                       DOMAINS="blocked.test good.test", **env.custom(lab, [odd, CASE, FAKE]))
+        check_equal("exit code", done.code, 0)
+        with open(path) as f:
+            page = f.read()
+        for part in ("<td>HTTP ipv4 blocked.test</td><td>2 strategies work</td>", "&lt;b&gt;&amp;&quot;",
+                     "<td>HTTP ipv4 good.test</td><td>working without bypass</td>", "<td>redirect</td>",
+                     "NFQWS2_OPT=&quot;", "Rules for the firewall"):
+            check(part in page, "%s is missing in\n%s", part, page)
+        check(not re.search(r"(src|href|url\(|@import|<script)", page), "outside resources")
+        parser = Balance()
+        parser.feed(page)
+        check_equal("open elements", parser.open, [])
+        with open(rows) as f:
+            check_equal("kinds", [b["kind"] for b in json.loads(f.read().splitlines()[-1])["blocking"]],
+                        ["redirect", "by name"])
+
+
+class Balance(html.parser.HTMLParser):
+    """Which elements are not closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        check_equal("closed", tag, self.open.pop())

@@ -36,15 +36,41 @@ def test_shellcheck(env):
 NOT_OF_BUSYBOX = {"ip", "nslookup", "ping", "ping6", "nc", "modprobe", "su", "mount", "unshare"}
 
 
+def busybox_alone(env, lab):
+    """The shell and every tool that busybox has."""
+    busybox = need_tool("busybox")
+    tools = env.folder(lab, "bin")
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    for name in set(applets.stdout.split()) - NOT_OF_BUSYBOX:
+        os.symlink(busybox, os.path.join(tools, name))
+    return busybox
+
+
+@cases({engine: (engine,) for engine in ("classic", "fast")})
+def test_router_quick(env, engine):
+    """What level quick does, the kind of blocking and the pages, with busybox alone."""
+    with env.lab("rst") as lab:
+        busybox = busybox_alone(env, lab)
+        page = lab.folder + "/page"
+        done = env.run(lab, shell=(busybox, "ash"), ENGINE=engine, SCANLEVEL="quick", SKIP_KIND=0,
+                       ENABLE_HTTPS_TLS12=0, BLOCKCHECK_JSON=lab.folder + "/json", BLOCKCHECK_HTML=page,
+                       REPORT_FILE=lab.folder + "/report", **env.custom(lab, [FAKE, CASE]))
+        check_equal("exit code", done.code, 0)
+        done.has("working strategy found for ipv4 blocked.test : nfqws2 " + CASE)
+        done.has("blocked.test : RST : RST ")
+        done.has("blocked.test : by name : ")
+        for complaint in ("not found\n", "awk:", "invalid", "Illegal"):
+            done.lacks(complaint)
+        with open(page) as f:
+            check("<td>by name</td>" in f.read(), "the page")
+        nothing_left(lab, engine)
+
+
 @cases({engine: (engine,) for engine in ("classic", "fast")})
 def test_router(env, engine):
-    """All of it with busybox alone: the shell and every tool that it has."""
-    busybox = need_tool("busybox")
+    """All of it with busybox alone."""
     with env.lab("rst") as lab:
-        tools = env.folder(lab, "bin")
-        applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
-        for name in set(applets.stdout.split()) - NOT_OF_BUSYBOX:
-            os.symlink(busybox, os.path.join(tools, name))
+        busybox = busybox_alone(env, lab)
         done = env.run(lab, shell=(busybox, "ash"), ENGINE=engine, ENABLE_HTTPS_TLS13=1,
                        PARALLEL_MAX=4, BLOCKCHECK_JSON=lab.folder + "/json",
                        RESUME=lab.folder + "/journal", **env.custom(

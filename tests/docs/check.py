@@ -6,9 +6,9 @@ usage: check.py PROGRAM [-v] [--only TITLE] [--update] [PART ...]
 Parts: options (man page and manuals against --help), functions (API documents against what scripts see),
 library (what the script libraries say of their arguments against their code, the documents and --check),
 settings (docs/config.md against config.default and the scripts), service (docs/custom-scripts.md and docs/lists.md
-against the scripts), links, citations (what comments refer to exists), translations (same code, same options), walks
-(the steps of the walks of development.md fit the tree), blocks (what the documents tell to run is run; see
-documents.py for the marks and stage.py for what they do).
+against the scripts), blockcheck (docs/blockcheck2.md against blockcheck2), links, citations (what comments refer to
+exists), translations (same code, same options), walks (the steps of the walks of development.md fit the tree), blocks
+(what the documents tell to run is run; see documents.py for the marks and stage.py for what they do).
 Default: all. --only: of their cases those with this in the title; other blocks are not run. With --update what
 the man page and the manuals repeat of --help is written first.
 Last line: "N passed, N failed, N skipped".
@@ -25,6 +25,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "support"), os.path.join(ROOT, "src", "tools", "lua-library")]
+import blockcheck  # noqa: E402
 import cases  # noqa: E402
 import citations  # noqa: E402
 import dispositions  # noqa: E402
@@ -44,13 +45,14 @@ RUN = ("README.md", "docs/manual.md", "docs/cookbook.md", "docs/development.md",
 CONTRACTS = "docs/contracts"
 TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md", "docs/config.ru.md": "docs/config.md",
               "docs/rules.ru.md": "docs/rules.md", "docs/custom-scripts.ru.md": "docs/custom-scripts.md",
-              "docs/lists.ru.md": "docs/lists.md", "docs/cookbook.ru.md": "docs/cookbook.md"}
+              "docs/lists.ru.md": "docs/lists.md", "docs/cookbook.ru.md": "docs/cookbook.md",
+              "docs/blockcheck2.ru.md": "docs/blockcheck2.md"}
 # Long options of other tools that the documents mention, and the example of development.md.
 FOREIGN = set("""
     queue-num queue-bypass dport sport dports sports mark connbytes connbytes-dir connbytes-mode
     ctstate tcp-flags notrack prefix-length v4-threshold family local-port connect-to resolve http3 update
     pcap-limit filter-ttl preset install build target now reload global gtest help verbose output-on-failure
-    or-mark set-xmark helper long list shell compiler prefix no-block yes set
+    or-mark set-xmark helper long list shell compiler prefix no-block yes set html json cacert
 """.split())
 # Globals of Lua itself; everything else that scripts see as a function is native.
 LUA_ITSELF = set("""
@@ -349,7 +351,7 @@ def main():
 
 PARTS = {"options": check_options, "functions": check_functions,
          "library": library.check, "links": check_links, "citations": check_citations,
-         "settings": settings.check, "service": service_pages.check,
+         "settings": settings.check, "service": service_pages.check, "blockcheck": blockcheck.check,
          "translations": check_translations, "walks": walks.check, "blocks": check_blocks}
 
 if __name__ == "__main__":

@@ -345,9 +345,19 @@ def listings():
             yield "%d-%s-%s" % (n, old.encode().hex(), new.encode().hex()), text.replace(old, new).encode()
 
 
+def probes():
+    lines = ["7 1 3 2048 192.0.2.1 curl_test_https_tls12 a.test/x?y=z 0x10\n", "1 1 1 0 ::1 curl_test_http3 a.test",
+             "http://blocked.test@evil.test:80/x?y#z", "//www.blocked.test:8/\r\n\x1b[1m"]
+    for n, line in enumerate(lines):
+        yield "line-%d" % n, line.encode()
+        for at in range(0, len(line), 5):
+            yield "%d-cut-%d" % (n, at), line[:at].encode()
+            yield "%d-changed-%d" % (n, at), (line[:at] + "|" + line[at + 1:]).encode()
+
+
 TARGETS = {
     "packet": packet, "frames": frames, "scripts": scripts, "engine": engine, "config": config, "firewall": firewall,
-    "trace": traces, "doctor": listings, "rules": rules, "layers": layers,
+    "trace": traces, "probe": probes, "doctor": listings, "rules": rules, "layers": layers,
     "prefixes": prefixes, "geoip": databases,
     "range": ranges, "lists": lists, "tools": tools, "store": store, "gzip": gzipped, "wlan": wlan,
     "ct": connections, "ftp": ftp,

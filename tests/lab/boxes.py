@@ -24,6 +24,10 @@ BOXES = {
     "strict": "dpi_stream:action=rst:strict",
     "wall": "dpi_wall:action=drop",
     "far": "dpi_first:action=rst:near=3:total=7",
+    "first-drop": "dpi_first:action=drop",
+    "careful": "dpi_stream:action=drop:careful",
+    "careful-strict": "dpi_stream:action=rst:strict:careful",
+    "careful-far": "dpi_stream:action=drop:strict:careful:near=3:total=7",
     "quic": "dpi_quic:plain",
     "quic-first": "dpi_quic:first",
 }

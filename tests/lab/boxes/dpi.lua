@@ -10,6 +10,7 @@
 -- near   routers before the box: a packet with a smaller or equal TTL never comes here
 -- total  routers on the whole way: with a smaller or equal TTL it is seen, but not by the server
 -- strict packets that a server would refuse are not looked at (checksum, MD5 option, no ACK)
+-- careful a stream without what a server would take out: data before its window, the urgent byte
 --
 -- and for QUIC, with dropping as the only action:
 --
@@ -18,7 +19,7 @@
 -- first  the first datagram of a flow decides about all of it; else each is looked at
 -- plain  packets with IPv6 extension headers are not looked at
 
-local SYN, RST, ACK = 2, 4, 16
+local SYN, RST, ACK, URG = 2, 4, 16, 32
 local STALL_AFTER = 16384
 local LIMIT = 16384
 
@@ -175,7 +176,7 @@ local function inspect(desync, look)
     if flow.blocked then return in_blocked_flow(desync, flow) end
     if flow.fine or not from_client(desync) or #dis.payload == 0 then return VERDICT_PASS end
     if desync.arg.strict and refusable(dis) then return VERDICT_PASS end
-    local verdict = look(flow, dis, string.lower(desync.arg.name))
+    local verdict = look(flow, dis, string.lower(desync.arg.name), desync.arg.careful)
     if verdict then return act(desync, flow) end
     if verdict == false then flow.fine = true end
     return VERDICT_PASS
@@ -196,13 +197,26 @@ function inspectors.first(_, dis, blocked)
     return name_in(dis.payload) == blocked
 end
 
+-- The payload without its part before the window, and without its urgent byte.
+local function as_server_takes(dis, at)
+    -- A pointer of 0 and one of 1 mean the first byte.
+    local payload, urgent = dis.payload, math.max(dis.tcp.th_urp, 1)
+    if has_flag(dis, URG) and urgent <= #payload then
+        payload = string.sub(payload, 1, urgent - 1) .. string.sub(payload, urgent + 1)
+    end
+    local before = at > LIMIT and 4294967296 - at or 0
+    return before < #payload and string.sub(payload, before + 1) or payload
+end
+
 -- Puts the client's stream together by sequence numbers; of what comes twice the first counts.
-function inspectors.stream(flow, dis, blocked)
+function inspectors.stream(flow, dis, blocked, careful)
     local at = (dis.tcp.th_seq - flow.start) % 4294967296
     if has_flag(dis, SYN) then at = at + 1 end
     at = at % 4294967296
+    local payload = careful and as_server_takes(dis, at) or dis.payload
+    if #payload < #dis.payload and at > LIMIT then at = 0 end
     if at > LIMIT then return nil end
-    if not flow.waiting[at] then flow.waiting[at] = dis.payload end
+    if not flow.waiting[at] then flow.waiting[at] = payload end
     local moved = true
     while moved do
         moved = false

@@ -1,0 +1,270 @@
+# What kind of blocking is it? Sourced by blockcheck2.sh.
+# shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
+#
+# Theory of operation. A request is made once more without a strategy, and the daemon writes down every packet of it
+# (--trace). The same is done with a name that is not blocked on the same address, and, where that does not answer
+# either, on its own address. What the packets show is told, each with its evidence; what they do not show is not.
+# A line of the file "kinds": TESTF TAB IP VERSION TAB DOMAIN TAB KIND TAB EVIDENCE.
+
+# Facts of a trace, as variables: counts, bytes, TTLs, milliseconds. "in" are packets from the server.
+KIND_AWK='
+	function field(name,    at) {
+		at = index($0, "\"" name "\":")
+		if (!at) return ""
+		at = substr($0, at + length(name) + 3, 40)
+		sub(/^"/, "", at)
+		sub(/[",}].*/, "", at)
+		return at
+	}
+	function ttl() {
+		return match($0, / ttl=[0-9]+/) ? substr($0, RSTART + 5, RLENGTH - 5) + 0 : 0
+	}
+	function ms(t) { return int(t * 1000 + .5) }
+	BEGIN { rst_ttl = rst_after = synack_ttl = data_ttl = first = rest = -1 }
+	# Packets of earlier connections still come.
+	!ours && field("flags") == "S" { ours = field("src") }
+	!ours && field("l4") == "udp" && /"dir":"out"/ { ours = field("src") }
+	!ours || (field("src") != ours && field("dst") != ours) { next }
+	{
+		t = field("t") + 0; flags = field("flags"); size = field("dlen") + 0
+		if (!begun) { begin = t; begun = 1 }
+		end = t
+	}
+	/"dir":"out"/ {
+		if (flags == "S") syns++
+		if (size > 0) { requests++; if (requests == 1) asked = t }
+		next
+	}
+	/"dir":"in"/ {
+		if (flags == "SA") { synack_ttl = ttl(); next }
+		if (flags ~ /R/) { if (!resets++) { rst_ttl = ttl(); rst_after = requests ? ms(t - asked) : ms(t - begin) } next }
+		if (requests && flags == "A" && size == 0) acks++
+		if (flags ~ /F/) fins++
+		if (size > 0) {
+			if (!answers++) { data_ttl = ttl(); data_at = t }
+			bytes += size
+			if (bytes <= 16384) first = t - data_at
+			else { rest_bytes += size; rest = t - data_at - first }
+			last = t
+		}
+	}
+	END {
+		printf "K_SYNS=%d K_SYNACK_TTL=%d K_REQUESTS=%d K_ACKS=%d K_RESETS=%d K_RST_TTL=%d K_RST_AFTER=%d ",
+			syns, synack_ttl, requests, acks, resets, rst_ttl, rst_after
+		printf "K_FINS=%d K_ANSWERS=%d K_BYTES=%d K_DATA_TTL=%d ", fins, answers, bytes, data_ttl
+		printf "K_REST_BYTES=%d K_FIRST_MS=%d K_REST_MS=%d K_LAST_MS=%d K_TIME_MS=%d\n",
+			rest_bytes, ms(first), ms(rest), answers ? ms(last - begin) : 0, ms(end - begin)
+	}'
+
+kind_setup() {
+	: >"$WORK/kinds"
+	SKIP_KIND=${SKIP_KIND:-${SKIP_IPBLOCK:-0}}
+}
+
+# The evidence may hold what a stranger wrote: nothing in it that a terminal obeys.
+kind_add() { # KIND EVIDENCE
+	printf '%s\t%s\t%s\t%s\t%s\n' "$KIND_TESTF" "$IPV" "$KIND_DOMAIN" "$1" \
+		"$(printf '%s' "$2" | tr -d '\000-\037\177')" >>"$WORK/kinds"
+}
+
+# Makes one request and sets the facts K_*, with the result in C_*. Fails when the daemon does not start.
+kind_request() { # TESTF DOMAIN ADDRESS
+	local pid begin
+	DAEMON_OUT=$WORK/kind.trace
+	daemon_start 0 "$QNUM" "--in-range=a --out-range=a --trace=-"
+	DAEMON_OUT=
+	daemon_wait 0 "$QNUM" || {
+		daemon_stop 0
+		return 1
+	}
+	begin=$(seconds_now)
+	TRY_IP=$3
+	"$1" "$IPV" "$2"
+	TRY_IP=
+	K_SECONDS=$(($(seconds_now) - begin))
+	# It writes the rest when it ends by itself.
+	pid=$DAEMON_0
+	kill "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	daemon_stop 0
+	eval "$(awk "$KIND_AWK" "$WORK/kind.trace")"
+}
+
+# --- what the packets of the blocked request show --------------------------------------------------
+
+# Whose TTL differs has come another way than the server's packets.
+kind_ttl_remark() { # TTL
+	if [ "$K_SYNACK_TTL" -lt 0 ] || [ "$1" = "$K_SYNACK_TTL" ]; then
+		echo "TTL $1"
+	else
+		echo "TTL $1 (SYN,ACK of the server: $K_SYNACK_TTL)"
+	fi
+}
+
+# Fails when nothing is to be seen.
+kind_of_packets() { # ADDRESS PROTO
+	local unit=packets
+	if [ "$2" = tcp ] && [ "$K_SYNACK_TTL" -lt 0 ]; then
+		if [ "$K_RESETS" -gt 0 ]; then
+			kind_add 'connection refused' "RST from $1 as the answer to SYN, $(kind_ttl_remark "$K_RST_TTL")"
+		else
+			kind_add 'no connection' "$K_SYNS SYN to $1, no answer"
+		fi
+		return 0
+	fi
+	[ "$K_REQUESTS" -gt 0 ] || return 1
+	if [ "$K_RESETS" -gt 0 ] && [ "$K_ANSWERS" = 0 ]; then
+		kind_add RST "RST $K_RST_AFTER ms after the request, $(kind_ttl_remark "$K_RST_TTL")"
+	elif [ "$K_ANSWERS" = 0 ] && [ "$K_FINS" -gt 0 ]; then
+		kind_add closed "FIN instead of an answer to the request"
+	elif [ "$K_ANSWERS" = 0 ]; then
+		[ "$2" = tcp ] || unit=datagrams
+		kind_add drop "$K_REQUESTS $unit with the request sent in $K_SECONDS s, $([ "$K_ACKS" -gt 0 ] &&
+			echo "$K_ACKS acknowledgements but no answer" || echo 'nothing came back')"
+	else
+		kind_of_transfer
+	fi
+}
+
+# An answer began.
+kind_of_transfer() {
+	local redirect="${C_ERROR#suspicious redirection }"
+	if [ "$C_CODE" = "$CODE_SUSPICIOUS" ] && [ "$redirect" != "$C_ERROR" ]; then
+		kind_add redirect "$redirect, $(kind_ttl_remark "$K_DATA_TTL")"
+	elif [ "$C_CODE" = 60 ] || [ "$C_CODE" = 51 ]; then
+		kind_certificate
+	elif [ "$C_CODE" = 0 ]; then
+		return 1
+	elif [ "$K_RESETS" -gt 0 ]; then
+		kind_add RST "RST after $K_BYTES bytes of the answer, $(kind_ttl_remark "$K_RST_TTL")"
+	elif [ "$K_BYTES" -ge 12000 ] && [ "$K_BYTES" -le 40000 ] && [ $((K_SECONDS * 1000 - K_LAST_MS)) -ge 500 ]; then
+		kind_add 'cut after 16 kB' "$K_BYTES bytes of the answer came in the first $K_LAST_MS ms, then nothing until the end after $K_SECONDS s"
+	elif [ "$K_REST_BYTES" -ge 1448 ] && kind_is_slow; then
+		:
+	elif [ "$C_CODE" = 28 ]; then
+		kind_add stall "$K_BYTES bytes of the answer came in the first $K_LAST_MS ms, not all of it within $K_SECONDS s"
+	else
+		return 1
+	fi
+}
+
+# The same connection was faster before.
+kind_is_slow() {
+	local first rest
+	[ "$K_REST_MS" -ge 500 ] || return 1
+	first=$((16384 / (K_FIRST_MS > 0 ? K_FIRST_MS : 1))) # kB/s
+	rest=$((K_REST_BYTES / K_REST_MS))
+	[ "$rest" -lt 64 ] && [ $((rest * 4)) -lt $first ] || return 1
+	kind_add slow-down "the first 16 kB came with $first kB/s, the next $((K_REST_BYTES / 1000)) kB with $rest kB/s"
+}
+
+kind_certificate() {
+	local error="$C_ERROR" issuer options="$CURL_OPT"
+	# Without looking at it, to see it.
+	CURL_VERBOSE=1 CURL_OPT="$CURL_OPT -k"
+	kind_request "$KIND_TESTF" "$KIND_DOMAIN" "$C_IP"
+	CURL_VERBOSE=$KIND_VERBOSE CURL_OPT=$options
+	issuer=$(printf '%s\n' "$C_ERROR" | sed -n 's/^\* *issuer: *//p' | head -n 1)
+	error=${error%%"$NL"*}
+	kind_add 'certificate changed' "it is not one for this name from an authority known here${issuer:+, issuer: $issuer} (${error#curl: })"
+}
+
+# --- name, address or protocol -----------------------------------------------------------------------
+
+# The blocked request got no answer: does another name get one? Evidence is an answer with data.
+kind_of_reach() { # ADDRESS PROTO
+	local own
+	kind_request "$KIND_TESTF" "$UNBLOCKED_DOM" "$1" || return
+	if [ "$K_ANSWERS" -gt 0 ] && [ "$C_CODE" != 28 ] && [ "$C_CODE" != 56 ] && [ "$C_CODE" != "$CODE_SUSPICIOUS" ]; then
+		kind_add 'by name' "$1 answers a request for $UNBLOCKED_DOM with $K_BYTES bytes"
+		return
+	fi
+	own=$(resolve "$UNBLOCKED_DOM" "$IPV" | head -n 1)
+	[ -n "$own" ] && [ "$own" != "$1" ] || return
+	TRY_IP=$own
+	"$KIND_TESTF" "$IPV" "$UNBLOCKED_DOM"
+	TRY_IP=
+	if [ "$C_CODE" = 0 ]; then
+		kind_add 'by address' "$1 does not answer a request for $UNBLOCKED_DOM either, $own does"
+	else
+		KIND_NOWHERE="$UNBLOCKED_DOM does not answer on its own address $own either"
+	fi
+}
+
+# Other protocols answer, this one does not answer anybody.
+kind_of_protocol() {
+	local others
+	[ -n "$KIND_NOWHERE" ] || return 0
+	others=$(awk -v t="$KIND_TESTF" -v v="ipv$IPV" '$1 != t && $2 == v && $4 == ":" && /: working without bypass$/ { print $1 " of " $3; exit }' "$WORK/report")
+	[ -n "$others" ] || return 0
+	kind_add 'by protocol' "$KIND_NOWHERE, while $others works"
+}
+
+# --- a test ---------------------------------------------------------------------------------------
+
+kind_wanted() {
+	[ "$SKIP_KIND" != 1 ] && [ "$SKIP_PKTWS" != 1 ] && [ "$SIMULATE" != 1 ]
+}
+
+# Rules that show the daemon all packets of both directions.
+kind_rules() { # PROTO PORT
+	rules_clear
+	RULE_WATCH=1 RULE_SLOTS=''
+	# shellcheck disable=SC2086 # a list of words
+	rules_set "$1" "$2" "$IPV" $ADDRESSES
+	RULE_WATCH=
+}
+
+# After a test without bypass. HOW: blocked, or works: then only a whole page can show something.
+kind_look() { # TESTF DOMAIN PROTO HOW
+	local address head="$HTTPS_HEAD" seconds="$CURL_MAX_TIME"
+	kind_wanted || return 0
+	KIND_TESTF=$1 KIND_DOMAIN=$2 KIND_NOWHERE='' KIND_VERBOSE=$CURL_VERBOSE
+	# shellcheck disable=SC2086 # a list of words
+	address=$(extract_arg 1 $ADDRESSES)
+	progress_clear
+	kind_rules "$3" "$(curl_port "$1")"
+	if [ "$4" = works ]; then
+		HTTPS_HEAD='' CURL_MAX_TIME=$((CURL_MAX_TIME * 2))
+		kind_request "$1" "$2" "$address" && [ "$C_CODE" != 0 ] && kind_of_packets "$address" "$3"
+		HTTPS_HEAD=$head CURL_MAX_TIME=$seconds
+	elif kind_request "$1" "$2" "$address" && kind_of_packets "$address" "$3"; then
+		kind_of_reach "$address" "$3"
+		kind_of_protocol
+	fi
+	rules_clear
+}
+
+# --- the page -------------------------------------------------------------------------------------
+
+kind_dns() {
+	[ "$DNS_VERDICT" = spoofed ] || return 0
+	[ -s "$WORK/kinds" ] && [ "$(head -c 3 "$WORK/kinds")" = dns ] && return 0
+	{
+		printf '%s\t\t\t%s\t%s\n' dns 'DNS answers changed' "$DNS_EVIDENCE"
+		cat "$WORK/kinds"
+	} >"$WORK/kinds.new"
+	mv "$WORK/kinds.new" "$WORK/kinds"
+}
+
+report_kinds() {
+	[ -s "$WORK/kinds" ] || return 0
+	echo "$INK_HEAD* KIND OF BLOCKING$INK_END"
+	awk -F '\t' '{ print $1 ($2 == "" ? "" : " ipv" $2 " " $3) " : " $4 " : " $5 }' "$WORK/kinds"
+	echo
+}
+
+json_kinds() { # JSON_KINDS becomes the members of an array
+	local testf ipv dom kind evidence
+	JSON_KINDS=
+	# Not a blank, which would join empty fields.
+	tr '\t' '\036' <"$WORK/kinds" >"$WORK/kinds.json"
+	while IFS=$(printf '\036') read -r testf ipv dom kind evidence; do
+		json_str "$dom"
+		JSON_KINDS="$JSON_KINDS${JSON_KINDS:+,}{\"test\":\"$testf\",\"ipv\":${ipv:-null},\"domain\":$JSON_STR"
+		json_str "$kind"
+		JSON_KINDS="$JSON_KINDS,\"kind\":$JSON_STR"
+		json_str "$evidence"
+		JSON_KINDS="$JSON_KINDS,\"evidence\":$JSON_STR}"
+	done <"$WORK/kinds.json"
+}

@@ -1,0 +1,53 @@
+# blockprobe, which asks for many pages in one process: for the fast engine. Sourced by blockcheck2.sh.
+# shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
+#
+# It takes the jobs of a group (group.sh) as they are and writes what the workers would. Curl is asked instead where
+# the user has chosen another one, or has words for it that the prober does not know.
+
+# PROBER_OPTIONS from CURL_OPT. Fails for what only curl can do.
+prober_words() {
+	PROBER_OPTIONS=
+	# shellcheck disable=SC2086 # words
+	set -- $CURL_OPT
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--cacert)
+			[ $# -ge 2 ] || return 1
+			word_quote "--cacert=$2"
+			PROBER_OPTIONS="$PROBER_OPTIONS $WORD"
+			shift
+			;;
+		-k | --insecure) PROBER_OPTIONS="$PROBER_OPTIONS --insecure" ;;
+		*) return 1 ;;
+		esac
+		shift
+	done
+}
+
+prober_setup() { # sets PROBING
+	PROBING=0
+	[ "$PROBER" != 0 ] && [ "$CURL" = curl ] && is_number "$CURL_MAX_TIME" && prober_words || return 0
+	"$PROBER" --help >/dev/null 2>&1 || return 0
+	PROBING=1
+	word_quote "--user-agent=$USER_AGENT"
+	PROBER_OPTIONS="$PROBER_OPTIONS $WORD --max-time=$((CURL_MAX_TIME * 1000)) --http-port=$HTTP_PORT --https-port=$HTTPS_PORT"
+	[ -z "$HTTPS_HEAD" ] || PROBER_OPTIONS="$PROBER_OPTIONS --head"
+	[ "$SCANLEVEL" != quick ] || PROBER_OPTIONS="$PROBER_OPTIONS --stop-at-failure"
+	[ -z "$PAD_FILE" ] || PROBER_OPTIONS="$PROBER_OPTIONS --header-file=$PAD_FILE"
+}
+
+# Works off the files jobs.*, as many at once as there would be workers.
+prober_run() {
+	local code
+	cat "$WORK"/jobs.* >"$WORK/jobs"
+	eval "set -- $PROBER_OPTIONS"
+	[ "$SEARCHING" != 1 ] || [ "$SCANLEVEL" != quick ] || [ "$PARALLEL" = 1 ] || set -- "$@" --enough
+	"$PROBER" "$@" --parallel="$GROUP_WORKERS" <"$WORK/jobs" >"$WORK/out.0" 2>/dev/null &
+	WORKER_PIDS=$!
+	pids_note workers $WORKER_PIDS
+	wait $WORKER_PIDS
+	code=$?
+	WORKER_PIDS=
+	pids_note workers
+	[ $code != 3 ] || : >"$WORK/enough"
+}

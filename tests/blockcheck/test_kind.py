@@ -1,0 +1,122 @@
+"""What kind of blocking it is: told with its evidence, and nothing without."""
+import json
+import os
+import re
+
+from checks import cases, check, check_equal, nothing_left
+from fakes import CASE, SPLIT
+
+
+def kinds(result):
+    """{test: [(kind, evidence)]} of the page at the end."""
+    found = {}
+    for line in result.section("KIND OF BLOCKING") or []:
+        test, kind, evidence = line.split(" : ", 2)
+        found.setdefault(test, []).append((kind, evidence))
+    return found
+
+
+def run(env, lab, **variables):
+    done = env.run(lab, **dict(dict(SKIP_KIND=0, CURL_MAX_TIME=3, **env.custom(lab, [CASE], [SPLIT.replace(
+        "http_req", "tls_client_hello")])), **variables))
+    check_equal("exit code", done.code, 0)
+    nothing_left(lab, "after the run")
+    return done
+
+
+NAME = ("by name", r"10\.77\.2\.2 answers a request for iana\.org with \d+ bytes")
+# box -> what is said of HTTP, and of TLS unless the box knows HTTP only
+BOXES = {
+    "rst": ("RST", r"RST \d+ ms after the request, TTL 64 \(SYN,ACK of the server: 63\)"),
+    "drop": ("drop", r"\d+ packets with the request sent in \d+ s, nothing came back"),
+    "redirect": ("redirect", r"302 to : http://warning\.test/, TTL 64 \(SYN,ACK of the server: 63\)"),
+}
+
+
+@cases({box: (box,) for box in BOXES})
+def test_boxes(env, box):
+    with env.lab(box) as lab:
+        for level in ("standard", "quick"):
+            done = run(env, lab, SCANLEVEL=level, ENABLE_HTTPS_TLS12=int(box != "redirect"))
+            found = kinds(done)
+            check_equal("tests", len(found), 1 if box == "redirect" else 2)
+            for told in found.values():
+                check_equal("kinds", [kind for kind, _ in told], [BOXES[box][0], "by name"])
+                for (_, evidence), (_, pattern) in zip(told, (BOXES[box], NAME)):
+                    check(re.fullmatch(pattern, evidence), "%s\nis not %s", evidence, pattern)
+            check("!!!!! AVAILABLE !!!!!" in done.text, "nothing found:\n%s", done.text)
+
+
+def test_cut(env):
+    """A page that opens, but not to its end: seen with a whole page, although its header came."""
+    with env.lab("stall") as lab:
+        out = os.path.join(lab.folder, "out.json")
+        done = run(env, lab, DOMAINS="blocked.test/big.bin", BLOCKCHECK_JSON=out)
+        found = kinds(done)
+        check_equal("tests", len(found), 2)
+        for told in found.values():
+            check_equal("kind", told[0][0], "cut after 16 kB")
+            check(re.fullmatch(r"\d{5} bytes of the answer came in the first \d+ ms, then nothing until the end after "
+                               r"\d+ s", told[0][1]), told[0][1])
+        with open(out) as f:
+            summary = json.loads(f.read().splitlines()[-1])
+        check_equal("JSON", [(b["test"], b["ipv"], b["domain"], b["kind"], b["evidence"]) for b in summary["blocking"]],
+                    [(test.split()[0], 4, "blocked.test/big.bin", kind, evidence)
+                     for test, told in found.items() for kind, evidence in told])
+
+
+@cases({
+    "no connection": ("-j DROP", r"\d+ SYN to 10\.77\.2\.2, no answer"),
+    "connection refused": ("-j REJECT --reject-with tcp-reset", r"RST from 10\.77\.2\.2 as the answer to SYN, TTL \d+"),
+})
+def test_address(env, rule, pattern):
+    """No connection is no question of names. That it is the address alone is not said where nothing else answers."""
+    with env.lab() as lab:
+        lab.sh("box", "iptables -A FORWARD -p tcp --dport 80 " + rule)
+        done = run(env, lab, ENABLE_HTTPS_TLS12=0)
+        told = kinds(done)["curl_test_http ipv4 blocked.test"]
+        check_equal("kinds", len(told), 1)
+        check(re.fullmatch(pattern, told[0][1]), told[0][1])
+
+
+def test_by_address(env):
+    """Another address answers the same name."""
+    with env.lab() as lab:
+        lab.sh("server", "ip addr add 10.77.2.3/24 dev eth0")
+        lab.sh("box", "iptables -A FORWARD -d 10.77.2.2 -p tcp --dport 80 -j DROP")
+        with open(lab.folder + "/hosts") as f:
+            text = f.read()
+        with open(lab.folder + "/hosts", "w") as f:
+            f.write(text.replace("10.77.2.2 iana.org", "10.77.2.3 iana.org"))
+        told = kinds(run(env, lab, ENABLE_HTTPS_TLS12=0))["curl_test_http ipv4 blocked.test"]
+        check_equal("kinds", [kind for kind, _ in told], ["no connection", "by address"])
+        check_equal("evidence", told[1][1],
+                    "10.77.2.2 does not answer a request for iana.org either, 10.77.2.3 does")
+
+
+def test_certificate(env):
+    """An authority that is not known here; the answer of the other name is no blame."""
+    with env.lab() as lab:
+        told = kinds(run(env, lab, ENABLE_HTTP=0, CURL_OPT=""))["curl_test_https_tls12 ipv4 blocked.test"]
+        check_equal("kinds", [kind for kind, _ in told], ["certificate changed", "by name"][:len(told)])
+        check("issuer: " in told[0][1] and "(60)" in told[0][1], told[0][1])
+
+
+def test_slow(env):
+    """The beginning comes fast, the rest does not."""
+    with env.lab() as lab:
+        lab.sh("box", "iptables -A FORWARD -p tcp --sport 80 -m connbytes --connbytes 24000: --connbytes-dir reply "
+                      "--connbytes-mode bytes -m hashlimit --hashlimit-above 8/s --hashlimit-burst 5 "
+                      "--hashlimit-name slow -j DROP")
+        told = kinds(run(env, lab, DOMAINS="blocked.test/big.bin", ENABLE_HTTPS_TLS12=0, CURL_MAX_TIME=6))
+        told = told["curl_test_http ipv4 blocked.test/big.bin"]
+        check_equal("kind", told[0][0], "slow-down")
+        check(re.fullmatch(r"the first 16 kB came with \d+ kB/s, the next \d+ kB with \d+ kB/s", told[0][1]),
+              told[0][1])
+
+
+def test_works(env):
+    """Where nothing is blocked nothing is said, nor where these tests are not wanted."""
+    with env.lab("rst") as lab:
+        check_equal("kinds", kinds(run(env, lab, DOMAINS="good.test")), {})
+        check_equal("kinds", kinds(run(env, lab, SKIP_KIND=1)), {})

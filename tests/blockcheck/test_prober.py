@@ -1,0 +1,145 @@
+"""The prober: what it asks for, and that its verdicts are those of curl."""
+import os
+import re
+import subprocess
+
+from checks import Skip, check, check_equal, nothing_left
+from fakes import CASE, FAKE, SPLIT
+import test_boxes
+
+
+def prober(env):
+    path = os.path.join(os.path.dirname(env.program), "blockprobe")
+    if not os.path.exists(path):
+        raise Skip("blockprobe is not built (libcurl)")
+    return path
+
+
+def ask(env, lab, jobs, *options):
+    """The fields of each result, in the order of jobs and attempts."""
+    script = 'mount --bind "$0" /etc/hosts && exec "$@"'
+    command = lab.command("client", "unshare", "-m", "sh", "-c", script, lab.folder + "/hosts", prober(env),
+                          "--cacert=%s/site.crt" % lab.folder, *options)
+    done = subprocess.run(command, input="\n".join(jobs) + "\n", capture_output=True, text=True, timeout=60,
+                          check=False)
+    rows = [line.split("|", 8) for line in done.stdout.splitlines()]
+    return done, sorted(rows, key=lambda row: (int(row[0]), int(row[1])))
+
+
+def test_requests(env):
+    with env.lab("redirect") as lab:
+        jobs = ["1 1 2 3000 10.77.2.2 curl_test_http good.test/echo-host",
+                "2 1 1 0 10.77.2.2 curl_test_https_tls12 good.test",
+                "3 1 1 0 fd77:2::2 curl_test_https_tls13 good.test/big.bin",
+                "4 1 1 0 10.77.2.2 curl_test_http blocked.test", "5 1 3 0 10.77.2.2 curl_test_http blocked.test",
+                "6 1 1 0 10.77.2.9 curl_test_https_tls12 good.test", "no job",
+                "7 1 1 0 10.77.2.2 curl_test_https_tls12 blocked.example"]
+        done, rows = ask(env, lab, jobs, "--stop-at-failure", "--max-time=1500")
+        check_equal("exit code", done.returncode, 0)
+        check("no job: no job" in done.stderr, done.stderr)
+        check_equal("codes", [(r[0], r[1], r[2], r[3], r[6]) for r in rows], [
+            ("1", "1", "0", "200", "1"), ("1", "2", "0", "200", "1"), ("2", "1", "0", "200", "1"),
+            ("3", "1", "0", "200", "1"), ("4", "1", "254", "302", "1"), ("5", "1", "254", "302", "1"),
+            ("6", "1", rows[6][2], "0", "0"),
+            ("7", "1", "60", "0", "1")])
+        check(rows[6][2] in ("7", "28") and rows[6][8].startswith("curl: ("), rows[6])
+        check_equal("redirect", rows[4][8], "suspicious redirection 302 to : http://warning.test/")
+        check_equal("bytes", int(rows[3][4]), 1048576)
+        with open(lab.folder + "/access.log") as f:
+            log = f.read()
+        check('"GET /echo-host HTTP/1.1" 200' in log and '"GET / HTTP/1.1" 200' in log, log)
+        done, rows = ask(env, lab, jobs[1:3], "--head", "--enough", "--user-agent=My Agent", "--parallel=1")
+        check_equal("exit code", done.returncode, 3)
+        check_equal("results", [r[0] for r in rows], ["2"])
+        with open(lab.folder + "/access.log") as f:
+            check('"HEAD / HTTP/1.1" 200 0 "-" "My Agent"' in f.read(), "no such request")
+
+
+def test_wrong_words(env):
+    for words in (["--parallel=0"], ["--max-time=x"], ["--nosuch"], ["word"], ["--header-file=/nonexistent"]):
+        done = subprocess.run([prober(env), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False)
+        check_equal("exit code of %s" % words, done.returncode, 1)
+        check(done.stderr, "no message")
+    done = subprocess.run([prober(env), "--help"], capture_output=True, text=True, check=False)
+    check_equal("exit code", done.returncode, 0)
+    check(done.stdout.startswith("Usage: blockprobe"), done.stdout)
+
+
+def test_marks(env):
+    """The mark of a connection chooses the profile, from any local port."""
+    with env.lab("rst") as lab:
+        lab.sh("client", "iptables -t mangle -A POSTROUTING -p tcp --dport 80 -m mark ! --mark 0x40000000/0x40000000 "
+                         "-j NFQUEUE --queue-num 300")
+        lab.start_nfqws2(env.program, *lab.libraries(env.lua, "lib", "antidpi"), "--filter-mark=0x5/0xff",
+                         *CASE.split(),
+                         "--new", "--filter-mark=0x6/0xff", *SPLIT.split(), "--new", *FAKE.split(), queue=300)
+        jobs = ["%d 1 1 0 10.77.2.2 curl_test_http blocked.test %d" % (n, n % 4 + 4) for n in range(200)]
+        done, rows = ask(env, lab, jobs, "--parallel=200", "--max-time=10000")
+        check_equal("exit code", done.returncode, 0)
+        check_equal("results", len(rows), 200)
+        wrong = [r for r in rows if (r[2] == "0") != (int(r[0]) % 4 + 4 in (5, 6))]
+        check(not wrong, "not as their marks say: %s", wrong[:5])
+
+
+def test_agrees_with_curl(env):
+    """The same verdicts, strategy by strategy."""
+    for box in ("first", "strict"):
+        with env.lab(box) as lab:
+            http, tls = (test_boxes.expected(table, box) for table in (test_boxes.HTTP, test_boxes.TLS))
+            lists = env.custom(lab, [s for s, _ in http], [s for s, _ in tls])
+            common = dict(lists, CURL_MAX_TIME=3, ENABLE_HTTPS_TLS13=1, SCANLEVEL="force", PARALLEL_MAX=64)
+            runs = [env.run(lab, PROBER=program, **common) for program in (0, prober(env))]
+            curl, ours = ([(t, s, "AVAILABLE !" in line) for t, _, _, s, line in r.results()] for r in runs)
+            check_equal("verdicts against " + box, ours, curl)
+            check_equal("expected", [good for t, _, good in ours if t == "curl_test_http"], [good for _, good in http])
+            nothing_left(lab, box)
+
+
+SAMPLES = 24
+
+
+def test_samples(env):
+    """Of the standard strategies for TLS 1.2 some from everywhere: the verdicts of the classic engine."""
+    with env.lab("first") as lab:
+        # The later scripts put together what these have.
+        later = {"NOTEST_%s_HTTPS" % name: 1 for name in ("FAKED", "HOSTFAKE", "FAKE_MULTI", "FAKE_FAKED",
+                                                          "FAKE_HOSTFAKE")}
+        simulated = env.run(lab, SIMULATE=1, SIM_SUCCESS_RATE=0, ENABLE_HTTP=0, **later)
+        every = list(dict.fromkeys(simulated.strategies()))
+        check(len(every) > 500, "%d strategies", len(every))
+        chosen = every[::len(every) // SAMPLES][:SAMPLES]
+        lists = env.custom(lab, tls=["'%s'" % s.replace("'", "'\\''").replace(" --", "' '--") for s in chosen])
+        common = dict(lists, ENABLE_HTTP=0, SCANLEVEL="force", CURL_MAX_TIME=5, PARALLEL_MAX=32)
+        fast = env.run(lab, PROBER=prober(env), **common)
+        classic = env.run(lab, ENGINE="classic", **common)
+        ours, theirs = ([(s, "AVAILABLE !" in line) for *_, s, line in r.results()] for r in (fast, classic))
+        check_equal("strategies", len(theirs), SAMPLES)
+        check_equal("verdicts", ours, theirs)
+        check(0 < sum(good for _, good in ours) < SAMPLES, "all the same")
+
+
+def test_quick(env):
+    with env.lab("drop") as lab:
+        done = env.run(lab, SCANLEVEL="quick", PROBER=prober(env), PARALLEL_MAX=64)
+        for testf in ("curl_test_http", "curl_test_https_tls12"):
+            check(re.search("!!!!! %s: working strategy found" % testf, done.text), done.text)
+        part = done.text.partition("!!!!! AVAILABLE !!!!!")[0].rpartition("\n- ")[2]
+        check_equal("attempts", part.count("AVAILABLE"), 3)
+        nothing_left(lab, "quick")
+
+
+def test_what_only_curl_can(env):
+    """Another curl, or words for it: then it is asked."""
+    with env.lab("rst") as lab:
+        program = env.tool(lab, "spy", "#!/bin/sh\n[ \"$1\" = --help ] || : >%s/asked\nexec %s \"$@\"\n" % (
+            lab.folder, prober(env)))
+        lists = env.custom(lab, [CASE, FAKE])
+        for more, asked in (({}, True), ({"CURL_OPT": "--no-alpn"}, False), ({"CURL": "/usr/bin/curl"}, False),
+                            ({"CURL_PAD": 2000}, True), ({"ENGINE": "classic"}, False)):
+            if os.path.exists(lab.folder + "/asked"):
+                os.unlink(lab.folder + "/asked")
+            done = env.run(lab, PROBER=program, ENABLE_HTTPS_TLS12=0, **lists, **more)
+            check_equal("results with %s" % more, [line for *_, line in done.results()],
+                        ["!!!!! AVAILABLE !!!!!", "UNAVAILABLE code=56"])
+            check_equal("asked with %s" % more, os.path.exists(lab.folder + "/asked"), asked)
