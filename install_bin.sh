@@ -66,6 +66,7 @@ for arch in $ARCHS; do
 		if link_program ip2net ip2net "$arch" && link_program mdig mdig "$arch" &&
 			link_program nfq2 nfqws2 "$arch"; then
 			[ ! -f "$BINDIR/$arch/nfqws2ctl" ] || link_program nfq2 nfqws2ctl "$arch"
+			[ ! -f "$BINDIR/$arch/blockprobe" ] || link_program probe blockprobe "$arch"
 			exit 0
 		fi
 		echo "not complete: $BINDIR/$arch" >&2

@@ -98,8 +98,10 @@ check_bins() { # [make]
 	for name in nfqws2 ip2net mdig; do
 		cp -f "$build/$name" "$ZAPRET_BASE/binaries/my/$name" || exitp 8 "the build is not complete"
 	done
-	# It needs libraries that not every system has.
-	[ ! -f "$build/nfqws2ctl" ] || cp -f "$build/nfqws2ctl" "$ZAPRET_BASE/binaries/my/nfqws2ctl"
+	# They need libraries that not every system has.
+	for name in nfqws2ctl blockprobe; do
+		[ ! -f "$build/$name" ] || cp -f "$build/$name" "$ZAPRET_BASE/binaries/my/$name"
+	done
 	programs_run || exitp 8 "what was built does not run"
 }
 

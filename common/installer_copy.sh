@@ -17,7 +17,7 @@ RUNTIME_DOCS='LICENSE README.md README.ru.md docs'
 OWN_FILES=.own-files
 COPY_JOURNAL=.journal
 # Made by the installation itself, replaced in place.
-COPY_CHANGED='config nfq2/nfqws2 nfq2/nfqws2ctl ip2net/ip2net mdig/mdig'
+COPY_CHANGED='config nfq2/nfqws2 nfq2/nfqws2ctl ip2net/ip2net mdig/mdig probe/blockprobe'
 
 there() { # PATH: is anything of this name there, even a broken link?
 	[ -e "$1" ] || [ -L "$1" ]

@@ -17,6 +17,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE = "/opt/zapret2"
 SCRIPT = BASE + "/init.d/sysv/zapret2"
 SBIN = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Where each stands in an installation. The optional ones need libraries of their own.
+PROGRAMS = (("nfq2", "nfqws2"), ("ip2net", "ip2net"), ("mdig", "mdig"))
+OPTIONAL_PROGRAMS = (("nfq2", "nfqws2ctl"), ("probe", "blockprobe"))
 PARTS = ("common", "init.d", "ipset", "lua", "config.default", "install_easy.sh", "uninstall_easy.sh",
          "install_bin.sh", "install_prereq.sh", "blockcheck2.sh", "blockcheck2.d")
 
@@ -64,8 +67,10 @@ class World:
         mount(None, "/", None, MS_REC | MS_PRIVATE)
         programs = "/dev/shm"
         tmpfs(programs)
-        for name in ("nfqws2", "ip2net", "mdig", "nfqws2ctl"):
-            if name != "nfqws2ctl" or (self.programs / name).exists():  # it needs libraries of its own
+        for _, name in PROGRAMS:
+            shutil.copy(self.programs / name, programs)
+        for _, name in OPTIONAL_PROGRAMS:
+            if (self.programs / name).exists():
                 shutil.copy(self.programs / name, programs)
         tmpfs("/opt")
         os.mkdir("/opt/bin")
@@ -99,11 +104,10 @@ class World:
         return path
 
     def _link_programs(self):
-        for folder, name in (("nfq2", "nfqws2"), ("ip2net", "ip2net"), ("mdig", "mdig")):
-            os.makedirs("%s/%s" % (BASE, folder), exist_ok=True)
-            os.symlink("/opt/programs/" + name, "%s/%s/%s" % (BASE, folder, name))
-        if os.path.exists("/opt/programs/nfqws2ctl"):
-            os.symlink("/opt/programs/nfqws2ctl", BASE + "/nfq2/nfqws2ctl")
+        for folder, name in PROGRAMS + OPTIONAL_PROGRAMS:
+            if os.path.exists("/opt/programs/" + name):
+                os.makedirs("%s/%s" % (BASE, folder), exist_ok=True)
+                os.symlink("/opt/programs/" + name, "%s/%s/%s" % (BASE, folder, name))
 
     def _busybox(self):
         """/bin/sh is ash, and every tool that busybox has is busybox's."""

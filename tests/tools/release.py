@@ -199,7 +199,8 @@ def staged(trees):
     if not os.path.exists(stage):
         run("cmake", "-S", trees.repository, "-B", build, "-G", "Ninja", "-DNFQWS2_TESTS=OFF",
             "-DCMAKE_INSTALL_PREFIX=/usr")
-        for program in ("nfqws2", "ip2net", "mdig", "nfqws2ctl"):  # stand-ins: what is in them does not matter here
+        # Stand-ins: what is in them does not matter here.
+        for program in ("nfqws2", "ip2net", "mdig", "nfqws2ctl", "blockprobe"):
             shutil.copy("/bin/true", os.path.join(build, program))
         run("cmake", "--install", build, env={"DESTDIR": stage})
     return stage
