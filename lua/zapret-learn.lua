@@ -47,16 +47,29 @@ local function time_stamp()
 	return math.floor(clock_getfloattime() * 1000) / 1000
 end
 
+-- A time of a record; nil if it is none, or one that has not come: the clock was set back since, or somebody wrote it.
+local function past_time(value, now)
+	local time = tonumber(value)
+	return time and time <= now and time or nil
+end
+
+local COUNT_MAX = 1e12
+
+local function count_of(value)
+	local count = tonumber(value)
+	return count and count >= 0 and count <= COUNT_MAX and count or 0
+end
+
 -- A record of counts, older counts faded. Never nil.
 local function counts_of(key, now, memory)
 	local counts = all_records():get(key) or {}
-	local ok, bad, since = tonumber(counts.ok) or 0, tonumber(counts.bad) or 0, tonumber(counts.since) or now
+	local ok, bad, since = count_of(counts.ok), count_of(counts.bad), past_time(counts.since, now) or now
 	if now - since >= memory then
 		local weeks = math.floor((now - since - memory) / FADING) + 1
 		ok, bad, since = ok * 0.5 ^ weeks, bad * 0.5 ^ weeks, since + weeks * FADING
 	end
 	counts.ok, counts.bad, counts.since = ok, bad, since
-	counts.last_ok, counts.last_bad = tonumber(counts.last_ok), tonumber(counts.last_bad)
+	counts.last_ok, counts.last_bad = past_time(counts.last_ok, now), past_time(counts.last_bad, now)
 	return counts
 end
 
@@ -100,7 +113,7 @@ local groups_by_file = {}
 local function read_groups(file)
 	return read_lines(groups_by_file, file, "learn: cannot read groups from", function(groups, line)
 		local suffix, name = line:match("^%s*%.?([^%s#]+)%s*([^%s#]*)")
-		if suffix then groups[suffix:lower()] = name ~= "" and name or suffix:lower() end
+		if suffix then groups[suffix:lower()] = (name ~= "" and name or suffix):lower() end
 	end)
 end
 
@@ -126,6 +139,7 @@ end
 local function record_names(desync)
 	local key, host = automate_host_key(desync)
 	if not key then return nil end
+	host = tostring(host)
 	local groups = desync.arg.groups
 	if groups then host = group_of(host, groups) end
 	return key_part(key), key_part(host)
@@ -165,13 +179,29 @@ local function best_strategy(flow, now, but)
 	return oldest, "retry"
 end
 
+-- The strategy in force by the record of a host, and the one somebody has pinned; nil for what is none, such as one of a
+-- plan that has become shorter.
+local function strategies_of(host, flow)
+	return valid_strategy(host.cur, flow, flow.settings.lowest), valid_strategy(host.pin, flow, 0)
+end
+
+-- Pins without a strategy that somebody was told of.
+local told_pins, told_pin_count = {}, 0
+local TOLD_PINS_MAX = 100
+
+local function tell_of_pin(flow, pin)
+	if told_pins[flow.id] or told_pin_count >= TOLD_PINS_MAX then return end
+	told_pins[flow.id], told_pin_count = true, told_pin_count + 1
+	DLOG_ERR("learn: '" .. flow.id .. "' is pinned to '" .. tostring(pin) .. "', but strategies are 1 to " .. flow.count)
+end
+
 -- Strategy for a flow and why, by the record of its host; nil if that names none.
 local function recorded_strategy(flow)
 	local host = all_records():get(flow.id)
 	if not host then return nil end
-	local pin = valid_strategy(host.pin, flow, 0)
+	local current, pin = strategies_of(host, flow)
 	if pin then return pin, "pinned" end
-	local current = valid_strategy(host.cur, flow, flow.settings.lowest)
+	if host.pin then tell_of_pin(flow, host.pin) end
 	if not current then return nil end
 	local other = explorations[flow.id]
 	if other then
@@ -236,6 +266,7 @@ local function flow_of(desync)
 		if not flow.named and desync.track.hostname then rename(flow, desync) end
 		return flow
 	end
+	if not automate_strategies then error("learn: zapret-auto.lua is not loaded") end
 	flow = { began = time_stamp(), settings = settings_of(desync.arg) }
 	flow.count, flow.final = automate_strategies(desync, "learn")
 	flow.failure_detector, flow.success_detector = detectors_of(desync.arg)
@@ -286,10 +317,14 @@ local function note_success(flow, now)
 	here.recent = nil
 	save(flow.id .. "/" .. flow.strategy, here)
 	local host = all_records():get(flow.id) or {}
-	local new = not host.cur
-	if not new and tonumber(host.cur) ~= flow.strategy then return end
-	if new or host.why or now - (tonumber(host.used) or 0) > DAY then
-		save_host(flow, { cur = new and flow.strategy or nil, changed = new and flow.began or nil,
+	local current = strategies_of(host, flow)
+	local unused = now - (past_time(host.used, now) or 0) > DAY
+	if current and current ~= flow.strategy then
+		if unused then save_host(flow, { used = now }) end
+		return
+	end
+	if not current or host.why or unused then
+		save_host(flow, { cur = not current and flow.strategy or nil, changed = not current and flow.began or nil,
 			why = false, used = now })
 	end
 	local explore = flow.settings.explore
@@ -311,11 +346,12 @@ end
 local function note_failure(flow, now)
 	local settings = flow.settings
 	local here = count_result(flow, "bad", now)
-	local host = all_records():get(flow.id) or { cur = flow.strategy, changed = flow.began }
-	local changed = tonumber(host.changed) or 0
+	local host = all_records():get(flow.id) or {}
+	local current, pin = strategies_of(host, flow)
+	local changed = current and (past_time(host.changed, now) or 0) or flow.began
 	-- Flows that began before the last change say nothing of what is in force since, and those that began before the last
 	-- success are the losses of a strategy that works.
-	local counts = tonumber(host.cur) == flow.strategy and flow.began >= changed
+	local counts = (current or flow.strategy) == flow.strategy and flow.began >= changed
 		and flow.began >= (here.last_ok or 0)
 	local failures = 0
 	if counts then
@@ -324,12 +360,14 @@ local function note_failure(flow, now)
 	save(flow.id .. "/" .. flow.strategy, here)
 	local limit = here.last_ok and settings.fails or math.ceil(settings.fails / 2)
 	dlog_format("learn: '%s' strategy %s failure %s/%s", flow.id, flow.strategy, failures, limit)
-	if counts and failures >= limit and flow.strategy ~= flow.final and not host.pin then
+	if counts and failures >= limit and flow.strategy ~= flow.final and not pin then
 		local strategy, why = best_strategy(flow, now, flow.strategy)
 		dlog_format("learn: '%s' strategy %s from now on (%s)", flow.id, strategy, why)
 		save_host(flow, { cur = strategy, why = why, changed = now, used = now })
+	elseif not current then
+		save_host(flow, { cur = flow.strategy, changed = flow.began, used = now })
 	elseif not host.used then
-		save_host(flow, { cur = host.cur, changed = host.changed, used = now })
+		save_host(flow, { used = now })
 	end
 end
 

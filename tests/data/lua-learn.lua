@@ -280,6 +280,61 @@ do -- pin, final, none
 	check("none has failed", strategy_for("a.example", none), 1)
 end
 
+do -- records that name no strategy of the plan
+	for what, fields in pairs({ ["of a longer plan"] = { cur = 9 }, ["after a pin"] = {}, ["without none"] = { cur = 0 },
+		["spoilt"] = { cur = "x" } }) do
+		forget_all()
+		records:set("k/a.example", fields)
+		for _ = 1, 3 do fail("a.example", K) end
+		check("a record " .. what .. " is left after failures", strategy_for("a.example", K), 2)
+		records:set("k/a.example", fields)
+		local c = open("a.example", K)
+		succeeds(c, K)
+		check("and has the one that succeeds", records:get("k/a.example").cur, c.lua_state.learn.strategy)
+	end
+	for _, pin in ipairs({ 9, "off" }) do
+		forget_all()
+		records:set("k/a.example", { cur = 1, pin = pin })
+		for _ = 1, 3 do fail("a.example", K) end
+		check("a pin that is none holds nothing", strategy_for("a.example", K), 2)
+		check("and is kept", records:get("k/a.example").pin, pin)
+	end
+end
+
+do -- times that have not come
+	forget_all()
+	succeed("a.example", K)
+	now = now + 10800
+	succeed("a.example", K)
+	now = now - 10800
+	for _ = 1, 4 do fail("a.example", K) end
+	check("the clock was set back", strategy_for("a.example", K) ~= 1, true)
+	forget_all()
+	records:set("k/a.example", { cur = 1, changed = now + 1e8, used = now + 1e8 })
+	records:set("k/a.example/1", { ok = 1, bad = 0, last_ok = now + 1e8, since = now + 1e8 })
+	records:set("k/a.example/2", { ok = 0, bad = 1, last_bad = now + 1e8 })
+	for _ = 1, 3 do fail("a.example", K) end
+	check("a future that somebody wrote", strategy_for("a.example", K), 2)
+	forget_all()
+	records:set("k/*/1", { ok = -1, bad = -1 })
+	records:set("k/*/2", { ok = 100, bad = 0 })
+	records:set("k/*/3", { ok = 0 / 0, bad = 0 })
+	check("counts that are none", strategy_for("a.example", K), 2)
+end
+
+do -- a pinned host stays as long as it is used
+	forget_all()
+	records:set("k/a.example", { cur = 1, pin = 2, used = now })
+	now = now + 2 * 86400
+	succeed("a.example", K)
+	check("used", math.floor(records:get("k/a.example").used), math.floor(now))
+end
+
+do -- a host key that is no text
+	function number_key() return 17 end
+	check("host", open("a.example", { key = "k", hostkey = "number_key" }).lua_state.learn.host, "17")
+end
+
 do -- a pin that comes meanwhile
 	local function pins(key)
 		if key == "k/a.example" then records:merge(key, { pin = 2 }) end
@@ -317,7 +372,7 @@ do -- groups, nld, keys
 	forget_all()
 	local file = os.tmpname()
 	local f = io.open(file, "w")
-	f:write("# comment\n.one.example first\nTwo.example\ndeep.one.example\n")
+	f:write("# comment\n.one.example First\nTwo.example\ndeep.one.example\n")
 	f:close()
 	local arg = { key = "k", groups = file }
 	check("a name", open("x.one.example", arg).lua_state.learn.host, "first")
