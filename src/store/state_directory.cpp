@@ -140,11 +140,16 @@ StateDirectory::Signature StateDirectory::signature_of(const struct stat& info) 
     return signature;
 }
 
-StateDirectory::Signature StateDirectory::signature_of(const std::string& name) const {
+std::optional<StateDirectory::Signature> StateDirectory::signature_of(const std::string& name) {
     struct stat info {};
-    if (fstatat(directory_.get(), file_of(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-        return {};
-    return signature_of(info);
+    if (fstatat(directory_.get(), file_of(name).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+        return signature_of(info);
+    const int why = errno;
+    // Who removes the whole directory has not asked to forget what is in memory.
+    const bool has_gone = fstat(directory_.get(), &info) != 0 || info.st_nlink == 0;
+    if (why == ENOENT && !has_gone) return Signature();
+    complain("cannot look at '" + path_ + "/" + file_of(name) + "'", why);
+    return std::nullopt;
 }
 
 void StateDirectory::set_aside(const std::string& name) {
@@ -202,12 +207,14 @@ std::optional<StateDirectory::Contents> StateDirectory::read(const std::string& 
 
 // False: there is a file that must not be replaced.
 bool StateDirectory::merge(std::size_t store, const std::string& name, File& file) {
-    const Signature signature = signature_of(name);
-    if (signature == file.signature) return true;
-    const auto found = signature.size < 0 ? std::make_optional<Contents>() : read(name);
+    const std::optional<Signature> signature = signature_of(name);
+    if (!signature) return false;
+    if (*signature == file.signature) return true;
+    const auto found = signature->size < 0 ? std::make_optional<Contents>() : read(name);
     if (!found) return false;
-    file.signature = signature_of(name);
-    if (signature.size >= 0 && file.signature.size < 0) { // set aside: what we have is written anew
+    file.signature = signature_of(name).value_or(Signature());
+    if (signature->size >= 0 &&
+        file.signature.size < 0) { // set aside: what we have is written anew
         file.written.clear();
         file.anew = true;
         return true;

@@ -142,6 +142,9 @@ def test_seen_by_people(env):
             check(not world.opens(SITES[0]), "pinned to a strategy that does nothing")
             ask(world.socket, "learn", action="pin", host=SITES[0])
             check(world.opens(SITES[0]), "not pinned any more")
+            for strategy in ({"strategy": 2}, {}):
+                ask(world.socket, "learn", action="pin", host="new.example", **strategy)
+            check_equal("a pin and nothing else", ask(world.socket, "learn", host="new.example")[-1]["count"], 0)
             daemon.stop()
         with open(trace) as f:
             whys = [json.loads(line).get("learn", {}).get("why") for line in f]

@@ -175,8 +175,9 @@ def set_sysctl(name, value):
 
 class Lab:
     def __init__(self, label="lab"):
-        self.prefix = "nfqws2-%s-%d" % (label, os.getpid())
-        self.folder = tempfile.mkdtemp(prefix=self.prefix + "-")
+        self.folder = tempfile.mkdtemp(prefix="nfqws2-%s-%d-" % (label, os.getpid()))
+        # A killed run may have left namespaces, and process numbers come again.
+        self.prefix = os.path.basename(self.folder)
         os.chmod(self.folder, 0o755)
         self.processes = []
         self.namespaces = []

@@ -60,7 +60,8 @@ class StateDirectory {
     std::optional<Contents> read(const std::string& name);
     void set_aside(const std::string& name);
     static Signature signature_of(const struct stat& info);
-    Signature signature_of(const std::string& name) const;
+    // That of no file if there is none; nullopt: nobody can tell, which was told.
+    std::optional<Signature> signature_of(const std::string& name);
     bool complain(const std::string& what, int errno_value);
     void run(unsigned interval_s);
 

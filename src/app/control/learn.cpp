@@ -167,6 +167,10 @@ std::unique_ptr<Answer> pin(const Table& table, const Request& request, Refusal*
         store::Fields fields = before ? store::unpack_fields(before->fields) : store::Fields();
         if (strategy == nullptr && fields.empty()) return done(0);
         set_pin(fields, strategy);
+        if (fields.empty()) { // it was nothing else
+            if (table.stores.erase_if(table.number, before)) return done(1);
+            continue;
+        }
         auto views = store::views_of(fields);
         record.fields = store::pack_fields(views);
         if (strategy != nullptr) record.ttl = store::for_ever;

@@ -146,6 +146,21 @@ TEST_F(StateDirectoryTest, AFileThatIsGoneHasNoLines) {
     EXPECT_EQ(run.number("a"), -1);
 }
 
+TEST_F(StateDirectoryTest, ADirectoryThatIsGoneTakesNothingAlong) {
+    Process process(path);
+    process.set("a", 1);
+    ASSERT_TRUE(process.directory.save());
+    fs::remove_all(path);
+    testing::internal::CaptureStderr();
+    EXPECT_FALSE(process.directory.save());
+    process.set("b", 2);
+    EXPECT_FALSE(process.directory.save());
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("what is learnt stays in memory"), std::string::npos) << said;
+    EXPECT_EQ(process.number("a"), 1);
+    EXPECT_EQ(process.number("b"), 2);
+}
+
 TEST_F(StateDirectoryTest, DamagedLinesCostThemselves) {
     edit(head + "nonsense\n" + line("a", 1) + "\n" + line("b", 2) + "c\t1\tx\n");
     log::ErrorCollector errors;
