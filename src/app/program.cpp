@@ -10,6 +10,7 @@
 #include "check/check_instances.hpp"
 #include "check/check_lists.hpp"
 #include "check/check_profiles.hpp"
+#include "check/check_strategies.hpp"
 #include "check/check_traffic_rules.hpp"
 #include "check/check_words.hpp"
 #include "check/report.hpp"
@@ -418,6 +419,7 @@ void Program::check_lua() {
         const LuaGlobals by_name{globals.begin(), globals.end()};
         check_functions(profiles, by_name, report_);
         check_detectors(profiles, by_name, report_);
+        check_strategies(profiles, report_);
         return;
     }
     std::string why = errors_->take();

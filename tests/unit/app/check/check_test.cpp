@@ -4,6 +4,7 @@
 #include "app/check/check_instances.hpp"
 #include "app/check/check_lists.hpp"
 #include "app/check/check_profiles.hpp"
+#include "app/check/check_strategies.hpp"
 #include "app/check/check_words.hpp"
 
 #include <nlohmann/json.hpp>
@@ -31,6 +32,10 @@ class Checked {
     }
     Checked& detectors(const LuaGlobals& globals) {
         check_detectors(parsed_.config().profiles, globals, report);
+        return *this;
+    }
+    Checked& strategies() {
+        check_strategies(parsed_.config().profiles, report);
         return *this;
     }
     Checked& words() {
@@ -423,6 +428,37 @@ TEST(CheckDetectors, SeeWhatTheyLookAt) {
                      "a0-s5000 ends before (instance learn_1_1)"}));
     EXPECT_EQ(of_detectors("x", "failure_detector=detect_silence:in_pkts=20"),
               (Lines{"warning 2: detect_silence sees no answers: --in-range lets none through "
+                     "(instance learn_1_1)"}));
+}
+
+Lines of_strategies(const std::vector<std::string>& instances) {
+    std::vector<std::string> words;
+    for (const std::string& instance : instances)
+        words.push_back("--lua-desync=" + instance);
+    return Checked(words).strategies().findings();
+}
+
+TEST(CheckStrategies, AreNumberedWithoutGaps) {
+    EXPECT_EQ(of_strategies({"learn:key=k", "a:strategy=1", "b", "c:strategy=2", "d:strategy=2"}),
+              Lines());
+    EXPECT_EQ(of_strategies({"a:strategy=7", "b"}), Lines()) << "nobody chooses";
+    EXPECT_EQ(of_strategies({"circular", "a:strategy=%which"}), Lines()) << "known when it runs";
+    EXPECT_EQ(of_strategies({"a:strategy=1", "circular", "b"}),
+              (Lines{"error 2: no strategy follows: instances after it need strategy=1, "
+                     "strategy=2 and so on (instance circular_1_2)"}));
+    EXPECT_EQ(of_strategies({"learn", "a:strategy=1", "b:strategy=3"}),
+              (Lines{"error 1: strategies are numbered from 1 without gaps, 2 is missing "
+                     "(instance learn_1_1)"}));
+    for (const char* number : {"0", "x", "-1"})
+        EXPECT_EQ(of_strategies({"learn", std::string("a:strategy=") + number}),
+                  (Lines{std::string("error 1: strategy=") + number +
+                         " of a_1_2: strategies are numbered from 1 (instance learn_1_1)"}));
+}
+
+TEST(CheckStrategies, NumbersAreNumbers) {
+    EXPECT_EQ(of_strategies({"learn:fails=2:explore=0.1:retry=%r", "a:strategy=1"}), Lines());
+    EXPECT_EQ(of_strategies({"learn:fails=two", "a:strategy=1"}),
+              (Lines{"warning 1: fails=two is no number, the default is taken "
                      "(instance learn_1_1)"}));
 }
 

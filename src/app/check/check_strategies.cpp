@@ -1,0 +1,80 @@
+#include "check/check_strategies.hpp"
+
+#include "nfqws2/base/text.hpp"
+
+#include <cstdlib>
+#include <set>
+#include <span>
+
+namespace nfqws2::app {
+namespace {
+
+using profile::LuaInstance;
+
+constexpr std::string_view numbers[] = {"fails", "time", "retry", "memory", "explore"};
+
+// Filled in while the program runs, from a global or a record.
+bool is_reference(const std::string& value) {
+    return value.size() > 1 && (value[0] == '%' || value[0] == '#');
+}
+
+std::optional<double> number_of(const std::string& text) {
+    char* end = nullptr;
+    const double number = std::strtod(text.c_str(), &end);
+    if (text.empty() || end != text.c_str() + text.size()) return std::nullopt;
+    return number;
+}
+
+class StrategyCheck {
+  public:
+    StrategyCheck(const LuaInstance& orchestrator, Report& report)
+        : orchestrator_(orchestrator), report_(report) {}
+
+    void run(std::span<const LuaInstance> followers) {
+        for (const std::string_view name : numbers) {
+            const std::string* text = orchestrator_.argument(name);
+            if (text != nullptr && !is_reference(*text) && !number_of(*text))
+                add(Level::warning,
+                    std::string(name) + "=" + *text + " is no number, the default is taken");
+        }
+        std::set<double> found;
+        for (const LuaInstance& follower : followers) {
+            const std::string* text = follower.argument("strategy");
+            if (text == nullptr) continue;
+            if (is_reference(*text)) return;
+            const auto number = number_of(*text);
+            if (!number || *number < 1)
+                return add(Level::error, "strategy=" + *text + " of " + follower.name +
+                                             ": strategies are numbered from 1");
+            found.insert(*number);
+        }
+        if (found.empty())
+            return add(Level::error, "no strategy follows: instances after it need strategy=1, "
+                                     "strategy=2 and so on");
+        for (std::size_t n = 1; n <= found.size(); n++)
+            if (!found.contains(static_cast<double>(n)))
+                return add(Level::error, "strategies are numbered from 1 without gaps, " +
+                                             std::to_string(n) + " is missing");
+    }
+
+  private:
+    void add(Level level, const std::string& text) {
+        report_.add(level, orchestrator_.position, text + " (instance " + orchestrator_.name + ")");
+    }
+
+    const LuaInstance& orchestrator_;
+    Report& report_;
+};
+
+} // namespace
+
+void check_strategies(const Profiles& profiles, Report& report) {
+    for (const auto& profile : profiles) {
+        const std::span<const LuaInstance> all(profile->instances);
+        for (std::size_t i = 0; i < all.size(); i++)
+            if (all[i].func == "learn" || all[i].func == "circular")
+                StrategyCheck(all[i], report).run(all.subspan(i + 1));
+    }
+}
+
+} // namespace nfqws2::app
