@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASE = "/opt/zapret2"
 SCRIPT = BASE + "/init.d/sysv/zapret2"
 SBIN = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+STATE = "/var/lib/zapret2"
 # Where each stands in an installation. The optional ones need libraries of their own.
 PROGRAMS = (("nfq2", "nfqws2"), ("ip2net", "ip2net"), ("mdig", "mdig"))
 OPTIONAL_PROGRAMS = (("nfq2", "nfqws2ctl"), ("probe", "blockprobe"))
@@ -87,6 +88,7 @@ class World:
                 shutil.copy2(source, BASE)
         tmpfs("/tmp")
         os.chmod("/tmp", 0o1777)
+        tmpfs(self._folder(STATE))  # of each world its own, as everything that daemons write
         tmpfs("/run")
         os.mkdir("/run/lock")
         mount("proc", "/proc", "proc")
