@@ -1,5 +1,5 @@
-// The numbers of the strategies that orchestrators choose from, and the numbers among their arguments
-// (docs/contracts/libraries.md#learning).
+// The numbers of the strategies that orchestrators choose from, and the numbers among their
+// arguments (docs/contracts/libraries.md#learning).
 #pragma once
 
 #include "check/check_functions.hpp"
