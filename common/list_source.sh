@@ -180,6 +180,10 @@ list_failed() { # TEXT
 	list_report failed "$1"
 }
 
+list_warning() { # TEXT
+	printf '%s\n' "WARNING: $1" >&2
+}
+
 list_unchanged() { # LIST
 	echo "${1##*/} is up to date"
 	list_report unchanged "${1##*/}"

@@ -168,6 +168,30 @@ def test_names_that_cannot_be_resolved_are_a_failure(world: World):
     contains(status(world)["text"], "DNS does not work")
 
 
+def test_what_is_beside_the_list_is_no_failure(world: World):
+    """A host list came: sets that nothing uses and names of the user are no reason to fetch it again."""
+    with_nginx(world, "GETLIST=get_refilter_domains.sh", "MODE_FILTER=hostlist")
+    world.needs_program("ipset")
+    world.tool("ipset", "#!/bin/sh\nexit 1\n")
+    world.sh("kill $(cat /opt/dns.pid)")
+    world.write(IPSET + "zapret-hosts-user-exclude.txt", "a.test\n10.0.0.0/8\n")
+    publish(world, "1andrevich/Re-filter-lists/releases/latest/download/domains_all.lst",
+            "".join("host%d.example.com\n" % i for i in range(8000)))
+    text = run(world, "get_config.sh")
+    contains(text, "WARNING: DNS does not work")
+    contains(text, "WARNING: the sets could not be loaded")
+    equal(status(world)["result"], "updated")
+    # Where packets are chosen by them it is one.
+    world.config(*CONFIG, "GETLIST=get_refilter_domains.sh", "MODE_FILTER=ipset")
+    run(world, "get_config.sh", code=1)
+    contains(status(world)["text"], "the sets could not be loaded")
+    # So is it where rules look at them.
+    world.config(*CONFIG, "GETLIST=get_refilter_domains.sh", "MODE_FILTER=hostlist")
+    world.tool("ipset", '#!/bin/sh\n[ "$*" = "-q -n list nozapret" ]\n')
+    run(world, "get_config.sh", code=1)
+    equal(status(world)["result"], "failed")
+
+
 # A source that comes back with the third question; each question is noted with the pause before it.
 SLEEP = '#!/bin/sh\ncase $1 in 0.*) ;; *) echo "$1" >>/opt/pauses ;; esac\n'
 
