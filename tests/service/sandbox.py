@@ -89,6 +89,7 @@ class World:
         os.chmod("/tmp", 0o1777)
         tmpfs("/run")
         os.mkdir("/run/lock")
+        tmpfs("/var/lib/zapret2")  # the next world may run at the same time
         mount("proc", "/proc", "proc")
         mount("sysfs", "/sys", "sysfs")
         self._link_programs()
