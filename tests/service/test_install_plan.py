@@ -105,10 +105,25 @@ def test_nothing_is_asked_with_yes(world: World):
     equal(config_value(world, "FWTYPE NFQWS2_ENABLE MODE_FILTER NFQWS2_OPT".replace(" ", " $")),
           "iptables 1 autohostlist --filter-tcp=443 <HOSTLIST>")
     contains(text, "none; to start : ")
-    world.write("/run/zapret2/list-update.waiting", "1\n")
+    traces = ["/run/zapret2/list-update", "/run/zapret2/list-update.waiting", BASE + "/ipset/.update-status"]
+    for name in traces:
+        world.write(name, "1\n")
     text = world.run("sh", BASE + "/uninstall_easy.sh", "--yes", stdin="n\n", check_code=0).text
     contains(text, "is uninstalled")
-    check(not os.path.exists("/run/zapret2/list-update.waiting"), "an update still waits for its next try")
+    equal([name for name in traces if os.path.exists(name)], [])
+
+
+def test_without_a_list_there_is_no_update(world: World):
+    """What is left of updates when no list is chosen any more: nothing that waits, fails or begins."""
+    make_source(world, "systemd")
+    install(world, IPTABLES % 1)
+    world.become("systemd")
+    traces = ["/run/zapret2/list-update", "/run/zapret2/list-update.waiting", BASE + "/ipset/.update-status",
+              "/opt/enabled-zapret2-list-update.timer"]
+    for name in traces:
+        world.write(name, "result=failed\n")
+    script(world, "--yes", "--set=GETLIST=", "--set=MODE_FILTER=none", folder=BASE)
+    equal([name for name in traces if os.path.exists(name)], [])
 
 
 def test_wrong_words(world: World):

@@ -2,6 +2,7 @@
 stays."""
 import os
 import re
+import time
 
 from sandbox import World, check, contains, equal, lacks
 from test_lists import CONFIG, IPSET, addresses, gz, make_site, prepare, publish, run
@@ -166,6 +167,22 @@ def test_names_that_cannot_be_resolved_are_a_failure(world: World):
     world.write(IPSET + "zapret-hosts-user.txt", "a.test\n")
     run(world, "get_config.sh", code=2)
     contains(status(world)["text"], "DNS does not work")
+
+
+def test_the_status_can_be_read_by_all(world: World):
+    prepare(world, "GETLIST=get_mine.sh")
+    world.write(IPSET + "get_mine.sh", "exit 0\n", 0o755)
+    world.sh("rm -rf /run/zapret2; umask 077; sh %sget_config.sh" % IPSET)
+    equal([oct(os.stat(path).st_mode & 0o777) for path in ("/run/zapret2", STATUS)], ["0o755", "0o644"])
+    contains(world.read(STATUS), "result=done\n")
+
+
+def test_a_try_that_is_over_is_not_the_next(world: World):
+    prepare(world)
+    for next_try, shown in ((time.time() - 60, False), (time.time() + 3600, True)):
+        world.write(IPSET + ".update-status", "script=get_x.sh\nresult=failed\ntime=1 then\nfailures=1\nsuccess=\n"
+                    "next=%d 2001-02-03\n" % next_try)
+        equal("next try: 2001-02-03" in run(world, "get_config.sh", "status", code=1), shown)
 
 
 def test_what_is_beside_the_list_is_no_failure(world: World):
