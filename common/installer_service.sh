@@ -271,7 +271,9 @@ crontab_del() {
 }
 
 run_folders() { # prints where the service may have its state as long as the system runs
-	printf '%s\n' "${ZAPRET_RUN:-/run/zapret2}" /run/zapret2 /var/run/zapret2
+	# shellcheck disable=SC2153 # of the config
+	[ -z "$ZAPRET_RUN" ] || printf '%s\n' "$ZAPRET_RUN"
+	printf '%s\n' /run/zapret2 /var/run/zapret2
 }
 
 # An update that waits for its next try ends when this is gone.

@@ -37,6 +37,8 @@ IP2NET_OPT4=${IP2NET_OPT4:---prefix-length=22-30 --v4-threshold=3/4}
 IP2NET_OPT6=${IP2NET_OPT6:---prefix-length=56-64 --v6-threshold=5}
 ZAPRET_NFT_TABLE=${ZAPRET_NFT_TABLE:-zapret2}
 ZAPRET_FAILED=0
+# how it is told that DNS does not work
+DNS_FAILED=list_failed
 if [ -z "$ZAPRET_RUN" ]; then
 	ZAPRET_RUN=/run/zapret2
 	[ -d /run ] || ZAPRET_RUN=/var/run/zapret2
@@ -231,7 +233,7 @@ dns_works() {
 			DNS_WORKS=1
 		else
 			DNS_WORKS=0
-			"${DNS_FAILED:-list_failed}" "DNS does not work: nothing is resolved"
+			"$DNS_FAILED" "DNS does not work: nothing is resolved"
 		fi
 	}
 	[ "$DNS_WORKS" = 1 ]
