@@ -1,5 +1,5 @@
 # Steps of the installer that depend on the init system. Sourced by installer.sh.
-# shellcheck shell=dash disable=SC2034 # variables are for the scripts that source this
+# shellcheck shell=dash disable=SC2034,SC2153 # variables of the config, and such as are for the scripts that source this
 
 INIT_LINK=/etc/init.d/zapret2
 CRON_MARK=/ipset/get_
@@ -271,7 +271,6 @@ crontab_del() {
 }
 
 run_folders() { # prints where the service may have its state as long as the system runs
-	# shellcheck disable=SC2153 # of the config
 	[ -z "$ZAPRET_RUN" ] || printf '%s\n' "$ZAPRET_RUN"
 	printf '%s\n' /run/zapret2 /var/run/zapret2
 }
