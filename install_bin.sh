@@ -56,8 +56,17 @@ link_program() { # FOLDER NAME ARCH
 		echo "linking : ../binaries/$3/$2 => $1/$2"
 }
 
+# ip2net needs next to nothing; mdig may need a library that this system has not.
+all_run_here() { # ARCH
+	runs_here "$BINDIR/$1/ip2net" || return 1
+	[ -f "$BINDIR/$1/mdig" ] || return 0
+	runs_here "$BINDIR/$1/mdig" && return 0
+	echo "$1: ip2net runs here, mdig does not; does it lack a library?" >&2
+	return 1
+}
+
 for arch in $ARCHS; do
-	if runs_here "$BINDIR/$arch/ip2net"; then
+	if all_run_here "$arch"; then
 		if [ "$1" = getarch ]; then
 			echo "$arch"
 			exit 0

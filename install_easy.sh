@@ -15,6 +15,7 @@ ZAPRET_BASE=${ZAPRET_BASE:-"$EXEDIR"}
 load_config() {
 	create_config
 	load_config_file "$ZAPRET_CONFIG"
+	WAS_ENABLED=$NFQWS2_ENABLE
 }
 
 # --- questions ------------------------------------------------------------------------------------
@@ -35,7 +36,9 @@ ask_tmpdir() { # a router's /tmp is memory
 	[ -n "$ram" ] && [ "$ram" -lt 400000 ] || return 0
 	echo "* temporary folder"
 	echo "/tmp in memory may be too small for big lists; a folder of the flash wears it off."
-	ask_list TMPDIR "/tmp $ZAPRET_RW/tmp" "/tmp"
+	# That of the environment is not that of the service.
+	grep -q '^[[:space:]]*TMPDIR=' "$ZAPRET_CONFIG" || TMPDIR=
+	ask_list TMPDIR "/tmp $ZAPRET_RW/tmp" "/tmp" keep
 	[ "$TMPDIR" = /tmp ] && TMPDIR=
 	[ -n "$TMPDIR" ] && mkdir -p "$TMPDIR"
 	write_config_vars TMPDIR
@@ -108,6 +111,11 @@ ask_options() {
 			break
 		fi
 		tries=$((tries + 1))
+		if [ "$INSTALL_YES" = 1 ] && [ "$WAS_ENABLED" = 1 ]; then
+			# Nobody has said that it shall be disabled.
+			echo "WARNING: the options are WRONG. nfqws2 stays enabled. Correct NFQWS2_OPT in $ZAPRET_CONFIG."
+			break
+		fi
 		if [ "$tries" = 10 ] || ! ask_yes_no N "the options are WRONG. try again"; then
 			echo "WARNING: nfqws2 is left disabled. Correct NFQWS2_OPT in $ZAPRET_CONFIG and set NFQWS2_ENABLE=1."
 			NFQWS2_ENABLE=0

@@ -28,8 +28,7 @@ echo "* removing the IP sets"
 sh "$ZAPRET_BASE/ipset/create_ipset.sh" destroy
 remove_created_user
 crontab_del
-# An update that waits for another try ends with it.
-rm -f /run/zapret2/list-update.waiting /var/run/zapret2/list-update.waiting
+forget_list_updates
 [ "$SYSTEM" = openwrt ] && openwrt_hooks_remove
 if exists nft; then
 	nft delete table inet "${ZAPRET_NFT_TABLE:-zapret2}" 2>/dev/null

@@ -103,6 +103,10 @@ note_stopped() { # NUM
 	rm -f "$ZAPRET_RUN/daemon-$1"
 }
 
+was_started() { # NUM
+	[ -f "$ZAPRET_RUN/daemon-$1" ]
+}
+
 # Calls FUNC NUM BINARY QNUM for each daemon that was started.
 for_each_started() { # FUNC
 	local fes_note fes_binary fes_queue

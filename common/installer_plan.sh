@@ -20,8 +20,11 @@ parse_installer_words() { # WORDS...
 		make) INSTALL_MAKE='make' ;;
 		-y | --yes) INSTALL_YES=1 ;;
 		-n | --dry-run) INSTALL_DRY=1 ;;
-		--set=[A-Z]*=*) INSTALL_SET="$INSTALL_SET${word#--set=}
-" ;;
+		--set=[A-Z]*=*)
+			check_setting "${word#--set=}"
+			INSTALL_SET="$INSTALL_SET${word#--set=}
+"
+			;;
 		-h | --help)
 			installer_usage
 			exit 0
@@ -36,17 +39,26 @@ parse_installer_words() { # WORDS...
 	export INSTALL_MAKE INSTALL_YES INSTALL_DRY INSTALL_SET
 }
 
+check_setting() { # NAME=VALUE: ends the installer unless it can be a setting
+	local name=${1%%=*}
+	case $name in
+	*[!A-Z0-9_]*) exitp 1 "--set=$1: no name of a setting" ;;
+	esac
+	grep -q "^#\{0,1\}$name=" "$ZAPRET_CONFIG_DEFAULT" || exitp 1 "--set=$1: config.default has no $name"
+	case $1 in
+	*"
+"*) exitp 1 "--set=$name: the value must be one line" ;;
+	esac
+}
+
 # Settings of --set, before the questions: what they ask for has this default then.
 apply_settings() {
 	local line name
 	[ -n "$INSTALL_SET" ] || return 0
 	while IFS= read -r line; do
 		[ -n "$line" ] || continue
+		check_setting "$line"
 		name=${line%%=*}
-		case $name in
-		*[!A-Z0-9_]*) exitp 1 "--set=$line: no name of a setting" ;;
-		esac
-		grep -q "^#\{0,1\}$name=" "$ZAPRET_CONFIG_DEFAULT" || exitp 1 "--set=$line: config.default has no $name"
 		eval "$name=\${line#*=}"
 		write_config_vars "$name"
 		echo "setting : $line"

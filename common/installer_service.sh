@@ -1,5 +1,5 @@
 # Steps of the installer that depend on the init system. Sourced by installer.sh.
-# shellcheck shell=dash disable=SC2034 # variables are for the scripts that source this
+# shellcheck shell=dash disable=SC2034,SC2153 # variables of the config, and such as are for the scripts that source this
 
 INIT_LINK=/etc/init.d/zapret2
 CRON_MARK=/ipset/get_
@@ -135,6 +135,7 @@ service_start_again() {
 
 service_stop() {
 	echo "* stopping the running service"
+	stop_waiting_update
 	case $SYSTEM in
 	systemd)
 		systemctl stop zapret2-list-update.timer 2>/dev/null
@@ -269,12 +270,36 @@ crontab_del() {
 	crontab_change cron_without_ours
 }
 
+run_folders() { # prints where the service may have its state as long as the system runs
+	[ -z "$ZAPRET_RUN" ] || printf '%s\n' "$ZAPRET_RUN"
+	printf '%s\n' /run/zapret2 /var/run/zapret2
+}
+
+# An update that waits for its next try ends when this is gone.
+stop_waiting_update() {
+	run_folders | while IFS= read -r folder; do
+		rm -f "$folder/list-update.waiting"
+	done
+}
+
+# How the last update went is no news where there are none any more.
+forget_list_updates() {
+	rm -f "$ZAPRET_RW/ipset/.update-status"
+	run_folders | while IFS= read -r folder; do
+		rm -f "$folder/list-update"
+	done
+}
+
 schedule_install() {
 	echo "* scheduling list updates"
 	crontab_del
+	[ -n "$GETLIST" ] || forget_list_updates
 	case $SYSTEM in
 	systemd)
-		[ -n "$GETLIST" ] || return 0
+		if [ -z "$GETLIST" ]; then
+			systemctl disable zapret2-list-update.timer 2>/dev/null
+			return 0
+		fi
 		systemctl enable zapret2-list-update.timer && systemctl start zapret2-list-update.timer
 		;;
 	openwrt)

@@ -23,13 +23,17 @@ check_rules_path() { # the options are split at blanks
 
 standard_mode_daemons() { # MODE
 	local opt
+	if [ "$1" != 1 ]; then
+		# What runs ends, whatever stands in the config now.
+		[ "$NFQWS2_ENABLE" = 1 ] || was_started 1 || return 0
+		do_nfqws "$1" 1
+		return
+	fi
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	warn_about_options "$NFQWS2_OPT"
-	check_rules_path || return 1
-	[ "$1" != 1 ] || check_placeholders NFQWS2_OPT "$NFQWS2_OPT" || return 1
+	check_rules_path && check_placeholders NFQWS2_OPT "$NFQWS2_OPT" || return 1
 	standard_daemon_options opt
-	[ "$1" != 1 ] || opt="$(queued_replies)$opt"
-	do_nfqws "$1" 1 "$opt"
+	do_nfqws "$1" 1 "$(queued_replies)$opt"
 }
 
 # Detectors judge by what does not come only if they know how many incoming packets of a connection are queued.

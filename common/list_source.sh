@@ -180,6 +180,10 @@ list_failed() { # TEXT
 	list_report failed "$1"
 }
 
+list_warning() { # TEXT
+	printf '%s\n' "WARNING: $1" >&2
+}
+
 list_unchanged() { # LIST
 	echo "${1##*/} is up to date"
 	list_report unchanged "${1##*/}"
@@ -194,8 +198,16 @@ update_status_file() {
 	printf '%s\n' "$IPSET_RW_DIR/.update-status"
 }
 
+# Others look into it, too.
+make_run_folder() {
+	(umask 022 && mkdir -p "$ZAPRET_RUN" 2>/dev/null)
+}
+
 # Programs look for it here; what is in memory has to be put there again.
 publish_update_status() {
-	[ -f "$(update_status_file)" ] && mkdir -p "$ZAPRET_RUN" 2>/dev/null || return 0
-	cp "$(update_status_file)" "$ZAPRET_RUN/list-update.new" && mv -f "$ZAPRET_RUN/list-update.new" "$ZAPRET_RUN/list-update"
+	[ -f "$(update_status_file)" ] && make_run_folder || return 0
+	(
+		umask 022
+		cp "$(update_status_file)" "$ZAPRET_RUN/list-update.new"
+	) && mv -f "$ZAPRET_RUN/list-update.new" "$ZAPRET_RUN/list-update"
 }

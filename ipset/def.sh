@@ -37,6 +37,8 @@ IP2NET_OPT4=${IP2NET_OPT4:---prefix-length=22-30 --v4-threshold=3/4}
 IP2NET_OPT6=${IP2NET_OPT6:---prefix-length=56-64 --v6-threshold=5}
 ZAPRET_NFT_TABLE=${ZAPRET_NFT_TABLE:-zapret2}
 ZAPRET_FAILED=0
+# how it is told that DNS does not work
+DNS_FAILED=list_failed
 if [ -z "$ZAPRET_RUN" ]; then
 	ZAPRET_RUN=/run/zapret2
 	[ -d /run ] || ZAPRET_RUN=/var/run/zapret2
@@ -231,7 +233,7 @@ dns_works() {
 			DNS_WORKS=1
 		else
 			DNS_WORKS=0
-			list_failed "DNS does not work: nothing is resolved"
+			"$DNS_FAILED" "DNS does not work: nothing is resolved"
 		fi
 	}
 	[ "$DNS_WORKS" = 1 ]
@@ -341,15 +343,43 @@ hup_zapret_daemons() {
 	signal_by_name HUP nfqws2 dvtws2
 }
 
+# Does anything look at the sets? Where the service runs without a filter by addresses, a machine that has no sets
+# can go on without them.
+sets_are_used() {
+	[ "$MODE_FILTER" = ipset ] || [ -n "$LISTS_RELOAD" ] || sets_are_there
+}
+
+# nozapret or nozapret6: rules of the service look at them in every mode.
+sets_are_there() {
+	local set
+	get_fwtype
+	for set in nozapret nozapret6; do
+		case $FWTYPE in
+		iptables) ipset -q -n list "$set" ;;
+		nftables) nft -t list set inet "$ZAPRET_NFT_TABLE" "$set" ;;
+		ipfw) ipfw table "$set" info ;;
+		*) false ;;
+		esac >/dev/null 2>&1 && return 0
+	done
+	return 1
+}
+
 update_sets() {
+	local used=0
+	sets_are_used && used=1
 	sh "$ZAPRET_BASE/ipset/create_ipset.sh" && return 0
+	if [ "$used" = 0 ]; then
+		list_warning "the sets could not be loaded; nothing uses them"
+		return 0
+	fi
 	list_failed "the sets could not be loaded"
 	return 1
 }
 
-# Whole scripts: address lists by URL, host lists by URL.
+# Whole scripts: address lists by URL, host lists by URL. They are about what is downloaded: the addresses of the
+# user's names may be those of last time.
 run_ip_list_script() { # MIN_BYTES URL4 [MIN_BYTES6 URL6]
-	local code=0
+	local code=0 DNS_FAILED=list_warning
 	getuser
 	if [ "$DISABLE_IPV4" != 1 ] && [ -n "$2" ]; then
 		get_ip_list "$2" "$1" 4 || code=2
@@ -362,7 +392,7 @@ run_ip_list_script() { # MIN_BYTES URL4 [MIN_BYTES6 URL6]
 }
 
 run_host_list_script() { # MIN_BYTES URL
-	local code=0
+	local code=0 DNS_FAILED=list_warning
 	getipban
 	get_host_list "$2" "$1" || code=2
 	[ "$code" = 0 ] && [ "$DOWNLOAD_SAME" != 1 ] && hup_zapret_daemons

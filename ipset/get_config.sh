@@ -43,7 +43,7 @@ show_status() {
 	failures=$(status_value failures) success=$(status_value success) next=$(status_value next)
 	echo "  failures in succession: $failures"
 	[ -z "$success" ] || echo "  last good one: ${success#* }"
-	[ -z "$next" ] || echo "  next try: ${next#* }"
+	is_number "${next%% *}" && [ "${next%% *}" -gt "$(date +%s)" ] && echo "  next try: ${next#* }"
 	return 1
 }
 
@@ -77,7 +77,7 @@ write_status() { # RESULT [SECONDS_TO_THE_NEXT_TRY]
 	else
 		success=$(time_in 0)
 	fi
-	mkdir -p "$IPSET_RW_DIR"
+	(umask 022 && mkdir -p "$IPSET_RW_DIR")
 	printf '%s\n' "script=$SCRIPT" "result=$1" "time=$(time_in 0)" "success=$success" "failures=$failures" \
 		"next=$next" "text=$(report_text)" >"$file.new" && chmod 644 "$file.new" && mv -f "$file.new" "$file"
 	publish_update_status
@@ -113,7 +113,7 @@ update() { # [SECONDS_TO_THE_NEXT_TRY]
 
 wait_for_next_try() { # SECONDS: still wanted?
 	local waiting
-	mkdir -p "$ZAPRET_RUN" 2>/dev/null
+	make_run_folder
 	echo $$ >"$WAITING" || return 1
 	sleep "$1"
 	read -r waiting 2>/dev/null <"$WAITING" && [ "$waiting" = $$ ] && rm -f "$WAITING"

@@ -45,12 +45,19 @@ bool LineReader::next(Line& line) {
     }
 }
 
-bool LineReader::would_wait() const {
-    if (at_end_) return false;
-    const std::size_t held = end_ - begin_;
-    if (held != 0 && std::memchr(block_.get() + begin_, '\n', held) != nullptr) return false;
+// Reads once, whatever there is: a line that never ends shall not keep the caller here.
+bool LineReader::would_wait() {
+    if (at_end_ || holds_line()) return false;
     pollfd p{fd_, POLLIN, 0};
-    return poll(&p, 1, 0) == 0;
+    if (poll(&p, 1, 0) == 0) return true;
+    make_room();
+    refill();
+    return !at_end_ && !holds_line();
+}
+
+bool LineReader::holds_line() const {
+    const std::size_t held = end_ - begin_;
+    return held != 0 && std::memchr(block_.get() + begin_, '\n', held) != nullptr;
 }
 
 void LineReader::make_room() {

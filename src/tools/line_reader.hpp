@@ -20,11 +20,13 @@ class LineReader {
     explicit LineReader(int fd);
 
     bool next(Line& line); // false at the end of the input or on an error
-    // The next line is not here yet and reading it now would wait.
-    bool would_wait() const;
+    // The next line is not here yet and reading it now could wait. Takes in what is there of it, so
+    // the text of the last line is gone.
+    bool would_wait();
     int error() const { return error_; } // errno of a failed read, else 0
 
   private:
+    bool holds_line() const;
     void make_room();
     void refill();
 

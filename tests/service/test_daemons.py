@@ -92,6 +92,15 @@ def test_starts_and_stops_at_the_same_time(world: World):
 def test_disabled_daemon(world: World):
     world.config(*COMMON, "NFQWS2_ENABLE=0")
     equal(world.service("start"), "")
+    equal(world.service("stop"), "")
+
+
+def test_a_daemon_that_was_disabled_is_stopped(world: World):
+    world.config(*COMMON)
+    world.service("start")
+    world.config(*COMMON, "NFQWS2_ENABLE=0")
+    contains(world.service("restart"), "Stopping daemon 1: ")
+    equal(world.processes("nfqws2"), [])
 
 
 def test_qnum_and_marks_of_config(world: World):

@@ -297,6 +297,12 @@ def test_install_bin(world: World):
           ["../binaries/linux-x86_64/%s" % p for p in ("ip2net", "mdig", "nfqws2")])
     # "my" comes first; without bash the headers decide.
     shutil.copytree("/opt/programs", SOURCE + "/binaries/my")
+    # It needs more libraries than the others.
+    world.write(SOURCE + "/binaries/my/mdig", "#!/bin/sh\necho no libcares >&2\nexit 127\n", 0o755)
+    got = world.run("sh", script, "getarch", check_code=0, merge=False)
+    equal(got.text, "linux-x86_64\n")
+    contains(got.errors, "my: ip2net runs here, mdig does not")
+    shutil.copy("/opt/programs/mdig", SOURCE + "/binaries/my")
     world.sh("rm -f /usr/bin/bash /usr/bin/zsh")
     world.env["PATH"] = world.env["PATH"].replace("/usr/local/bin:", "")
     equal(world.run("sh", script, "getarch", check_code=0).text, "my\n")

@@ -105,10 +105,25 @@ def test_nothing_is_asked_with_yes(world: World):
     equal(config_value(world, "FWTYPE NFQWS2_ENABLE MODE_FILTER NFQWS2_OPT".replace(" ", " $")),
           "iptables 1 autohostlist --filter-tcp=443 <HOSTLIST>")
     contains(text, "none; to start : ")
-    world.write("/run/zapret2/list-update.waiting", "1\n")
+    traces = ["/run/zapret2/list-update", "/run/zapret2/list-update.waiting", BASE + "/ipset/.update-status"]
+    for name in traces:
+        world.write(name, "1\n")
     text = world.run("sh", BASE + "/uninstall_easy.sh", "--yes", stdin="n\n", check_code=0).text
     contains(text, "is uninstalled")
-    check(not os.path.exists("/run/zapret2/list-update.waiting"), "an update still waits for its next try")
+    equal([name for name in traces if os.path.exists(name)], [])
+
+
+def test_without_a_list_there_is_no_update(world: World):
+    """What is left of updates when no list is chosen any more: nothing that waits, fails or begins."""
+    make_source(world, "systemd")
+    install(world, IPTABLES % 1)
+    world.become("systemd")
+    traces = ["/run/zapret2/list-update", "/run/zapret2/list-update.waiting", BASE + "/ipset/.update-status",
+              "/opt/enabled-zapret2-list-update.timer"]
+    for name in traces:
+        world.write(name, "result=failed\n")
+    script(world, "--yes", "--set=GETLIST=", "--set=MODE_FILTER=none", folder=BASE)
+    equal([name for name in traces if os.path.exists(name)], [])
 
 
 def test_wrong_words(world: World):
@@ -119,8 +134,19 @@ def test_wrong_words(world: World):
     contains(script(world, "--help"), "--dry-run")
     world.run("sh", SOURCE + "/uninstall_easy.sh", "--no", check_code=1)
     equal(changes(before, everything(world)), [])
-    contains(script(world, "--yes", "--set=NO_SUCH=1", code=1), "config.default has no NO_SUCH")
-    contains(script(world, "--yes", "--set=N.*=1", code=1), "no name of a setting")
+
+
+def test_wrong_settings(world: World):
+    """Found before anything is done, also where nothing shall be done."""
+    make_source(world, "systemd")
+    before = everything(world)
+    for words, text in ((("--set=NO_SUCH=1",), "config.default has no NO_SUCH"),
+                        (("--set=N.*=1",), "no name of a setting"),
+                        (("--set=FWTYPE=iptables", "--set=NO_SUCH=1"), "config.default has no NO_SUCH"),
+                        (("--set=NFQWS2_OPT=--x\nFWTYPE=iptables",), "NFQWS2_OPT: the value must be one line")):
+        contains(script(world, "--yes", *words, code=1), text)
+        contains(script(world, "--dry-run", *words, code=1), text)
+    equal(changes(before, everything(world)), [])
 
 
 def test_values_of_the_users_own_are_kept(world: World):
@@ -138,6 +164,14 @@ def test_values_of_the_users_own_are_kept(world: World):
     world.sh("sed -i -e 's/^MODE_FILTER=.*/MODE_FILTER=ipset/' -e 's/^GETLIST=.*/GETLIST=get_refilter_domains.sh/' "
              "%s/config" % BASE)
     contains(script(world, "--yes", folder=BASE), "selected : get_antifilter_allyouneed.sh")
+
+
+def test_wrong_options_do_not_disable_what_was_enabled(world: World):
+    make_source(world, "init")
+    install(world, "y\n" + IPTABLES % 1)
+    world.write("config", world.read("config") + "NFQWS2_OPT=--no-such-option\n")
+    contains(script(world, "--yes", folder=BASE), "WARNING: the options are WRONG. nfqws2 stays enabled")
+    equal(config_value(world, "NFQWS2_ENABLE NFQWS2_OPT".replace(" ", " $")), "1 --no-such-option")
 
 
 def test_the_plan_of_a_router(world: World):

@@ -85,6 +85,13 @@ def test_temporary_folder_of_small_routers(world: World):
     contains(text, "selected : %s/tmp" % BASE)
     equal(config_value(world, "TMPDIR"), BASE + "/tmp")
     check(os.path.isdir(BASE + "/tmp"), "the folder was not made")
+    # One of the user's own stays, that of the environment is nobody's wish.
+    world.sh("sed -i 's,^TMPDIR=.*,TMPDIR=/opt/my-tmp,' %s/config" % BASE)
+    world.run("sh", BASE + "/install_easy.sh", "--yes", check_code=0)
+    equal(config_value(world, "TMPDIR"), "/opt/my-tmp")
+    world.sh("sed -i 's,^TMPDIR=.*,#TMPDIR=,' %s/config" % BASE)
+    world.run("sh", BASE + "/install_easy.sh", "--yes", check_code=0, env={"TMPDIR": "/opt"})
+    contains(world.read("config"), "#TMPDIR=\n")
 
 
 def test_without_dns_a_warning(world: World):

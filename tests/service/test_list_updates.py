@@ -2,6 +2,7 @@
 stays."""
 import os
 import re
+import time
 
 from sandbox import World, check, contains, equal, lacks
 from test_lists import CONFIG, IPSET, addresses, gz, make_site, prepare, publish, run
@@ -166,6 +167,46 @@ def test_names_that_cannot_be_resolved_are_a_failure(world: World):
     world.write(IPSET + "zapret-hosts-user.txt", "a.test\n")
     run(world, "get_config.sh", code=2)
     contains(status(world)["text"], "DNS does not work")
+
+
+def test_the_status_can_be_read_by_all(world: World):
+    prepare(world, "GETLIST=get_mine.sh")
+    world.write(IPSET + "get_mine.sh", "exit 0\n", 0o755)
+    world.sh("rm -rf /run/zapret2; umask 077; sh %sget_config.sh" % IPSET)
+    equal([oct(os.stat(path).st_mode & 0o777) for path in ("/run/zapret2", STATUS)], ["0o755", "0o644"])
+    contains(world.read(STATUS), "result=done\n")
+
+
+def test_a_try_that_is_over_is_not_the_next(world: World):
+    prepare(world)
+    for next_try, shown in ((time.time() - 60, False), (time.time() + 3600, True)):
+        world.write(IPSET + ".update-status", "script=get_x.sh\nresult=failed\ntime=1 then\nfailures=1\nsuccess=\n"
+                    "next=%d 2001-02-03\n" % next_try)
+        equal("next try: 2001-02-03" in run(world, "get_config.sh", "status", code=1), shown)
+
+
+def test_what_is_beside_the_list_is_no_failure(world: World):
+    """A host list came: sets that nothing uses and names of the user are no reason to fetch it again."""
+    with_nginx(world, "GETLIST=get_refilter_domains.sh", "MODE_FILTER=hostlist")
+    world.needs_program("ipset")
+    world.tool("ipset", "#!/bin/sh\nexit 1\n")
+    world.sh("kill $(cat /opt/dns.pid)")
+    world.write(IPSET + "zapret-hosts-user-exclude.txt", "a.test\n10.0.0.0/8\n")
+    publish(world, "1andrevich/Re-filter-lists/releases/latest/download/domains_all.lst",
+            "".join("host%d.example.com\n" % i for i in range(8000)))
+    text = run(world, "get_config.sh")
+    contains(text, "WARNING: DNS does not work")
+    contains(text, "WARNING: the sets could not be loaded")
+    equal(status(world)["result"], "updated")
+    # Where packets are chosen by them it is one.
+    world.config(*CONFIG, "GETLIST=get_refilter_domains.sh", "MODE_FILTER=ipset")
+    run(world, "get_config.sh", code=1)
+    contains(status(world)["text"], "the sets could not be loaded")
+    # So is it where rules look at them.
+    world.config(*CONFIG, "GETLIST=get_refilter_domains.sh", "MODE_FILTER=hostlist")
+    world.tool("ipset", '#!/bin/sh\n[ "$*" = "-q -n list nozapret" ]\n')
+    run(world, "get_config.sh", code=1)
+    equal(status(world)["result"], "failed")
 
 
 # A source that comes back with the third question; each question is noted with the pause before it.

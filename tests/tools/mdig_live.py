@@ -25,8 +25,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(1, os.path.join(ROOT, "tests", "support"))
 import cases  # noqa: E402
 import processes  # noqa: E402
-from expect import PATIENCE, Failure, wait_for  # noqa: E402
+from expect import PATIENCE, Failure, comes_true, wait_for  # noqa: E402
 
+RESOLV_CONF = "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n"
 INSIDE = "NFQWS2_MDIG_LIVE_INSIDE"
 RESPONDER_PORT = 5301
 NEEDED = ("dnsmasq", "ip", "mount", "unshare")
@@ -54,18 +55,20 @@ def check_equal(name, got, expected):
 # --- the scene ----------------------------------------------------------------------------------
 
 class Responder(threading.Thread):
-    """SERVFAIL for bad*, SERVFAIL twice and then an address for flaky*, silence for mute*."""
+    """SERVFAIL for bad*, SERVFAIL twice and then an address for flaky*, an address for good*, silence for mute*."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1", port=RESPONDER_PORT):
         super().__init__(daemon=True)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.socket.bind(("127.0.0.1", RESPONDER_PORT))
+        self.socket.bind((address, port))
         self.asked = collections.Counter()
+        self.ports = collections.Counter()
 
     def run(self):
         while True:
             query, peer = self.socket.recvfrom(4096)
+            self.ports[peer[1]] += 1
             answer = self.answer(query)
             if answer:
                 self.socket.sendto(answer, peer)
@@ -78,14 +81,14 @@ class Responder(threading.Thread):
         self.asked[label] += 1
         if label.startswith("mute"):
             return None
-        if label.startswith("flaky") and self.asked[label] >= 3:
-            record = struct.pack(">HHHIH", 0xC00C, 1, 1, 0, 4) + flaky_address(label)
+        if label.startswith("good") or label.startswith("flaky") and self.asked[label] >= 3:
+            record = struct.pack(">HHHIH", 0xC00C, 1, 1, 0, 4) + address_of(label)
             return query[:2] + struct.pack(">HHHHH", 0x8180, 1, 1, 0, 0) + question + record
         return query[:2] + struct.pack(">HHHHH", 0x8182, 1, 0, 0, 0) + question
 
 
-def flaky_address(label):
-    return b"\x0a\x63" + struct.pack(">H", int(label[5:]))
+def address_of(label):
+    return b"\x0a\x63" + struct.pack(">H", int(label.lstrip("agfkloyd")))
 
 
 class Scene:
@@ -94,7 +97,7 @@ class Scene:
         self.server = None
         subprocess.run(["mount", "--make-rprivate", "/"], check=True)
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        self.cover("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n")
+        self.cover("/etc/resolv.conf", RESOLV_CONF)
         self.cover("/etc/nsswitch.conf", "hosts: files dns\n")
         self.cover("/etc/hosts", "127.0.0.1 localhost\n")
         self.responder = Responder()
@@ -204,7 +207,7 @@ class Crowd:
             self.line("bad%d.fail.test" % i, False)
         elif kind < 47:
             label = "flaky%d" % i
-            self.line(label + ".fail.test", True, [socket.inet_ntoa(flaky_address(label))])
+            self.line(label + ".fail.test", True, [socket.inet_ntoa(address_of(label))])
         elif kind < 48:
             self.line("10.4.%s/32" % low, True, ["10.4." + low])
         else:
@@ -359,6 +362,38 @@ def names_on_their_way_do_not_stop_others():
     check_equal("others pass a name that waits", got, [b"10.0.0.1\n", b"10.7.7.7\n", b"10.0.0.4\n"])
 
 
+def ports_change(scene):
+    """Who guesses answers has to guess a port that serves few of many questions."""
+    responder = Responder("127.0.0.2", 53)
+    responder.start()
+    scene.file("resolv.conf", "nameserver 127.0.0.2\noptions timeout:3 attempts:1\n")
+    count = 2000
+    got = run(["--threads=30", "--eagain=1"], "mute1.test\n" + "".join("good%d.test\n" % i for i in range(count)))
+    scene.file("resolv.conf", RESOLV_CONF)
+    check_equal("ports: all are answered", sorted(got.out.split()),
+                sorted(socket.inet_ntoa(address_of("good%d" % i)) for i in range(count)))
+    check("ports: each serves a few questions", max(responder.ports.values()) <= 128, responder.ports.most_common(3))
+
+
+def half_a_line_is_not_waited_for(scene):
+    """Names on their way go on meanwhile."""
+    errors = scene.file("errors")
+    with open(errors, "wb") as err:
+        child = subprocess.Popen([MDIG, "--threads=2", "--eagain=2", "--eagain-delay=1000", "--verbose"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
+    child.stdin.write(words("bad4.fail.test 10.7.7.7").encode())
+    child.stdin.flush()
+    child.stdout.readline()  # then what is written next comes alone
+    child.stdin.write(b"v4on")
+    child.stdin.flush()
+
+    def second_attempt():
+        with open(errors, encoding="utf-8") as err:
+            return err.read().count("(EAI_AGAIN)\n") == 2
+    check("half a line does not hold up others", comes_true(second_attempt))
+    check_equal("the other half", child.communicate(b"ly.test")[0], b"10.0.0.4\n")
+
+
 def odd_names(scene):
     """What the two ways of asking could see differently."""
     scene.cover("/etc/hosts", "127.0.0.1 localhost\n10.8.8.8 in-hosts a.alias.of.it\n2001:db8::8 in-hosts\n")
@@ -393,6 +428,8 @@ def inside():
         doh_round_trip()
         progress()
         names_on_their_way_do_not_stop_others()
+        half_a_line_is_not_waited_for(scene)
+        ports_change(scene)
         odd_names(scene)
         too_few_threads()
         crowds(crowd, part, scene)

@@ -4,10 +4,12 @@
 
 #include "nfqws2/base/file.hpp"
 
+#include <algorithm>
 #include <ares.h>
 #include <cstring>
 #include <deque>
 #include <fcntl.h>
+#include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <new>
@@ -71,17 +73,33 @@ std::string read_resolv_conf() {
     return text;
 }
 
-class AresResolver final : public AsyncResolver {
-  public:
-    ~AresResolver() override {
-        if (channel_ != nullptr) ares_destroy(channel_);
-        if (library_) ares_library_cleanup();
+// Who guesses answers has to guess their port too, so a port serves a few queries only. Libraries
+// that cannot see to that themselves keep it as long as something is on its way: they get a channel
+// now and then, which has its own.
+constexpr unsigned queries_per_port = 64;
+#ifdef ARES_OPT_UDP_MAX_QUERIES
+constexpr bool ports_change = true;
+#else
+constexpr bool ports_change = false;
+#endif
+// Those of slow answers stay meanwhile. Each costs the library some 80 KB.
+constexpr std::size_t max_channels = 16;
+
+struct Channel {
+    ares_channel handle = nullptr;
+    unsigned asked = 0;        // queries
+    unsigned on_their_way = 0; // questions
+    std::vector<pollfd> sockets;
+    bool out_of_memory = false;
+
+    Channel() = default;
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+    ~Channel() {
+        if (handle != nullptr) ares_destroy(handle);
     }
 
-    bool begin() {
-        library_ = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
-        if (!library_) return false;
-        const Patience patience = patience_of(read_resolv_conf());
+    bool begin(const Patience& patience) {
         ares_options options{};
         options.timeout = patience.timeout_s * 1000;
         options.tries = patience.attempts;
@@ -89,74 +107,144 @@ class AresResolver final : public AsyncResolver {
         options.sock_state_cb_data = this;
         int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
 #ifdef ARES_OPT_UDP_MAX_QUERIES
-        // A new port now and then: who guesses answers has to guess it too.
-        options.udp_max_queries = 64;
+        options.udp_max_queries = queries_per_port;
         mask |= ARES_OPT_UDP_MAX_QUERIES;
 #endif
-        return ares_init_options(&channel_, &options, mask) == ARES_SUCCESS;
+#ifdef ARES_OPT_QUERY_CACHE
+        // A name that is asked again, after a failure for example, is asked for.
+        options.qcache_max_ttl = 0;
+        mask |= ARES_OPT_QUERY_CACHE;
+#endif
+        return ares_init_options(&handle, &options, mask) == ARES_SUCCESS;
+    }
+
+    // Called by the library, through which no exception may go.
+    static void watch(void* self, ares_socket_t socket, int readable, int writable) noexcept {
+        auto& channel = *static_cast<Channel*>(self);
+        std::erase_if(channel.sockets, [&](const pollfd& one) { return one.fd == socket; });
+        const int events = (readable != 0 ? POLLIN : 0) | (writable != 0 ? POLLOUT : 0);
+        if (events == 0) return;
+        try {
+            channel.sockets.push_back({socket, static_cast<short>(events), 0});
+        } catch (const std::bad_alloc&) {
+            channel.out_of_memory = true;
+        }
+    }
+};
+
+class AresResolver final : public AsyncResolver {
+  public:
+    ~AresResolver() override {
+        channels_.clear(); // which tells questions on their way
+        if (library_) ares_library_cleanup();
+    }
+
+    bool begin() {
+        library_ = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
+        if (!library_) return false;
+        patience_ = patience_of(read_resolv_conf());
+        return begin_channel();
     }
 
     void ask(unsigned slot, const std::string& name, Families families) override {
         while (questions_.size() <= slot)
-            questions_.push_back({this, static_cast<unsigned>(questions_.size())});
+            questions_.push_back({this, static_cast<unsigned>(questions_.size()), nullptr});
+        const bool both = families.v4 && families.v6;
+        Channel& channel = channel_to_ask();
+        channel.asked += both ? 2 : 1;
+        channel.on_their_way++;
+        questions_[slot].channel = &channel;
         ares_addrinfo_hints hints{};
         hints.ai_socktype = SOCK_DGRAM; // one entry per address
-        hints.ai_family = families.v4 && families.v6 ? AF_UNSPEC : families.v6 ? AF_INET6 : AF_INET;
-        ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, answered, &questions_[slot]);
+        hints.ai_family = both ? AF_UNSPEC : families.v6 ? AF_INET6 : AF_INET;
+        ares_getaddrinfo(channel.handle, name.c_str(), nullptr, &hints, answered,
+                         &questions_[slot]);
     }
 
     void wait(int descriptor, int timeout_ms, std::vector<Answer>& answers) override {
-        if (answers_.empty() && !out_of_memory_) wait_for_sockets(descriptor, timeout_ms);
-        if (out_of_memory_) throw std::bad_alloc();
+        if (answers_.empty() && !out_of_memory()) wait_for_sockets(descriptor, timeout_ms);
+        if (out_of_memory()) throw std::bad_alloc();
         for (Answer& answer : answers_)
             answers.push_back(std::move(answer));
         answers_.clear();
+        end_channels();
     }
 
   private:
     struct Question {
         AresResolver* asker;
         unsigned slot;
+        Channel* channel;
     };
 
+    bool begin_channel() {
+        auto channel = std::make_unique<Channel>();
+        if (!channel->begin(patience_)) return false;
+        channels_.push_back(std::move(channel));
+        return true;
+    }
+
+    // The last one; where there can be no other now, it goes on.
+    Channel& channel_to_ask() {
+        if (!ports_change && channels_.back()->asked >= queries_per_port &&
+            channels_.size() < max_channels)
+            begin_channel();
+        return *channels_.back();
+    }
+
+    // Those before the last one, when they have all their answers.
+    void end_channels() {
+        const Channel* last = channels_.back().get();
+        std::erase_if(channels_, [&](const std::unique_ptr<Channel>& channel) {
+            return channel.get() != last && channel->on_their_way == 0;
+        });
+    }
+
+    bool out_of_memory() const {
+        return out_of_memory_ ||
+               std::any_of(channels_.begin(), channels_.end(),
+                           [](const auto& channel) { return channel->out_of_memory; });
+    }
+
     void wait_for_sockets(int descriptor, int timeout_ms) {
-        polled_ = sockets_;
+        polled_.clear();
+        owners_.clear();
+        for (const auto& channel : channels_) {
+            polled_.insert(polled_.end(), channel->sockets.begin(), channel->sockets.end());
+            owners_.resize(polled_.size(), channel->handle);
+        }
         if (descriptor >= 0) polled_.push_back({descriptor, POLLIN, 0});
-        timeval most{timeout_ms / 1000, (timeout_ms % 1000) * 1000}, left{};
-        const timeval* patience = ares_timeout(channel_, timeout_ms >= 0 ? &most : nullptr, &left);
-        const int milliseconds =
-            patience == nullptr
-                ? -1
-                : static_cast<int>(patience->tv_sec * 1000 + (patience->tv_usec + 999) / 1000);
-        const int ready = poll(polled_.data(), polled_.size(), milliseconds);
-        if (descriptor >= 0) polled_.pop_back();
-        for (const pollfd& socket : polled_) {
-            if (ready <= 0 || socket.revents == 0) continue;
+        const int ready = poll(polled_.data(), polled_.size(), milliseconds_to_wait(timeout_ms));
+        for (std::size_t i = 0; ready > 0 && i < owners_.size(); i++) {
+            const pollfd& socket = polled_[i];
+            if (socket.revents == 0) continue;
             const bool in = (socket.revents & ~POLLOUT) != 0, out = (socket.revents & POLLOUT) != 0;
-            ares_process_fd(channel_, in ? socket.fd : ARES_SOCKET_BAD,
+            ares_process_fd(owners_[i], in ? socket.fd : ARES_SOCKET_BAD,
                             out ? socket.fd : ARES_SOCKET_BAD);
         }
-        // Those whose time is over.
-        ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+        for (const auto& channel : channels_) // those whose time is over
+            ares_process_fd(channel->handle, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     }
 
-    // Called by the library, through which no exception may go.
-    static void watch(void* self, ares_socket_t socket, int readable, int writable) noexcept {
-        auto& resolver = *static_cast<AresResolver*>(self);
-        std::erase_if(resolver.sockets_, [&](const pollfd& one) { return one.fd == socket; });
-        const int events = (readable != 0 ? POLLIN : 0) | (writable != 0 ? POLLOUT : 0);
-        if (events == 0) return;
-        try {
-            resolver.sockets_.push_back({socket, static_cast<short>(events), 0});
-        } catch (const std::bad_alloc&) {
-            resolver.out_of_memory_ = true;
+    // Until the first question of a channel has waited long enough.
+    int milliseconds_to_wait(int most) const {
+        for (const auto& channel : channels_) {
+            timeval left{};
+            const timeval* patience = ares_timeout(channel->handle, nullptr, &left);
+            if (patience == nullptr) continue;
+            const int milliseconds =
+                static_cast<int>(patience->tv_sec * 1000 + (patience->tv_usec + 999) / 1000);
+            if (most < 0 || milliseconds < most) most = milliseconds;
         }
+        return most;
     }
 
+    // Called by the library, too.
     static void answered(void* question, int status, int, ares_addrinfo* info) noexcept {
-        const auto& [asker, slot] = *static_cast<Question*>(question);
+        const auto& [asker, slot, channel] = *static_cast<Question*>(question);
         const std::unique_ptr<ares_addrinfo, decltype(&ares_freeaddrinfo)> owner(
             info, &ares_freeaddrinfo);
+        channel->on_their_way--;
         if (status == ARES_EDESTRUCTION) return;
         try {
             Answer answer{slot, eai_of(status), {}};
@@ -171,9 +259,11 @@ class AresResolver final : public AsyncResolver {
     }
 
     bool library_ = false;
-    ares_channel channel_ = nullptr;
+    Patience patience_;
+    std::vector<std::unique_ptr<Channel>> channels_;
     std::deque<Question> questions_; // by slot; their places are known to the library
-    std::vector<pollfd> sockets_, polled_;
+    std::vector<pollfd> polled_;
+    std::vector<ares_channel> owners_; // of what is polled
     std::vector<Answer> answers_;
     bool out_of_memory_ = false;
 };

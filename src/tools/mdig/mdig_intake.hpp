@@ -18,7 +18,7 @@ class Intake {
     // empty if there is no name. False: nothing is left. Waits for input only while the batch is
     // empty.
     bool take(unsigned worker, Batch& batch, std::string& domain);
-    bool would_wait() const { return input_.would_wait(); }
+    bool would_wait() { return input_.would_wait(); }
 
   private:
     bool read_line(const Batch& batch, Line& line);

@@ -90,6 +90,27 @@ TEST(LineReader, TellsWhetherItWouldWait) {
     close(ends[0]);
 }
 
+TEST(LineReader, HalfALineIsNoLine) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    LineReader reader(ends[0]);
+    ASSERT_EQ(write(ends[1], "ha", 2), 2);
+    EXPECT_TRUE(reader.would_wait());
+    EXPECT_TRUE(reader.would_wait());
+    ASSERT_EQ(write(ends[1], "lf\nb", 4), 4);
+    EXPECT_FALSE(reader.would_wait());
+    Line line;
+    ASSERT_TRUE(reader.next(line));
+    EXPECT_EQ(line.text, "half");
+    EXPECT_TRUE(reader.would_wait());
+    close(ends[1]);
+    EXPECT_FALSE(reader.would_wait());
+    ASSERT_TRUE(reader.next(line));
+    EXPECT_EQ(line.text, "b");
+    EXPECT_FALSE(reader.next(line));
+    close(ends[0]);
+}
+
 TEST(LineReader, ReportsReadErrors) {
     LineReader reader(-1);
     Line line;
