@@ -91,7 +91,6 @@ class World:
         tmpfs(self._folder(STATE))  # of each world its own, as everything that daemons write
         tmpfs("/run")
         os.mkdir("/run/lock")
-        tmpfs("/var/lib/zapret2")  # the next world may run at the same time
         mount("proc", "/proc", "proc")
         mount("sysfs", "/sys", "sysfs")
         self._link_programs()
