@@ -172,9 +172,10 @@ search_wanted() {
 	[ "$SCANLEVEL" = quick ] || { [ "$SCANLEVEL" = standard ] && [ "$FAST_NOW" = 1 ]; }
 }
 
-# Level quick. Fails when the scripts ask for nothing that could be found, so that they have to run themselves.
+# Level quick. Fails when the scripts ask for nothing that could be found, so that they have to run themselves; also
+# when nothing was found and one of them is broken, which shows its error then.
 search_quick() { # FUNC TESTF DOMAIN
-	local times="$REPEATS"
+	local times="$REPEATS" broken=0
 	[ "$REPEATS" -ge $SEARCH_TIMES ] || REPEATS=$SEARCH_TIMES
 	[ "$FAST_NOW" = 0 ] || slots_share
 	resume_begin "$2" "$3"
@@ -187,11 +188,12 @@ search_quick() { # FUNC TESTF DOMAIN
 		search_rounds 0
 		SCRIPT=
 	fi
+	[ -n "$FOUND" ] || ! pool_broken || broken=1
 	pool_end
 	pool_learn
 	REPEATS=$times
 	[ "$FAST_NOW" = 0 ] || slots_share
-	[ "$POOL_SIZE" -gt 0 ]
+	[ "$POOL_SIZE" -gt 0 ] && [ $broken = 0 ]
 }
 
 # Level standard: something to tell before the scripts run. Where a few batches are all there is, they tell it.
