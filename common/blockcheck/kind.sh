@@ -225,7 +225,9 @@ kind_look() { # TESTF DOMAIN PROTO HOW
 	progress_clear
 	kind_rules "$3" "$(curl_port "$1")"
 	if [ "$4" = works ]; then
-		HTTPS_HEAD='' CURL_MAX_TIME=$((CURL_MAX_TIME * 2))
+		HTTPS_HEAD=
+		# Curl takes fractions, too.
+		is_number "$CURL_MAX_TIME" && CURL_MAX_TIME=$((CURL_MAX_TIME * 2))
 		kind_request "$1" "$2" "$address" && [ "$C_CODE" != 0 ] && kind_of_packets "$address" "$3"
 		HTTPS_HEAD=$head CURL_MAX_TIME=$seconds
 	elif kind_request "$1" "$2" "$address" && kind_of_packets "$address" "$3"; then

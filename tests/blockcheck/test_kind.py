@@ -119,4 +119,5 @@ def test_works(env):
     """Where nothing is blocked nothing is said, nor where these tests are not wanted."""
     with env.lab("rst") as lab:
         check_equal("kinds", kinds(run(env, lab, DOMAINS="good.test")), {})
+        check_equal("fractions", kinds(run(env, lab, DOMAINS="good.test", CURL_MAX_TIME="3.5")), {})
         check_equal("kinds", kinds(run(env, lab, SKIP_KIND=1)), {})
