@@ -3,7 +3,7 @@ import os
 import re
 import subprocess
 
-from checks import Skip, check, check_equal, nothing_left
+from checks import Skip, cases, check, check_equal, nothing_left
 from fakes import CASE, FAKE, SPLIT
 import test_boxes
 
@@ -143,3 +143,31 @@ def test_what_only_curl_can(env):
             check_equal("results with %s" % more, [line for *_, line in done.results()],
                         ["!!!!! AVAILABLE !!!!!", "UNAVAILABLE code=56"])
             check_equal("asked with %s" % more, os.path.exists(lab.folder + "/asked"), asked)
+
+
+# At once, with half a result, or by a signal.
+FAILING = {"at once": "exit 2", "amid it": "head -n 1 | cut -d ' ' -f 1 | sed 's/$/|1|0|200|1|1|1|1|/'; exit 2",
+           "killed": "kill -9 $$"}
+
+
+@cases({name: (text,) for name, text in FAILING.items()})
+def test_failing(env, text):
+    """A prober that fails is no reason to take anything for a result: curl is asked instead."""
+    with env.lab("rst") as lab:
+        program = env.tool(lab, "failing", "#!/bin/sh\n[ \"$1\" = --help ] && exit 0\n%s\n" % text)
+        common = dict(PROBER=program, ENABLE_HTTPS_TLS12=0, **env.custom(lab, [FAKE, CASE, FAKE + ":repeats=2"]))
+        done = env.run(lab, SCANLEVEL="force", **common)
+        check_equal("results", [line for *_, line in done.results()],
+                    ["UNAVAILABLE code=56", "!!!!! AVAILABLE !!!!!", "UNAVAILABLE code=56"])
+        check_equal("told", len(re.findall("failing failed with code .*using curl", done.text)), 1)
+        done = env.run(lab, SCANLEVEL="quick", **common)
+        done.has("working strategy found for ipv4 blocked.test : nfqws2 " + CASE)
+        nothing_left(lab, "after both")
+
+
+def test_more_than_it_takes(env):
+    """PARALLEL_MAX may be any number, the prober's is limited."""
+    with env.lab("rst") as lab:
+        done = env.run(lab, PROBER=prober(env), ENABLE_HTTPS_TLS12=0, PARALLEL_MAX=5000, **env.custom(lab, [FAKE, CASE]))
+        check_equal("results", [line for *_, line in done.results()], ["UNAVAILABLE code=56", "!!!!! AVAILABLE !!!!!"])
+        done.lacks(" failed with code ")
