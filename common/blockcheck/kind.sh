@@ -21,12 +21,14 @@ KIND_AWK='
 	}
 	function ms(t) { return int(t * 1000 + .5) }
 	BEGIN { rst_ttl = rst_after = synack_ttl = data_ttl = first = rest = -1 }
+	# What ECN adds says nothing here.
+	{ flags = field("flags"); gsub(/[EC]/, "", flags) }
 	# Packets of earlier connections still come.
-	!ours && field("flags") == "S" { ours = field("src") }
+	!ours && flags == "S" { ours = field("src") }
 	!ours && field("l4") == "udp" && /"dir":"out"/ { ours = field("src") }
 	!ours || (field("src") != ours && field("dst") != ours) { next }
 	{
-		t = field("t") + 0; flags = field("flags"); size = field("dlen") + 0
+		t = field("t") + 0; size = field("dlen") + 0
 		if (!begun) { begin = t; begun = 1 }
 		end = t
 	}
@@ -107,10 +109,12 @@ kind_of_packets() { # ADDRESS PROTO
 	if [ "$2" = tcp ] && [ "$K_SYNACK_TTL" -lt 0 ]; then
 		if [ "$K_RESETS" -gt 0 ]; then
 			kind_add 'connection refused' "RST from $1 as the answer to SYN, $(kind_ttl_remark "$K_RST_TTL")"
-		else
-			kind_add 'no connection' "$K_SYNS SYN to $1, no answer"
+			return
 		fi
-		return 0
+		# Nothing was sent: that is no question of who answers.
+		[ "$K_SYNS" -gt 0 ] || return 1
+		kind_add 'no connection' "$K_SYNS SYN to $1, no answer"
+		return
 	fi
 	[ "$K_REQUESTS" -gt 0 ] || return 1
 	if [ "$K_RESETS" -gt 0 ] && [ "$K_ANSWERS" = 0 ]; then
@@ -158,14 +162,19 @@ kind_is_slow() {
 	kind_add slow-down "the first 16 kB came with $first kB/s, the next $((K_REST_BYTES / 1000)) kB with $rest kB/s"
 }
 
+# Who knows no authorities, or whose connections are all changed, gets the same for another name.
 kind_certificate() {
-	local error="$C_ERROR" issuer options="$CURL_OPT"
+	local error="${C_ERROR%%"$NL"*}" ip="$C_IP" issuer options="$CURL_OPT" own
+	own=$(resolve "$UNBLOCKED_DOM" "$IPV" | head -n 1)
+	if [ -n "$own" ] && kind_request "$KIND_TESTF" "$UNBLOCKED_DOM" "$own" && [ "$C_CODE" = 60 ]; then
+		kind_add 'certificate unknown' "that of $UNBLOCKED_DOM on its own address $own is not known here either (${error#curl: })"
+		return
+	fi
 	# Without looking at it, to see it.
 	CURL_VERBOSE=1 CURL_OPT="$CURL_OPT -k"
-	kind_request "$KIND_TESTF" "$KIND_DOMAIN" "$C_IP"
+	kind_request "$KIND_TESTF" "$KIND_DOMAIN" "$ip"
 	CURL_VERBOSE=$KIND_VERBOSE CURL_OPT=$options
 	issuer=$(printf '%s\n' "$C_ERROR" | sed -n 's/^\* *issuer: *//p' | head -n 1)
-	error=${error%%"$NL"*}
 	kind_add 'certificate changed' "it is not one for this name from an authority known here${issuer:+, issuer: $issuer} (${error#curl: })"
 }
 
@@ -179,6 +188,8 @@ kind_of_reach() { # ADDRESS PROTO
 		kind_add 'by name' "$1 answers a request for $UNBLOCKED_DOM with $K_BYTES bytes"
 		return
 	fi
+	# It answers something: neither the one nor the other.
+	[ "$K_ANSWERS" = 0 ] || return
 	own=$(resolve "$UNBLOCKED_DOM" "$IPV" | head -n 1)
 	[ -n "$own" ] && [ "$own" != "$1" ] || return
 	TRY_IP=$own
@@ -217,7 +228,7 @@ kind_rules() { # PROTO PORT
 
 # After a test without bypass. HOW: blocked, or works: then only a whole page can show something.
 kind_look() { # TESTF DOMAIN PROTO HOW
-	local address head="$HTTPS_HEAD" seconds="$CURL_MAX_TIME"
+	local address head="$HTTPS_HEAD" seconds="$CURL_MAX_TIME" answers code
 	kind_wanted || return 0
 	KIND_TESTF=$1 KIND_DOMAIN=$2 KIND_NOWHERE='' KIND_VERBOSE=$CURL_VERBOSE
 	# shellcheck disable=SC2086 # a list of words
@@ -230,9 +241,13 @@ kind_look() { # TESTF DOMAIN PROTO HOW
 		is_number "$CURL_MAX_TIME" && CURL_MAX_TIME=$((CURL_MAX_TIME * 2))
 		kind_request "$1" "$2" "$address" && [ "$C_CODE" != 0 ] && kind_of_packets "$address" "$3"
 		HTTPS_HEAD=$head CURL_MAX_TIME=$seconds
-	elif kind_request "$1" "$2" "$address" && kind_of_packets "$address" "$3"; then
-		kind_of_reach "$address" "$3"
-		kind_of_protocol
+	elif kind_request "$1" "$2" "$address"; then
+		answers=$K_ANSWERS code=$C_CODE
+		# Who answered is not out of reach, unless somebody else answered in his place.
+		kind_of_packets "$address" "$3" && { [ "$answers" = 0 ] || [ "$code" = "$CODE_SUSPICIOUS" ]; } && {
+			kind_of_reach "$address" "$3"
+			kind_of_protocol
+		}
 	fi
 	rules_clear
 }

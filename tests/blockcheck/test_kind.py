@@ -84,22 +84,68 @@ def test_by_address(env):
     with env.lab() as lab:
         lab.sh("server", "ip addr add 10.77.2.3/24 dev eth0")
         lab.sh("box", "iptables -A FORWARD -d 10.77.2.2 -p tcp --dport 80 -j DROP")
-        with open(lab.folder + "/hosts") as f:
-            text = f.read()
-        with open(lab.folder + "/hosts", "w") as f:
-            f.write(text.replace("10.77.2.2 iana.org", "10.77.2.3 iana.org"))
+        hosts(lab, ("10.77.2.2 iana.org", "10.77.2.3 iana.org"))
         told = kinds(run(env, lab, ENABLE_HTTPS_TLS12=0))["curl_test_http ipv4 blocked.test"]
         check_equal("kinds", [kind for kind, _ in told], ["no connection", "by address"])
         check_equal("evidence", told[1][1],
                     "10.77.2.2 does not answer a request for iana.org either, 10.77.2.3 does")
 
 
+def hosts(lab, *changes):
+    """Other addresses for names."""
+    with open(lab.folder + "/hosts") as f:
+        text = f.read()
+    for old, new in changes:
+        check(old in text, "%s is not in\n%s", old, text)
+        text = text.replace(old, new)
+    with open(lab.folder + "/hosts", "w") as f:
+        f.write(text)
+
+
 def test_certificate(env):
-    """An authority that is not known here; the answer of the other name is no blame."""
+    """One of an unknown authority, while that of another name is known."""
+    with env.lab() as lab:
+        lab.sh("server", "ip addr add 10.77.2.3/24 dev eth0")
+        lab.sh("server", "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=nobody -keyout %s/n.key "
+                         "-out %s/n.crt" % (lab.folder, lab.folder))
+        other = lab.start("server", "openssl", "s_server", "-accept", "10.77.2.3:8443", "-www", "-cert",
+                          lab.folder + "/n.crt", "-key", lab.folder + "/n.key")
+        lab.wait_for(lambda: ":8443 " in lab.run("server", "ss", "-ltn").stdout, "no server", other)
+        lab.sh("server", "iptables -t nat -A PREROUTING -d 10.77.2.3 -p tcp --dport 443 -j DNAT "
+                         "--to-destination 10.77.2.3:8443")
+        hosts(lab, ("10.77.2.2 blocked.test", "10.77.2.3 blocked.test"))
+        told = kinds(run(env, lab, ENABLE_HTTP=0))["curl_test_https_tls12 ipv4 blocked.test"]
+        check_equal("kinds", [kind for kind, _ in told], ["certificate changed"])
+        check("issuer: " in told[0][1] and "(60)" in told[0][1], told[0][1])
+
+
+def test_no_authorities(env):
+    """No authority is known here: that is not the site's."""
     with env.lab() as lab:
         told = kinds(run(env, lab, ENABLE_HTTP=0, CURL_OPT=""))["curl_test_https_tls12 ipv4 blocked.test"]
-        check_equal("kinds", [kind for kind, _ in told], ["certificate changed", "by name"][:len(told)])
-        check("issuer: " in told[0][1] and "(60)" in told[0][1], told[0][1])
+        check_equal("kinds", [kind for kind, _ in told], ["certificate unknown"])
+        check("that of iana.org on its own address 10.77.2.2 " in told[0][1] and "(60)" in told[0][1], told[0][1])
+
+
+def test_ecn(env):
+    """Who asks for ECN has more flags in his SYN."""
+    with env.lab("rst") as lab:
+        lab.sh("client", "echo 1 >/proc/sys/net/ipv4/tcp_ecn")
+        told = kinds(run(env, lab, ENABLE_HTTPS_TLS12=0))["curl_test_http ipv4 blocked.test"]
+        check_equal("kinds", [kind for kind, _ in told], ["RST", "by name"])
+        check(re.fullmatch(BOXES["rst"][1], told[0][1]), told[0][1])
+
+
+def test_other_answers(env):
+    """The address answers the other name, too, though with a redirect: no proof that it is the address."""
+    with env.lab("redirect") as lab:
+        lab.sh("server", "ip addr add 10.77.2.3/24 dev eth0")
+        lab.sh("box", "iptables -t mangle -I PREROUTING -d 10.77.2.3 -j ACCEPT")
+        lab.sh("box", "iptables -A FORWARD -p tcp --dport 80 -m string --algo bm --string good.test -j DROP")
+        hosts(lab, ("10.77.2.2 blocked.test", "10.77.2.3 blocked.test"))
+        told = kinds(run(env, lab, ENABLE_HTTPS_TLS12=0, DOMAINS="good.test", UNBLOCKED_DOM="blocked.test"))
+        told = told["curl_test_http ipv4 good.test"]
+        check_equal("kinds", [kind for kind, _ in told], ["drop"])
 
 
 def test_slow(env):
