@@ -4,9 +4,10 @@
 SHORT_SUMMARY=10 # lines on a terminal
 
 # On a terminal the long report would push away what matters: it goes to a file there. REPORT_FILE: to this one.
+# `true`, since a shell ends where a redirection of `:` fails.
 result_setup() {
-	[ -z "$REPORT_FILE" ] || : >"$REPORT_FILE" || die 1 "cannot write '$REPORT_FILE'"
-	[ -z "$BLOCKCHECK_HTML" ] || : >"$BLOCKCHECK_HTML" || die 1 "cannot write '$BLOCKCHECK_HTML'"
+	[ -z "$REPORT_FILE" ] || true >"$REPORT_FILE" || die 1 "cannot write '$REPORT_FILE'"
+	[ -z "$BLOCKCHECK_HTML" ] || true >"$BLOCKCHECK_HTML" || die 1 "cannot write '$BLOCKCHECK_HTML'"
 	REPORT_SHORT=0
 	[ -t 1 ] || return 0
 	REPORT_SHORT=1

@@ -86,6 +86,8 @@ EXIT_CODES = [
     (dict(ENGINE="steam"), 1), (dict(PARALLEL_MAX=0), 1), (dict(FWTYPE="pf"), 5),
     (dict(NFQWS2="/nonexistent"), 6), (dict(NFQWS2="/bin/false"), 6), (dict(WS_UID="nobody-"), 6),
     (dict(MDIG="/nonexistent"), 6), (dict(CURL="/nonexistent"), 6),
+    (dict(REPORT_FILE="/nonexistent/r"), 1), (dict(BLOCKCHECK_HTML="/nonexistent/h"), 1),
+    (dict(BLOCKCHECK_JSON="/nonexistent/j"), 1), (dict(RESUME="/nonexistent/j"), 1),
     (dict(SECURE_DNS=1, DOH_SERVERS="http://127.0.0.1:9/"), 7),
     (dict(SIMULATE=1, ENABLE_HTTP=0, ENABLE_HTTPS_TLS12=0), 0),
 ]
@@ -97,6 +99,8 @@ def test_exit_codes(env):
             done = env.run(lab, **variables)
             check(done.code == code, "%s: exit code %s instead of %s:\n%s", variables, done.code, code,
                   done.text)
+            if "/nonexistent/" in str(variables) and code == 1:
+                done.has("cannot write '/nonexistent/")
             nothing_left(lab, "after %s" % variables)
 
 
