@@ -133,6 +133,8 @@ workers_run() {
 	done
 	WORKER_PIDS=
 	pids_note workers
+	# Of workers that were stopped: others may get these numbers.
+	rm -f "$WORK"/pids/curl.w*
 }
 
 # Starts the daemons of a group. A slot that does not start loses its strategies: the invalid ones are
