@@ -217,13 +217,17 @@ kind_wanted() {
 	[ "$SKIP_KIND" != 1 ] && [ "$SKIP_PKTWS" != 1 ] && [ "$SIMULATE" != 1 ]
 }
 
-# Rules that show the daemon all packets of both directions.
+# Rules that show the daemon all packets of both directions. No reason to end the run if they are refused.
 kind_rules() { # PROTO PORT
 	rules_clear
 	RULE_WATCH=1 RULE_SLOTS=''
 	# shellcheck disable=SC2086 # a list of words
-	rules_set "$1" "$2" "$IPV" $ADDRESSES
+	rules_try "$1" "$2" "$IPV" $ADDRESSES || {
+		echo "the kind of blocking cannot be looked for: the $FWTYPE rules were refused"
+		rules_clear
+	}
 	RULE_WATCH=
+	[ -n "$RULES_SET" ]
 }
 
 # After a test without bypass. HOW: blocked, or works: then only a whole page can show something.
@@ -234,7 +238,7 @@ kind_look() { # TESTF DOMAIN PROTO HOW
 	# shellcheck disable=SC2086 # a list of words
 	address=$(extract_arg 1 $ADDRESSES)
 	progress_clear
-	kind_rules "$3" "$(curl_port "$1")"
+	kind_rules "$3" "$(curl_port "$1")" || return 0
 	if [ "$4" = works ]; then
 		HTTPS_HEAD=
 		# Curl takes fractions, too.

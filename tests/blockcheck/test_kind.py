@@ -3,8 +3,8 @@ import json
 import os
 import re
 
-from checks import cases, check, check_equal, nothing_left
-from fakes import CASE, SPLIT
+from checks import cases, check, check_equal, need_tool, nothing_left
+from fakes import CASE, SLEEPER, SPLIT
 
 
 def kinds(result):
@@ -159,6 +159,33 @@ def test_slow(env):
         check_equal("kind", told[0][0], "slow-down")
         check(re.fullmatch(r"the first 16 kB came with \d+ kB/s, the next \d+ kB with \d+ kB/s", told[0][1]),
               told[0][1])
+
+
+# Refuses to queue all answers.
+REFUSING = """#!/bin/sh
+text=$(cat)
+case $text in *blockcheck_input*--sport*RETURN*SYN,ACK*) ;; *blockcheck_input*--sport*) exit 1 ;; esac
+printf '%%s\\n' "$text" | exec %s "$@"
+"""
+
+
+def test_refused(env):
+    """Where the rules for it are refused the kind is left out, and nothing else."""
+    with env.lab("rst") as lab:
+        env.tool(lab, "iptables-restore", REFUSING % need_tool("iptables-restore"))
+        done = run(env, lab, DOMAINS="good.test blocked.test", ENABLE_HTTPS_TLS12=0)
+        check_equal("kinds", kinds(done), {})
+        done.has("the kind of blocking cannot be looked for: the iptables rules were refused")
+        check_equal("summary", done.section("SUMMARY"), [
+            "curl_test_http ipv4 good.test : working without bypass",
+            "curl_test_http ipv4 blocked.test : nfqws2 " + CASE])
+
+
+def test_nothing_sent(env):
+    """Who sends nothing says nothing of the way."""
+    with env.lab() as lab:
+        done = run(env, lab, ENABLE_HTTPS_TLS12=0, CURL=env.tool(lab, "sleeper", SLEEPER), CURL_OPT="")
+        check_equal("kinds", kinds(done), {})
 
 
 def test_works(env):
