@@ -227,6 +227,20 @@ def test_dns(env, answers, texts, code):
             check_equal("exit code with SECURE_DNS=0", allowed.code, 0)
 
 
+def test_dns_evidence(env):
+    """Another answer is one that is changed; that a public server has none says nothing."""
+    with env.lab() as lab:
+        for public, told in ((["1.1.1.1"], ["dns : DNS answers changed : a.test: the system's resolver says 6.6.6.6 - "
+                                            "8.8.8.8 says 1.1.1.1 "]), (None, None)):
+            shutil.rmtree(lab.folder + "/dns", ignore_errors=True)
+            setup = dns(env, lab, system__a_test=["6.6.6.6"], **({"public__a_test": public} if public else {}))
+            for place in ("system", "8.8.8.8"):
+                env.write(lab, "dns/%s/iana.org" % place, "9.9.9.9\n")
+            done = env.run(lab, **dict(setup, SECURE_DNS=0))
+            done.has("a.test : MISMATCH")
+            check_equal("kinds", done.section("KIND OF BLOCKING"), told)
+
+
 def test_doh(env):
     """Names are asked for over HTTPS when SECURE_DNS=1."""
     with env.lab() as lab:
