@@ -24,8 +24,16 @@ prober_words() {
 	done
 }
 
+# Curl finds authorities, and more, where the prober does not look.
+prober_trust_differs() {
+	[ -n "$CURL_CA_BUNDLE$SSL_CERT_FILE$SSL_CERT_DIR" ] ||
+		[ -e "${CURL_HOME:-${XDG_CONFIG_HOME:-$HOME}}/.curlrc" ] || [ -e "$HOME/.curlrc" ] ||
+		[ -e "${XDG_CONFIG_HOME:-$HOME/.config}/curlrc" ]
+}
+
 prober_setup() { # sets PROBING
 	PROBING=0
+	prober_trust_differs && return 0
 	[ "$PROBER" != 0 ] && [ "$CURL" = curl ] && is_number "$CURL_MAX_TIME" && prober_words || return 0
 	"$PROBER" --help >/dev/null 2>&1 || return 0
 	PROBING=1

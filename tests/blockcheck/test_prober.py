@@ -66,6 +66,15 @@ def test_wrong_words(env):
     check(done.stdout.startswith("Usage: blockprobe"), done.stdout)
 
 
+def test_reader_that_goes(env):
+    """Writing to who has gone is an error, not the end by a signal."""
+    process = subprocess.Popen([prober(env)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process.stdout.close()
+    process.stdin.write("1 1 1 0 127.0.0.1 curl_test_http nothing.test\n")
+    process.stdin.close()
+    check(process.wait(60) >= 0, "signal %d", -process.returncode)
+
+
 def test_marks(env):
     """The mark of a connection chooses the profile, from any local port."""
     with env.lab("rst") as lab:
@@ -135,8 +144,13 @@ def test_what_only_curl_can(env):
         program = env.tool(lab, "spy", "#!/bin/sh\n[ \"$1\" = --help ] || : >%s/asked\nexec %s \"$@\"\n" % (
             lab.folder, prober(env)))
         lists = env.custom(lab, [CASE, FAKE])
+        home = os.path.dirname(env.write(lab, "home/.curlrc", "# nothing\n"))
         for more, asked in (({}, True), ({"CURL_OPT": "--no-alpn"}, False), ({"CURL": "/usr/bin/curl"}, False),
-                            ({"CURL_PAD": 2000}, True), ({"ENGINE": "classic"}, False)):
+                            ({"CURL_PAD": 2000}, True), ({"ENGINE": "classic"}, False),
+                            ({"SSL_CERT_FILE": lab.folder + "/site.crt"}, False),
+                            ({"CURL_CA_BUNDLE": lab.folder + "/site.crt"}, False),
+                            ({"SSL_CERT_DIR": lab.folder}, False), ({"HOME": home}, False),
+                            ({"HOME": lab.folder}, True)):
             if os.path.exists(lab.folder + "/asked"):
                 os.unlink(lab.folder + "/asked")
             done = env.run(lab, PROBER=program, ENABLE_HTTPS_TLS12=0, **lists, **more)
