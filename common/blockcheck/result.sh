@@ -11,10 +11,12 @@ result_setup() {
 	REPORT_SHORT=0
 	[ -t 1 ] || return 0
 	REPORT_SHORT=1
-	[ -n "$REPORT_FILE" ] || REPORT_FILE=$(mktemp "${TMPDIR:-/tmp}/blockcheck2-report-XXXXXX") || REPORT_SHORT=0
 }
 
 result_report() {
+	# Only now: a run that was interrupted leaves none.
+	[ "$REPORT_SHORT" = 0 ] || [ -n "$REPORT_FILE" ] ||
+		REPORT_FILE=$(mktemp "${TMPDIR:-/tmp}/blockcheck2-report-XXXXXX") || REPORT_SHORT=0
 	if [ "$REPORT_SHORT" = 1 ]; then
 		{
 			INK_HEAD='' INK_END=''
