@@ -132,8 +132,8 @@ cleanup() {
 		wait "$WATCHDOG"
 	} 2>/dev/null
 	# shellcheck disable=SC2086 # lists of words
-	kill $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $last 2>/dev/null
-	for pid in $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $last; do
+	kill $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $KIND_READER $last 2>/dev/null
+	for pid in $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $KIND_READER $last; do
 		wait "$pid" 2>/dev/null
 	done
 	daemon_stop_all

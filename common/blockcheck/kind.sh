@@ -60,8 +60,8 @@ KIND_AWK='
 		printf "K_SYNS=%d K_SYNACK_TTL=%d K_REQUESTS=%d K_ACKS=%d K_RESETS=%d K_RST_TTL=%d K_RST_AFTER=%d K_RST_EARLY=%d ",
 			syns, synack_ttl, requests, acks, resets, rst_ttl, rst_after, rst_early
 		printf "K_FINS=%d K_ANSWERS=%d K_BYTES=%d K_DATA_TTL=%d ", fins, answers, bytes, data_ttl
-		printf "K_REST_BYTES=%d K_FIRST_MS=%d K_REST_MS=%d K_LAST_MS=%d K_TIME_MS=%d\n",
-			rest_bytes, ms(first), ms(rest), answers ? ms(last - begin) : 0, ms(end - begin)
+		printf "K_REST_BYTES=%d K_FIRST_MS=%d K_REST_MS=%d K_LAST_MS=%d K_TIME_MS=%d K_PACKETS=%d\n",
+			rest_bytes, ms(first), ms(rest), answers ? ms(last - begin) : 0, ms(end - begin), NR
 	}'
 
 kind_setup() {
@@ -69,10 +69,35 @@ kind_setup() {
 	SKIP_KIND=${SKIP_KIND:-${SKIP_IPBLOCK:-0}}
 }
 
-# The evidence may hold what a stranger wrote: nothing in it that a terminal obeys.
+# The evidence may hold what a stranger wrote: nothing in it that a terminal obeys, or that is no text.
 kind_add() { # KIND EVIDENCE
 	printf '%s\t%s\t%s\t%s\t%s\n' "$KIND_TESTF" "$IPV" "$KIND_DOMAIN" "$1" \
-		"$(printf '%s' "$2" | tr -d '\000-\037\177')" >>"$WORK/kinds"
+		"$(printf '%s' "$2" | LC_ALL=C tr -d '\000-\037\177' | LC_ALL=C tr '\200-\377' '?')" >>"$WORK/kinds"
+}
+
+KIND_MOST=1000 # packets of a trace that are kept
+
+# A large page makes a large trace. What comes later is read, since the daemon would wait, but not kept.
+kind_trace_begin() { # sets DAEMON_OUT and KIND_READER
+	DAEMON_OUT=$WORK/kind.trace
+	rm -f "$WORK/kind.pipe"
+	mkfifo "$WORK/kind.pipe" 2>/dev/null || return 0
+	{
+		head -n $KIND_MOST
+		exec cat >/dev/null
+	} <"$WORK/kind.pipe" >"$WORK/kind.trace" &
+	KIND_READER=$!
+	pids_note reader $KIND_READER
+	DAEMON_OUT=$WORK/kind.pipe
+}
+
+# The end of the daemon is that of its trace, too, unless it never began one.
+kind_trace_end() { # STARTED: 1 or 0
+	[ -n "$KIND_READER" ] || return 0
+	[ "$1" = 1 ] || kill "$KIND_READER" 2>/dev/null
+	wait "$KIND_READER" 2>/dev/null
+	KIND_READER=
+	pids_note reader
 }
 
 # Makes one request and sets the facts K_*, with the result in C_*. Fails when the daemon does not start.
@@ -83,11 +108,12 @@ kind_request() { # TESTF DOMAIN ADDRESS
 		kind_take_ports
 		CURL_PORTS=$first-$last
 	}
-	DAEMON_OUT=$WORK/kind.trace
+	kind_trace_begin
 	daemon_start 0 "$QNUM" "--in-range=a --out-range=a --trace=-"
 	DAEMON_OUT=
 	daemon_wait 0 "$QNUM" || {
 		daemon_stop 0
+		kind_trace_end 0
 		CURL_PORTS=$ports
 		return 1
 	}
@@ -104,6 +130,7 @@ kind_request() { # TESTF DOMAIN ADDRESS
 	kill "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 	daemon_stop 0
+	kind_trace_end 1
 	eval "$(awk -v first_port="$first" -v last_port="$last" "$KIND_AWK" "$WORK/kind.trace")"
 }
 
@@ -176,7 +203,7 @@ kind_of_transfer() {
 		kind_add 'cut after 16 kB' "$K_BYTES bytes of the answer came in the first $K_LAST_MS ms, then nothing until the end after $K_SECONDS s"
 	elif [ "$K_REST_BYTES" -ge 1448 ] && kind_is_slow; then
 		:
-	elif [ "$C_CODE" = 28 ] && [ $((K_MS - K_LAST_MS)) -ge 1000 ]; then
+	elif [ "$C_CODE" = 28 ] && [ "$K_PACKETS" -lt $KIND_MOST ] && [ $((K_MS - K_LAST_MS)) -ge 1000 ]; then
 		kind_add stall "$K_BYTES bytes of the answer came in the first $K_LAST_MS ms, then nothing until the end after $K_SECONDS s"
 	else
 		return 1

@@ -272,6 +272,28 @@ def test_steady(env, pause, told):
         check_equal("kinds", [kind for kind, _ in kinds(done).get("curl_test_http ipv4 good.test/x", ())], told)
 
 
+SPY = """#!/bin/sh
+for last; do :; done
+case $last in */kind.trace) wc -l <"$last" >>%s/lines ;; esac
+exec %s "$@"
+"""
+
+
+def test_large_page(env):
+    """Of a large page's trace only the beginning is kept, and nothing waits for the rest."""
+    with env.lab() as lab:
+        path = os.path.dirname(env.script(lab)) + "/common/blockcheck/kind.sh"
+        with open(path) as f:
+            text = f.read()
+        check("KIND_MOST=1000 " in text, "no limit")
+        with open(path, "w") as f:
+            f.write(text.replace("KIND_MOST=1000 ", "KIND_MOST=5 "))
+        env.tool(lab, "awk", SPY % (lab.folder, need_tool("awk")))
+        check_equal("kinds", kinds(run(env, lab, DOMAINS="good.test/big.bin")), {})
+        with open(lab.folder + "/lines") as f:
+            check_equal("lines of the traces", f.read().split(), ["5", "5"])
+
+
 def test_others_at_it(env):
     """What others ask of the same address meanwhile is not taken for the blocked request."""
     with env.lab("rst") as lab:

@@ -4,8 +4,8 @@ import json
 import os
 import re
 
-from checks import check, check_equal
-from fakes import SPLIT, CASE, FAKE
+from checks import check, check_equal, nothing_left
+from fakes import SPLIT, CASE, FAKE, fake_curl
 
 
 def test_summary(env):
@@ -234,6 +234,31 @@ def test_terminal(env):
         told.has("* RECOMMENDATION\nhttp : %s (best of 2; 1 of 1 attempts good)\n" % many[0])
         with open(lab.folder + "/kept") as f:
             check(f.read().strip() in told.text, "not what was printed")
+
+
+def test_no_empty_report(env):
+    """A run on a terminal that does not come to its report leaves no file for it."""
+    with env.lab() as lab:
+        done = env.on_terminal(lab, RESUME="/nonexistent/j", ENABLE_HTTPS_TLS12=0, **env.custom(lab, [CASE]))
+        done.has("cannot write '/nonexistent/j'")
+        nothing_left(lab, "after an error")
+
+
+def test_strange_bytes(env):
+    """What a server sends need not be UTF-8; JSON and the page are."""
+    with env.lab() as lab:
+        header = "HTTP/1.1 302 Gef\\374nden\\r\\nLocation: http://\\377\\303.test/\\r\\n\\r\\n"
+        for engine in ("classic", "fast"):
+            files = [lab.folder + "/" + name for name in ("page", "rows")]
+            curl = dict(fake_curl(env, lab, "0", FAKE_HEADER=header), ENGINE=engine)
+            done = env.run(lab, ENABLE_HTTPS_TLS12=0, ENABLE_HTTP3=0, BLOCKCHECK_HTML=files[0],
+                           BLOCKCHECK_JSON=files[1], **curl, **env.custom(lab, [CASE]))
+            done.has("suspicious redirection 302 to : http://??.test/")
+            for name in files:
+                with open(name, encoding="utf-8") as f:
+                    text = f.read()
+            check_equal("error", json.loads(text.splitlines()[1])["attempts"][0]["error"],
+                        "suspicious redirection 302 to : http://??.test/")
 
 
 def test_html(env):
