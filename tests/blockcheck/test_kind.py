@@ -239,8 +239,8 @@ K_SYNACK_TTL=60 K_RESETS=1 K_RST_EARLY=1 K_RST_AFTER=7 K_RST_TTL=9 K_ANSWERS=0 K
 kind_of_packets 10.0.0.1 tcp
 """)
         done = subprocess.run(["sh", script, ROOT], capture_output=True, text=True, check=True)
-        check_equal("told", done.stdout, "RST: RST 7 ms after the SYN, before the request, TTL 9 (SYN,ACK of the server: "
-                                         "60)\n")
+        check_equal("told", done.stdout, "RST: RST 7 ms after the SYN, before the request, TTL 9 "
+                                         "(SYN,ACK of the server: 60)\n")
 
 
 STEADY = """

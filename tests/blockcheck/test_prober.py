@@ -182,6 +182,7 @@ def test_failing(env, text):
 def test_more_than_it_takes(env):
     """PARALLEL_MAX may be any number, the prober's is limited."""
     with env.lab("rst") as lab:
-        done = env.run(lab, PROBER=prober(env), ENABLE_HTTPS_TLS12=0, PARALLEL_MAX=5000, **env.custom(lab, [FAKE, CASE]))
+        done = env.run(lab, PROBER=prober(env), ENABLE_HTTPS_TLS12=0, PARALLEL_MAX=5000,
+                       **env.custom(lab, [FAKE, CASE]))
         check_equal("results", [line for *_, line in done.results()], ["UNAVAILABLE code=56", "!!!!! AVAILABLE !!!!!"])
         done.lacks(" failed with code ")
