@@ -26,9 +26,13 @@ prober_words() {
 
 # Curl finds authorities, and more, where the prober does not look.
 prober_trust_differs() {
-	[ -n "$CURL_CA_BUNDLE$SSL_CERT_FILE$SSL_CERT_DIR" ] ||
-		[ -e "${CURL_HOME:-${XDG_CONFIG_HOME:-$HOME}}/.curlrc" ] || [ -e "$HOME/.curlrc" ] ||
-		[ -e "${XDG_CONFIG_HOME:-$HOME/.config}/curlrc" ]
+	local place
+	[ -z "$CURL_CA_BUNDLE$SSL_CERT_FILE$SSL_CERT_DIR" ] || return 0
+	for place in "$CURL_HOME" "$XDG_CONFIG_HOME" "$HOME" "$HOME/.config"; do
+		[ -n "$place" ] || continue
+		[ -e "$place/.curlrc" ] || [ -e "$place/curlrc" ] && return 0
+	done
+	return 1
 }
 
 prober_setup() { # sets PROBING
