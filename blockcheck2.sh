@@ -122,6 +122,17 @@ last_child() {
 	read -r pid comm state parent rest 2>/dev/null <"/proc/$!/stat" && [ "$parent" = $$ ] && echo "$pid"
 }
 
+# Nobody knows what it is, so nobody waits long for it.
+end_at_last() { # PID
+	local left=100
+	while [ $left -gt 0 ] && kill -0 "$1" 2>/dev/null; do
+		msleep 20
+		left=$((left - 1))
+	done
+	kill -9 "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+}
+
 # Removes everything of this run. Whatever was begun, at any moment.
 cleanup() {
 	local pid last
@@ -132,10 +143,11 @@ cleanup() {
 		wait "$WATCHDOG"
 	} 2>/dev/null
 	# shellcheck disable=SC2086 # lists of words
-	kill $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $last 2>/dev/null
-	for pid in $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $last; do
+	kill $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $KIND_READER $last 2>/dev/null
+	for pid in $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $KIND_READER; do
 		wait "$pid" 2>/dev/null
 	done
+	[ -z "$last" ] || end_at_last "$last"
 	daemon_stop_all
 	planner_stop
 	pool_end

@@ -16,7 +16,8 @@ result_clear() {
 attempt_line() { # ATTEMPT becomes the line that describes the attempt just made
 	local error="$C_ERROR"
 	contains "$error" "$NL" && error=$(replace_str "$NL" ' ' "$error")
-	ATTEMPT="$C_CODE|$C_STATUS|$C_BYTES|$C_MS|$C_CONNECTED|$C_IP|$error"
+	ascii_only "$error"
+	ATTEMPT="$C_CODE|$C_STATUS|$C_BYTES|$C_MS|$C_CONNECTED|$C_IP|$ASCII"
 }
 
 result_add() { # ATTEMPT

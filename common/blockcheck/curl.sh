@@ -173,7 +173,8 @@ http_verdict() { # HEADER-FILE DOMAIN
 	301 | 302 | 307 | 308)
 		if ! redirect_is_own "$H_LOCATION" "$2"; then
 			C_CODE=254
-			C_ERROR="suspicious redirection $H_STATUS to : $H_LOCATION"
+			ascii_only "$H_LOCATION"
+			C_ERROR="suspicious redirection $H_STATUS to : $ASCII"
 		fi
 		;;
 	esac

@@ -84,7 +84,8 @@ compare_dns() { # ANSWERS: 1 = mismatch found
 			cat "$WORK/dig1"
 			echo "-- $PUBLIC_DNS :"
 			cat "$WORK/dig2"
-			DNS_EVIDENCE="$dom: the system's resolver says $(tr '\n' ' ' <"$WORK/dig1")- $PUBLIC_DNS says $(tr '\n' ' ' <"$WORK/dig2")"
+			# No answer is no other answer.
+			[ ! -s "$WORK/dig2" ] || DNS_EVIDENCE="$dom: the system's resolver says $(tr '\n' ' ' <"$WORK/dig1")- $PUBLIC_DNS says $(tr '\n' ' ' <"$WORK/dig2")"
 			return 1
 		fi
 		echo "$dom : OK"

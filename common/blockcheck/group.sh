@@ -133,6 +133,8 @@ workers_run() {
 	done
 	WORKER_PIDS=
 	pids_note workers
+	# Of workers that were stopped: others may get these numbers.
+	rm -f "$WORK"/pids/curl.w*
 }
 
 # Starts the daemons of a group. A slot that does not start loses its strategies: the invalid ones are
@@ -236,7 +238,7 @@ daemon_was_started() { # SLOT
 # counts. To again-port and again-connect what must be repeated, to again-SLOT what a dead daemon left.
 group_judge() {
 	local slot
-	cat "$WORK"/out.* 2>/dev/null | sort -t '|' -k 1,1n -k 2,2n >"$WORK/outs"
+	cat "$WORK"/out.* 2>/dev/null | LC_ALL=C tr '\200-\377' '?' | sort -t '|' -k 1,1n -k 2,2n >"$WORK/outs"
 	awk -v work="$WORK" -v deadfile="$WORK/dead" '
 		BEGIN {
 			FS = " "

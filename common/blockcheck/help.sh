@@ -43,7 +43,7 @@ print_help() {
 		  RESUME=file                          keeps results; the next run with it goes on from there
 		  PROGRESS=1|0                         show it (1 on a terminal)
 		  SIMULATE=1 SIM_SUCCESS_RATE=10       no traffic: chance, to see what would be tested
-		  BATCH=1                              no questions
+		  BATCH=1                              no questions; the log has a form that programs can read
 
 		The same variables can stand in the config. The manual tells the rest.
 		exit codes: 0 done, 1 interrupted or a bad value, 2 no root, 5 unsupported system, 6 something is

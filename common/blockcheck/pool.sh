@@ -156,8 +156,9 @@ pool_more() { # WORD: another portion (more), or without a pause from now on (al
 	: >"$WORK/planning/$1"
 }
 
+# A script may end the copy of the shell: an error in it, `exit`. What is in the pool then is all that there will be.
 pool_begin() { # FUNC TESTF DOMAIN
-	rm -f "$WORK/pool.done"
+	rm -f "$WORK/pool.done" "$WORK/pool.whole"
 	mkdir "$WORK/planning"
 	POOL_SIZE=0
 	: >"$WORK/requests"
@@ -167,9 +168,10 @@ pool_begin() { # FUNC TESTF DOMAIN
 	(
 		trap '' INT HUP QUIT
 		exec 5>"$WORK/requests" >/dev/null 2>&1 </dev/null
+		trap 'true >"$WORK/pool.done"' EXIT
 		PLANNING=2 PLAN_N=0
 		run_scripts "$@"
-		: >"$WORK/pool.done"
+		: >"$WORK/pool.whole"
 	) &
 	POOL_PID=$!
 }
@@ -206,12 +208,16 @@ pool_awk() { # VARIABLE=VALUE
 	awk -v tried="$WORK/tried" -v known="$WORK/mechanisms" -v "$1" "$POOL_PICK_AWK" "$WORK/pool"
 }
 
+pool_complete() {
+	[ -f "$WORK/pool.done" ] || ! kill -0 "$POOL_PID" 2>/dev/null
+}
+
 # The next strategies of the pool, in $WORK/picks. Fails when there is none left.
 pool_pick() { # COUNT
 	local complete
 	while :; do
-		complete=1
-		[ -f "$WORK/pool.done" ] || complete=0
+		complete=0
+		pool_complete && complete=1
 		pool_fill
 		pool_awk "count=$1" >"$WORK/picks"
 		[ -s "$WORK/picks" ] && return 0
@@ -219,6 +225,11 @@ pool_pick() { # COUNT
 		pool_more more
 		msleep 100
 	done
+}
+
+# The scripts have ended before their end.
+pool_broken() {
+	pool_complete && [ ! -f "$WORK/pool.whole" ]
 }
 
 # What this protocol taught about mechanisms helps with the next.

@@ -24,8 +24,20 @@ prober_words() {
 	done
 }
 
+# Curl finds authorities, and more, where the prober does not look.
+prober_trust_differs() {
+	local place
+	[ -z "$CURL_CA_BUNDLE$SSL_CERT_FILE$SSL_CERT_DIR" ] || return 0
+	for place in "$CURL_HOME" "$XDG_CONFIG_HOME" "$HOME" "$HOME/.config"; do
+		[ -n "$place" ] || continue
+		[ -e "$place/.curlrc" ] || [ -e "$place/curlrc" ] && return 0
+	done
+	return 1
+}
+
 prober_setup() { # sets PROBING
 	PROBING=0
+	prober_trust_differs && return 0
 	[ "$PROBER" != 0 ] && [ "$CURL" = curl ] && is_number "$CURL_MAX_TIME" && prober_words || return 0
 	"$PROBER" --help >/dev/null 2>&1 || return 0
 	PROBING=1
@@ -36,18 +48,31 @@ prober_setup() { # sets PROBING
 	[ -z "$PAD_FILE" ] || PROBER_OPTIONS="$PROBER_OPTIONS --header-file=$PAD_FILE"
 }
 
-# Works off the files jobs.*, as many at once as there would be workers.
+PROBER_MOST=4096 # connections at once, of blockprobe
+
+# Works off the files jobs.*, as many at once as there would be workers. One that fails is not asked again.
 prober_run() {
-	local code
+	local code parallel="$GROUP_WORKERS"
+	[ "$parallel" -le $PROBER_MOST ] || parallel=$PROBER_MOST
 	cat "$WORK"/jobs.* >"$WORK/jobs"
 	eval "set -- $PROBER_OPTIONS"
 	[ "$SEARCHING" != 1 ] || [ "$SCANLEVEL" != quick ] || [ "$PARALLEL" = 1 ] || set -- "$@" --enough
-	"$PROBER" "$@" --parallel="$GROUP_WORKERS" <"$WORK/jobs" >"$WORK/out.0" 2>/dev/null &
+	"$PROBER" "$@" --parallel="$parallel" <"$WORK/jobs" >"$WORK/out.0" 2>/dev/null &
 	WORKER_PIDS=$!
 	pids_note workers $WORKER_PIDS
 	wait $WORKER_PIDS
 	code=$?
 	WORKER_PIDS=
 	pids_note workers
-	[ $code != 3 ] || : >"$WORK/enough"
+	case $code in
+	0) ;;
+	3) : >"$WORK/enough" ;;
+	*)
+		progress_clear
+		echo "$PROBER failed with code $code. using $CURL"
+		PROBING=0
+		rm -f "$WORK/out.0"
+		workers_run
+		;;
+	esac
 }

@@ -1,10 +1,10 @@
 # The line of progress, and colours. Sourced by blockcheck2.sh.
 # shellcheck shell=dash disable=SC2015,SC2034,SC2154 # variables go between the parts; A && B || C is meant
 
-# Colours are for a terminal whose user does not refuse them (https://no-color.org).
+# Colours are for a terminal whose user sits there and does not refuse them (https://no-color.org).
 colours_setup() {
 	INK_GOOD='' INK_BAD='' INK_HEAD='' INK_END=''
-	[ -t 1 ] && [ -z "$NO_COLOR" ] && [ "$TERM" != dumb ] || return 0
+	[ -t 1 ] && [ "$BATCH" != 1 ] && [ -z "$NO_COLOR" ] && [ "$TERM" != dumb ] || return 0
 	INK_GOOD=$(printf '\033[32m') INK_BAD=$(printf '\033[31m') INK_HEAD=$(printf '\033[1m') INK_END=$(printf '\033[0m')
 }
 

@@ -205,7 +205,7 @@ works_add() { # TESTF DOMAIN QUOTED-WORDS
 json_setup() {
 	[ -n "$BLOCKCHECK_JSON" ] || return 0
 	WANT_STATISTICS=1
-	: >"$BLOCKCHECK_JSON" || die 1 "cannot write '$BLOCKCHECK_JSON'"
+	true >"$BLOCKCHECK_JSON" || die 1 "cannot write '$BLOCKCHECK_JSON'"
 }
 
 json_head() { # TESTF DOMAIN[/URI]: JSON_HEAD

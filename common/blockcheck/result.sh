@@ -3,17 +3,21 @@
 
 SHORT_SUMMARY=10 # lines on a terminal
 
-# On a terminal the long report would push away what matters: it goes to a file there. REPORT_FILE: to this one.
+# On a terminal the long report would push away what matters: it goes to a file there. REPORT_FILE: to this one. With
+# BATCH=1 programs read it, and count its lines: it keeps its form.
+# `true`, since a shell ends where a redirection of `:` fails.
 result_setup() {
-	[ -z "$REPORT_FILE" ] || : >"$REPORT_FILE" || die 1 "cannot write '$REPORT_FILE'"
-	[ -z "$BLOCKCHECK_HTML" ] || : >"$BLOCKCHECK_HTML" || die 1 "cannot write '$BLOCKCHECK_HTML'"
+	[ -z "$REPORT_FILE" ] || true >"$REPORT_FILE" || die 1 "cannot write '$REPORT_FILE'"
+	[ -z "$BLOCKCHECK_HTML" ] || true >"$BLOCKCHECK_HTML" || die 1 "cannot write '$BLOCKCHECK_HTML'"
 	REPORT_SHORT=0
-	[ -t 1 ] || return 0
+	[ -t 1 ] && [ "$BATCH" != 1 ] || return 0
 	REPORT_SHORT=1
-	[ -n "$REPORT_FILE" ] || REPORT_FILE=$(mktemp "${TMPDIR:-/tmp}/blockcheck2-report-XXXXXX") || REPORT_SHORT=0
 }
 
 result_report() {
+	# Only now: a run that was interrupted leaves none.
+	[ "$REPORT_SHORT" = 0 ] || [ -n "$REPORT_FILE" ] ||
+		REPORT_FILE=$(mktemp "${TMPDIR:-/tmp}/blockcheck2-report-XXXXXX") || REPORT_SHORT=0
 	if [ "$REPORT_SHORT" = 1 ]; then
 		{
 			INK_HEAD='' INK_END=''
@@ -54,7 +58,7 @@ result_options() {
 }
 
 result_recommend() {
-	[ -s "$WORK/report" ] || return 0
+	[ -s "$WORK/report" ] && [ "$BATCH" != 1 ] || return 0
 	echo
 	echo "$INK_HEAD* RECOMMENDATION$INK_END"
 	awk -F '\t' "$WORKS_AWK"'

@@ -24,11 +24,15 @@ rules_trial() { # can packets be queued here?
 }
 
 rules_set() { # PROTO PORT FAMILY ADDRESSES...
+	rules_try "$@" || die 1 "the $FWTYPE rules were refused"
+}
+
+rules_try() { # PROTO PORT FAMILY ADDRESSES...
 	RULES_SET=1
 	case $FWTYPE in
 	iptables) ipt_set "$@" ;;
 	nftables) nft_set "$@" ;;
-	esac || die 1 "the $FWTYPE rules were refused"
+	esac
 }
 
 rules_clear() {

@@ -113,16 +113,35 @@ search_batch() {
 		# Stopped before its last attempt: its turn may come again.
 		[ "$SCANLEVEL" = quick ] && [ "$R_CODE" = 0 ] && [ "$R_N" -lt "$REPEATS" ] && continue
 		key_split "$RESULT_KEY"
-		SCRIPT=$(KEY=$RESULT_KEY awk -F '\t' '$2 == ENVIRON["KEY"] { print $1; exit }' "$WORK/picks")
+		SCRIPT=$(search_script_of "$RESULT_KEY")
 		search_result "$RESULT_KEY"
 	done
 	RESULT_KEY=
+	[ -n "$FOUND" ] || search_lost
 	rm -f "$WORK/enough"
-	# What got no result, for want of a port, is not tried again.
-	[ -n "$FOUND" ] && return 0
-	awk -F '\t' 'FILENAME == ARGV[1] { seen[$2] = 1; next } !($0 in seen) { print "-\t" $0 }' \
-		"$WORK/tried" "$WORK/keys" >"$WORK/lost"
-	cat "$WORK/lost" >>"$WORK/tried"
+}
+
+search_script_of() { # KEY: prints the script that a pick comes from
+	KEY=$1 awk -F '\t' '$2 == ENVIRON["KEY"] { print $1; exit }' "$WORK/picks"
+}
+
+# What got no result, for want of a port: level quick tests it alone, from more ports; else the scripts will. What was
+# only stopped has its turn again.
+search_lost() {
+	local key fast="$FAST_NOW"
+	[ -f "$WORK/enough" ] && return 0
+	awk -F '\t' 'FILENAME == ARGV[1] { seen[$2] = 1; next } !($0 in seen)' "$WORK/tried" "$WORK/keys" >"$WORK/lost"
+	if [ "$SCANLEVEL" != quick ]; then
+		sed "s/^/-$TAB/" "$WORK/lost" >>"$WORK/tried"
+		return 0
+	fi
+	FAST_NOW=0
+	while [ -z "$FOUND" ] && IFS= read -r key <&3; do
+		key_split "$key"
+		SCRIPT=$(search_script_of "$key")
+		search_one "$key"
+	done 3<"$WORK/lost"
+	FAST_NOW=$fast
 }
 
 # A worker is done with a strategy that works.
@@ -172,9 +191,10 @@ search_wanted() {
 	[ "$SCANLEVEL" = quick ] || { [ "$SCANLEVEL" = standard ] && [ "$FAST_NOW" = 1 ]; }
 }
 
-# Level quick. Fails when the scripts ask for nothing that could be found, so that they have to run themselves.
+# Level quick. Fails when the scripts ask for nothing that could be found, so that they have to run themselves; also
+# when nothing was found and one of them is broken, which shows its error then.
 search_quick() { # FUNC TESTF DOMAIN
-	local times="$REPEATS"
+	local times="$REPEATS" broken=0
 	[ "$REPEATS" -ge $SEARCH_TIMES ] || REPEATS=$SEARCH_TIMES
 	[ "$FAST_NOW" = 0 ] || slots_share
 	resume_begin "$2" "$3"
@@ -187,11 +207,12 @@ search_quick() { # FUNC TESTF DOMAIN
 		search_rounds 0
 		SCRIPT=
 	fi
+	[ -n "$FOUND" ] || ! pool_broken || broken=1
 	pool_end
 	pool_learn
 	REPEATS=$times
 	[ "$FAST_NOW" = 0 ] || slots_share
-	[ "$POOL_SIZE" -gt 0 ]
+	[ "$POOL_SIZE" -gt 0 ] && [ $broken = 0 ]
 }
 
 # Level standard: something to tell before the scripts run. Where a few batches are all there is, they tell it.

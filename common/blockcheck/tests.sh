@@ -166,7 +166,8 @@ probe() { # TESTF DOMAIN ADDRESS: one test of a domain on an address, shown
 	if [ "$C_CODE" = 0 ]; then
 		if [ -n "$header" ]; then
 			http_header "$header"
-			echo "$H_LINE${H_LOCATION:+ Location: $H_LOCATION}"
+			ascii_only "$H_LINE${H_LOCATION:+ Location: $H_LOCATION}"
+			echo "$ASCII"
 		fi
 		echo '!!!!! AVAILABLE !!!!!'
 	else

@@ -30,6 +30,14 @@ word_quote() { # WORD: WORD becomes its quoted form
 	esac
 }
 
+# ASCII becomes the text with "?" for each byte that is none: what a stranger wrote may be no text in any encoding.
+ascii_only() { # TEXT
+	ASCII=$1
+	case $1 in
+	*[!A-Za-z0-9\ _=:,.@%/+#\(\)\'-]*) ASCII=$(printf '%s' "$1" | LC_ALL=C tr '\200-\377' '?') ;;
+	esac
+}
+
 # JSON_STR becomes a JSON string.
 json_str() { # TEXT
 	case $1 in

@@ -1,9 +1,12 @@
 #include "options.hpp"
 #include "transfers.hpp"
 
+#include <csignal>
 #include <curl/curl.h>
 
 int main(int argc, char** argv) {
+    // A TLS library writes to connections that the other side may have closed.
+    std::signal(SIGPIPE, SIG_IGN);
     nfqws2::probe::Options options;
     int exit_code = 0;
     if (!nfqws2::probe::read_options(argc, argv, options, exit_code)) {

@@ -42,6 +42,14 @@ class Skip(Exception):
     pass
 
 
+def environment(lab):
+    """That of these tests without what curl heeds: the lab has its own authority."""
+    env = {name: value for name, value in laboratory.environment().items()
+           if name not in ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_HOME", "XDG_CONFIG_HOME")}
+    env["HOME"] = lab.folder
+    return env
+
+
 class Result:
     """The end of a run."""
 
@@ -158,7 +166,7 @@ class Environment:
 
     def run(self, lab, shell=("sh",), stdin=None, timeout=180, arguments=(), **variables):
         """blockcheck2 in the client's namespace."""
-        env = laboratory.environment()
+        env = environment(lab)
         env.update(self.settings(lab, **variables))
         done = subprocess.run(lab.hosted(*shell, self.script(lab), *arguments), stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", env=env,
@@ -168,7 +176,7 @@ class Environment:
     def on_terminal(self, lab, answers=(), timeout=180, arguments=(), **variables):
         """The same on a terminal of its own: `answers` are typed, each when its question is read: (part of
         the question, answer)."""
-        env = laboratory.environment()
+        env = environment(lab)
         env.update(self.settings(lab, **variables))
         ours, theirs = pty.openpty()
         process = subprocess.Popen(lab.hosted("sh", self.script(lab), *arguments), stdin=theirs, stdout=theirs,
@@ -192,7 +200,7 @@ class Environment:
     @contextlib.contextmanager
     def started(self, lab, **variables):
         """The same, running. `.log` is its output so far, `.pid` the script's own process."""
-        env = laboratory.environment()
+        env = environment(lab)
         env.update(self.settings(lab, **variables))
         log = tempfile.NamedTemporaryFile("w+", dir=lab.folder, delete=False)
         process = subprocess.Popen(lab.hosted("sh", self.script(lab)), stdout=log, stderr=log, text=True,

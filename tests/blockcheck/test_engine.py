@@ -1,6 +1,7 @@
 """How strategies are tested: daemon, rules, attempts, many at once."""
 import os
 import re
+import sys
 
 from checks import check, check_equal, need_tool, nothing_left, rules, said, wait_said
 from expect import comes_true
@@ -244,9 +245,25 @@ pktws_check_http() {
         runs[1].has("end at ")
 
 
+OCCUPY = """
+import resource, socket, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+held = []
+# The area of the only run, every second port.
+for port in range(2049, 2048 + 15872, 2):
+    held.append(socket.socket())
+    held[-1].bind(("", port))
+print("ready", flush=True)
+while True:
+    time.sleep(1000)
+"""
+
+
 def test_ports_in_use(env):
-    """Ports that a run before has used rest for a while: nobody takes their want for a verdict."""
+    """Ports that others hold: nobody takes their want for a verdict, nor for something that was tried."""
     with env.lab("rst") as lab:
+        holder = lab.start("client", sys.executable, env.write(lab, "occupy.py", OCCUPY))
+        lab.wait_for(lambda: os.path.getsize(holder.log) > 0, "the ports are not held", holder)
         many = [CASE + " --comment=%d" % n for n in range(30)]
         for count, level in ((30, "force"), (2, "standard"), (1, "quick")):
             done = env.run(lab, ENABLE_HTTPS_TLS12=0, SCANLEVEL=level, **env.custom(lab, many[:count]))

@@ -80,6 +80,31 @@ def test_standard_tells_early(env):
         check_equal("results", forced.results(), done.results())
 
 
+# What ends the shell that reads or runs it: the second of two scripts.
+BROKEN = {
+    "syntax": "pktws_check_http() { if; }\n",
+    "unset": "pktws_check_http() { echo \"${nothing_like_this:?}\"; }\n",
+    "exit": "pktws_check_http() { exit 3; }\n",
+}
+
+
+@cases({"%s %s" % (name, shell[0]): (text, shell) for name, text in BROKEN.items()
+        for shell in (("dash",), ("busybox", "ash"))})
+def test_broken_script(env, text, shell):
+    """A script that cannot be read or run to its end ends the run with its error, and nobody waits for more of it."""
+    need_tool(shell[0])
+    with env.lab("rst") as lab:
+        env.write(lab, "d/mine/10-a.sh", "pktws_check_http() { pktws_curl_test_update \"$1\" \"$2\" "
+                                         "--payload=http_req --lua-desync=http_domcase; }\n")
+        env.write(lab, "d/mine/20-b.sh", text)
+        for level in ("quick", "standard"):
+            done = env.run(lab, shell=shell, SCANLEVEL=level, BLOCKCHECK2D=lab.folder + "/d", TEST="mine",
+                           ENABLE_HTTPS_TLS12=0, timeout=60)
+            check(done.code != 0, "%s: exit code 0:\n%s", level, done.text)
+            check_equal(level, set(done.strategies()), {"--payload=http_req --lua-desync=http_domcase"})
+            nothing_left(lab, level)
+
+
 POOL = """
 . "$1/common/base.sh"
 . "$1/common/blockcheck/words.sh"

@@ -3,7 +3,7 @@ import os
 import re
 import subprocess
 
-from checks import Skip, check, check_equal, nothing_left
+from checks import Skip, cases, check, check_equal, nothing_left
 from fakes import CASE, FAKE, SPLIT
 import test_boxes
 
@@ -64,6 +64,15 @@ def test_wrong_words(env):
     done = subprocess.run([prober(env), "--help"], capture_output=True, text=True, check=False)
     check_equal("exit code", done.returncode, 0)
     check(done.stdout.startswith("Usage: blockprobe"), done.stdout)
+
+
+def test_reader_that_goes(env):
+    """Writing to who has gone is an error, not the end by a signal."""
+    process = subprocess.Popen([prober(env)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process.stdout.close()
+    process.stdin.write("1 1 1 0 127.0.0.1 curl_test_http nothing.test\n")
+    process.stdin.close()
+    check(process.wait(60) >= 0, "signal %d", -process.returncode)
 
 
 def test_marks(env):
@@ -135,11 +144,45 @@ def test_what_only_curl_can(env):
         program = env.tool(lab, "spy", "#!/bin/sh\n[ \"$1\" = --help ] || : >%s/asked\nexec %s \"$@\"\n" % (
             lab.folder, prober(env)))
         lists = env.custom(lab, [CASE, FAKE])
+        home = os.path.dirname(env.write(lab, "home/.curlrc", "# nothing\n"))
         for more, asked in (({}, True), ({"CURL_OPT": "--no-alpn"}, False), ({"CURL": "/usr/bin/curl"}, False),
-                            ({"CURL_PAD": 2000}, True), ({"ENGINE": "classic"}, False)):
+                            ({"CURL_PAD": 2000}, True), ({"ENGINE": "classic"}, False),
+                            ({"SSL_CERT_FILE": lab.folder + "/site.crt"}, False),
+                            ({"CURL_CA_BUNDLE": lab.folder + "/site.crt"}, False),
+                            ({"SSL_CERT_DIR": lab.folder}, False), ({"HOME": home}, False),
+                            ({"HOME": lab.folder}, True)):
             if os.path.exists(lab.folder + "/asked"):
                 os.unlink(lab.folder + "/asked")
             done = env.run(lab, PROBER=program, ENABLE_HTTPS_TLS12=0, **lists, **more)
             check_equal("results with %s" % more, [line for *_, line in done.results()],
                         ["!!!!! AVAILABLE !!!!!", "UNAVAILABLE code=56"])
             check_equal("asked with %s" % more, os.path.exists(lab.folder + "/asked"), asked)
+
+
+# At once, with half a result, or by a signal.
+FAILING = {"at once": "exit 2", "amid it": "head -n 1 | cut -d ' ' -f 1 | sed 's/$/|1|0|200|1|1|1|1|/'; exit 2",
+           "killed": "kill -9 $$"}
+
+
+@cases({name: (text,) for name, text in FAILING.items()})
+def test_failing(env, text):
+    """A prober that fails is no reason to take anything for a result: curl is asked instead."""
+    with env.lab("rst") as lab:
+        program = env.tool(lab, "failing", "#!/bin/sh\n[ \"$1\" = --help ] && exit 0\n%s\n" % text)
+        common = dict(PROBER=program, ENABLE_HTTPS_TLS12=0, **env.custom(lab, [FAKE, CASE, FAKE + ":repeats=2"]))
+        done = env.run(lab, SCANLEVEL="force", **common)
+        check_equal("results", [line for *_, line in done.results()],
+                    ["UNAVAILABLE code=56", "!!!!! AVAILABLE !!!!!", "UNAVAILABLE code=56"])
+        check_equal("told", len(re.findall("failing failed with code .*using curl", done.text)), 1)
+        done = env.run(lab, SCANLEVEL="quick", **common)
+        done.has("working strategy found for ipv4 blocked.test : nfqws2 " + CASE)
+        nothing_left(lab, "after both")
+
+
+def test_more_than_it_takes(env):
+    """PARALLEL_MAX may be any number, the prober's is limited."""
+    with env.lab("rst") as lab:
+        done = env.run(lab, PROBER=prober(env), ENABLE_HTTPS_TLS12=0, PARALLEL_MAX=5000,
+                       **env.custom(lab, [FAKE, CASE]))
+        check_equal("results", [line for *_, line in done.results()], ["UNAVAILABLE code=56", "!!!!! AVAILABLE !!!!!"])
+        done.lacks(" failed with code ")

@@ -4,8 +4,8 @@ import json
 import os
 import re
 
-from checks import check, check_equal
-from fakes import SPLIT, CASE, FAKE
+from checks import check, check_equal, nothing_left
+from fakes import SPLIT, CASE, FAKE, fake_curl
 
 
 def test_summary(env):
@@ -167,14 +167,20 @@ pktws_check_http() {
         check(shown and shown[-1] == ("3", "3"), "progress: %s", shown)
 
 
+# Of a user at a terminal, who has answered all questions but the last.
+ANSWERED = dict(BATCH="", ENABLE_HTTP=1, ENABLE_HTTPS_TLS12=0, ENABLE_HTTPS_TLS13=0, REPEATS=1, SCANLEVEL="standard")
+PRESS_ENTER = [("press enter", "")]
+
+
 def test_colours(env):
     """On a terminal only, and not for those who want none."""
     with env.lab("rst") as lab:
         lists = env.custom(lab, [CASE, FAKE])
-        plain = env.run(lab, ENABLE_HTTPS_TLS12=0, **lists)
+        plain = env.run(lab, **ANSWERED, **lists)
         check("\033" not in plain.text, "colours in a file")
-        for more, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
-            done = env.on_terminal(lab, ENABLE_HTTPS_TLS12=0, **dict({"TERM": "xterm"}, **more), **lists)
+        for more, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False),
+                               ({"BATCH": "1", "PROGRESS": 0}, False)):
+            done = env.on_terminal(lab, PRESS_ENTER, **dict(ANSWERED, TERM="xterm", **lists) | more)
             check_equal("exit code", done.code, 0)
             check(("\033[32m!!!!! AVAILABLE !!!!!\033[0m" in done.text) == coloured, "%s: %s", more, done.text)
             check(("\033[31mUNAVAILABLE" in done.text) == coloured, "%s: %s", more, done.text)
@@ -190,8 +196,7 @@ def test_offer(env):
         old = 'NFQWS2_ENABLE=0\nNFQWS2_OPT="\n--old\n"\nOTHER=1\n'
         started = env.write(lab, "started", "")
         env.tool(lab, "systemctl", '#!/bin/sh\necho "$*" >>%s\n' % started)
-        common = dict(BATCH="", ZAPRET_CONFIG=config, ENABLE_HTTP=1, ENABLE_HTTPS_TLS12=0,
-                      ENABLE_HTTPS_TLS13=0, REPEATS=1, SCANLEVEL="standard", **env.custom(lab, [CASE, SPLIT, FAKE]))
+        common = dict(ANSWERED, ZAPRET_CONFIG=config, **env.custom(lab, [CASE, SPLIT, FAKE]))
 
         def run(answer, **variables):
             with open(config, "w") as f:
@@ -220,8 +225,9 @@ def test_terminal(env):
     """On a terminal the recommendation is the last, short, and the rest is in a file."""
     with env.lab("rst") as lab:
         many = [CASE + " --comment=%d" % n for n in range(30)]
-        done = env.on_terminal(lab, ENABLE_HTTPS_TLS12=0, NO_COLOR=1, SCANLEVEL="force", **env.custom(lab, many))
-        name = re.search(r"the whole report : (\S+)$", done.text.strip())
+        forced = dict(ANSWERED, NO_COLOR=1, SCANLEVEL="force", **env.custom(lab, many))
+        done = env.on_terminal(lab, PRESS_ENTER, **forced)
+        name = re.search(r"the whole report : (\S+)\npress enter to continue", done.text)
         check(name, "no file at the end:\n%s", done.text[-1500:])
         with open(name.group(1)) as f:
             whole = f.read()
@@ -230,10 +236,42 @@ def test_terminal(env):
         check(len(end.splitlines()) < 35, "long:\n%s", end)
         check("... and 20 more" in end and "NFQWS2_OPT=" in end and "* rules that show" not in end, end)
         check(whole.count("curl_test_http ipv4 blocked.test : nfqws2") == 30 and "* rules that show" in whole, whole)
-        told = env.run(lab, ENABLE_HTTPS_TLS12=0, REPORT_FILE=lab.folder + "/kept", **env.custom(lab, many[:2]))
+        told = env.run(lab, REPORT_FILE=lab.folder + "/kept", **dict(ANSWERED, **env.custom(lab, many[:2])))
         told.has("* RECOMMENDATION\nhttp : %s (best of 2; 1 of 1 attempts good)\n" % many[0])
         with open(lab.folder + "/kept") as f:
             check(f.read().strip() in told.text, "not what was printed")
+        # A program reads it, and counts its lines.
+        forced.update(env.custom(lab, many), BATCH=1, PROGRESS=0)
+        for batch in (env.on_terminal(lab, **forced), env.run(lab, **forced)):
+            lines = batch.text.splitlines()
+            check_equal("lines of the report", len(batch.section("SUMMARY")), 30)
+            check_equal("results", lines.count("!!!!! AVAILABLE !!!!!"), 30)
+            check("* RECOMMENDATION" not in lines and "the whole report" not in batch.text, batch.text[-1500:])
+
+
+def test_no_empty_report(env):
+    """A run on a terminal that does not come to its report leaves no file for it."""
+    with env.lab() as lab:
+        done = env.on_terminal(lab, RESUME="/nonexistent/j", ENABLE_HTTPS_TLS12=0, **env.custom(lab, [CASE]))
+        done.has("cannot write '/nonexistent/j'")
+        nothing_left(lab, "after an error")
+
+
+def test_strange_bytes(env):
+    """What a server sends need not be UTF-8; JSON and the page are."""
+    with env.lab() as lab:
+        header = "HTTP/1.1 302 Gef\\374nden\\r\\nLocation: http://\\377\\303.test/\\r\\n\\r\\n"
+        for engine in ("classic", "fast"):
+            files = [lab.folder + "/" + name for name in ("page", "rows")]
+            curl = dict(fake_curl(env, lab, "0", FAKE_HEADER=header), ENGINE=engine)
+            done = env.run(lab, ENABLE_HTTPS_TLS12=0, ENABLE_HTTP3=0, BLOCKCHECK_HTML=files[0],
+                           BLOCKCHECK_JSON=files[1], **curl, **env.custom(lab, [CASE]))
+            done.has("suspicious redirection 302 to : http://??.test/")
+            for name in files:
+                with open(name, encoding="utf-8") as f:
+                    text = f.read()
+            check_equal("error", json.loads(text.splitlines()[1])["attempts"][0]["error"],
+                        "suspicious redirection 302 to : http://??.test/")
 
 
 def test_html(env):

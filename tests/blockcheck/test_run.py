@@ -86,6 +86,8 @@ EXIT_CODES = [
     (dict(ENGINE="steam"), 1), (dict(PARALLEL_MAX=0), 1), (dict(FWTYPE="pf"), 5),
     (dict(NFQWS2="/nonexistent"), 6), (dict(NFQWS2="/bin/false"), 6), (dict(WS_UID="nobody-"), 6),
     (dict(MDIG="/nonexistent"), 6), (dict(CURL="/nonexistent"), 6),
+    (dict(REPORT_FILE="/nonexistent/r"), 1), (dict(BLOCKCHECK_HTML="/nonexistent/h"), 1),
+    (dict(BLOCKCHECK_JSON="/nonexistent/j"), 1), (dict(RESUME="/nonexistent/j"), 1),
     (dict(SECURE_DNS=1, DOH_SERVERS="http://127.0.0.1:9/"), 7),
     (dict(SIMULATE=1, ENABLE_HTTP=0, ENABLE_HTTPS_TLS12=0), 0),
 ]
@@ -97,6 +99,8 @@ def test_exit_codes(env):
             done = env.run(lab, **variables)
             check(done.code == code, "%s: exit code %s instead of %s:\n%s", variables, done.code, code,
                   done.text)
+            if "/nonexistent/" in str(variables) and code == 1:
+                done.has("cannot write '/nonexistent/")
             nothing_left(lab, "after %s" % variables)
 
 
@@ -221,6 +225,20 @@ def test_dns(env, answers, texts, code):
         if code == 7:
             allowed = env.run(lab, DOH_SERVERS="http://127.0.0.1:9/", **dict(setup, SECURE_DNS=0))
             check_equal("exit code with SECURE_DNS=0", allowed.code, 0)
+
+
+def test_dns_evidence(env):
+    """Another answer is one that is changed; that a public server has none says nothing."""
+    with env.lab() as lab:
+        for public, told in ((["1.1.1.1"], ["dns : DNS answers changed : a.test: the system's resolver says 6.6.6.6 - "
+                                            "8.8.8.8 says 1.1.1.1 "]), (None, None)):
+            shutil.rmtree(lab.folder + "/dns", ignore_errors=True)
+            setup = dns(env, lab, system__a_test=["6.6.6.6"], **({"public__a_test": public} if public else {}))
+            for place in ("system", "8.8.8.8"):
+                env.write(lab, "dns/%s/iana.org" % place, "9.9.9.9\n")
+            done = env.run(lab, **dict(setup, SECURE_DNS=0))
+            done.has("a.test : MISMATCH")
+            check_equal("kinds", done.section("KIND OF BLOCKING"), told)
 
 
 def test_doh(env):
