@@ -234,7 +234,7 @@ def test_recipes_pack_what_is_installed(trees):
     for macro, value in (("_sbindir", "/usr/sbin"), ("_bindir", "/usr/bin"), ("_datadir", "/usr/share"),
                          ("_prefix", "/usr"), ("_unitdir", "/usr/lib/systemd/system"),
                          ("_mandir", "/usr/share/man"), ("_docdir", "/usr/share/doc"), ("_sysconfdir", "/etc"),
-                         ("_sharedstatedir", "/var/lib")):
+                         ("_sharedstatedir", "/var/lib"), ("_libexecdir", "/usr/libexec")):
         section = section.replace("%%{%s}" % macro, value)
     lines = [line.split()[-1] for line in section.split("\n") if not line.startswith("%license")]
     found = [os.path.join("/", os.path.relpath(os.path.join(folder, name), stage))
