@@ -51,11 +51,12 @@ void TrafficRules::tell_memory() const {
 }
 
 bool TrafficRules::open_outputs() {
-    constexpr std::uint64_t megabyte = 1024 * 1024;
+    constexpr std::uint64_t megabyte = 1024 * 1024, largest_export_mb = 100;
     if (config_.rules_capture)
         outputs_.capture_into(std::move(config_.rules_capture.file),
                               config_.rules_capture_mb * megabyte);
-    if (config_.rules_export) outputs_.export_into(std::move(config_.rules_export.file));
+    if (config_.rules_export)
+        outputs_.export_into(std::move(config_.rules_export.file), largest_export_mb * megabyte);
     std::string error;
     if (config_.rules_export_socket.empty() ||
         outputs_.export_to_socket(config_.rules_export_socket, &error))
