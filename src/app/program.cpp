@@ -29,6 +29,7 @@
 #include "offline/offline_files.hpp"
 #include "offline/offline_loop.hpp"
 #include "options/command_line.hpp"
+#include "options/ct_options.hpp"
 #include "options/help.hpp"
 #include "reload/reloader.hpp"
 #include "run/timer_loop.hpp"
@@ -248,7 +249,10 @@ bool Program::prepare_files() {
 bool Program::compile_rules() {
     if (config_.rules_file.empty()) return true;
     config_.rules = rules::compile_file(config_.rules_file);
-    const rules::Compiled& rules = config_.rules;
+    rules::Compiled& rules = config_.rules;
+    settle_ct(config_);
+    if (const char* complaint = rules_without_ct(config_))
+        rules.errors.push_back(config_.rules_file + ": " + complaint);
     if (!config_.check)
         for (const std::string& error : rules.errors)
             log::error_text(error);

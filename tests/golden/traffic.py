@@ -233,8 +233,13 @@ def rules_look_at_simulated_connections(program):
     stranger = datagram(src="198.51.100.9")
     run = Run(program, rules, [(0, datagram()), (1, asked), (2, datagram()), (3, stranger)], "--ct=sim")
     expect(run.out, [asked, datagram()], "what leaves")
-    run = Run(program, rules, [(0, datagram())], "--check")
-    expect("never hold without --ct" in run.text, True, "warning")
+    run = Run(program, rules, [(0, datagram()), (1, asked), (2, datagram()), (3, stranger)])
+    expect(run.out, [asked, datagram()], "what leaves without --ct (%s)" % run.text)
+    run = Run(program, rules, [(0, datagram())], "--check", "--ct=sim")
+    expect("simulated connections do not see the packets that rules accept" in run.text, True, run.text)
+    for option in "--check", "--qnum=1":
+        run = Run(program, rules, [(0, datagram())], option, "--ct=off")
+        expect((run.result.returncode, "what --ct=off leaves unknown" in run.text), (1, True), run.text)
 
 
 def explain_tells_of_rules(program):

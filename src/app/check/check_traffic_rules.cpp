@@ -23,8 +23,10 @@ void check_traffic_rules(Config& config, const ParseState& state, Report& report
         report.add(Level::warning, position, "'capture' writes nothing without --rules-capture");
     if (config.rules.exports && !config.rules_export && config.rules_export_socket.empty())
         report.add(Level::warning, position, "'export' writes nothing without --rules-export");
-    if (config.rules.asks_connection && !config.engine.ct)
-        report.add(Level::warning, position, "'ctstate' and 'ctmark' never hold without --ct");
+    const bool simulated = config.ct == CtMode::sim || config.engine.ct == packet::CtSource::sim;
+    if (config.rules.asks_connection && simulated)
+        report.add(Level::notice, position,
+                   "simulated connections do not see the packets that rules accept");
     for (const std::string& preset : config.rules.presets)
         report.add(Level::notice, position, "preset " + preset);
 }

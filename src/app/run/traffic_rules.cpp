@@ -24,8 +24,8 @@ constexpr int reload_nice = 10; // packets come first
 
 TrafficRules::TrafficRules(Config& config, const ProcessClock& clock, MemoryBudget& memory,
                            const rules::TableSetup& setup)
-    : config_(config), outputs_(clock), clock_(clock), memory_(memory),
-      tables_(*config.rules.program, setup) {
+    : config_(config), knows_connections_(config.engine.ct.has_value()), outputs_(clock),
+      clock_(clock), memory_(memory), tables_(*config.rules.program, setup) {
     watch_files(config.rules, {});
 }
 
@@ -216,7 +216,9 @@ void TrafficRules::reload() {
     std::vector<std::string> warnings;
     std::shared_ptr<const rules::InForce> next;
     watch_files(compiled, seen);
-    if (compiled.program != nullptr) {
+    if (compiled.asks_connection && !knows_connections_) {
+        log::error("rules: --ct is off, and 'ctstate' or 'ctmark' is new: a restart is needed");
+    } else if (compiled.program != nullptr) {
         next = rules::bring_in_force(compiled.program, tables_, &memory_, &error, &warnings);
         for (const std::string& warning : warnings)
             log::error_text(warning);

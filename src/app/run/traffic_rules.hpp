@@ -76,6 +76,7 @@ class TrafficRules {
     rules::Outputs outputs_;
     const ProcessClock& clock_;
     MemoryBudget& memory_;
+    const bool knows_connections_; // which --ct settles before there are workers
     rules::Tables tables_;
     std::vector<Worker*> workers_;
 
