@@ -100,7 +100,7 @@ class Program {
     int check();
     bool open_rules_now();
     void check_rules();
-    void check_lua();
+    void check_lua(std::shared_ptr<const rules::InForce> rules);
     void show_report();
     bool load_lists_only();
     int explain_packets();
@@ -363,8 +363,7 @@ int Program::check() {
     check_words(arguments_, state_, report_);
     check_lists(config_, report_);
     if (config_.rules_now) check_rules();
-    check_traffic_rules(config_, state_, report_);
-    check_lua();
+    check_lua(check_traffic_rules(config_, state_, report_));
     show_report();
     return report_.has_errors() ? 1 : 0;
 }
@@ -391,7 +390,7 @@ void Program::check_rules() {
         report_.add(serious ? Level::warning : Level::notice, position, what);
 }
 
-void Program::check_lua() {
+void Program::check_lua(std::shared_ptr<const rules::InForce> rules) {
     random_ =
         config_.engine.seeded ? make_seeded_random(config_.engine.seed) : make_secure_random();
     config_.engine.version = version_text();
@@ -406,6 +405,7 @@ void Program::check_lua() {
     Workers workers(config_, clock_, lists_);
     make_stores(); // nothing is read or written
     workers.shared().use(*stores_);
+    workers.shared().show_rules(std::move(rules), *random_);
     capture::NoMessages unsent;
     Outside outside{nowhere, network, {}};
     if (config_.nflua_netlink) outside.messages = &unsent;

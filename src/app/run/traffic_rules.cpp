@@ -78,6 +78,10 @@ bool TrafficRules::load(std::vector<FileDescriptor> databases) {
     return newest_ != nullptr;
 }
 
+void TrafficRules::show(std::shared_ptr<const rules::InForce> read) {
+    newest_ = std::move(read);
+}
+
 void TrafficRules::join(Worker& worker) {
     workers_.push_back(&worker);
     worker.engine.judge()->set_outputs(&outputs_);
@@ -249,6 +253,7 @@ std::vector<const rules::Judge*> TrafficRules::judges() const {
 }
 
 rules::Statistics TrafficRules::statistics() const {
+    if (workers_.empty()) return {}; // a finalizer of a script asks at the end
     rules::Statistics out = rules::statistics(judges(), tables_, clock_.unix_s());
     out.outputs = outputs_.counts();
     return out;
