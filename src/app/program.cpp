@@ -30,6 +30,7 @@
 #include "offline/offline_files.hpp"
 #include "offline/offline_loop.hpp"
 #include "options/command_line.hpp"
+#include "options/ct_options.hpp"
 #include "options/help.hpp"
 #include "reload/reloader.hpp"
 #include "run/timer_loop.hpp"
@@ -100,7 +101,7 @@ class Program {
     int check();
     bool open_rules_now();
     void check_rules();
-    void check_lua();
+    void check_lua(std::shared_ptr<const rules::InForce> rules);
     void show_report();
     bool load_lists_only();
     int explain_packets();
@@ -249,7 +250,10 @@ bool Program::prepare_files() {
 bool Program::compile_rules() {
     if (config_.rules_file.empty()) return true;
     config_.rules = rules::compile_file(config_.rules_file);
-    const rules::Compiled& rules = config_.rules;
+    rules::Compiled& rules = config_.rules;
+    settle_ct(config_);
+    if (const char* complaint = rules_without_ct(config_))
+        rules.errors.push_back(config_.rules_file + ": " + complaint);
     if (!config_.check)
         for (const std::string& error : rules.errors)
             log::error_text(error);
@@ -360,8 +364,7 @@ int Program::check() {
     check_words(arguments_, state_, report_);
     check_lists(config_, report_);
     if (config_.rules_now) check_rules();
-    check_traffic_rules(config_, state_, report_);
-    check_lua();
+    check_lua(check_traffic_rules(config_, state_, report_));
     show_report();
     return report_.has_errors() ? 1 : 0;
 }
@@ -388,7 +391,7 @@ void Program::check_rules() {
         report_.add(serious ? Level::warning : Level::notice, position, what);
 }
 
-void Program::check_lua() {
+void Program::check_lua(std::shared_ptr<const rules::InForce> rules) {
     random_ =
         config_.engine.seeded ? make_seeded_random(config_.engine.seed) : make_secure_random();
     config_.engine.version = version_text();
@@ -403,6 +406,7 @@ void Program::check_lua() {
     Workers workers(config_, clock_, lists_);
     make_stores(); // nothing is read or written
     workers.shared().use(*stores_);
+    workers.shared().show_rules(std::move(rules), *random_);
     capture::NoMessages unsent;
     Outside outside{nowhere, network, {}};
     if (config_.nflua_netlink) outside.messages = &unsent;

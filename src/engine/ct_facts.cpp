@@ -390,8 +390,7 @@ std::optional<packet::Connection> CtFacts::find(const packet::CtTuple& tuple, st
 
 // Such packets have no flow of the program.
 void CtFacts::arrives(const capture::InputPacket& packet) {
-    queued_ = std::make_unique<Passage>();
-    Passage& p = *queued_;
+    Passage& p = *queued_.emplace_back(std::make_unique<Passage>());
     p.raw = packet.data;
     p.dis = packet::dissect(packet.data);
     p.mark = packet.mark;
@@ -406,16 +405,17 @@ void CtFacts::arrives(const capture::InputPacket& packet) {
 
 const packet::CtFacts& CtFacts::facts() {
     static const packet::CtFacts nothing;
-    if (!queued_) return nothing;
-    state(*queued_);
-    return facts(*queued_);
+    if (queued_.empty()) return nothing;
+    state(*queued_.back());
+    return facts(*queued_.back());
 }
 
 void CtFacts::leaves(bool dropped) {
-    if (!queued_) return;
-    if (sim_ && dropped) sim_->dropped(queued_->ct->seen);
-    if (sim_ && !dropped) sim_->passed(queued_->ct->seen);
-    queued_.reset();
+    if (queued_.empty()) return;
+    const std::unique_ptr<Passage> left = std::move(queued_.back());
+    queued_.pop_back();
+    if (sim_ && dropped) sim_->dropped(left->ct->seen);
+    if (sim_ && !dropped) sim_->passed(left->ct->seen);
 }
 
 void CtFacts::sees_sent(const capture::OutputPacket& packet) {

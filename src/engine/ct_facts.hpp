@@ -113,7 +113,8 @@ class CtFacts final : public lua::Connections {
     std::vector<Pending> pending_;
     std::uint64_t lost_changes_ = 0;
     packet::CtChanges verdict_changes_;
-    std::unique_ptr<Passage> queued_; // by a queue of a script
+    // By queues of scripts; a callback may be shown packets of another queue meanwhile.
+    std::vector<std::unique_ptr<Passage>> queued_;
 };
 
 // What the program sends itself, which the simulation has to see.

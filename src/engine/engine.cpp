@@ -64,6 +64,7 @@ struct Engine::Impl final : lua::SimulationDoor {
     std::vector<ProfileCounts> by_profile; // by number
     std::uint64_t timer_errors = 0;
     std::int64_t replaced_ns = 0; // when the profiles were
+    bool ending = false;          // finalizers of scripts run when the pipeline is gone
     Pipeline pipeline;
 
   private:
@@ -96,7 +97,7 @@ flow::CtSim* Engine::Impl::simulation() {
         simulated = std::make_unique<CtFacts>(options, packet::CtSource::sim, CtFacts::For::scripts,
                                               services, connections.get(), now);
         sender.show_to(*simulated);
-        pipeline.simulate(*simulated);
+        if (!ending) pipeline.simulate(*simulated);
     }
     return simulated->simulation();
 }
@@ -150,6 +151,7 @@ Engine::Impl::Impl(Options opts, Services svc)
 // Tracks hold references into the Lua state, so they end first.
 Engine::Impl::~Impl() {
     if (connections) connections->clear();
+    ending = true;
 }
 
 bool Engine::Impl::init_lua(const std::function<bool()>& stop_requested,

@@ -126,7 +126,7 @@ void CtSim::Impl::tell(CtEvent event, CtRef c) {
 
 // It has passed, or the next packet shows that it has.
 void CtSim::Impl::tell_new(CtRef c) {
-    if (c.entry->told) return;
+    if (c.entry->told || c.entry->removed) return; // a script may remove it before it passes
     c.entry->told = true;
     tell(CtEvent::appeared, c);
 }

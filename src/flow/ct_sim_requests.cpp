@@ -136,7 +136,7 @@ void CtSim::set(CtRef connection, const packet::CtChanges& changes) {
         }
         extra.labels = now;
     }
-    if (e.mark != mark_before && e.told) t.tell(CtEvent::changed, connection);
+    if (e.mark != mark_before && e.told && !e.removed) t.tell(CtEvent::changed, connection);
     t.tell_memory();
 }
 

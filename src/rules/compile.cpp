@@ -28,9 +28,7 @@ ReadResult read_rules(const std::string& path) {
     std::string error;
     const FileDescriptor file = open_regular(path, &error);
     if (!file) return {{}, error};
-    ReadResult read = read_file(path_of(file), largest_rules_file);
-    if (!read.ok()) read.error.replace(0, path_of(file).size(), path);
-    return read;
+    return read_regular(file, path, largest_rules_file);
 }
 
 class Compiler {

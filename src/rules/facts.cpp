@@ -52,9 +52,9 @@ void Facts::use_view(std::uint32_t view) {
 }
 
 bool Facts::holds(const Test& test) {
-    const bool result =
-        std::visit([this](const auto& condition) { return check(condition); }, test.condition);
-    return result != test.inverted;
+    const Answer result = std::visit(
+        [this](const auto& condition) -> Answer { return check(condition); }, test.condition);
+    return result && *result != test.inverted;
 }
 
 bool Facts::all_hold(Slice tests) {
@@ -254,14 +254,20 @@ std::optional<MarkKey> connection_of(const Tables& tables, std::uint8_t id, Byte
     return connection_key(tables.marks, id, layers);
 }
 
-bool Facts::check(const test::ConnectionState& test) const {
-    return subject_.connection != nullptr && test.any.has(subject_.connection->state());
+// A kernel that cannot be asked just now must not make strangers of all who are connected.
+Facts::Answer Facts::check(const test::ConnectionState& test) const {
+    if (subject_.connection == nullptr) return std::nullopt;
+    const packet::CtState state = subject_.connection->state();
+    if (state == packet::CtState::unknown) return std::nullopt;
+    return test.any.has(state);
 }
 
-bool Facts::check(const test::ConnectionMark& test) const {
-    if (subject_.connection == nullptr) return false;
-    const auto mark = subject_.connection->mark();
-    return mark && (*mark & test.mask) == (test.value & test.mask);
+Facts::Answer Facts::check(const test::ConnectionMark& test) const {
+    if (subject_.connection == nullptr) return std::nullopt;
+    if (const auto mark = subject_.connection->mark())
+        return (*mark & test.mask) == (test.value & test.mask);
+    if (subject_.connection->state() == packet::CtState::unknown) return std::nullopt;
+    return false;
 }
 
 MarkKey Facts::mark_key(MarkKind kind, std::uint8_t id) const {

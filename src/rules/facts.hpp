@@ -52,6 +52,8 @@ class Facts {
         std::optional<std::uint8_t> window_scale;
     };
     enum class Way : std::uint8_t { unknown, none, in, out };
+    // nullopt: not to be had, so neither the test holds nor the same turned round.
+    using Answer = std::optional<bool>;
 
     bool check(const test::Address& test) const;
     bool check(const test::Port& test) const;
@@ -74,8 +76,8 @@ class Facts {
     bool check(const test::Direction& test);
     bool check(const test::Interface& test) const;
     bool check(const test::FirewallMark& test) const;
-    bool check(const test::ConnectionState& test) const;
-    bool check(const test::ConnectionMark& test) const;
+    Answer check(const test::ConnectionState& test) const;
+    Answer check(const test::ConnectionMark& test) const;
 
     const Options& options();
     GeoPlace place(End end, bool inner);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <utility>
@@ -105,6 +106,17 @@ bool write_all(int file, Bytes data) {
     return true;
 }
 
+std::optional<std::uint64_t> size_of_regular(const FileDescriptor& file) {
+    struct stat st {};
+    if (fstat(file.get(), &st) != 0 || !S_ISREG(st.st_mode)) return std::nullopt;
+    return static_cast<std::uint64_t>(st.st_size);
+}
+
+void do_not_wait(const FileDescriptor& file) {
+    const int flags = fcntl(file.get(), F_GETFL);
+    if (flags >= 0) fcntl(file.get(), F_SETFL, flags | O_NONBLOCK);
+}
+
 sockaddr_un address_of(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -115,16 +127,26 @@ sockaddr_un address_of(const std::string& path) {
 } // namespace
 
 void Outputs::capture_into(FileDescriptor file, std::uint64_t most_bytes) {
+    if (!size_of_regular(file)) {
+        do_not_wait(file);
+    } else if (ftruncate(file.get(), 0) != 0) {
+        log::os_error("--rules-capture: nothing is written", errno);
+        return;
+    }
     capture_ = std::move(file);
+    capturing_.store(true, std::memory_order_relaxed);
     capture_left_ = most_bytes;
     Buffer head;
     put_section(head);
     write_capture(head);
 }
 
-void Outputs::export_into(FileDescriptor file) {
-    const int flags = fcntl(file.get(), F_GETFL);
-    if (flags >= 0) fcntl(file.get(), F_SETFL, flags | O_NONBLOCK);
+void Outputs::export_into(FileDescriptor file, std::uint64_t most_bytes) {
+    do_not_wait(file);
+    if (const auto size = size_of_regular(file)) {
+        export_most_ = most_bytes;
+        export_size_ = *size;
+    }
     export_ = std::move(file);
 }
 
@@ -137,11 +159,29 @@ bool Outputs::export_to_socket(const std::string& path, std::string* error) {
     return static_cast<bool>(export_);
 }
 
-bool Outputs::may_capture(std::int64_t now_ns) {
-    if (!capture_) return false;
+bool Outputs::PerSecond::take(std::int64_t now_ns) {
     constexpr std::int64_t ns_per_second = 1'000'000'000;
-    if (std::exchange(second_, now_ns / ns_per_second) != now_ns / ns_per_second) in_second_ = 0;
-    return in_second_++ < captured_per_second;
+    if (std::exchange(second_, now_ns / ns_per_second) != now_ns / ns_per_second) taken_ = 0;
+    return taken_++ < written_per_second;
+}
+
+void Outputs::end_capture() {
+    capturing_.store(false, std::memory_order_relaxed);
+    capture_.reset();
+}
+
+// A full file may have been emptied by who reads it.
+bool Outputs::may_export(std::size_t size) {
+    if (!socket_path_.empty()) return true;
+    if (!exports_.take(clock_.unix_ns())) return false;
+    if (!export_most_) return true;
+    if (export_size_ + size > *export_most_)
+        export_size_ = size_of_regular(export_).value_or(export_size_);
+    const bool full = export_size_ + size > *export_most_;
+    if (full && !std::exchange(export_full_, true))
+        log::status("--rules-export: the file has its size, no more is written");
+    if (!full) export_full_ = false;
+    return !full;
 }
 
 // Many interfaces come only from somebody who makes them up: then the last one stands for all.
@@ -158,19 +198,19 @@ std::uint32_t Outputs::interface_number(std::string_view name, Buffer& out) {
 void Outputs::write_capture(Bytes blocks) {
     if (blocks.size() > capture_left_) {
         log::status("--rules-capture: the file has its size, no more is written");
-        capture_.reset();
+        end_capture();
         return;
     }
     capture_left_ -= blocks.size();
     if (write_all(capture_.get(), blocks)) return;
     log::os_error("--rules-capture: no more is written", errno);
-    capture_.reset();
+    end_capture();
 }
 
 void Outputs::capture(Bytes packet, std::string_view interface, std::string_view rule) {
     const std::lock_guard guard(lock_);
     const std::int64_t now_ns = clock_.unix_ns();
-    if (!may_capture(now_ns)) {
+    if (!capture_ || !captures_.take(now_ns)) {
         not_captured_.fetch_add(1, std::memory_order_relaxed);
         return;
     }
@@ -183,8 +223,14 @@ void Outputs::capture(Bytes packet, std::string_view interface, std::string_view
 
 void Outputs::write_record(std::string_view line) {
     const std::lock_guard guard(lock_);
-    std::string text(line);
+    std::string text;
+    if (torn_) text += '\n';
+    text += line;
     text += '\n';
+    if (!may_export(text.size())) {
+        lost_.fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
     ssize_t sent = 0;
     if (socket_path_.empty()) {
         sent = write(export_.get(), text.data(), text.size());
@@ -194,6 +240,10 @@ void Outputs::write_record(std::string_view line) {
                       reinterpret_cast<const sockaddr*>(&address), sizeof address);
     }
     const bool whole = sent == static_cast<ssize_t>(text.size());
+    if (sent > 0) {
+        torn_ = !whole && socket_path_.empty();
+        export_size_ += static_cast<std::uint64_t>(sent);
+    }
     (whole ? exported_ : lost_).fetch_add(1, std::memory_order_relaxed);
 }
 

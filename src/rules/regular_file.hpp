@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace nfqws2::rules {
 
@@ -30,9 +31,24 @@ inline FileDescriptor open_regular(const std::string& path, std::string* error) 
     *error = path + ": not a regular file";
     return {};
 }
-// The name by which an open file is opened once more.
-inline std::string path_of(const FileDescriptor& file) {
-    return "/proc/self/fd/" + std::to_string(file.get());
+
+// All of it, by the descriptor itself: where there is no /proc it has no name.
+inline ReadResult read_regular(const FileDescriptor& file, const std::string& path,
+                               std::size_t limit) {
+    constexpr std::size_t chunk = 65536;
+    ReadResult result;
+    std::size_t used = 0;
+    for (;;) {
+        result.data.resize(used + chunk);
+        const ssize_t got = pread(file.get(), &result.data[used], chunk, static_cast<off_t>(used));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return {{}, path + ": " + std::strerror(errno)};
+        used += static_cast<std::size_t>(got);
+        if (used > limit) return {{}, path + ": file is too large"};
+        if (got == 0) break;
+    }
+    result.data.resize(used);
+    return result;
 }
 
 } // namespace nfqws2::rules

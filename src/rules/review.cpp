@@ -6,6 +6,8 @@
 namespace nfqws2::rules {
 namespace {
 
+constexpr std::size_t most_pairs = 2'000'000; // that are compared, of each kind
+
 class Review {
   public:
     Review(const Program& program, const Build& build, const std::map<std::uint32_t, Place>& places)
@@ -27,7 +29,7 @@ class Review {
     bool ends_always(const Rule& rule) const;
     bool stays(const Condition& condition) const;
     bool covers(const Rule& earlier, const Rule& later) const;
-    bool takes_all_of(const Profile& earlier, const Profile& later) const;
+    bool takes_all_of(const Profile& earlier, const Profile& later, std::size_t& left) const;
     Place place(std::uint32_t rule) const {
         const auto found = places_.find(rule);
         return found != places_.end() ? found->second : Place{};
@@ -137,7 +139,7 @@ bool Review::covers(const Rule& earlier, const Rule& later) const {
 
 // Behind a rule that ends, with the same tests or less. In a large file not all pairs are compared.
 void Review::unreachable_rules() {
-    std::size_t pairs_left = 2'000'000;
+    std::size_t pairs_left = most_pairs;
     for (const Chain& chain : program_.chains) {
         bool translated = false;
         std::vector<bool> told(chain.rules.end - chain.rules.begin);
@@ -164,15 +166,18 @@ void Review::unreachable_rules() {
 
 // Whether the tests of the earlier profile are about outer addresses only, and hold for all packets
 // of the later one.
-bool Review::takes_all_of(const Profile& earlier, const Profile& later) const {
+// `left`: prefixes that may be compared; without any the answer is no.
+bool Review::takes_all_of(const Profile& earlier, const Profile& later, std::size_t& left) const {
     const auto plain_address = [&](std::uint32_t i) -> const test::Address* {
         const auto* address = std::get_if<test::Address>(&program_.tests[i].condition);
         return address != nullptr && !program_.tests[i].inverted && !address->inner ? address
                                                                                     : nullptr;
     };
-    const auto holds_all = [](const test::Address& wide, const test::Address& narrow) {
+    const auto holds_all = [&left](const test::Address& wide, const test::Address& narrow) {
         return wide.end == narrow.end && std::ranges::all_of(narrow.prefixes, [&](const auto& one) {
                    return std::ranges::any_of(wide.prefixes, [&](const Prefix& prefix) {
+                       if (left == 0) return false;
+                       left--;
                        return prefix.length <= one.length && prefix.contains(one.address);
                    });
                });
@@ -190,11 +195,12 @@ bool Review::takes_all_of(const Profile& earlier, const Profile& later) const {
 }
 
 void Review::unreachable_profiles() {
+    std::size_t pairs_left = most_pairs;
     for (std::size_t i = 1; i < program_.profiles.size(); i++) {
         const Profile& later = program_.profiles[i];
         const auto end = program_.profiles.begin() + static_cast<std::ptrdiff_t>(i);
         const auto taker = std::find_if(program_.profiles.begin(), end, [&](const Profile& one) {
-            return takes_all_of(one, later);
+            return takes_all_of(one, later, pairs_left);
         });
         if (taker == end) continue;
         const bool all = taker->tests.begin == taker->tests.end;

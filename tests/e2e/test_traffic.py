@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 
 from harness import QUEUE, cases, check, check_equal, laboratory
 from wire import DatagramServer
@@ -69,6 +70,45 @@ def test_without_packets(env):
             daemon.wait_output("rules are read again")
             daemon.process.send_signal(signal.SIGUSR2)
             daemon.wait_output("sources: 0 entries")
+
+
+def test_files_without_proc(env):
+    with env.folder() as folder:
+        os.chmod(folder, 0o755)
+        rules, networks = os.path.join(folder, "rules.toml"), os.path.join(folder, "networks")
+        with open(networks, "w", encoding="utf-8") as f:
+            f.write("192.0.2.0/24\n")
+        with open(rules, "w", encoding="utf-8") as f:
+            f.write('version = 1\n[set.a]\nfile = "%s"\n[[profile]]\n[[profile.rule]]\n'
+                    'match = [ { pset = { name = "a" } } ]\naction = [ "drop" ]\n' % networks)
+        hidden = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+        result = subprocess.run([*hidden, env.program, "--dry-run", "--qnum=1", "--uid=0", "--rules=" + rules],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=laboratory.PATIENCE,
+                                check=False, universal_newlines=True)
+        check_equal("exit code (%s)" % result.stdout, result.returncode, 0)
+
+
+def test_rules_that_ask_for_connections(env):
+    """They turn --ct on by themselves; where it is off a reload does not bring them in."""
+    asks = 'version = 1\n[[profile]]\n[[profile.rule]]\nmatch = [ { dir = "in" }, ' \
+           '{ not = { ctstate = [ "established", "related" ] } } ]\naction = [ "drop" ]\n'
+
+    def write(text):
+        with open(rules + ".new", "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(rules + ".new", 0o644)
+        os.rename(rules + ".new", rules)
+    with env.folder() as folder, env.lab() as lab:
+        rules = os.path.join(folder, "rules.toml")
+        write(asks)
+        with env.daemon(lab, "--rules=" + rules) as daemon:
+            daemon.wait_output("conntrack facts: ")
+        write_rules(rules, "drop")
+        with env.daemon(lab, "--rules=" + rules) as daemon:
+            write(asks)
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_output("'ctstate' or 'ctmark' is new: a restart is needed")
+            daemon.wait_output("rules: the old ones stay in force")
 
 
 def test_records_for_a_program(env):

@@ -225,6 +225,51 @@ def packets_are_captured_and_exported(program):
             expect(text in run.text, True, text)
 
 
+def a_look_at_the_options_leaves_the_capture(program):
+    with tempfile.TemporaryDirectory() as work:
+        capture = os.path.join(work, "c.pcapng")
+        for options in (["--check"], ["--dry-run"], []):
+            with open(capture, "wb") as f:
+                f.write(b"of a daemon that runs")
+            Run(program, SWITCHES, [(0, datagram())], "--rules-capture=" + capture, *options)
+            with open(capture, "rb") as f:
+                data = f.read()
+            expect(data == b"of a daemon that runs", options != [], "left alone with %s" % options)
+
+
+def a_file_of_records_has_its_size(program):
+    with tempfile.TemporaryDirectory() as work:
+        export = os.path.join(work, "e.json")
+        with open(export, "wb") as f:
+            f.truncate(100 * 1024 * 1024 - 1)
+        run = Run(program, SWITCHES, [(0, datagram()), (1, datagram())], "--rules-export=" + export)
+        expect(os.path.getsize(export), 100 * 1024 * 1024 - 1, "size")
+        expect(run.text.count("the file has its size"), 1, "lines in " + run.text)
+
+
+# Runs when the Lua state is closed, behind the pipeline.
+LAST = "--lua-init=local function last() %s end " \
+       "if newproxy then kept = newproxy(true) getmetatable(kept).__gc = last " \
+       "else kept = setmetatable({}, { __gc = last }) end"
+
+
+def finalizers_ask_at_the_end(program):
+    rules = '[[profile]]\n[[profile.rule]]\naction = [ "drop" ]\n'
+    for workers in "1", "3":
+        run = Run(program, rules, [(0, datagram())], "--workers=" + workers,
+                  LAST % "print('last', rules_stats().packets, #rules_stats().rules)")
+        expect((run.result.returncode, run.text.count("last\t0\t0")), (0, int(workers)), run.text)
+
+
+def scripts_use_rules_while_they_are_checked(program):
+    rules = '[[profile]]\nname = "p"\n[[profile.rule]]\nname = "r"\nmatch = [ { hmark = { id = 1 } } ]\n' \
+            'action = [ { ratelimit = { id = 1, pps = { rate = 10 } } }, "drop" ]\n'
+    script = "--lua-init=assert(rule_mark_set('hmark', 1, 9, 0, '\\1\\2\\3\\4')) " \
+             "assert(rules_stats().rules[1].name == 'r')"
+    run = Run(program, rules, [(0, datagram())], "--check", script)
+    expect((run.result.returncode, "0 errors" in run.text), (0, True), run.text)
+
+
 def rules_look_at_simulated_connections(program):
     """Nothing from outside that is not an answer."""
     rules = '[[profile]]\n[[profile.rule]]\nmatch = [ { dir = "in" }, { not = { ctstate = "established" } } ]\n' \
@@ -233,8 +278,13 @@ def rules_look_at_simulated_connections(program):
     stranger = datagram(src="198.51.100.9")
     run = Run(program, rules, [(0, datagram()), (1, asked), (2, datagram()), (3, stranger)], "--ct=sim")
     expect(run.out, [asked, datagram()], "what leaves")
-    run = Run(program, rules, [(0, datagram())], "--check")
-    expect("never hold without --ct" in run.text, True, "warning")
+    run = Run(program, rules, [(0, datagram()), (1, asked), (2, datagram()), (3, stranger)])
+    expect(run.out, [asked, datagram()], "what leaves without --ct (%s)" % run.text)
+    run = Run(program, rules, [(0, datagram())], "--check", "--ct=sim")
+    expect("simulated connections do not see the packets that rules accept" in run.text, True, run.text)
+    for option in "--check", "--qnum=1":
+        run = Run(program, rules, [(0, datagram())], option, "--ct=off")
+        expect((run.result.returncode, "what --ct=off leaves unknown" in run.text), (1, True), run.text)
 
 
 def explain_tells_of_rules(program):
@@ -310,7 +360,8 @@ CASES = [without_rules_nothing_changes, what_is_dropped_makes_no_flow, accept_sk
          addresses_are_translated, the_udp_example_blocks_a_source_for_a_while, synack_authenticates,
          the_geo_example_drops_who_is_from_elsewhere, packets_are_captured_and_exported,
          rules_look_at_simulated_connections, explain_tells_of_rules, check_reads_sets_and_databases,
-         a_bad_file_ends_the_start, check_tells_what_is_odd, examples_compile]
+         a_look_at_the_options_leaves_the_capture, a_file_of_records_has_its_size, finalizers_ask_at_the_end,
+         scripts_use_rules_while_they_are_checked, a_bad_file_ends_the_start, check_tells_what_is_odd, examples_compile]
 
 
 def main():

@@ -33,8 +33,8 @@ class Connections {
     // Nothing: *error is an errno.
     virtual std::optional<packet::Connection> find(const packet::CtTuple& tuple, std::uint16_t zone,
                                                    int* error) = 0;
-    // A packet that comes in by a queue of a script, which ends with the next one; what is known of
-    // it; the verdict on it.
+    // A packet that comes in by a queue of a script, perhaps while another is looked at; what is
+    // known of the last one; the verdict on it.
     virtual void arrives(const capture::InputPacket& packet) = 0;
     virtual const packet::CtFacts& facts() = 0;
     virtual void leaves(bool dropped) = 0;

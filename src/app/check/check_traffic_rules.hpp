@@ -3,8 +3,12 @@
 
 #include "check/report.hpp"
 
+#include <memory>
+
 namespace nfqws2::app {
 
-void check_traffic_rules(Config& config, const ParseState& state, Report& report);
+// What was read of them; nullptr: none, or with errors.
+std::shared_ptr<const rules::InForce> check_traffic_rules(Config& config, const ParseState& state,
+                                                          Report& report);
 
 } // namespace nfqws2::app

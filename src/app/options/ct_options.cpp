@@ -62,7 +62,7 @@ void set_ct_sim_helper(ParseState& state, const OptionValue& value) {
 }
 
 bool uses_ct(const Config& config) {
-    return config.engine.ct_state_mark != 0 ||
+    return config.engine.ct_state_mark != 0 || config.rules.asks_connection ||
            std::ranges::any_of(config.profiles, [](const auto& profile) {
                return profile->ct.any() ||
                       std::ranges::any_of(profile->instances, [](const auto& instance) {
@@ -75,7 +75,7 @@ void settle_ct(Config& config) {
     if (!config.ct_given && uses_ct(config)) config.ct = CtMode::automatic;
     // A program of its own has queues of its own.
     const bool has_kernel = !config.offline() && (config.intercept || config.lua_run);
-    if (config.ct == CtMode::off || has_kernel) return;
+    if (config.ct == CtMode::off || has_kernel || config.engine.ct) return;
     config.engine.ct = packet::CtSource::sim;
     if (config.ct != CtMode::sim && config.ct != CtMode::automatic)
         log::status("conntrack facts: simulated: without a queue there is no kernel to ask");
@@ -92,6 +92,11 @@ const char* ct_complaint(const Config& config, const char** option) {
                "at";
     if (config.ct == CtMode::mark && mark == 0) return "--ct=mark needs --ct-state-mark";
     return nullptr;
+}
+
+const char* rules_without_ct(const Config& config) {
+    if (config.ct != CtMode::off || !config.rules.asks_connection) return nullptr;
+    return "'ctstate' and 'ctmark' ask for what --ct=off leaves unknown";
 }
 
 } // namespace nfqws2::app

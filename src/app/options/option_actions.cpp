@@ -442,7 +442,8 @@ void set_rules_capture(ParseState& state, const OptionValue& value) {
     std::string path = *value;
     if (const auto megabytes = take_number(path, most_megabytes, "MB"))
         state.config.rules_capture_mb = *megabytes;
-    state.config.rules_capture = open_for_rules(path, O_WRONLY | O_TRUNC);
+    // A look at the options must not empty the capture of a daemon that runs.
+    state.config.rules_capture = open_for_rules(path, O_WRONLY | O_APPEND);
 }
 
 void set_rules_export(ParseState& state, const OptionValue& value) {

@@ -39,14 +39,21 @@ void Shared::use(store::Stores& of_process) {
     stores->count_in(&memory);
 }
 
-bool Shared::load_rules(Random& random) {
-    if (config.rules.program == nullptr) return true;
+TrafficRules& Shared::make_rules(Random& random) {
     rules::TableSetup setup;
     setup.shared = threads == Threads::one_each && workers > 1;
     setup.budget = &memory;
     if (seeded) setup.key = {random.next64(), random.next64()};
-    rules.emplace(config, clock, memory, setup);
-    return rules->load(std::move(config.rules_databases));
+    return rules.emplace(config, clock, memory, setup);
+}
+
+bool Shared::load_rules(Random& random) {
+    if (config.rules.program == nullptr) return true;
+    return make_rules(random).load(std::move(config.rules_databases));
+}
+
+void Shared::show_rules(std::shared_ptr<const rules::InForce> read, Random& random) {
+    if (read != nullptr) make_rules(random).show(std::move(read));
 }
 
 engine::Options Shared::engine_options(unsigned number) {

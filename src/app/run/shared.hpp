@@ -34,6 +34,8 @@ struct Shared {
     // Brings the compiled rules of the configuration in force. False: logged. Before a worker is
     // made.
     bool load_rules(Random& random);
+    // For --check: what was read already. Nothing is written.
+    void show_rules(std::shared_ptr<const rules::InForce> read, Random& random);
 
     // Those of the engine of a worker, with its part of what bounds the memory of the process. The
     // last one takes the Lua options out of the configuration.
@@ -52,6 +54,9 @@ struct Shared {
     store::Stores* stores = nullptr;
     std::optional<TrafficRules> rules; // with --rules
     Signals signals;
+
+  private:
+    TrafficRules& make_rules(Random& random);
 };
 
 } // namespace nfqws2::app

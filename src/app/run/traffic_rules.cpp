@@ -24,8 +24,8 @@ constexpr int reload_nice = 10; // packets come first
 
 TrafficRules::TrafficRules(Config& config, const ProcessClock& clock, MemoryBudget& memory,
                            const rules::TableSetup& setup)
-    : config_(config), outputs_(clock), clock_(clock), memory_(memory),
-      tables_(*config.rules.program, setup) {
+    : config_(config), knows_connections_(config.engine.ct.has_value()), outputs_(clock),
+      clock_(clock), memory_(memory), tables_(*config.rules.program, setup) {
     watch_files(config.rules, {});
 }
 
@@ -51,11 +51,12 @@ void TrafficRules::tell_memory() const {
 }
 
 bool TrafficRules::open_outputs() {
-    constexpr std::uint64_t megabyte = 1024 * 1024;
+    constexpr std::uint64_t megabyte = 1024 * 1024, largest_export_mb = 100;
     if (config_.rules_capture)
         outputs_.capture_into(std::move(config_.rules_capture.file),
                               config_.rules_capture_mb * megabyte);
-    if (config_.rules_export) outputs_.export_into(std::move(config_.rules_export.file));
+    if (config_.rules_export)
+        outputs_.export_into(std::move(config_.rules_export.file), largest_export_mb * megabyte);
     std::string error;
     if (config_.rules_export_socket.empty() ||
         outputs_.export_to_socket(config_.rules_export_socket, &error))
@@ -75,6 +76,10 @@ bool TrafficRules::load(std::vector<FileDescriptor> databases) {
     if (newest_ == nullptr) log::error_text("rules: " + error);
     if (newest_ != nullptr) tell_memory();
     return newest_ != nullptr;
+}
+
+void TrafficRules::show(std::shared_ptr<const rules::InForce> read) {
+    newest_ = std::move(read);
 }
 
 void TrafficRules::join(Worker& worker) {
@@ -215,7 +220,9 @@ void TrafficRules::reload() {
     std::vector<std::string> warnings;
     std::shared_ptr<const rules::InForce> next;
     watch_files(compiled, seen);
-    if (compiled.program != nullptr) {
+    if (compiled.asks_connection && !knows_connections_) {
+        log::error("rules: --ct is off, and 'ctstate' or 'ctmark' is new: a restart is needed");
+    } else if (compiled.program != nullptr) {
         next = rules::bring_in_force(compiled.program, tables_, &memory_, &error, &warnings);
         for (const std::string& warning : warnings)
             log::error_text(warning);
@@ -246,6 +253,7 @@ std::vector<const rules::Judge*> TrafficRules::judges() const {
 }
 
 rules::Statistics TrafficRules::statistics() const {
+    if (workers_.empty()) return {}; // a finalizer of a script asks at the end
     rules::Statistics out = rules::statistics(judges(), tables_, clock_.unix_s());
     out.outputs = outputs_.counts();
     return out;

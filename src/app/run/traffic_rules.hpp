@@ -39,7 +39,10 @@ class TrafficRules {
 
     // Sets and databases, of which some are open. False: logged.
     bool load(std::vector<FileDescriptor> databases);
+    // For --check: what was read already, without what is written; no packet is judged by it.
+    void show(std::shared_ptr<const rules::InForce> read);
     void join(Worker& worker);
+    void leave() { workers_.clear(); } // all of them, before they end
     rules::Tables& tables() { return tables_; }
     std::shared_ptr<const rules::InForce> newest() const;
 
@@ -73,6 +76,7 @@ class TrafficRules {
     void ring() const;
 
     Config& config_;
+    const bool knows_connections_; // which --ct settles before there are workers
     rules::Outputs outputs_;
     const ProcessClock& clock_;
     MemoryBudget& memory_;

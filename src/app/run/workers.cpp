@@ -11,9 +11,11 @@ Workers::Workers(Config& config, ProcessClock& clock, profile::ListStore& lists,
     : shared_(config, clock, lists, count, threads) {
 }
 
-// A reload of rules rings for the workers.
+// A reload of rules rings for the workers, and finalizers of scripts ask what was counted.
 Workers::~Workers() {
-    if (shared_.rules) shared_.rules->stop();
+    if (!shared_.rules) return;
+    shared_.rules->stop();
+    shared_.rules->leave();
 }
 
 void Workers::add(Random& random, Outside outside) {

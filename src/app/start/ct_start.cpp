@@ -18,6 +18,9 @@ int netlink_refused() {
 void take_simulation(Config& config, const char* reason) {
     config.engine.ct = CtSource::sim;
     log::status("conntrack facts: simulated: %s", reason);
+    if (config.rules.asks_connection)
+        log::error("rules with 'ctstate' or 'ctmark': simulated connections do not see the packets "
+                   "that rules accept");
 }
 
 void take_mark(Config& config) {

@@ -7,6 +7,7 @@
 #include "table/push_connection.hpp"
 
 #include <cerrno>
+#include <type_traits>
 
 namespace nfqws2::lua {
 namespace {
@@ -206,7 +207,10 @@ int get_meta(lua_State* L) {
     if (!packet.input.ifout.empty()) set_text(L, "ifout", packet.input.ifout);
     if (!packet.hardware_address.empty()) set_text(L, "hwaddr", as_text(packet.hardware_address));
     if (Connections* const connections = module_state(L).services().ct) {
-        push_facts(L, connections->facts());
+        // A finalizer that runs meanwhile may be shown another packet.
+        const packet::CtFacts facts = connections->facts();
+        static_assert(std::is_trivially_destructible_v<packet::CtFacts>); // over errors of Lua
+        push_facts(L, facts);
         lua_setfield(L, -2, "ct");
     }
     return 1;

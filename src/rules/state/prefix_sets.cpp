@@ -198,10 +198,13 @@ PrefixFileReport PrefixSetsBuilder::add_file(unsigned set, const std::string& pa
     PrefixFileReport report;
     if (!opened) opened = open_regular(path, &report.error);
     if (!opened) return report;
-    const ReadResult read = read_file_maybe_gzip(path_of(opened), largest);
+    ReadResult read = read_regular(opened, path, largest);
+    if (read.ok() && is_gzip(read.data)) {
+        read = gunzip(read.data, largest);
+        if (!read.ok()) read.error.insert(0, path + ": ");
+    }
     if (!read.ok()) {
         report.error = read.error;
-        report.error.replace(0, path_of(opened).size(), path);
         return report;
     }
     std::string_view rest = as_text(read.data);

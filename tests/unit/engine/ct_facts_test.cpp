@@ -328,6 +328,18 @@ TEST_F(KernelFacts, OfAPacketOfAScriptsQueue) {
     EXPECT_FALSE(facts.facts().connection);
 }
 
+TEST_F(KernelFacts, APacketOfAScriptsQueueIsKnownBehindOneOfAnother) {
+    kernel.entry = connection();
+    capture::InputPacket packet;
+    packet.data = query;
+    facts.arrives(packet);
+    facts.arrives(packet); // in a callback of the first
+    facts.leaves(false);
+    EXPECT_TRUE(facts.facts().connection);
+    facts.leaves(false);
+    EXPECT_FALSE(facts.facts().connection);
+}
+
 TEST_F(KernelFacts, WithoutAConnectionNothingCanBeSet) {
     see(query, 4U << 24);
     EXPECT_STREQ(facts.set(*p, {}), "the packet has no connection");

@@ -476,7 +476,11 @@ TEST_F(CtEvents, RemovedOnesAreFoundByNobody) {
         sim.for_each([&](CtRef) { others++; });
         EXPECT_EQ(others, tracked ? 0U : 1U);
         EXPECT_EQ(*sim.describe(seen.connection).id, id); // the packet still has it
+        packet::CtChanges changes;
+        changes.mark = 7;
+        sim.set(seen.connection, changes);
         sim.passed(seen);
+        EXPECT_EQ(listener.take(), "");
         EXPECT_EQ(see(p), "new/original");
         EXPECT_TRUE(last.first);
     }

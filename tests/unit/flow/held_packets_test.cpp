@@ -156,6 +156,16 @@ TEST_F(HeldPacketsTest, BytesAreBounded) {
     EXPECT_TRUE(table.may_hold(each));
 }
 
+TEST_F(HeldPacketsTest, WhatRulesSaidOfThemCounts) {
+    Track& a = *open(1);
+    hold(a, 1);
+    const std::size_t before = table.held_bytes();
+    const auto said = std::make_shared<int>(0); // nobody looks inside
+    a.extension()->held.back().rules = {said, reinterpret_cast<const rules::Account*>(said.get())};
+    table.held_changed(a);
+    EXPECT_GT(table.held_bytes(), before + 100);
+}
+
 TEST_F(HeldPacketsTest, ObserverThatDoesNothingIsAskedAgainLater) {
     releaser.obedient = false;
     hold(*open(1), 1);

@@ -297,6 +297,23 @@ TEST(Compile, WarnsOfWhatIsOdd) {
         "f.toml:4:1: profile 'b' is never chosen");
 }
 
+TEST(Compile, ComparesOnlySoManyPrefixes) {
+    const auto profiles = [](int count) {
+        std::string up, down;
+        for (int i = 0; i < count; i++) {
+            const auto address = [](int n) {
+                return "\"10.0." + std::to_string(n / 256) + "." + std::to_string(n % 256) + "\",";
+            };
+            up += address(i);
+            down += address(count - 1 - i);
+        }
+        return "version = 1\n[[profile]]\nname = \"a\"\nmatch = [ { dst = [" + up +
+               "] } ]\n[[profile]]\nname = \"b\"\nmatch = [ { dst = [" + down + "] } ]\n";
+    };
+    EXPECT_NE(std::string::npos, warnings(profiles(500)).find("never chosen"));
+    EXPECT_EQ(std::string::npos, warnings(profiles(3000)).find("never chosen"));
+}
+
 TEST(Compile, LimitsAndRoots) {
     const Compiled compiled = compile_text(
         "version = 1\nlan = [\"10.0.0.0/8\"]\nipv6_source_bits = 56\n[limits]\nmarks = "

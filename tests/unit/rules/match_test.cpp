@@ -44,11 +44,30 @@ TEST(Match, StatesAndMarksOfConnections) {
     connection.known_mark.reset();
     EXPECT_FALSE(holds_with("{ ctmark = \"0/0\" }", &connection));
     EXPECT_FALSE(holds_with(R"({ ctstate = "established" })", nullptr));
-    EXPECT_TRUE(holds_with(R"({ not = { ctstate = "established" } })", nullptr));
     EXPECT_FALSE(holds_with("{ ctmark = 23 }", nullptr));
     connection.asked = 0;
     EXPECT_FALSE(holds_with("{ dport = 99 }, { ctstate = \"established\" }", &connection));
     EXPECT_EQ(0, connection.asked);
+}
+
+TEST(Match, OfAnUnknownConnectionNothingHolds) {
+    KnownConnection connection;
+    connection.known = packet::CtState::unknown;
+    connection.known_mark.reset();
+    for (const char* match : {R"({ ctstate = ["new", "established"] })", "{ ctmark = 23 }"})
+        for (SubjectConnection* asked : {&connection, static_cast<KnownConnection*>(nullptr)})
+            for (const std::string& form :
+                 {std::string(match), "{ not = " + std::string(match) + " }"}) {
+                World world("[[profile]]\n[[profile.rule]]\nmatch = [" + form +
+                            "]\naction = [\"drop\"]\n");
+                world.about.connection = asked;
+                EXPECT_FALSE(world.drops(U())) << form;
+            }
+    connection.known = packet::CtState::invalid;
+    World world("[[profile]]\n[[profile.rule]]\nmatch = [ { not = { ctmark = 23 } } ]\n"
+                "action = [\"drop\"]\n");
+    world.about.connection = &connection;
+    EXPECT_TRUE(world.drops(U())) << "it is known that there is none";
 }
 
 TEST(Match, VectorsHoldAndTurnRound) {

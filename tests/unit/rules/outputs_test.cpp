@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <thread>
 #include <unistd.h>
 
 namespace nfqws2::rules {
@@ -104,19 +105,19 @@ TEST(Outputs, ACaptureTakesSoManyPacketsASecond) {
     const OutputFileOf file;
     Outputs outputs(clock);
     outputs.capture_into(file.copy(), 100'000'000);
-    for (std::uint32_t i = 0; i < Outputs::captured_per_second + 5; i++)
+    for (std::uint32_t i = 0; i < Outputs::written_per_second + 5; i++)
         outputs.capture(U(), "", "");
     EXPECT_EQ(5U, outputs.counts().not_captured);
     clock.advance_to(2'000'000'000);
     outputs.capture(U(), "", "");
-    EXPECT_EQ(Outputs::captured_per_second + 1, outputs.counts().captured);
+    EXPECT_EQ(Outputs::written_per_second + 1, outputs.counts().captured);
 }
 
 TEST(Outputs, ARecordIsALineOfJson) {
     const VirtualClock clock(1'700'000'000'123'456'789);
     const OutputFileOf file;
     Outputs outputs(clock);
-    outputs.export_into(file.copy());
+    outputs.export_into(file.copy(), 1'000'000);
     World world(both);
     world.judge->set_outputs(&outputs);
     world.feed(U());
@@ -151,11 +152,105 @@ TEST(Outputs, ADatagramGoesToWhoeverListens) {
     EXPECT_FALSE(outputs.export_to_socket("", &error));
 }
 
+TEST(Outputs, ACaptureReplacesWhatIsThere) {
+    const VirtualClock clock(1);
+    const OutputFileOf file;
+    ASSERT_EQ(5, write(file.copy().get(), "older", 5));
+    Outputs outputs(clock);
+    FileDescriptor appending = file.copy();
+    fcntl(appending.get(), F_SETFL, O_APPEND);
+    outputs.capture_into(std::move(appending), 1'000'000);
+    outputs.capture(U(), "", "");
+    EXPECT_EQ((std::vector<std::uint32_t>{section, interface, packet_block}),
+              blocks_of(file.contents()));
+}
+
+TEST(Outputs, ACaptureIntoAFullPipeEndsInsteadOfWaiting) {
+    const VirtualClock clock(1);
+    int ends[2];
+    ASSERT_EQ(0, pipe(ends));
+    const FileDescriptor reader(ends[0]);
+    Outputs outputs(clock);
+    outputs.capture_into(FileDescriptor(ends[1]), 100'000'000);
+    EXPECT_TRUE(outputs.captures());
+    for (std::uint32_t i = 0; i < Outputs::written_per_second; i++)
+        outputs.capture(U(), "", "");
+    EXPECT_FALSE(outputs.captures());
+    EXPECT_GT(outputs.counts().captured, 0U);
+    EXPECT_EQ(Outputs::written_per_second,
+              outputs.counts().captured + outputs.counts().not_captured);
+}
+
+TEST(Outputs, WorkersAskWhileACaptureEnds) {
+    const VirtualClock clock(1);
+    const OutputFileOf file;
+    Outputs outputs(clock);
+    outputs.capture_into(file.copy(), 2000);
+    std::thread other([&outputs] {
+        while (outputs.captures())
+            outputs.capture(U(), "", "");
+    });
+    while (outputs.captures())
+        outputs.capture(U(), "", "");
+    other.join();
+    EXPECT_LE(file.contents().size(), 2000U);
+}
+
+TEST(Outputs, AFileOfRecordsHasItsSizeAndGoesOnOnceItIsEmptied) {
+    const VirtualClock clock(1);
+    const OutputFileOf file;
+    Outputs outputs(clock);
+    FileDescriptor appending = file.copy();
+    fcntl(appending.get(), F_SETFL, O_APPEND);
+    outputs.export_into(std::move(appending), 10);
+    for (int i = 0; i < 5; i++)
+        outputs.write_record("{}");
+    EXPECT_EQ("{}\n{}\n{}\n", file.contents());
+    EXPECT_EQ(2U, outputs.counts().lost);
+    ASSERT_EQ(0, ftruncate(file.copy().get(), 0));
+    outputs.write_record("{}");
+    EXPECT_EQ("{}\n", file.contents());
+}
+
+TEST(Outputs, AFileOfRecordsTakesSoManyASecond) {
+    VirtualClock clock(1);
+    const OutputFileOf file;
+    Outputs outputs(clock);
+    outputs.export_into(file.copy(), 1'000'000);
+    for (std::uint32_t i = 0; i < Outputs::written_per_second + 5; i++)
+        outputs.write_record("{}");
+    EXPECT_EQ(5U, outputs.counts().lost);
+    clock.advance_to(2'000'000'000);
+    outputs.write_record("{}");
+    EXPECT_EQ(Outputs::written_per_second + 1, outputs.counts().exported);
+}
+
+TEST(Outputs, BehindATornRecordTheNextOneBeginsALine) {
+    const VirtualClock clock(1);
+    int ends[2];
+    ASSERT_EQ(0, pipe(ends));
+    const FileDescriptor reader(ends[0]);
+    Outputs outputs(clock);
+    outputs.export_into(FileDescriptor(ends[1]), 1);
+    const std::string longer(100'000, 'x'); // than the pipe
+    outputs.write_record(longer);
+    EXPECT_EQ(1U, outputs.counts().lost);
+    std::string text(longer.size(), ' ');
+    const ssize_t torn = read(reader.get(), text.data(), text.size());
+    ASSERT_GT(torn, 0);
+    ASSERT_LT(torn, static_cast<ssize_t>(longer.size()));
+    outputs.write_record("{}");
+    outputs.write_record("{}");
+    text.resize(
+        static_cast<std::size_t>(std::max<ssize_t>(0, read(reader.get(), text.data(), 100))));
+    EXPECT_EQ("\n{}\n{}\n", text);
+}
+
 TEST(Outputs, SwitchedOffNothingIsWritten) {
     const VirtualClock clock(1);
     const OutputFileOf file;
     Outputs outputs(clock);
-    outputs.export_into(file.copy());
+    outputs.export_into(file.copy(), 1'000'000);
     World world("[[profile]]\n[[profile.rule]]\naction = [ { export = \"on\" } ]\n"
                 "[[profile.rule]]\naction = [ { export = \"off\" }, \"drop\" ]\n");
     world.judge->set_outputs(&outputs);
