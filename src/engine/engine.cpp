@@ -1,4 +1,5 @@
 #include "nfqws2/engine/engine.hpp"
+#include "nfqws2/flow/past_hosts.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"

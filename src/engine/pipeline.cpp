@@ -1,6 +1,7 @@
 #include "pipeline.hpp"
 
 #include "direction.hpp"
+#include "nfqws2/flow/past_hosts.hpp"
 #include "nfqws2/protocol/detect.hpp"
 
 namespace nfqws2::engine {

@@ -14,6 +14,10 @@
 #include "rules_stage.hpp"
 #include "upkeep.hpp"
 
+namespace nfqws2::flow {
+class PastHosts;
+}
+
 namespace nfqws2::engine {
 
 class Pipeline final : public flow::TrackObserver, private PieceJudge {

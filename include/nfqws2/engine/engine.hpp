@@ -11,7 +11,6 @@
 #include "nfqws2/capture/queue_door.hpp"
 #include "nfqws2/flow/connection_table.hpp"
 #include "nfqws2/flow/ip_cache.hpp"
-#include "nfqws2/flow/past_hosts.hpp"
 #include "nfqws2/lua/init.hpp"
 #include "nfqws2/lua/learned.hpp"
 #include "nfqws2/profile/auto_hosts.hpp"
@@ -30,6 +29,9 @@
 #include <utility>
 #include <vector>
 
+namespace nfqws2::flow {
+class PastHosts;
+}
 namespace nfqws2::lua {
 class FileGate;
 struct PreparedInstance;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/base/memory_budget.hpp"
+#include "nfqws2/base/siphash.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -34,6 +35,15 @@ class PastHosts {
     const Host& at(std::size_t place) const { return hosts_[place]; }
 
   private:
+    // Names come from the network: nobody is to aim many of them at one place.
+    struct KeyedHash {
+        SipKey key;
+        KeyedHash() : key(SipKey::of_process()) {}
+        std::size_t operator()(std::string_view name) const {
+            return static_cast<std::size_t>(table_hash(key, as_bytes(name)));
+        }
+    };
+
     Host* room_for(std::string_view name);
     static std::size_t cost(std::string_view name);
 
@@ -42,7 +52,7 @@ class PastHosts {
     MemoryShare share_;
     std::size_t bytes_ = 0;
     std::deque<Host> hosts_; // the keys below look into it
-    std::unordered_map<std::string_view, Host*> by_name_;
+    std::unordered_map<std::string_view, Host*, KeyedHash> by_name_;
     std::size_t hand_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "nfqws2/base/json.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/flow/past_hosts.hpp"
 
 #include <algorithm>
 #include <map>

@@ -4,6 +4,7 @@
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/output_file.hpp"
 #include "nfqws2/base/text.hpp"
+#include "nfqws2/flow/past_hosts.hpp"
 #include "nfqws2/protocol/name_hint.hpp"
 #include "options/help.hpp"
 #include "options/values.hpp"
