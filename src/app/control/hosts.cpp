@@ -132,7 +132,7 @@ class HostsWalk final : public Walk {
         json.key("flows").number(sum.past_flows);
         json.key("answered").number(sum.past_answered);
         json.key("bytes").number(sum.past_bytes);
-        json.key("last_seen_at").number(sum.past_seen_s);
+        json.key("last_seen_at").number(static_cast<std::uint64_t>(sum.past_seen_s));
         json.close_object();
     }
     void write(std::string& out, const Sums::value_type& row) const {

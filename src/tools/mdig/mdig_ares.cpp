@@ -194,10 +194,12 @@ class AresResolver final : public AsyncResolver {
 
     // Those before the last one, when they have all their answers.
     void end_channels() {
-        const Channel* last = channels_.back().get();
-        std::erase_if(channels_, [&](const std::unique_ptr<Channel>& channel) {
-            return channel.get() != last && channel->on_their_way == 0;
+        std::unique_ptr<Channel> last = std::move(channels_.back());
+        channels_.pop_back();
+        std::erase_if(channels_, [](const std::unique_ptr<Channel>& channel) {
+            return channel->on_their_way == 0;
         });
+        channels_.push_back(std::move(last));
     }
 
     bool out_of_memory() const {
