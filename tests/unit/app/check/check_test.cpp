@@ -321,11 +321,14 @@ const LuaGlobals globals = {{"fake", "function"},
                             {"udp2icmp", "function"},
                             {"hostfakesplit", "function"}};
 
+std::vector<std::string> instances_of(std::vector<std::string> calls) {
+    for (std::string& call : calls)
+        call.insert(0, "--lua-desync=");
+    return calls;
+}
+
 Lines about(const std::vector<std::string>& calls) {
-    std::vector<std::string> words;
-    for (const std::string& call : calls)
-        words.push_back("--lua-desync=" + call);
-    return Checked(words).functions(globals).findings();
+    return Checked(instances_of(calls)).functions(globals).findings();
 }
 
 TEST(CheckFunctions, MustExist) {
@@ -432,10 +435,7 @@ TEST(CheckDetectors, SeeWhatTheyLookAt) {
 }
 
 Lines of_strategies(const std::vector<std::string>& instances) {
-    std::vector<std::string> words;
-    for (const std::string& instance : instances)
-        words.push_back("--lua-desync=" + instance);
-    return Checked(words).strategies().findings();
+    return Checked(instances_of(instances)).strategies().findings();
 }
 
 TEST(CheckStrategies, AreNumberedWithoutGaps) {
