@@ -51,19 +51,6 @@ int eai_of(int status) {
     }
 }
 
-void append_address(const sockaddr* address, std::vector<IpAddress>& out) {
-    std::uint8_t raw[16];
-    if (address->sa_family == AF_INET) {
-        const auto* in = reinterpret_cast<const sockaddr_in*>(address);
-        std::memcpy(raw, &in->sin_addr, 4);
-        out.push_back(IpAddress::v4(raw));
-    } else if (address->sa_family == AF_INET6) {
-        const auto* in6 = reinterpret_cast<const sockaddr_in6*>(address);
-        std::memcpy(raw, &in6->sin6_addr, 16);
-        out.push_back(IpAddress::v6(raw));
-    }
-}
-
 // The beginning, which has everything; "" if there is none.
 std::string read_resolv_conf() {
     std::string text(64 * 1024, '\0');

@@ -2,14 +2,13 @@
 
 #include "nfqws2/base/text.hpp"
 
+#include <cstring>
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace nfqws2::tools {
-
-namespace {
 
 void append_address(const sockaddr* address, std::vector<IpAddress>& out) {
     std::uint8_t raw[16];
@@ -24,7 +23,7 @@ void append_address(const sockaddr* address, std::vector<IpAddress>& out) {
     }
 }
 
-} // namespace
+namespace {} // namespace
 
 int SystemResolver::resolve(const std::string& name, Families families,
                             std::vector<IpAddress>& addresses) {

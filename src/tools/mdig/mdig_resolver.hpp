@@ -7,7 +7,12 @@
 #include <string>
 #include <vector>
 
+struct sockaddr;
+
 namespace nfqws2::tools {
+
+// What resolvers hand out; other families than IPv4 and IPv6 are left out.
+void append_address(const sockaddr* address, std::vector<IpAddress>& out);
 
 class Resolver {
   public:
