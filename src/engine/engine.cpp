@@ -180,6 +180,7 @@ capture::Verdict Engine::Impl::process(const capture::InputPacket& packet) {
     try {
         return pipeline.process(packet);
     } catch (const std::bad_alloc&) {
+        onlooker.has_lost();
         static thread_local log::RateLimit limit(1000);
         if (limit.allow()) log::error("out of memory: a packet passes untouched");
         return {};

@@ -22,7 +22,6 @@ void Onlooker::observe(lua::Desync& desync, const lua::State& state) {
 
 void Onlooker::set_watcher(FlowWatcher* watcher, const Clock& clock,
                            std::optional<unsigned> worker) {
-    if (live_ && now_ == live_.get()) use(nullptr); // the packet's way ended for want of memory
     watcher_ = watcher;
     live_ = watcher != nullptr ? std::make_unique<Trace>(*watcher, clock, worker) : nullptr;
     if (!live_) return;
@@ -38,6 +37,11 @@ void Onlooker::look_at(const packet::Dissect& packet, const flow::ConnectionTabl
 
 void Onlooker::look_away() {
     if (now_ != nullptr && !now_->is_busy()) use(nullptr);
+}
+
+void Onlooker::has_lost() {
+    if (now_ != nullptr) now_->abandon();
+    has_left();
 }
 
 void Onlooker::use(Trace* trace) {

@@ -38,6 +38,8 @@ class Onlooker final : public capture::PacketSender, public capture::MessageSend
         if (watcher_ != nullptr) [[unlikely]]
             look_away();
     }
+    // The packet that set out passed for want of memory.
+    void has_lost();
 
   private:
     void look_at(const packet::Dissect& packet, const flow::ConnectionTable* connections);

@@ -13,7 +13,7 @@ using protocol::Payload;
 namespace {
 
 // Of messages that need no joining.
-void find_host(Passage& p) {
+void name_host(Passage& p) {
     const auto host_of = protocol::row(p.payload).host;
     if (host_of != nullptr) p.raw_host = host_of(p.dis.payload);
 }
@@ -69,7 +69,7 @@ Detected PayloadDetector::detect_tcp_initiator(Passage& p) {
     if (p.payload == Payload::tls_client_hello) return joiner_.tls_client_hello(p);
     if (p.holding()) holder_.release(*p.track);
     if (p.payload == Payload::unknown && p.track != nullptr) return joiner_.undecided_start(p);
-    find_host(p);
+    name_host(p);
     return Detected::go_on;
 }
 
@@ -79,7 +79,7 @@ Detected PayloadDetector::detect_udp(Passage& p) {
         protocol::detect_udp(p.dis.payload, p.l7, options_.payload_disable);
     note_payload(p, d.payload, d.l7);
     if (p.payload == Payload::quic_initial && !p.reverse) return joiner_.quic_initial(p);
-    if (!p.reverse) find_host(p);
+    if (!p.reverse) name_host(p);
     if (p.payload == Payload::dns_response && options_.ipcache_hostname) harvest_dns(p);
     return Detected::go_on;
 }

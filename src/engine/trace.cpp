@@ -89,7 +89,7 @@ std::optional<ByteRange> host_place(const Passage& p) {
 }
 
 // Of a packet sent in place of the one being handled, or beside it.
-void write_bytes(JsonWriter& json, const Passage& p, Bytes packet) {
+void write_places(JsonWriter& json, const Passage& p, Bytes packet) {
     const packet::Dissect d = packet::dissect(packet);
     if (!d.is_ip() || d.payload.empty() || d.fragment) return;
     write_range(json, "host_at", find_host(d.payload, host_of(p)));
@@ -185,6 +185,11 @@ void Trace::end(const Passage& p, const capture::Verdict& verdict) {
     nested_.clear();
 }
 
+void Trace::abandon() {
+    depth_ = 0;
+    nested_.clear();
+}
+
 std::vector<profile::Rejection>& Trace::rejections() {
     current().rejected.clear();
     return current().rejected;
@@ -237,7 +242,7 @@ void Trace::add_out(Record& record, const char* kind, Bytes packet) {
     json.key("info").text(packet_text(
         packet, record.passage != nullptr ? record.passage->track : nullptr, generated));
     // What passes as it came is told by the line itself.
-    if (record.passage != nullptr && kind[0] != 'o') write_bytes(json, *record.passage, packet);
+    if (record.passage != nullptr && kind[0] != 'o') write_places(json, *record.passage, packet);
     json.close_object();
     append(record.out, element_);
 }

@@ -46,6 +46,8 @@ class Trace final : public lua::InstanceObserver, public capture::PacketSender {
     // one is, such as replayed pieces, are nested and come out after it.
     void begin(const Passage& p);
     void end(const Passage& p, const capture::Verdict& verdict);
+    // What has begun will not end: the packet passed for want of memory. Its lines are lost.
+    void abandon();
     bool is_busy() const { return depth_ != 0; } // with a packet that has entered
     // About the packet that entered last:
     std::vector<profile::Rejection>& rejections(); // emptied, for a new search

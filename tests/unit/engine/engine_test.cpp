@@ -2,7 +2,6 @@
 #include "hellos.hpp"
 #include "machine.hpp"
 
-#include <new>
 #include <thread>
 
 namespace nfqws2::engine::test {
@@ -11,16 +10,6 @@ namespace {
 const Lines none{};
 
 // --- want of memory
-
-class ClockWithoutMemory final : public Clock {
-  public:
-    std::int64_t boot_ns() const override {
-        if (lacks) throw std::bad_alloc();
-        return 1'000'000'000;
-    }
-    std::int64_t unix_ns() const override { return boot_ns(); }
-    bool lacks = false;
-};
 
 TEST(EngineMemory, APacketThatCannotBeHandledPasses) {
     Machine m({{"--lua-desync=f"}, "function f() return VERDICT_DROP end", {}});

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,6 +42,17 @@ class FixedNetwork final : public capture::NetworkInfo {
   public:
     IpAddress source_for(const IpAddress& target) override { return target; }
     std::optional<std::vector<capture::Interface>> interfaces() override { return std::nullopt; }
+};
+
+// Asking for the time is when memory runs out, while it `lacks`.
+class ClockWithoutMemory final : public Clock {
+  public:
+    std::int64_t boot_ns() const override {
+        if (lacks) throw std::bad_alloc();
+        return 1'000'000'000;
+    }
+    std::int64_t unix_ns() const override { return boot_ns(); }
+    bool lacks = false;
 };
 
 struct Config {

@@ -476,6 +476,31 @@ TEST(Trace, WhatTimersSend) {
     EXPECT_EQ(machine.lines().size(), 2U) << "once";
 }
 
+TEST(Trace, APacketWithoutMemoryLeavesNothingOpen) {
+    Machine m({{"--lua-desync=pass"}, "function pass() end", {}});
+    ClockWithoutMemory clock;
+    const FileDescriptor file = temporary_file();
+    Trace trace(TraceFile(FileDescriptor(dup(file.get())), "trace"), clock, false);
+    Services services{&clock,   m.random.get(),     &m.wire, &m.network, m.profiles.get(),
+                      &m.lists, m.auto_hosts.get(), {},      nullptr};
+    services.trace = &trace;
+    Options options;
+    options.lua_init = {{false, "function pass() end"}};
+    Engine engine(std::move(options), services);
+    ASSERT_TRUE(engine.init_lua({}));
+    const auto data = udp(client4, server4, "x");
+    capture::InputPacket packet;
+    packet.data = data;
+    clock.lacks = true;
+    ErrorText errors;
+    engine.on_packet(packet);
+    EXPECT_FALSE(trace.is_busy());
+    clock.lacks = false;
+    engine.on_packet(packet);
+    EXPECT_TRUE(trace.flush());
+    EXPECT_GT(lseek(file.get(), 0, SEEK_END), 0) << "later packets are told of";
+}
+
 TEST(Trace, ChangesNothing) {
     const Config config{{"--in-range=a", "--lua-desync=f", "--lua-desync=g"},
                         "function f(ctx, d) if #d.dis.payload > 3 then rawsend_dissect(d.dis) "
