@@ -14,6 +14,7 @@
 #include "nfqws2/capture/verdict_batch.hpp"
 #include "partial_checksum.hpp"
 #include "queue_messages.hpp"
+#include "socket_options.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -31,14 +32,8 @@
 namespace nfqws2::capture {
 namespace {
 
-constexpr std::uint16_t packet_message = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET;
 constexpr std::uint32_t queue_length = 4096;
-constexpr int receive_buffer = 1024 * 1024;
-constexpr int send_buffer = 256 * 1024; // holds the largest verdict datagram
-
-std::uint32_t u32_of(const nlattr* attribute) {
-    return attribute == nullptr ? 0 : ntohl(mnl_attr_get_u32(attribute));
-}
+constexpr int packet_buffer = 1024 * 1024;
 
 void set_flag(int fd, int option) {
     const int on = 1;
@@ -126,8 +121,8 @@ int LiveQueueHandle::open() {
     // Connected, so that no other process can send to it.
     if (connect(socket_.get(), reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) != 0)
         return errno;
-    set_buffer_size(socket_.get(), SO_RCVBUFFORCE, SO_RCVBUF, receive_buffer);
-    set_buffer_size(socket_.get(), SO_SNDBUFFORCE, SO_SNDBUF, send_buffer);
+    set_buffer_size(socket_.get(), SO_RCVBUFFORCE, SO_RCVBUF, packet_buffer);
+    set_buffer_size(socket_.get(), SO_SNDBUFFORCE, SO_SNDBUF, verdict_buffer);
     set_flag(socket_.get(), NETLINK_NO_ENOBUFS);
     set_flag(socket_.get(), NETLINK_CAP_ACK);
     datagrams_.make();

@@ -1,5 +1,7 @@
 #include "nfqws2/capture/netfilter_socket.hpp"
 
+#include "socket_options.hpp"
+
 #include <cerrno>
 #include <linux/netlink.h>
 #include <sys/socket.h>
@@ -9,7 +11,7 @@ namespace nfqws2::capture {
 namespace {
 
 constexpr std::size_t datagram_size = 65536;
-constexpr int receive_buffer = 1024 * 1024; // what events wait in
+constexpr int event_buffer = 1024 * 1024; // what events wait in
 
 } // namespace
 
@@ -35,9 +37,7 @@ int NetfilterSocket::open(std::uint32_t groups) {
     // Connected, so that no other process can send to it.
     if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) != 0)
         return errno;
-    if (groups != 0 && setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer,
-                                  sizeof receive_buffer) != 0)
-        setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    if (groups != 0) set_buffer_size(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, event_buffer);
     buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(datagram_size);
     socket_ = std::move(fd);
     return 0;

@@ -13,6 +13,7 @@
 #include "nfqws2/capture/nfqueue.hpp"
 
 #include "partial_checksum.hpp"
+#include "queue_messages.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -28,12 +29,6 @@
 namespace nfqws2::capture {
 
 namespace {
-
-constexpr std::uint16_t packet_message = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET;
-
-std::uint32_t u32_of(const nlattr* attribute) {
-    return attribute == nullptr ? 0 : ntohl(mnl_attr_get_u32(attribute));
-}
 
 MutBytes bytes_of(const nlattr* attribute) {
     return {static_cast<std::uint8_t*>(mnl_attr_get_payload(attribute)),

@@ -3,6 +3,7 @@
 #include "nfqws2/capture/nfqueue.hpp"
 
 #include "queue_messages.hpp"
+#include "socket_options.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -20,13 +21,6 @@ namespace nfqws2::capture {
 namespace {
 
 constexpr std::uint16_t copy_range = 65535;
-// Must hold the largest verdict datagram.
-constexpr int send_buffer = 256 * 1024;
-
-bool set_option(int fd, int level, int option, int value) {
-    return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
-}
-
 } // namespace
 
 NfQueue::NfQueue() = default;
@@ -148,7 +142,7 @@ void NfQueue::set_buffers() {
     socklen_t size = sizeof(real);
     if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &real, &size) == 0 && real / 2 != wanted)
         log::status("could not set receive buffer size to %d. real size is %d", wanted, real / 2);
-    set_buffer_size(fd, SO_SNDBUFFORCE, SO_SNDBUF, send_buffer);
+    set_buffer_size(fd, SO_SNDBUFFORCE, SO_SNDBUF, verdict_buffer);
     if (!set_option(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1))
         log::os_error("setsockopt(NETLINK_NO_ENOBUFS)", errno);
     // Answers to refused verdicts need not repeat the whole packet; old kernels lack the option.

@@ -4,7 +4,6 @@
 #include <libmnl/libmnl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter/nfnetlink_queue.h>
-#include <sys/socket.h>
 
 namespace nfqws2::capture {
 
@@ -25,9 +24,8 @@ nlmsghdr* queue_parameters(char* buffer, std::uint16_t queue, const QueueParamet
     return message;
 }
 
-void set_buffer_size(int fd, int forced_option, int option, int size) {
-    if (setsockopt(fd, SOL_SOCKET, forced_option, &size, sizeof size) != 0)
-        setsockopt(fd, SOL_SOCKET, option, &size, sizeof size);
+std::uint32_t u32_of(const nlattr* attribute) {
+    return attribute == nullptr ? 0 : ntohl(mnl_attr_get_u32(attribute));
 }
 
 } // namespace nfqws2::capture

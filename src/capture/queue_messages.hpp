@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
 
+struct nlattr;
 struct nlmsghdr;
 
 namespace nfqws2::capture {
@@ -21,7 +24,11 @@ struct QueueParameters {
 };
 nlmsghdr* queue_parameters(char* buffer, std::uint16_t queue, const QueueParameters& wanted);
 
-// SO_RCVBUF and the like, beyond the limit of the system where that is allowed.
-void set_buffer_size(int fd, int forced_option, int option, int size);
+// What the kernel calls a packet it hands over.
+inline constexpr std::uint16_t packet_message = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET;
+// Bytes of the buffer a queue sends from: the largest datagram of verdicts.
+inline constexpr int verdict_buffer = 256 * 1024;
+// 0 without the attribute.
+std::uint32_t u32_of(const nlattr* attribute);
 
 } // namespace nfqws2::capture

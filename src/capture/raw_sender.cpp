@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/dissect.hpp"
+#include "socket_options.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -14,15 +15,11 @@ namespace nfqws2::capture {
 
 namespace {
 
-constexpr int receive_buffer = 2048; // nothing is ever read
-constexpr int send_buffer = 32768;
+constexpr int raw_receive_buffer = 2048; // nothing is ever read
+constexpr int raw_send_buffer = 32768;
 constexpr int priority = 6;
 // A stuck device must not stop the program for ever.
 constexpr timeval send_timeout{0, 100'000};
-
-bool set_option(int fd, int level, int option, int value) {
-    return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
-}
 
 struct Destination {
     sockaddr_storage storage{};
@@ -76,9 +73,9 @@ int RawSender::create(Socket& s) {
     const char* failed = nullptr;
     if (!fd)
         failed = "socket()";
-    else if (!set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer))
+    else if (!set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, raw_receive_buffer))
         failed = "setsockopt(SO_RCVBUF)";
-    else if (!set_option(fd.get(), SOL_SOCKET, SO_SNDBUF, send_buffer))
+    else if (!set_option(fd.get(), SOL_SOCKET, SO_SNDBUF, raw_send_buffer))
         failed = "setsockopt(SO_SNDBUF)";
     else if (!set_option(fd.get(), SOL_SOCKET, SO_PRIORITY, priority))
         failed = "setsockopt(SO_PRIORITY)";

@@ -18,7 +18,7 @@ namespace nfqws2::capture {
 namespace {
 
 constexpr std::int64_t refresh_interval_ms = 1000;
-constexpr std::size_t buffer_size = 65536;
+constexpr std::size_t answer_size = 65536;
 constexpr std::int64_t answer_timeout_ms = 200;
 
 std::int64_t uptime_ms() {
@@ -28,7 +28,7 @@ std::int64_t uptime_ms() {
 }
 
 // The errno that an NLMSG_ERROR or NLMSG_DONE message carries; 0 = fine.
-int error_of(const nlmsghdr* message) {
+int end_error(const nlmsghdr* message) {
     if (mnl_nlmsg_get_payload_len(message) < sizeof(int)) return 0;
     return std::abs(*static_cast<const int*>(mnl_nlmsg_get_payload(message)));
 }
@@ -54,7 +54,7 @@ bool WlanInfo::start(FileDescriptor socket, std::int64_t timeout_ms) {
                           static_cast<suseconds_t>(timeout_ms % 1000 * 1000)};
     setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     socket_ = std::move(socket);
-    buffer_ = std::make_unique<std::uint8_t[]>(buffer_size);
+    buffer_ = std::make_unique<std::uint8_t[]>(answer_size);
     if (resolve_family()) return true;
     socket_.reset();
     return false;
@@ -134,7 +134,7 @@ int WlanInfo::transact(nlmsghdr* request, const MessageHandler& handle) {
 }
 
 int WlanInfo::receive(const MessageHandler& handle, bool& done) {
-    const ssize_t size = recv(socket_.get(), buffer_.get(), buffer_size, 0);
+    const ssize_t size = recv(socket_.get(), buffer_.get(), answer_size, 0);
     if (size < 0 && errno == EINTR) return 0;
     if (size <= 0) return size < 0 ? errno : ECONNRESET;
     int left = static_cast<int>(size);
@@ -143,7 +143,7 @@ int WlanInfo::receive(const MessageHandler& handle, bool& done) {
         if (message->nlmsg_seq != sequence_) continue; // of a request that was given up
         if (message->nlmsg_type == NLMSG_ERROR || message->nlmsg_type == NLMSG_DONE) {
             done = true;
-            return error_of(message);
+            return end_error(message);
         }
         handle({reinterpret_cast<const std::uint8_t*>(message), message->nlmsg_len});
     }

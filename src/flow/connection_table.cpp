@@ -41,7 +41,6 @@ namespace {
 
 using detail::TrackData;
 
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::uint32_t no_deadline = 0xFFFF0000; // far behind any slot of a wheel
 constexpr unsigned purge_budget = 256;            // tracks looked at per call
 constexpr unsigned release_budget = 8;            // flows whose held packets are released per call

@@ -1,12 +1,11 @@
 #include "dump.hpp"
 
+#include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/text.hpp"
 
 namespace nfqws2::flow {
 
 namespace {
-
-constexpr std::int64_t second_ns = 1'000'000'000;
 
 std::string text_of(const Endpoint& e) {
     return '[' + e.address.text() + "]:" + std::to_string(e.port);

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::uint32_t none = SlabPool::no_index;
 constexpr std::size_t max_name = 255;
-constexpr unsigned purge_budget = 64; // records per call
+constexpr unsigned records_per_purge = 64;
 constexpr std::size_t shared_parts = 16;
 
 using Interface = std::array<char, 16>; // IFNAMSIZ; longer names do not exist
@@ -167,7 +167,7 @@ IpCacheRecord* IpCache::Part::touch(const IpAddress& address, const Interface& i
 void IpCache::Part::purge() {
     if (lifetime_s_ == 0 || oldest_ == none) return;
     const std::int64_t now_s = clock_->boot_s();
-    for (unsigned i = 0; i < purge_budget && oldest_ != none; i++) {
+    for (unsigned i = 0; i < records_per_purge && oldest_ != none; i++) {
         if (now_s < at(oldest_).touched_s + lifetime_s_) return;
         remove(oldest_);
     }

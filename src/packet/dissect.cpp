@@ -1,4 +1,6 @@
 #include "nfqws2/packet/dissect.hpp"
+
+#include "header_sizes.hpp"
 #include "nfqws2/packet/header_walk.hpp"
 
 #include <algorithm>
@@ -7,7 +9,6 @@ namespace nfqws2::packet {
 
 namespace {
 
-constexpr std::size_t ipv4_base = 20, ipv6_base = 40, tcp_base = 20, udp_base = 8, icmp_base = 8;
 constexpr std::uint16_t fragment_bits = 0x3FFF; // MF and the offset
 
 std::size_t ipv4_header_size(Bytes raw) {

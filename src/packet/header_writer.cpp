@@ -1,5 +1,6 @@
 #include "header_writer.hpp"
 
+#include "header_sizes.hpp"
 #include "nfqws2/packet/checksum.hpp"
 #include "nfqws2/packet/header_walk.hpp"
 
@@ -10,7 +11,6 @@ namespace nfqws2::packet {
 
 namespace {
 
-constexpr std::size_t ipv4_base = 20, ipv6_base = 40, tcp_base = 20, udp_base = 8, icmp_base = 8;
 constexpr std::size_t max_ipv6_header_result = 512;
 
 void copy(std::uint8_t* to, Bytes from) {

@@ -9,6 +9,7 @@
 // stays, since the file may hold a user's own lines.
 #include "nfqws2/profile/auto_hosts.hpp"
 
+#include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/output_file.hpp"
 #include "nfqws2/base/siphash.hpp"
@@ -30,7 +31,6 @@ namespace nfqws2::profile {
 
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::size_t max_records = 10'000; // per profile
 constexpr unsigned max_added_per_second = 20;
 constexpr unsigned hour_ms = 3'600'000;

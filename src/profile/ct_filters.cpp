@@ -9,7 +9,8 @@ namespace nfqws2::profile {
 
 namespace {
 
-[[noreturn]] void refuse(const char* option, std::string_view wrong, const std::string& hint) {
+[[noreturn]] void refuse_option(const char* option, std::string_view wrong,
+                                const std::string& hint) {
     throw BadValue("bad value for --" + std::string(option) + ": '" + std::string(wrong) + "'" +
                    hint);
 }
@@ -51,7 +52,7 @@ packet::CtStateSet parse_ct_states(const char* option, std::string_view value) {
             for (const CtState one : {CtState::fresh, CtState::established, CtState::related,
                                       CtState::invalid, CtState::untracked})
                 known.push_back(packet::name(one));
-            refuse(option, item, name_hint(item, known));
+            refuse_option(option, item, name_hint(item, known));
         }
         states.add(*state);
     }
@@ -63,8 +64,8 @@ void CtFilters::set_mark(std::string_view value) {
     const bool inverted = value.starts_with('~');
     MarkFilter filter;
     if (!filter.set(inverted ? value.substr(1) : value))
-        refuse("filter-ctmark", value,
-               " (should be mark[/mask], each a number or 0xHEX of 32 bits)");
+        refuse_option("filter-ctmark", value,
+                      " (should be mark[/mask], each a number or 0xHEX of 32 bits)");
     mark = filter;
     other_marks = inverted;
 }
@@ -74,7 +75,8 @@ void CtFilters::set_zones(std::string_view value) {
     std::vector<ZoneRange> ranges;
     for (const std::string_view item : items_of(value, &inverted)) {
         const auto range = zone_range(item);
-        if (!range) refuse("filter-ctzone", item, " (should be zones of 0..65535 like 1,5-8)");
+        if (!range)
+            refuse_option("filter-ctzone", item, " (should be zones of 0..65535 like 1,5-8)");
         ranges.push_back(*range);
     }
     zones = std::move(ranges);
@@ -86,8 +88,8 @@ void CtFilters::set_helpers(std::string_view value) {
     std::vector<std::string> names;
     for (const std::string_view item : items_of(value, &inverted)) {
         if (item.empty() || item.size() > packet::CtHelper::max_size)
-            refuse("filter-cthelper", item,
-                   " (should be names of 1 to 15 characters, * for any, - for none)");
+            refuse_option("filter-cthelper", item,
+                          " (should be names of 1 to 15 characters, * for any, - for none)");
         names.emplace_back(item);
     }
     helpers = std::move(names);
@@ -104,7 +106,7 @@ void CtFilters::set_status(std::string_view value) {
             std::vector<std::string_view> names;
             for (const packet::CtStatusName& one : known)
                 names.push_back(one.name);
-            refuse("filter-ctstatus", item, name_hint(item, names));
+            refuse_option("filter-ctstatus", item, name_hint(item, names));
         }
         bits |= found->bit;
     }

@@ -10,13 +10,13 @@ namespace nfqws2::protocol {
 namespace {
 
 constexpr std::size_t header_size = 12;
-constexpr std::size_t max_name = 254;
+constexpr std::size_t longest_name = 254;
 constexpr unsigned max_records = 100;
 constexpr std::uint16_t type_a = 1, type_aaaa = 28, class_in = 1;
 
 // Dotted name in lower case, kept on the stack.
 struct Name {
-    std::array<char, max_name> text{};
+    std::array<char, longest_name> text{};
     std::size_t size = 0;
     std::string_view view() const { return {text.data(), size}; }
 };
@@ -27,7 +27,7 @@ bool is_pointer(std::uint8_t length) {
 
 bool append_label(Name& name, Bytes label) {
     const std::size_t dot = name.size != 0 ? 1 : 0;
-    if (label.size() > max_name - name.size || name.size + dot + label.size() > max_name)
+    if (label.size() > longest_name - name.size || name.size + dot + label.size() > longest_name)
         return false;
     if (dot != 0) name.text[name.size++] = '.';
     for (const std::uint8_t c : label)

@@ -9,7 +9,7 @@ namespace nfqws2::protocol {
 
 namespace {
 
-constexpr std::size_t key_at = 8, counter_at = 40, tag_at = 56, header_size = 64;
+constexpr std::size_t key_at = 8, counter_at = 40, tag_at = 56, obfuscated_header = 64;
 constexpr std::uint8_t abridged = 0xEF; // four times
 
 using Block = std::array<std::uint8_t, 16>;
@@ -40,7 +40,7 @@ bool encrypt_block(Bytes key, const Block& in, Block& out) {
 } // namespace
 
 bool is_mtproto_initial(Bytes data) {
-    if (data.size() < header_size) return false;
+    if (data.size() < obfuscated_header) return false;
     Block key_stream{};
     if (!encrypt_block(data.subspan(key_at, 32), fourth_counter(data.subspan(counter_at, 16)),
                        key_stream))

@@ -11,8 +11,6 @@ namespace nfqws2::protocol {
 namespace {
 
 constexpr std::size_t record_header = 5;
-constexpr std::size_t max_name = 255;
-constexpr std::uint16_t server_name_type = 0;
 constexpr std::uint8_t client_hello = 1, server_hello = 2;
 
 bool is_hello(Bytes handshake, std::uint8_t type) {
@@ -31,7 +29,7 @@ bool is_hello_record(Bytes data, std::uint8_t type) {
 }
 
 std::string name_text(Bytes name) {
-    std::string_view text = as_text(clipped(name, 0, max_name));
+    std::string_view text = as_text(clipped(name, 0, max_server_name));
     return ascii_lower(text.substr(0, text.find('\0')));
 }
 

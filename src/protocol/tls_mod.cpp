@@ -17,10 +17,9 @@ namespace nfqws2::protocol {
 
 namespace {
 
-constexpr std::uint16_t server_name_type = 0, padding_type = 21;
+constexpr std::uint16_t padding_type = 21;
 constexpr std::size_t record_length_at = 3, handshake_length_at = 6, handshake_at = 5;
 constexpr std::size_t random_at = 11, random_size = 32, session_size_at = 43, session_at = 44;
-constexpr std::size_t max_name = 255;
 
 // One length field: where it is and how many bytes it has.
 struct LengthField {
@@ -190,7 +189,7 @@ bool parse_word(std::string_view word, TlsMod& mod) {
     if (key == "padencap") return mod.padencap = true;
     if (key != "sni" || equals == std::string_view::npos) return false;
     const std::string_view value = word.substr(equals + 1);
-    if (value.empty() || value.size() > max_name) return false;
+    if (value.empty() || value.size() > max_server_name) return false;
     mod.sni = value;
     return true;
 }

@@ -68,6 +68,9 @@ std::optional<Extension> find_extension_in_handshake(Bytes handshake, std::uint1
 // change; see TlsHandshake for a message in several records.
 std::optional<Extension> find_extension(Bytes tcp_data, std::uint16_t type, Strictness);
 
+inline constexpr std::uint16_t server_name_type = 0; // of the extension
+inline constexpr std::size_t max_server_name = 255;  // bytes that are looked at
+
 // Server name inside the extension data: name offset and size relative to the extension data.
 std::optional<Extension> server_name_in_extension(Bytes extension_data);
 // Raw SNI (lower case, at most 255 bytes, not yet normalised). May be empty: "found, zero length".

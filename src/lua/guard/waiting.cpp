@@ -10,6 +10,7 @@
 // Beyond the limit the call gets the same hook as one that takes too long, and ticks no longer let
 // system calls go on, so that the next one ends with EINTR. If the call is still there some time
 // after that, the process ends.
+#include "nfqws2/base/clock.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/lua/guard.hpp"
 
@@ -22,7 +23,7 @@ namespace nfqws2::lua {
 
 namespace {
 
-constexpr std::int64_t ms_ns = 1'000'000, second_ns = 1'000'000'000;
+constexpr std::int64_t ms_ns = 1'000'000;
 constexpr std::int64_t grace_ns = 2 * second_ns; // from the interruption to the end of the process
 constexpr std::int64_t shortest_tick_ns = 10 * ms_ns, longest_tick_ns = second_ns;
 constexpr std::int64_t ticks_per_limit = 10, deep_factor = 3;
