@@ -26,7 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 LOGS = os.path.join(ROOT, "build", "logs")
 CORES = os.cpu_count() or 1
 # Most tests wait for the network or a clock more than they compute.
-JOBS = 2 * CORES
+JOBS = 3 * CORES
 EVERY = 20  # seconds between lines where there is no terminal
 FAULTS_SHOWN, FAULT_SHOWN = 20, 2000  # entries and characters that are told again at the end
 COUNT = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
