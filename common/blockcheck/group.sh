@@ -69,9 +69,11 @@ group_add() { # INDEX TESTF DOMAIN QUOTED-STRATEGY: fails when there is no room
 }
 
 jobs_add() { # INDEX TESTF DOMAIN: what workers shall do with the ports from TAKEN on
-	local n=0 ip
-	# shellcheck disable=SC2086 # a list of words
-	ip=$(extract_arg $(($1 % ADDRESS_COUNT + 1)) $ADDRESSES)
+	local n=0 ip skip=$(($1 % ADDRESS_COUNT))
+	for ip in $ADDRESSES; do
+		[ $skip = 0 ] && break
+		skip=$((skip - 1))
+	done
 	if [ "$PARALLEL" != 1 ]; then
 		echo "$1 1 $REPEATS $TAKEN $ip $2 $3" >>"$WORK/jobs.$((JOB_N % GROUP_WORKERS))"
 		JOB_N=$((JOB_N + 1))
