@@ -54,11 +54,10 @@ prober_setup() { # sets PROBING
 
 PROBER_MOST=4096 # connections at once, of blockprobe
 
-# Works off the files jobs.*, as many at once as there would be workers. One that fails is not asked again.
+# Works off the file jobs, as many at once as there would be workers. One that fails is not asked again.
 prober_run() {
 	local code parallel="$GROUP_WORKERS"
 	[ "$parallel" -le $PROBER_MOST ] || parallel=$PROBER_MOST
-	cat "$WORK"/jobs.* >"$WORK/jobs"
 	eval "set -- $PROBER_OPTIONS"
 	[ "$SEARCHING" != 1 ] || [ "$SCANLEVEL" != quick ] || [ "$PARALLEL" = 1 ] || set -- "$@" --enough
 	"$PROBER" "$@" --parallel="$parallel" <"$WORK/jobs" >"$WORK/out.0" 2>/dev/null &

@@ -69,6 +69,9 @@ strategy_test() { # TESTF DOMAIN QUOTED
 		R_CODE=$CODE_INVALID R_ERROR='a word contains a line feed, or there is no word'
 	elif resume_find "$@"; then
 		RESUMED=true
+	elif [ "$FAST_NOW" = 1 ] && result_take "$1 $2 $3"; then
+		fast_show
+		resume_keep "$3"
 	elif scout_take "$1 $2 $3"; then
 		# The plan took it to fail.
 		[ "$R_CODE" = 0 ] && PLAN_STALE=1
