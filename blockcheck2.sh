@@ -155,8 +155,17 @@ cleanup() {
 	pool_end
 	expect_end
 	rules_clear
-	[ -n "$WORK" ] && rm -rf "$WORK"
+	[ -z "$WORK" ] || remove_work_folder
 	return 0
+}
+
+# A copy of the shell that sees its files go may just be writing its last one.
+remove_work_folder() {
+	local left=50
+	until rm -rf "$WORK" 2>/dev/null || [ $left = 0 ]; do
+		msleep 100
+		left=$((left - 1))
+	done
 }
 
 on_signal() { # NAME

@@ -1,5 +1,5 @@
 # Many strategies at once: the fast engine. Sourced by blockcheck2.sh.
-# shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
+# shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
 #
 # Theory of operation. A batch is the next strategies of the plan (plan.sh). Each becomes a profile of a
 # daemon, told apart by --filter-lport, and its curl binds to these local ports. A daemon holds only

@@ -1,5 +1,5 @@
 # The first answer first: tries the strategies that are most likely to work here. Sourced by blockcheck2.sh.
-# shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
+# shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
 #
 # Theory of operation. Level quick asks the pool (pool.sh) instead of running the scripts in their order, and ends
 # with the first strategy that works SEARCH_TIMES times. Level standard asks it for some rounds before the scripts

@@ -1,6 +1,6 @@
 # Local ports, and where a strategy finds its place: for the fast engine (fast.sh). Sourced by
 # blockcheck2.sh.
-# shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
+# shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
 
 # --- ports --------------------------------------------------------------------------------------
 
