@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <unistd.h>
 
 namespace nfqws2::ctl {
@@ -48,22 +49,19 @@ void note_value(Json& test, std::string_view value) {
 
 Json shorten_summary(const Json& lines) {
     Json tests = Json::array();
+    std::map<std::string, std::size_t> places; // by what stands before the value
     for (const Json& element : elements(lines)) {
         const std::string line = text_of(element);
         std::string_view value;
-        const Json test = test_of_line(line, value);
+        Json test = test_of_line(line, value);
         if (test.is_null()) continue;
-        auto known = std::find_if(tests.begin(), tests.end(), [&](const Json& other) {
-            return other["test"] == test["test"] && other["ipv"] == test["ipv"] &&
-                   other["domain"] == test["domain"];
-        });
-        if (known == tests.end()) {
-            if (tests.size() == most_tests) continue;
-            tests.push_back(test);
-            known = std::prev(tests.end());
-            known->update({{"state", ""}, {"count", 0}, {"strategies", Json::array()}});
+        const auto [place, is_new] =
+            places.try_emplace(line.substr(0, line.size() - value.size()), tests.size());
+        if (is_new && tests.size() < most_tests) {
+            test.update({{"state", ""}, {"count", 0}, {"strategies", Json::array()}});
+            tests.push_back(std::move(test));
         }
-        note_value(*known, value);
+        if (place->second < tests.size()) note_value(tests[place->second], value);
     }
     return tests;
 }
