@@ -63,10 +63,12 @@ set_default() { # VAR VALUE
 	eval "$1=\"\${$1:-\$2}\""
 }
 
-# A program of an installation, else of a build in the source tree, else of the system.
+# A program of an installation, else of a build in the source tree, else of a release that was unpacked, else of the system.
 find_binary() { # VAR PLACE
-	local name="${2##*/}" file
-	for file in "$ZAPRET_BASE/$2" "$ZAPRET_BASE/build/$name" "$ZAPRET_BASE/build/release/$name"; do
+	local name="${2##*/}" file ready=
+	[ -x "$ZAPRET_BASE/$2" ] || [ ! -d "$ZAPRET_BASE/binaries" ] || ready=$(sh "$ZAPRET_BASE/install_bin.sh" getarch 2>/dev/null)
+	for file in "$ZAPRET_BASE/$2" "$ZAPRET_BASE/build/$name" "$ZAPRET_BASE/build/release/$name" \
+		"$ZAPRET_BASE/binaries/$ready/$name"; do
 		[ -x "$file" ] && break
 		file=
 	done

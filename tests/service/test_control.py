@@ -103,6 +103,9 @@ def test_daemons_of_custom_scripts(world: World):
 def test_status(world: World):
     world.config(*COMMON, "DAEMON_RESPAWN=0")
     equal(world.service("status", check_code=3), "no daemon was started\n")
+    world.config(*COMMON, "NFQWS2_ENABLE=0")
+    equal(world.service("status", check_code=3), "no daemon was started: NFQWS2_ENABLE=0 in %s/config\n" % BASE)
+    world.config(*COMMON, "DAEMON_RESPAWN=0")
     world.service("start")
     world.service("status")
     if os.path.exists("/opt/programs/nfqws2ctl"):

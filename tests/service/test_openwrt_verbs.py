@@ -87,6 +87,8 @@ def test_status(world: World):
     equal(verb(world, "status", code=1), "daemon 1 (queue 300): does not run\n")
     verb(world, "stop")
     equal(verb(world, "status", code=3), "no daemon was started\n")
+    config(world, "NFQWS2_ENABLE=0")
+    equal(verb(world, "status", code=3), "no daemon was started: NFQWS2_ENABLE=0 in %s/config\n" % BASE)
 
 
 def test_reload_without_a_gap(world: World):
@@ -131,7 +133,7 @@ def test_reload_by_procd(world: World):
     os.remove(BASE + "/init.d/openwrt/custom.d/50-x")
     verb(world, "reload")
     equal(processes.named("nfqws2"), [])
-    equal(verb(world, "status", code=3), "no daemon was started\n")
+    equal(verb(world, "status", code=3), "no daemon was started: NFQWS2_ENABLE=0 in %s/config\n" % BASE)
 
 
 def test_reload_of_lists(world: World):

@@ -30,7 +30,7 @@ function result(test) {
 
 function kind(one) {
   const name = `kind ${one.kind}`;
-  return element("div", {}, element("h3", {}, titleOf(one)),
+  return element("div", { class: "tested" }, element("h3", {}, titleOf(one)),
     element("p", {}, element("strong", {}, word.has(name) ? word(name) : one.kind)),
     element("p", { class: "quiet" }, one.evidence));
 }
