@@ -98,7 +98,8 @@ def test_address_of_both_names(env):
     with env.lab() as lab:
         lab.sh("server", "ip addr add 10.77.2.3/24 dev eth0")
         lab.sh("box", "iptables -A FORWARD -d 10.77.2.2 -p tcp --dport 80 -j DROP")
-        lab.sh("box", "iptables -A FORWARD -d 10.77.2.3 -p tcp --dport 80 -m string --algo bm --string blocked.test -j DROP")
+        lab.sh("box", "iptables -A FORWARD -d 10.77.2.3 -p tcp --dport 80 -m string --algo bm --string blocked.test "
+                      "-j DROP")
         own = env.write(lab, "dns/system/iana.org", "10.77.2.3\n")
         for addresses, said in (("10.77.2.2\n10.77.2.3\n", ["no connection"]),
                                 ("10.77.2.2\n", ["no connection", "by address"])):

@@ -45,7 +45,8 @@ def test_last_result_is_kept(env):
         with open(last) as kept, open(out) as printed:
             found = json.loads(kept.read())
             check_equal("object", found, json.loads(printed.read().splitlines()[-1]))
-        check_equal("summary", found["summary"], ["curl_test_http ipv4 blocked.test : nfqws2 " + s for s in (CASE, SPLIT)])
+        check_equal("summary", found["summary"],
+                    ["curl_test_http ipv4 blocked.test : nfqws2 " + s for s in (CASE, SPLIT)])
         check_equal("options", found["options"], "--filter-tcp=80 --filter-l7=http <HOSTLIST> " + CASE)
         check("learn:key=http" in found["learn"], found["learn"])
         check_equal("rights", [oct(os.stat(path).st_mode & 0o777) for path in (last, os.path.dirname(last))],

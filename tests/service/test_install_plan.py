@@ -140,9 +140,10 @@ def test_wrong_settings(world: World):
     """Found before anything is done, also where nothing shall be done."""
     make_source(world, "systemd")
     before = everything(world)
-    for words, text in ((("--set=NO_SUCH=1",), "neither config.default nor a custom script has NO_SUCH"),
+    unknown = "neither config.default nor a custom script has NO_SUCH"
+    for words, text in ((("--set=NO_SUCH=1",), unknown),
                         (("--set=N.*=1",), "no name of a setting"),
-                        (("--set=FWTYPE=iptables", "--set=NO_SUCH=1"), "neither config.default nor a custom script has NO_SUCH"),
+                        (("--set=FWTYPE=iptables", "--set=NO_SUCH=1"), unknown),
                         (("--set=NFQWS2_OPT=--x\nFWTYPE=iptables",), "NFQWS2_OPT: the value must be one line")):
         contains(script(world, "--yes", *words, code=1), text)
         contains(script(world, "--dry-run", *words, code=1), text)
