@@ -88,10 +88,9 @@ def write_result(path):
                 {"test": "curl_test_http", "ipv": 6, "domain": "<script>alert(1)</script>", "kind": "a new kind",
                  "evidence": "<script>alert(1)</script>"}]
     with open(path, "w") as f:
-        json.dump({"time": int(time.time()) - 7000, "summary": lines, "blocking": blocking, "domains": "blocked.example",
-                  
-                   "scanlevel": "standard", "dns": "spoofed", "firewall": "nftables", "nfqws2": "github version 1.0.6",
-                   "options": "--filter-tcp=80\n",
+        json.dump({"time": int(time.time()) - 7000, "summary": lines, "blocking": blocking,
+                   "domains": "blocked.example", "scanlevel": "standard", "dns": "spoofed",
+                   "firewall": "nftables", "nfqws2": "github version 1.0.6", "options": "--filter-tcp=80\n",
                    "learn": "--filter-tcp=443 <HOSTLIST> --lua-desync=learn:key=tls\n" + strategy % 1}, f)
 
 
