@@ -21,7 +21,7 @@ OWN_VARIABLES='BATCH TEST DOMAINS IPVS ENABLE_HTTP ENABLE_HTTPS_TLS12 ENABLE_HTT
 	CURL_VERBOSE CURL_HTTPS_GET CURL_PAD PAD_MAX_HEADER USER_AGENT HTTP_PORT HTTPS_PORT QUIC_PORT UNBLOCKED_DOM SKIP_DNSCHECK
 	SKIP_IPBLOCK SKIP_KIND SKIP_PKTWS DNSCHECK_DNS DNSCHECK_DOM SECURE_DNS DOH_SERVERS DOH_SERVER SIMULATE
 	SIM_SUCCESS_RATE WS_UID WS_GID QNUM NFQWS2 MDIG PROBER NCAT FSLEEP FWTYPE ENGINE PARALLEL_MAX RESUME
-	BLOCKCHECK_JSON BLOCKCHECK_HTML REPORT_FILE PROGRESS TEST_DEFAULT DOMAINS_DEFAULT PKTWS_EXTRA_PRE PKTWS_EXTRA_POST'
+	BLOCKCHECK_JSON BLOCKCHECK_HTML BLOCKCHECK_LAST REPORT_FILE PROGRESS TEST_DEFAULT DOMAINS_DEFAULT PKTWS_EXTRA_PRE PKTWS_EXTRA_POST'
 
 die() { # EXIT-CODE TEXT
 	echo "$2"
@@ -34,7 +34,7 @@ die() { # EXIT-CODE TEXT
 . "$ZAPRET_BASE/common/fwtype.sh"
 . "$ZAPRET_BASE/common/dialog.sh"
 . "$ZAPRET_BASE/common/virt.sh"
-for part in help words ask system dns rules curl daemon attempt plan slots group prober fast pool search expect progress kind report learn result tests; do
+for part in help words ask system dns rules curl daemon attempt plan slots group prober fast pool search expect progress kind report json learn result tests; do
 	. "$ZAPRET_BASE/common/blockcheck/$part.sh"
 done
 
@@ -63,10 +63,12 @@ set_default() { # VAR VALUE
 	eval "$1=\"\${$1:-\$2}\""
 }
 
-# A program of an installation, else of a build in the source tree, else of the system.
+# A program of an installation, else of a build in the source tree, else of a release that was unpacked, else of the system.
 find_binary() { # VAR PLACE
-	local name="${2##*/}" file
-	for file in "$ZAPRET_BASE/$2" "$ZAPRET_BASE/build/$name" "$ZAPRET_BASE/build/release/$name"; do
+	local name="${2##*/}" file ready=
+	[ -x "$ZAPRET_BASE/$2" ] || [ ! -d "$ZAPRET_BASE/binaries" ] || ready=$(sh "$ZAPRET_BASE/install_bin.sh" getarch 2>/dev/null)
+	for file in "$ZAPRET_BASE/$2" "$ZAPRET_BASE/build/$name" "$ZAPRET_BASE/build/release/$name" \
+		"$ZAPRET_BASE/binaries/$ready/$name"; do
 		[ -x "$file" ] && break
 		file=
 	done
@@ -98,6 +100,8 @@ set_defaults() {
 	find_binary NFQWS2 nfq2/nfqws2
 	find_binary MDIG mdig/mdig
 	[ "$PROBER" = 0 ] || find_binary PROBER probe/blockprobe
+	# src/ctl/serve/blockcheck.hpp looks there.
+	set_default BLOCKCHECK_LAST /var/lib/zapret2/blockcheck2.json
 	set_default ENGINE fast
 	set_default PARALLEL_MAX 16
 	DESYNC_MARK=0x10000000
@@ -153,8 +157,17 @@ cleanup() {
 	pool_end
 	expect_end
 	rules_clear
-	[ -n "$WORK" ] && rm -rf "$WORK"
+	[ -z "$WORK" ] || remove_work_folder
 	return 0
+}
+
+# A copy of the shell that sees its files go may just be writing its last one.
+remove_work_folder() {
+	local left=50
+	until rm -rf "$WORK" 2>/dev/null || [ $left = 0 ]; do
+		msleep 100
+		left=$((left - 1))
+	done
 }
 
 on_signal() { # NAME

@@ -93,9 +93,19 @@ queue_of_options() { # WORDS: prints the number of --qnum
 
 # What was started: a file daemon-NUM with the binary and the queue, gone when it was stopped.
 
+# Panels look into it and into what is in it, whatever the umask of the one who starts the service.
+write_run_file() { # NAME LINES...
+	(
+		umask 022
+		mkdir -p "$ZAPRET_RUN" || exit
+		wrf_file=$ZAPRET_RUN/$1
+		shift
+		printf '%s\n' "$@" >"$wrf_file"
+	) 2>/dev/null
+}
+
 note_started() { # NUM BINARY QNUM
-	mkdir -p "$ZAPRET_RUN" 2>/dev/null || return 0
-	printf '%s\n' "$2" "$3" 2>/dev/null >"$ZAPRET_RUN/daemon-$1"
+	write_run_file "daemon-$1" "$2" "$3"
 	return 0
 }
 

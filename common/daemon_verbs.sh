@@ -29,7 +29,7 @@ zapret_status() {
 	STATUS_CODE=0
 	for_each_started show_daemon
 	if [ -z "$STATUS_SEEN" ]; then
-		echo "no daemon was started"
+		echo "no daemon was started$([ "$NFQWS2_ENABLE" = 1 ] || echo ": NFQWS2_ENABLE=${NFQWS2_ENABLE:-0} in $ZAPRET_CONFIG")"
 		return 3
 	fi
 	return "$STATUS_CODE"

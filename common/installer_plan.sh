@@ -39,12 +39,21 @@ parse_installer_words() { # WORDS...
 	export INSTALL_MAKE INSTALL_YES INSTALL_DRY INSTALL_SET
 }
 
+# Settings are those of config.default and of custom scripts, ours and the user's. A misspelt one would do nothing.
+setting_is_known() { # NAME
+	local folder
+	grep -q "^#\{0,1\}$1=" "$ZAPRET_CONFIG_DEFAULT" && return 0
+	for folder in "$EXEDIR" "$ZAPRET_TARGET" "$ZAPRET_RW"; do
+		cat "$folder"/init.d/custom.d.examples.linux/* "$folder"/init.d/*/custom.d/* 2>/dev/null
+	done | grep -v '^[[:space:]]*#' | grep -qw "$1"
+}
+
 check_setting() { # NAME=VALUE: ends the installer unless it can be a setting
 	local name=${1%%=*}
 	case $name in
 	*[!A-Z0-9_]*) exitp 1 "--set=$1: no name of a setting" ;;
 	esac
-	grep -q "^#\{0,1\}$name=" "$ZAPRET_CONFIG_DEFAULT" || exitp 1 "--set=$1: config.default has no $name"
+	setting_is_known "$name" || exitp 1 "--set=$1: neither config.default nor a custom script has $name"
 	case $1 in
 	*"
 "*) exitp 1 "--set=$name: the value must be one line" ;;

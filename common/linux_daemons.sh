@@ -85,9 +85,7 @@ auto_settings() { # prints the names of those that are `auto`
 	done
 }
 
-auto_settings_file() {
-	printf '%s\n' "$ZAPRET_RUN/auto-settings"
-}
+AUTO_SETTINGS_FILE=auto-settings # of ZAPRET_RUN
 
 # Gives each setting that is `auto` its value.
 fill_auto_settings() {
@@ -98,7 +96,7 @@ fill_auto_settings() {
 		zapret_failed "no rules for the standard daemon: what is auto needs options that the program takes"
 		return 1
 	fi
-	mkdir -p "$ZAPRET_RUN" 2>/dev/null && printf '%s\n' "$fas_answer" >"$(auto_settings_file)"
+	write_run_file "$AUTO_SETTINGS_FILE" "$fas_answer"
 	for fas_name in $fas_wanted; do
 		fas_value=$(printf '%s\n' "$fas_answer" | sed -n "s/^$fas_name=\([0-9a-z,-]*\)\$/\1/p")
 		eval "$fas_name=\$fas_value"
@@ -111,7 +109,7 @@ auto_settings_changed() {
 	local asc_answer
 	[ "$NFQWS2_ENABLE" = 1 ] && [ -n "$(auto_settings)" ] || return 1
 	asc_answer=$(settings_of_strategy) || return 1
-	[ "$asc_answer" != "$(cat "$(auto_settings_file)" 2>/dev/null)" ]
+	[ "$asc_answer" != "$(cat "$ZAPRET_RUN/$AUTO_SETTINGS_FILE" 2>/dev/null)" ]
 }
 
 zapret_run_daemons() {

@@ -1,5 +1,5 @@
 # Many strategies at once: the fast engine. Sourced by blockcheck2.sh.
-# shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
+# shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
 #
 # Theory of operation. A batch is the next strategies of the plan (plan.sh). Each becomes a profile of a
 # daemon, told apart by --filter-lport, and its curl binds to these local ports. A daemon holds only
@@ -44,7 +44,7 @@ fast_setup() {
 
 # --- batches ------------------------------------------------------------------------------------
 
-# Tests the strategies of $WORK/keys; results go to descriptor 9.
+# Tests the strategies of $WORK/keys, for result_read.
 batch_run() {
 	local group=0
 	: >"$WORK/outcome"
@@ -63,33 +63,65 @@ batch_run() {
 		fi
 		rm -f "$WORK/group.$group"
 	done
-	awk -F '\t' '
-		NR == FNR { last[$1] = $0; next }
-		FNR in last {
-			n = split(last[FNR], f, "\t")
-			printf "%s\n%d|%s|%s\n", $0, n - 3, f[2], f[3]
-			for (i = 4; i <= n; i++) print f[i]
-		}' "$WORK/outcome" "$WORK/keys" >"$WORK/results"
-	exec 9<"$WORK/results"
+	results_write
 }
 
-# Takes the next strategies of the plan; the first must be KEY, else the plan is wrong.
+# A result as a function of the shell, result_N: a shell reads a file of functions much faster than lines.
+RESULTS_AWK='
+	function quoted(t) {
+		gsub(quote, quote "\\" quote quote, t)
+		return quote t quote
+	}
+	BEGIN { quote = sprintf("%c", 39) }
+	NR == FNR { last[$1] = $0; next }
+	FNR in last {
+		n = split(last[FNR], f, "\t")
+		code = 0; good = 0; list = ""
+		for (i = 4; i <= n; i++) {
+			list = list f[i] "\n"
+			if (f[i] ~ /^0\|/) good++
+			else code = substr(f[i], 1, index(f[i], "|") - 1)
+		}
+		printf "result_%d() {\nRESULT_KEY=%s R_CODE=%s R_ERROR=%s R_N=%d R_OK=%d R_LIST=%s\n}\n", ++results, quoted($0),
+			quoted(f[2] == "" ? code : f[2]), quoted(f[3]), n - 3, good, quoted(list)
+	}
+	END { print "RESULTS=" results + 0 }'
+
+results_write() {
+	awk -F '\t' "$RESULTS_AWK" "$WORK/outcome" "$WORK/keys" >"$WORK/results"
+	RESULT_AT=0
+	# shellcheck disable=SC1091 # just made
+	. "$WORK/results"
+}
+
+# Takes the next strategies of the plan; the first must be KEY, else the plan is wrong. What can only run alone is not
+# part of a batch.
 batch_fill() { # KEY COUNT
-	local left="$2" testf dom quoted
-	: >"$WORK/keys"
-	while [ "$left" -gt 0 ] && read -r testf dom quoted <&8; do
-		scout_knows "$testf $dom $quoted" && continue
-		if [ "$left" = "$2" ] && [ "$testf $dom $quoted" != "$1" ]; then
-			return 1
-		fi
-		left=$((left - 1))
-		# What can only run alone is not part of a batch.
-		fast_split "$PKTWS_PRE $quoted $PKTWS_POST" && printf '%s\n' "$testf $dom $quoted" >>"$WORK/keys"
-	done
+	PLAN_AT=$(KEY=$1 PRE=$PKTWS_PRE POST=$PKTWS_POST awk -v at="$PLAN_AT" -v left="$2" -v scouted="$WORK/scouted" -v keys="$WORK/keys" \
+		"$SPLIT_AWK"'
+		BEGIN {
+			printf "" >keys
+			while ((getline line < scouted) > 0) known[line] = 1
+			first = 1
+		}
+		NR <= at { next }
+		left == 0 || wrong { exit }
+		{ at = NR }
+		$0 in known { next }
+		first && $0 != ENVIRON["KEY"] { wrong = 1; exit }
+		{
+			first = 0
+			left--
+			line = $0
+			sub(/^[^ ]+ [^ ]+ /, "", line)
+			if (split_strategy(ENVIRON["PRE"] " " line " " ENVIRON["POST"])) print >keys
+		}
+		END { print at }' "$WORK/plan")
 	[ -s "$WORK/keys" ]
 }
 
 batch_next() { # KEY: makes and runs the batch that begins with it
+	local limit=$((FAST_LIMIT * 2))
 	if [ "$PLAN_WRONG" = 1 ]; then
 		BATCH_SIZE=$((BATCH_SIZE / 2))
 		[ $BATCH_SIZE -ge "$INFLIGHT" ] || BATCH_SIZE=$INFLIGHT
@@ -99,7 +131,9 @@ batch_next() { # KEY: makes and runs the batch that begins with it
 	[ "$BATCH_SIZE" -le $((INFLIGHT * 8)) ] || BATCH_SIZE=$((INFLIGHT * 8))
 	[ "$BATCH_SIZE" -le "$FAST_LIMIT" ] || BATCH_SIZE=$FAST_LIMIT
 	if [ "$PLAN_STALE" = 1 ] || ! batch_fill "$1" "$BATCH_SIZE"; then
-		plan_make $((CALL_N - 1)) $((FAST_LIMIT * 2))
+		# Each plan begins with all that was asked for before. The one that came true to its end will do so for long.
+		[ "$PLAN_STALE" = 1 ] || limit=$((FAST_LIMIT * 8))
+		plan_make $((CALL_N - 1)) "$limit"
 		batch_fill "$1" "$BATCH_SIZE" || printf '%s\n' "$1" >"$WORK/keys"
 	fi
 	PLAN_WRONG=0 PLAN_STALE=0
@@ -107,50 +141,50 @@ batch_next() { # KEY: makes and runs the batch that begins with it
 }
 
 result_read() { # reads the next result; its strategy is RESULT_KEY
-	local count line
-	IFS= read -r RESULT_KEY <&9 || return 1
-	result_clear
-	IFS='|' read -r count R_CODE_ERROR R_ERROR <&9
-	while [ "$count" -gt 0 ]; do
-		IFS= read -r line <&9
-		result_add "$line"
-		count=$((count - 1))
-	done
-	[ -z "$R_CODE_ERROR" ] || R_CODE=$R_CODE_ERROR
+	[ "$RESULT_AT" -lt "$RESULTS" ] || return 1
+	RESULT_AT=$((RESULT_AT + 1))
+	"result_$RESULT_AT"
+}
+
+result_take() { # KEY: the next result, if it is that of this strategy
+	result_read || return 1
+	[ "$RESULT_KEY" != "$1" ] || return 0
+	RESULT_AT=$((RESULT_AT - 1))
+	return 1
 }
 
 fast_begin() { # FUNC TESTF DOMAIN
 	planner_start "$@"
 	PLAN_WRONG=1 PLAN_STALE=1 BATCH_SIZE=$INFLIGHT
-	: >"$WORK/empty"
-	exec 8<"$WORK/empty" 9<"$WORK/empty"
+	RESULTS=0 RESULT_AT=0 RESULT_KEY=
 }
 
 fast_end() {
 	planner_stop
-	exec 8<&- 9<&-
+	RESULTS=0
 }
 
-fast_test() { # TESTF DOMAIN QUOTED-STRATEGY
+fast_test() { # TESTF DOMAIN QUOTED-STRATEGY, whose result is not the next one
 	local key="$1 $2 $3"
-	if ! fast_split "$PKTWS_PRE $3 $PKTWS_POST"; then
+	fast_can "$PKTWS_PRE $3 $PKTWS_POST" || {
 		classic_test "$@"
 		return
-	fi
-	while result_read; do
-		[ "$RESULT_KEY" = "$key" ] && break
+	}
+	while result_read && [ "$RESULT_KEY" != "$key" ]; do
 		PLAN_WRONG=1 PLAN_STALE=1
-		RESULT_KEY=
 	done
 	if [ "$RESULT_KEY" != "$key" ]; then
 		batch_next "$key"
 		# No local port was to be had.
-		result_read && [ "$RESULT_KEY" = "$key" ] || {
-			RESULT_KEY=
+		result_take "$key" || {
 			classic_test "$@"
 			return
 		}
 	fi
+	fast_show
+}
+
+fast_show() {
 	RESULT_KEY=
 	# The plan took it to fail.
 	[ "$R_CODE" = 0 ] && PLAN_STALE=1

@@ -1,6 +1,6 @@
 # One start of the daemons and one run of the workers: for the fast engine (fast.sh). Sourced by
 # blockcheck2.sh.
-# shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
+# shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
 
 # --- groups -------------------------------------------------------------------------------------
 
@@ -22,75 +22,78 @@ group_push_halves() { # FILE
 slots_clear() {
 	local slot
 	for slot in $FAST_SLOTS; do
-		eval "SLOT_GLOBAL_$slot= SLOT_ARGS_$slot= SLOT_PROFILES_$slot=0 SLOT_COUNT_$slot=0"
-		rm -f "$WORK/slot.$slot" "$WORK/daemon.$slot"
+		eval "SLOT_COUNT_$slot=0"
+		rm -f "$WORK/slot.$slot" "$WORK/args.$slot" "$WORK/daemon.$slot"
 	done
 	: >"$WORK/profiles"
+	: >"$WORK/jobs"
 	rm -f "$WORK"/jobs.* "$WORK"/out.*
-	JOB_N=0
 }
 
-slot_choose() { # sets SLOT for a strategy that was split
-	local one other
-	if [ -z "$S_GLOBAL" ]; then
-		eval "one=\$SLOT_COUNT_0 other=\$SLOT_COUNT_1"
-		SLOT=0
-		[ "$other" -lt "$one" ] && SLOT=1
-		return 0
-	fi
-	for SLOT in 2 3; do
-		eval "one=\$SLOT_COUNT_$SLOT other=\$SLOT_GLOBAL_$SLOT"
-		[ "$one" = 0 ] || [ "$other" = "$S_GLOBAL" ] || continue
-		# Small ranges: half of the ports at once, the other half rests.
-		[ $((one * FAST_PORTS * 20)) -lt $((AREA_LAST - AREA_FIRST)) ] && return 0
-	done
-	return 1
-}
-
-group_add() { # INDEX TESTF DOMAIN QUOTED-STRATEGY: fails when there is no room
-	local ports profile n
-	fast_split "$PKTWS_PRE $4 $PKTWS_POST" && slot_choose || return 1
-	slot_take_ports "$SLOT" "$FAST_PORTS"
-	ports=$TAKEN-$((TAKEN + FAST_PORTS - 1))
-	profile=$S_PROFILE
-	[ "$S_PROFILES" = 1 ] && profile="--filter-lport=$ports${profile#*%PORTS%}" ||
-		profile=$(replace_str %PORTS% "$ports" "$profile")
-	eval "SLOT_GLOBAL_$SLOT=\$S_GLOBAL"
-	eval "SLOT_ARGS_$SLOT=\"\${SLOT_ARGS_$SLOT:+\$SLOT_ARGS_$SLOT --new }\$profile\""
-	eval "SLOT_COUNT_$SLOT=\$((SLOT_COUNT_$SLOT + 1))"
-	n=0
-	while [ $n -lt "$S_PROFILES" ]; do
-		n=$((n + 1))
-		eval "SLOT_PROFILES_$SLOT=\$((SLOT_PROFILES_$SLOT + 1)) profile=\$SLOT_PROFILES_$SLOT"
-		echo "$SLOT $profile $1" >>"$WORK/profiles"
-	done
-	echo "$1" >>"$WORK/slot.$SLOT"
-	jobs_add "$1" "$2" "$3"
-}
-
-jobs_add() { # INDEX TESTF DOMAIN: what workers shall do with the ports from TAKEN on
-	local n=0 ip
-	# shellcheck disable=SC2086 # a list of words
-	ip=$(extract_arg $(($1 % ADDRESS_COUNT + 1)) $ADDRESSES)
-	if [ "$PARALLEL" != 1 ]; then
-		echo "$1 1 $REPEATS $TAKEN $ip $2 $3" >>"$WORK/jobs.$((JOB_N % GROUP_WORKERS))"
-		JOB_N=$((JOB_N + 1))
-		return
-	fi
-	while [ $n -lt "$REPEATS" ]; do
-		n=$((n + 1))
-		echo "$1 $n $n $TAKEN $ip $2 $3" >>"$WORK/jobs.$((JOB_N % GROUP_WORKERS))"
-		JOB_N=$((JOB_N + 1))
-	done
-}
+# Gives each strategy of a group a slot and ports. Reads the numbers of the group and all keys; writes, in WORK, what a
+# daemon gets (args.SLOT), who is in it (slot.SLOT), whose its profiles are (profiles: SLOT PROFILE INDEX), what is to be
+# asked (jobs) and what found no room (left). Prints where the slots stand then, for the shell.
+GROUP_AWK='
+	# Without words for the whole process: where there are fewer. Else with others that have the same; these ranges are
+	# small: half of the ports at once, the other half rests.
+	function choose_slot(    s) {
+		if (s_global == "") return count[1] < count[0] ? 1 : 0
+		for (s = 2; s <= 3; s++)
+			if ((!count[s] || global[s] == s_global) && count[s] * ports * 20 < area) return s
+		return -1
+	}
+	function take_ports(s,    taken) {
+		taken = next_port[s]
+		if (taken + ports - 1 > last_port[s]) taken = first_port[s]
+		next_port[s] = taken + ports
+		return taken
+	}
+	function add_jobs(index_, port, testf, dom,    ip, n) {
+		ip = address[index_ % addresses + 1]
+		if (parallel != 1) { print index_, 1, repeats, port, ip, testf, dom > (work "/jobs"); return }
+		for (n = 1; n <= repeats; n++) print index_, n, n, port, ip, testf, dom > (work "/jobs")
+	}
+	function add(index_, testf, dom, line,    s, port, range, n) {
+		if (!split_strategy(pre " " line " " post)) return 0
+		s = choose_slot()
+		if (s < 0) return 0
+		port = take_ports(s)
+		range = port "-" (port + ports - 1)
+		gsub(/%PORTS%/, range, s_profile)
+		global[s] = s_global
+		print (count[s]++ ? "--new " s_profile : s_global " " s_profile) > (work "/args." s)
+		for (n = 1; n <= s_profiles; n++) print s, ++profiles[s], index_ > (work "/profiles")
+		print index_ > (work "/slot." s)
+		add_jobs(index_, port, testf, dom)
+		return 1
+	}
+	BEGIN {
+		addresses = split(ENVIRON["ADDRESSES"], address, " ")
+		pre = ENVIRON["PRE"]; post = ENVIRON["POST"]
+		n = split(slots, slot, " ")
+		for (i = 1; i <= n; i++) {
+			split(slot[i], f, ":")
+			first_port[f[1]] = f[2]; last_port[f[1]] = f[3]; next_port[f[1]] = f[4]
+			count[f[1]] = profiles[f[1]] = 0
+		}
+	}
+	NR == FNR { want[$1] = 1; next }
+	FNR in want {
+		line = $0
+		sub(/^[^ ]+ [^ ]+ /, "", line)
+		if (!add(FNR, $1, $2, line)) print FNR > (work "/left")
+	}
+	END { for (s in count) printf "SLOT_COUNT_%d=%d SLOT_NEXT_%d=%d\n", s, count[s], s, next_port[s] }'
 
 group_fill() { # GROUP-FILE: what finds no room makes a group of its own
-	local index testf dom quoted
+	local slot slots=''
 	: >"$WORK/left"
-	awk 'NR == FNR { want[$1] = 1; next } FNR in want { print FNR, $0 }' "$1" "$WORK/keys" >"$WORK/fill"
-	while read -r index testf dom quoted; do
-		group_add "$index" "$testf" "$dom" "$quoted" || echo "$index" >>"$WORK/left"
-	done <"$WORK/fill"
+	for slot in $FAST_SLOTS; do
+		eval "slots=\"\$slots $slot:\$SLOT_FIRST_$slot:\$SLOT_LAST_$slot:\$SLOT_NEXT_$slot\""
+	done
+	eval "$(ADDRESSES=$ADDRESSES PRE=$PKTWS_PRE POST=$PKTWS_POST awk -v work="$WORK" -v slots="$slots" -v ports="$FAST_PORTS" \
+		-v repeats="$REPEATS" -v parallel="$PARALLEL" -v area=$((AREA_LAST - AREA_FIRST)) \
+		"$SPLIT_AWK$GROUP_AWK" "$1" "$WORK/keys")"
 	group_push "$WORK/left"
 }
 
@@ -121,6 +124,11 @@ worker() { # NUMBER
 workers_run() {
 	local n=0 pid
 	WORKER_PIDS=
+	awk -v work="$WORK" -v workers="$GROUP_WORKERS" '{
+		file = work "/jobs." ((NR - 1) % workers)
+		print >> file
+		close(file) # they may be more than can be open
+	}' "$WORK/jobs"
 	while [ $n -lt "$GROUP_WORKERS" ] && [ -f "$WORK/jobs.$n" ]; do
 		worker $n &
 		WORKER_PIDS="$WORKER_PIDS $!"
@@ -140,10 +148,10 @@ workers_run() {
 # Starts the daemons of a group. A slot that does not start loses its strategies: the invalid ones are
 # judged, the others tried again. Returns whether any runs.
 slots_start() {
-	local slot args queue count some=1
+	local slot queue count some=1
 	for slot in $FAST_SLOTS; do
-		eval "args=\"\$SLOT_GLOBAL_$slot \$SLOT_ARGS_$slot\" queue=\$SLOT_QUEUE_$slot count=\$SLOT_COUNT_$slot"
-		[ "$count" = 0 ] || daemon_start "$slot" "$queue" "$args"
+		eval "queue=\$SLOT_QUEUE_$slot count=\$SLOT_COUNT_$slot"
+		[ "$count" = 0 ] || daemon_start "$slot" "$queue" "$(tr '\n' ' ' <"$WORK/args.$slot")"
 	done
 	for slot in $FAST_SLOTS; do
 		eval "queue=\$SLOT_QUEUE_$slot count=\$SLOT_COUNT_$slot"
@@ -161,12 +169,8 @@ slots_start() {
 }
 
 slot_drop_jobs() { # SLOT
-	local file
-	for file in "$WORK"/jobs.*; do
-		[ -f "$file" ] || continue
-		awk 'NR == FNR { gone[$1] = 1; next } !($1 in gone)' "$WORK/slot.$1" "$file" >"$WORK/jobs-left"
-		mv "$WORK/jobs-left" "$file"
-	done
+	awk 'NR == FNR { gone[$1] = 1; next } !($1 in gone)' "$WORK/slot.$1" "$WORK/jobs" >"$WORK/jobs-left"
+	mv "$WORK/jobs-left" "$WORK/jobs"
 }
 
 slot_find_invalid() { # SLOT

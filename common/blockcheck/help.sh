@@ -39,6 +39,7 @@ print_help() {
 		results
 		  BLOCKCHECK_JSON=file                 every result as a line of JSON (--json)
 		  BLOCKCHECK_HTML=file                 a page to show to somebody (--html)
+		  BLOCKCHECK_LAST=file|0               where the last result is kept for the page of nfqws2ctl
 		  REPORT_FILE=file                     the whole report; on a terminal it is always in a file
 		  RESUME=file                          keeps results; the next run with it goes on from there
 		  PROGRESS=1|0                         show it (1 on a terminal)

@@ -82,12 +82,12 @@ plan_request() { # TESTF DOMAIN ARGS...
 	return 28
 }
 
-plan_make() { # KNOWN LIMIT: a new plan, on descriptor 8
+plan_make() { # KNOWN LIMIT: a new plan
 	local reply
 	: >"$WORK/plan"
 	echo "$1 $2" >&6
 	read -r reply <&7 && [ "$reply" = ready ]
-	exec 8<"$WORK/plan"
+	PLAN_AT=0
 }
 
 plan_note_result() { # NUMBER CODE

@@ -4,8 +4,10 @@
 # It takes the jobs of a group (group.sh) as they are and writes what the workers would. Curl is asked instead where
 # the user has chosen another one, or has words for it that the prober does not know.
 
-# PROBER_OPTIONS from CURL_OPT. Fails for what only curl can do.
+# PROBER_OPTIONS from CURL_OPT and the authorities of the environment, which count for curl where its words name none.
+# Fails for what only curl can do.
 prober_words() {
+	local authorities="${CURL_CA_BUNDLE:-$SSL_CERT_FILE}"
 	PROBER_OPTIONS=
 	# shellcheck disable=SC2086 # words
 	set -- $CURL_OPT
@@ -13,8 +15,7 @@ prober_words() {
 		case $1 in
 		--cacert)
 			[ $# -ge 2 ] || return 1
-			word_quote "--cacert=$2"
-			PROBER_OPTIONS="$PROBER_OPTIONS $WORD"
+			authorities=$2
 			shift
 			;;
 		-k | --insecure) PROBER_OPTIONS="$PROBER_OPTIONS --insecure" ;;
@@ -22,12 +23,15 @@ prober_words() {
 		esac
 		shift
 	done
+	[ -n "$authorities" ] || return 0
+	word_quote "--cacert=$authorities"
+	PROBER_OPTIONS="$PROBER_OPTIONS $WORD"
 }
 
 # Curl finds authorities, and more, where the prober does not look.
 prober_trust_differs() {
 	local place
-	[ -z "$CURL_CA_BUNDLE$SSL_CERT_FILE$SSL_CERT_DIR" ] || return 0
+	[ -z "$SSL_CERT_DIR" ] || return 0
 	for place in "$CURL_HOME" "$XDG_CONFIG_HOME" "$HOME" "$HOME/.config"; do
 		[ -n "$place" ] || continue
 		[ -e "$place/.curlrc" ] || [ -e "$place/curlrc" ] && return 0
@@ -50,11 +54,10 @@ prober_setup() { # sets PROBING
 
 PROBER_MOST=4096 # connections at once, of blockprobe
 
-# Works off the files jobs.*, as many at once as there would be workers. One that fails is not asked again.
+# Works off the file jobs, as many at once as there would be workers. One that fails is not asked again.
 prober_run() {
 	local code parallel="$GROUP_WORKERS"
 	[ "$parallel" -le $PROBER_MOST ] || parallel=$PROBER_MOST
-	cat "$WORK"/jobs.* >"$WORK/jobs"
 	eval "set -- $PROBER_OPTIONS"
 	[ "$SEARCHING" != 1 ] || [ "$SCANLEVEL" != quick ] || [ "$PARALLEL" = 1 ] || set -- "$@" --enough
 	"$PROBER" "$@" --parallel="$parallel" <"$WORK/jobs" >"$WORK/out.0" 2>/dev/null &

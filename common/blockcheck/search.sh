@@ -1,5 +1,5 @@
 # The first answer first: tries the strategies that are most likely to work here. Sourced by blockcheck2.sh.
-# shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
+# shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
 #
 # Theory of operation. Level quick asks the pool (pool.sh) instead of running the scripts in their order, and ends
 # with the first strategy that works SEARCH_TIMES times. Level standard asks it for some rounds before the scripts
@@ -16,11 +16,13 @@ SEARCH_TIMES=3  # good attempts that level quick wants of a strategy
 
 scout_clear() {
 	SCOUTED=$NL SCOUT_N=0
+	: >"$WORK/scouted"
 }
 
 scout_keep() { # KEY
 	SCOUT_N=$((SCOUT_N + 1))
 	SCOUTED="$SCOUTED$SCOUT_N $1$NL"
+	printf '%s\n' "$1" >>"$WORK/scouted"
 	eval "SCOUT_CODE_$SCOUT_N=\$R_CODE SCOUT_ERROR_$SCOUT_N=\$R_ERROR SCOUT_TRIES_$SCOUT_N=\$R_N
 		SCOUT_OK_$SCOUT_N=\$R_OK SCOUT_LIST_$SCOUT_N=\$R_LIST"
 }
@@ -62,7 +64,9 @@ search_one() { # KEY: as a script would ask for it
 # A result of a batch.
 search_result() { # KEY
 	search_note "$1"
-	eval "strategy_texts $KEY_QUOTED"
+	if [ "$R_CODE" = 0 ] || [ "$SCANLEVEL" = quick ]; then
+		eval "strategy_texts $KEY_QUOTED"
+	fi
 	[ "$R_CODE" = 0 ] && FOUND=${FOUND:-$PKTWS_TEXT}
 	if [ "$SCANLEVEL" != quick ]; then
 		scout_keep "$1"
@@ -77,10 +81,23 @@ search_result() { # KEY
 	strategy_done "$KEY_TESTF" "$KEY_DOM"
 }
 
+# Those of the picks that can run beside others, if no result is kept from another run, are the batch.
+search_take_batch() {
+	: >"$WORK/keys"
+	cp "$WORK/picks" "$WORK/picks.left"
+	[ "$FAST_NOW" = 1 ] && [ -z "$RESUME" ] || return 0
+	PRE=$PKTWS_PRE POST=$PKTWS_POST awk -F '\t' -v keys="$WORK/keys" "$SPLIT_AWK"'{
+		line = $2
+		sub(/^[^ ]+ [^ ]+ /, "", line)
+		if (split_strategy(ENVIRON["PRE"] " " line " " ENVIRON["POST"])) print $2 >keys
+		else print
+	}' "$WORK/picks" >"$WORK/picks.left"
+}
+
 # Tests the strategies of $WORK/picks.
 search_round() {
 	local script key
-	: >"$WORK/keys"
+	search_take_batch
 	# Descriptor 3: a test may read what is on the standard input.
 	while IFS=$TAB read -r script key <&3; do
 		key_split "$key"
@@ -91,7 +108,7 @@ search_round() {
 			else
 				search_note "$key"
 			fi
-		elif [ "$FAST_NOW" = 1 ] && fast_split "$PKTWS_PRE $KEY_QUOTED $PKTWS_POST"; then
+		elif [ "$FAST_NOW" = 1 ] && fast_can "$PKTWS_PRE $KEY_QUOTED $PKTWS_POST"; then
 			printf '%s\n' "$key" >>"$WORK/keys"
 		elif [ "$SCANLEVEL" = quick ]; then
 			search_one "$key"
@@ -99,7 +116,7 @@ search_round() {
 			printf -- '-\t%s\n' "$key" >>"$WORK/tried"
 		fi
 		[ "$SCANLEVEL" = quick ] && [ -n "$FOUND" ] && return 0
-	done 3<"$WORK/picks"
+	done 3<"$WORK/picks.left"
 	search_batch
 }
 
@@ -113,7 +130,7 @@ search_batch() {
 		# Stopped before its last attempt: its turn may come again.
 		[ "$SCANLEVEL" = quick ] && [ "$R_CODE" = 0 ] && [ "$R_N" -lt "$REPEATS" ] && continue
 		key_split "$RESULT_KEY"
-		SCRIPT=$(search_script_of "$RESULT_KEY")
+		[ "$SCANLEVEL" != quick ] || SCRIPT=$(search_script_of "$RESULT_KEY")
 		search_result "$RESULT_KEY"
 	done
 	RESULT_KEY=

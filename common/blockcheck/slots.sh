@@ -1,6 +1,6 @@
 # Local ports, and where a strategy finds its place: for the fast engine (fast.sh). Sourced by
 # blockcheck2.sh.
-# shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
+# shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
 
 # --- ports --------------------------------------------------------------------------------------
 
@@ -71,26 +71,42 @@ slot_take_ports() { # SLOT COUNT: TAKEN becomes the first of so many ports
 
 # --- what a strategy is made of ------------------------------------------------------------------
 
-# S_GLOBAL: words for the whole process; S_PROFILE: words of the profile(s), with %PORTS% where their
-# port filter belongs; S_PROFILES: how many. Fails for what can only run alone.
-fast_split() { # QUOTED-WORDS
-	local word
-	S_GLOBAL='' S_PROFILE='--filter-lport=%PORTS%' S_PROFILES=1
-	eval "set -- $1"
-	for word; do
-		word_quote "$word"
-		case $word in
-		--new | --new=*)
-			S_PROFILE="$S_PROFILE $WORD --filter-lport=%PORTS%"
-			S_PROFILES=$((S_PROFILES + 1))
-			;;
-		--payload=* | --lua-desync=* | --in-range=* | --out-range=* | --cookie=* | --comment=* | --ipset*=*) S_PROFILE="$S_PROFILE $WORD" ;;
-		--hostlist-auto*) return 1 ;;
-		--hostlist*=*) S_PROFILE="$S_PROFILE $WORD" ;;
-		--filter-lport=*) return 1 ;;
-		--filter-*=*) S_PROFILE="$S_PROFILE $WORD" ;;
-		--blob=* | --lua-init=*) S_GLOBAL="$S_GLOBAL $WORD" ;;
-		*) return 1 ;;
-		esac
-	done
+# For programs of awk. split_strategy(line): of words as word_quote writes them it sets s_global to those for the whole
+# process, s_profile to those of the profile(s), with %PORTS% where their port filter belongs, s_profiles to their
+# number. 0 for what can only run alone.
+SPLIT_AWK='
+	BEGIN { quote = sprintf("%c", 39) }
+	# The word at the beginning of a line, as it is written.
+	function first_word(line,    at, inside, c, n) {
+		# Most have no quotes.
+		at = match(line, / /)
+		if (!index(substr(line, 1, at ? at : length(line)), quote)) return at ? substr(line, 1, at - 1) : line
+		n = length(line)
+		for (at = 1; at <= n; at++) {
+			c = substr(line, at, 1)
+			if (c == quote) inside = !inside
+			else if (c == "\\" && !inside) at++
+			else if (c == " " && !inside) break
+		}
+		return substr(line, 1, at - 1)
+	}
+	function split_strategy(line,    word, name) {
+		s_global = ""; s_profile = "--filter-lport=%PORTS%"; s_profiles = 1
+		while (line != "") {
+			if (substr(line, 1, 1) == " ") { line = substr(line, 2); continue }
+			word = first_word(line)
+			line = substr(line, length(word) + 1)
+			name = word
+			sub("^" quote, "", name)
+			if (name ~ /^--new(=|$)/) { word = word " --filter-lport=%PORTS%"; s_profiles++ }
+			else if (name ~ /^--(blob|lua-init)=/) { s_global = s_global " " word; continue }
+			else if (name ~ /^--(hostlist-auto|filter-lport=)/) return 0
+			else if (name !~ /^--(payload|lua-desync|in-range|out-range|cookie|comment|ipset.*|hostlist.*|filter-.*)=/) return 0
+			s_profile = s_profile " " word
+		}
+		return 1
+	}'
+
+fast_can() { # QUOTED-WORDS: can they run beside others?
+	QUOTED=$1 awk "$SPLIT_AWK"'BEGIN { exit !split_strategy(ENVIRON["QUOTED"]) }' </dev/null
 }

@@ -38,24 +38,28 @@ ascii_only() { # TEXT
 	esac
 }
 
+# json(text) for programs of awk: a line as what stands between the quotes of a JSON string.
+# shellcheck disable=SC2016 # of awk
+JSON_AWK='
+	function json(t,    i, n, c, all) {
+		if (t !~ /[\001-\037\\"]/) return t
+		n = length(t)
+		for (i = 1; i <= n; i++) {
+			c = substr(t, i, 1)
+			all = all (c in json_escape ? json_escape[c] : c)
+		}
+		return all
+	}
+	BEGIN {
+		for (json_i = 1; json_i < 32; json_i++) json_escape[sprintf("%c", json_i)] = sprintf("\\u%04x", json_i)
+		json_escape["\""] = "\\\""; json_escape["\\"] = "\\\\"; json_escape["\t"] = "\\t"
+	}'
+
 # JSON_STR becomes a JSON string.
 json_str() { # TEXT
 	case $1 in
 	*[!A-Za-z0-9\ _=:,.@%/+#\<\>\(\)\'-]*)
-		JSON_STR=$(printf '%s' "$1" | LC_ALL=C awk '
-			BEGIN {
-				ORS = ""
-				for (i = 1; i < 32; i++) esc[sprintf("%c", i)] = sprintf("\\u%04x", i)
-				esc["\""] = "\\\""; esc["\\"] = "\\\\"; esc["\t"] = "\\t"
-			}
-			NR > 1 { print "\\n" }
-			{
-				n = length($0)
-				for (i = 1; i <= n; i++) {
-					c = substr($0, i, 1)
-					print (c in esc) ? esc[c] : c
-				}
-			}')
+		JSON_STR=$(printf '%s' "$1" | LC_ALL=C awk "$JSON_AWK"'{ printf "%s%s", (NR > 1 ? "\\n" : ""), json($0) }')
 		JSON_STR="\"$JSON_STR\""
 		;;
 	*) JSON_STR="\"$1\"" ;;

@@ -128,6 +128,7 @@ class Environment:
                     "DOMAINS": "blocked.test", "FWTYPE": "iptables", "NFQWS2": self.program,
                     "MDIG": os.path.join(os.path.dirname(self.program), "mdig"),
                     "CURL_OPT": "--cacert %s/site.crt" % lab.folder,
+                    "BLOCKCHECK_LAST": os.path.join(lab.folder, "last", "result.json"),
                     "ZAPRET_RW": self.folder(lab, "rw"), "TMPDIR": self.folder(lab, "tmp"),
                     "PATH": self.tools(lab) + ":" + laboratory.environment()["PATH"]}
         settings.update({k: str(v) for k, v in variables.items()})

@@ -1,9 +1,10 @@
 """How strategies are tested: daemon, rules, attempts, many at once."""
 import os
 import re
+import subprocess
 import sys
 
-from checks import check, check_equal, need_tool, nothing_left, rules, said, wait_said
+from checks import ROOT, check, check_equal, need_tool, nothing_left, rules, said, wait_said
 from expect import comes_true
 from fakes import SPLIT, CASE, FAKE, SLEEPER, fake_curl
 
@@ -19,7 +20,7 @@ def test_daemon(env):
         log = os.path.join(lab.folder, "daemon.log")
         odd = "--payload=http_req '--lua-desync=luaexec:code=a = \"x y\" < 3'"
         done = env.run(lab, ENGINE="classic", NFQWS2=env.tool(lab, "daemon", DAEMON),
-                       REAL=env.program, DAEMON_LOG=log, QNUM=777, ENABLE_HTTPS_TLS12=0,
+                       REAL=env.program, DAEMON_LOG=log, QNUM=777, ENABLE_HTTPS_TLS12=0, BLOCKCHECK_LAST=0,
                        PKTWS_EXTRA_PRE="--name=a --cookie=b", PKTWS_EXTRA_PRE_1="--comment=a b",
                        PKTWS_EXTRA_POST="--new", PKTWS_EXTRA_POST_2="--comment=c  d",
                        **env.custom(lab, [SPLIT]))
@@ -280,3 +281,27 @@ def test_too_many(env):
                        CURL_OPT="--limit-rate 2M", **env.custom(lab, slow))
         check_equal("available", [line for *_, line in done.results()].count("!!!!! AVAILABLE !!!!!"), 24)
         done.has("now ")
+
+
+# words -> those for the process, those of the profiles, how many profiles; nothing for what runs alone
+MADE_OF = {
+    "--payload=x '--out-range=s1<d1' --lua-desync=a:b": ("", "P --payload=x '--out-range=s1<d1' --lua-desync=a:b", 1),
+    "  --blob=a:@/x  --lua-init=y --new '--lua-desync=a b'\\''c d' --filter-tcp=1": (
+        " --blob=a:@/x --lua-init=y", "P --new P '--lua-desync=a b'\\''c d' --filter-tcp=1", 2),
+    "'--new=a b' --ipset-exclude=f --hostlist-domains=a --cookie=1 --comment=": (
+        "", "P '--new=a b' P --ipset-exclude=f --hostlist-domains=a --cookie=1 --comment=", 2),
+    "--hostlist-auto=x": None, "--payload=a --filter-lport=5": None, "--debug": None, "--qnum=1": None,
+}
+
+
+def test_what_strategies_are_made_of(env):
+    """Words as the shell quotes them, in each awk."""
+    tool = '. "$1/common/blockcheck/slots.sh"; rule=$2; shift 2; exec "$@" "$SPLIT_AWK$rule"'
+    rule = '{ if (split_strategy($0)) print s_global "|" s_profile "|" s_profiles; else print "alone" }'
+    lines = ["alone" if made is None else "%s|%s|%d" % (made[0], made[1].replace("P ", "--filter-lport=%PORTS% "), made[2])
+             for made in MADE_OF.values()]
+    for awk in (["awk"], ["busybox", "awk"]):
+        need_tool(awk[0])
+        done = subprocess.run(["sh", "-c", tool, "x", ROOT, rule, *awk], input="\n".join(MADE_OF) + "\n",
+                              capture_output=True, text=True, check=True)
+        check_equal("made of, by " + awk[0], done.stdout.splitlines(), lines)

@@ -93,6 +93,38 @@ def test_by_address(env):
                     "10.77.2.2 does not answer a request for iana.org either, 10.77.2.3 does")
 
 
+def test_address_of_both_names(env):
+    """The other name answers on its own address, which is one of the blocked name, too: no proof of anything."""
+    with env.lab() as lab:
+        lab.sh("server", "ip addr add 10.77.2.3/24 dev eth0")
+        lab.sh("box", "iptables -A FORWARD -d 10.77.2.2 -p tcp --dport 80 -j DROP")
+        lab.sh("box", "iptables -A FORWARD -d 10.77.2.3 -p tcp --dport 80 -m string --algo bm --string blocked.test "
+                      "-j DROP")
+        own = env.write(lab, "dns/system/iana.org", "10.77.2.3\n")
+        for addresses, said in (("10.77.2.2\n10.77.2.3\n", ["no connection"]),
+                                ("10.77.2.2\n", ["no connection", "by address"])):
+            env.write(lab, "dns/system/blocked.test", addresses)
+            done = run(env, lab, ENABLE_HTTPS_TLS12=0, MDIG=env.fake_mdig(lab), FAKE_DNS=own.partition("/system")[0],
+                       **env.custom(lab))
+            check_equal("kinds", [kind for kind, _ in kinds(done)["curl_test_http ipv4 blocked.test"]], said)
+
+
+def test_by_protocol(env):
+    """Nobody answers this protocol, while the site itself answers another one."""
+    with env.lab() as lab:
+        lab.sh("server", "ip addr add 10.77.2.3/24 dev eth0")
+        hosts(lab, ("10.77.2.2 iana.org", "10.77.2.3 iana.org"))
+        lab.sh("box", "iptables -A FORWARD -p tcp --dport 443 -j DROP")
+        test = "curl_test_https_tls12 ipv4 blocked.test"
+        told = kinds(run(env, lab, **env.custom(lab)))[test]
+        check_equal("kinds", [kind for kind, _ in told], ["no connection", "by protocol"])
+        check_equal("evidence", told[1][1], "iana.org does not answer on its own address 10.77.2.3 either, while "
+                                            "curl_test_http of blocked.test works")
+        # Where no other protocol was tried, or none works, that is not said.
+        check_equal("kinds", [kind for kind, _ in kinds(run(env, lab, ENABLE_HTTP=0, **env.custom(lab)))[test]],
+                    ["no connection"])
+
+
 def hosts(lab, *changes):
     """Other addresses for names."""
     with open(lab.folder + "/hosts") as f:

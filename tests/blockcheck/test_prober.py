@@ -147,8 +147,8 @@ def test_what_only_curl_can(env):
         home = os.path.dirname(env.write(lab, "home/.curlrc", "# nothing\n"))
         for more, asked in (({}, True), ({"CURL_OPT": "--no-alpn"}, False), ({"CURL": "/usr/bin/curl"}, False),
                             ({"CURL_PAD": 2000}, True), ({"ENGINE": "classic"}, False),
-                            ({"SSL_CERT_FILE": lab.folder + "/site.crt"}, False),
-                            ({"CURL_CA_BUNDLE": lab.folder + "/site.crt"}, False),
+                            ({"SSL_CERT_FILE": lab.folder + "/site.crt"}, True),
+                            ({"CURL_CA_BUNDLE": lab.folder + "/site.crt"}, True),
                             ({"SSL_CERT_DIR": lab.folder}, False), ({"HOME": home}, False),
                             ({"HOME": lab.folder}, True)):
             if os.path.exists(lab.folder + "/asked"):
@@ -157,6 +157,24 @@ def test_what_only_curl_can(env):
             check_equal("results with %s" % more, [line for *_, line in done.results()],
                         ["!!!!! AVAILABLE !!!!!", "UNAVAILABLE code=56"])
             check_equal("asked with %s" % more, os.path.exists(lab.folder + "/asked"), asked)
+
+
+def test_authorities_of_the_environment(env):
+    """Those of CURL_CA_BUNDLE, or else SSL_CERT_FILE, count where the words for curl name none: as for curl."""
+    with env.lab("rst") as lab:
+        ours, other = lab.folder + "/site.crt", env.write(lab, "other.crt", "")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other", "-keyout",
+                        lab.folder + "/other.key", "-out", other], check=True, capture_output=True)
+        works = "--payload=tls_client_hello --lua-desync=multisplit:pos=midsld"
+        common = dict(ENABLE_HTTP=0, **env.custom(lab, tls=[works]))
+        for words, good in (({"CURL_CA_BUNDLE": ours}, True), ({"SSL_CERT_FILE": ours}, True), ({}, False),
+                            ({"CURL_CA_BUNDLE": ours, "SSL_CERT_FILE": other}, True),
+                            ({"CURL_CA_BUNDLE": other, "SSL_CERT_FILE": ours}, False),
+                            ({"CURL_CA_BUNDLE": other, "CURL_OPT": "--cacert " + ours}, True)):
+            for program in (0, prober(env)):
+                done = env.run(lab, PROBER=program, **{"CURL_OPT": "", **common, **words})
+                check_equal("result with %s, %s" % (program, words), [line for *_, line in done.results()],
+                            ["!!!!! AVAILABLE !!!!!" if good else "UNAVAILABLE code=60"])
 
 
 # At once, with half a result, or by a signal.

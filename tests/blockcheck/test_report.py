@@ -4,7 +4,7 @@ import json
 import os
 import re
 
-from checks import check, check_equal, nothing_left
+from checks import ROOT, check, check_equal, nothing_left
 from fakes import SPLIT, CASE, FAKE, fake_curl
 
 
@@ -28,6 +28,44 @@ def test_summary(env):
         none.has("curl_test_http: nfqws2 strategy for ipv4 blocked.test not found")
         check_equal("summary", none.section("SUMMARY"),
                     ["curl_test_http ipv4 blocked.test : nfqws2 not working"])
+
+
+def test_last_result_is_kept(env):
+    """For the page of nfqws2ctl: the last object of --json, readable for others, never half of it."""
+    names = []
+    for path, words in (("blockcheck2.sh", "set_default BLOCKCHECK_LAST (.*)"),
+                        ("src/ctl/serve/blockcheck.hpp", 'last_blockcheck_file = "(.*)"')):
+        with open(os.path.join(ROOT, path)) as f:
+            names.append(re.search(words, f.read()).group(1))
+    check_equal("where it is written and read", names[0], names[1])
+    with env.lab("rst") as lab:
+        last, out = lab.folder + "/last/result.json", lab.folder + "/json"
+        common = dict(ENABLE_HTTPS_TLS12=0, **env.custom(lab, [FAKE, CASE, SPLIT]))
+        env.run(lab, BLOCKCHECK_JSON=out, SCANLEVEL="force", shell=("sh", "-c", 'umask 077; exec sh "$0"'), **common)
+        with open(last) as kept, open(out) as printed:
+            found = json.loads(kept.read())
+            check_equal("object", found, json.loads(printed.read().splitlines()[-1]))
+        check_equal("summary", found["summary"],
+                    ["curl_test_http ipv4 blocked.test : nfqws2 " + s for s in (CASE, SPLIT)])
+        check_equal("options", found["options"], "--filter-tcp=80 --filter-l7=http <HOSTLIST> " + CASE)
+        check("learn:key=http" in found["learn"], found["learn"])
+        check_equal("rights", [oct(os.stat(path).st_mode & 0o777) for path in (last, os.path.dirname(last))],
+                    ["0o644", "0o755"])
+        # What looks like it is not written to, and the folder has nothing else afterwards.
+        os.unlink(last)
+        os.symlink(env.write(lab, "other", "mine"), last)
+        env.run(lab, **common)
+        check_equal("kept", os.listdir(os.path.dirname(last)), ["result.json"])
+        with open(lab.folder + "/other") as f:
+            check_equal("another file", f.read(), "mine")
+        for more in ({"SIMULATE": 1}, {"SKIP_PKTWS": 1}, {"BLOCKCHECK_LAST": 0}):
+            os.unlink(last)
+            env.run(lab, **{**common, **more})
+            check_equal("kept with %s" % more, os.path.exists(last), False)
+            env.write(lab, "last/result.json", "")
+        done = env.run(lab, BLOCKCHECK_LAST=lab.folder + "/other/x", **common)
+        check_equal("exit code", done.code, 0)
+        done.has("the result cannot be kept in ")
 
 
 def options(result):

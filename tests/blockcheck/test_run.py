@@ -3,7 +3,7 @@ import os
 import re
 import shutil
 
-from checks import cases, check, check_equal, laboratory, need_tool, nothing_left, rules
+from checks import ROOT, cases, check, check_equal, laboratory, need_tool, nothing_left, rules
 from fakes import CASE, FAKE, fake_curl, curl_lines
 
 
@@ -136,13 +136,16 @@ def files(folder):
             for place, folders, names in os.walk(folder) for name in folders + names}
 
 
-def test_writes_nothing(env):
-    """A run from the sources leaves them as they are, and finds a program that was built there."""
+@cases({"built": ("build/release", ()), "unpacked": ("binaries/linux-x86_64", ("ip2net",))})
+def test_writes_nothing(env, folder, more):
+    """A run from the sources, or from a release that was not installed, leaves them as they are, and finds the
+    programs there."""
     with env.lab("rst") as lab:
         base = os.path.dirname(env.script(lab))
-        os.makedirs(base + "/build/release")
-        for name in ("nfqws2", "mdig"):
-            shutil.copy(os.path.join(os.path.dirname(env.program), name), base + "/build/release")
+        os.makedirs(os.path.join(base, folder))
+        shutil.copy(os.path.join(ROOT, "install_bin.sh"), base)
+        for name in ("nfqws2", "mdig", *more):
+            shutil.copy(os.path.join(os.path.dirname(env.program), name), os.path.join(base, folder))
         before = files(base)
         done = env.run(lab, ZAPRET_RW="", NFQWS2="", MDIG="", ENABLE_HTTPS_TLS12=0,
                        **env.custom(lab, [CASE, FAKE]))

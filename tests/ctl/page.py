@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(HERE, "..", "support"))
@@ -29,6 +30,7 @@ SECTIONS = {  # what has to be there before the section is looked at
     "lists": "document.querySelectorAll('tbody tr').length === 2",
     "ladder/www.example.com": "document.querySelectorAll('.ladders svg').length === 8",
     "doctor": "document.querySelector('.findings .card')",
+    "blockcheck": "document.querySelectorAll('.card').length === 5",
 }
 # Texts whose contrast with what is behind them is below 4.5:1.
 CONTRAST = """(() => {
@@ -71,9 +73,30 @@ OUTSIDE = """(() => {
 })()"""
 
 
+def write_result(path):
+    """A result of blockcheck2 with everything in it."""
+    strategy = "nfqws2 --payload=tls_client_hello --lua-desync=fake:blob=fake_default_tls:ip_ttl=%d:repeats=1 " \
+               "--lua-desync=multidisorder:pos=1,sniext+1,host+1,midsld-2,midsld,midsld+2,endhost-1"
+    lines = ["curl_test_https_tls12 ipv4 blocked.example : " + strategy % n for n in range(30)]
+    lines += ["curl_test_http ipv6 blocked.example/a-page : working without bypass",
+              "curl_test_https_tls13 ipv4 <b>x</b> : nfqws2 not working",
+              "curl_test_http3 ipv4 blocked.example : test aborted, no reason to continue. curl code 6: could not "
+              "resolve host", "something else"]
+    blocking = [{"test": "dns", "ipv": None, "domain": "", "kind": "DNS answers changed", "evidence": "192.0.2.1 here"},
+                {"test": "curl_test_https_tls12", "ipv": 4, "domain": "blocked.example", "kind": "cut after 16 kB",
+                 "evidence": "15,890 bytes of the answer came, then nothing for 2 s"},
+                {"test": "curl_test_http", "ipv": 6, "domain": "<script>alert(1)</script>", "kind": "a new kind",
+                 "evidence": "<script>alert(1)</script>"}]
+    with open(path, "w") as f:
+        json.dump({"time": int(time.time()) - 7000, "summary": lines, "blocking": blocking,
+                   "domains": "blocked.example", "scanlevel": "standard", "dns": "spoofed",
+                   "firewall": "nftables", "nfqws2": "github version 1.0.6", "options": "--filter-tcp=80\n",
+                   "learn": "--filter-tcp=443 <HOSTLIST> --lua-desync=learn:key=tls\n" + strategy % 1}, f)
+
+
 class Page:
-    def __init__(self, window, address):
-        self.window, self.address = window, address
+    def __init__(self, window, address, result):
+        self.window, self.address, self.result = window, address, result
 
     def show(self, section, language="en", width=1280, height=900, dark=False):
         self.window.window(width, height, dark)
@@ -172,6 +195,33 @@ def test_the_doctor_looks_again(page):
     page.window.wait("document.querySelector('.findings .card') !== null")
 
 
+def test_last_result_of_blockcheck(page):
+    """What works, what kind of blocking, options; strategies that are many are counted."""
+    for language, kind, works in (("en", "cut after 16 kB", "strategies that work: 30"),
+                                  ("ru", "обрыв после 16 кБ", "работающих стратегий: 30")):
+        page.show("blockcheck", language)
+        pills = page.window.evaluate("[...document.querySelectorAll('.tested .pill')].map((e) => e.textContent)")
+        equal(pills[0], works)
+        equal(len(set(pills)), 4)
+        strong = page.window.evaluate("[...document.querySelectorAll('strong')].map((e) => e.textContent)")
+        equal(strong[1:], [kind, "a new kind"])
+    equal(page.window.evaluate("document.querySelectorAll('details li').length"), 19)
+    equal(page.window.evaluate("document.querySelector('details p').textContent"), "и ещё 10")
+    equal(page.window.evaluate("document.querySelectorAll('pre')[1].textContent"), 'NFQWS2_OPT="\n--filter-tcp=80\n"')
+    assert not page.window.evaluate("document.querySelector('main script, main b')"), "markup from the result"
+
+
+def test_no_result_of_blockcheck(page):
+    os.rename(page.result, page.result + ".away")
+    try:
+        page.window.open(page.address + "icon.svg")
+        page.window.call("Page.navigate", url=page.address + "#blockcheck")
+        page.window.wait("document.querySelector('.empty') && "
+                         "document.querySelector('.empty').textContent.includes('has not been run here yet')")
+    finally:
+        os.rename(page.result + ".away", page.result)
+
+
 def test_names_are_text(page):
     page.show("hosts/www.example.com")
     page.window.wait("[...document.querySelectorAll('.row .a')].some((e) => e.textContent.includes('<script>'))")
@@ -210,8 +260,10 @@ def main():
         return report.finish()
     with tempfile.TemporaryDirectory() as folder:
         daemon = Daemon(os.path.join(folder, "d.sock"))
+        result = os.path.join(folder, "result.json")
+        write_result(result)
         server = subprocess.Popen([os.path.abspath(program), "-s", os.path.join(folder, "d.sock"), "serve",
-                                   "--listen=127.0.0.1:0"], stdout=subprocess.PIPE)
+                                   "--listen=127.0.0.1:0", "--blockcheck=" + result], stdout=subprocess.PIPE)
         try:
             address = server.stdout.readline().decode().strip()
             for title, test in sorted(globals().items()):
@@ -220,7 +272,7 @@ def main():
                 daemon.flows = FLOWS if test is test_many_flows else 30
                 with browser.Browser(name) as window:
                     try:
-                        page = Page(window, address)
+                        page = Page(window, address, result)
                         test(page) if not (pictures and test is test_looks) else looks(page, pictures[0])
                         equal(window.complaints(), [])
                         report.ok(title)

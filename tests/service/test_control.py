@@ -40,6 +40,16 @@ def test_file_and_socket(world: World):
     equal([name for name in os.listdir("/run/zapret2") if name.startswith("daemon-")], [])
 
 
+def test_others_can_look(world: World):
+    """Whatever the umask of the one who starts it, panels read what was started, and what `auto` has become."""
+    world.config(*test_iptables.COMMON, OPT % 80, "NFQWS2_PORTS_TCP=auto")
+    world.sh("umask 077; rm -rf /run/zapret2; %s start" % SCRIPT)
+    equal(oct(os.stat("/run/zapret2").st_mode & 0o777), "0o755")
+    for name in ("300.conf", "daemon-1", "auto-settings"):
+        equal(oct(os.stat("/run/zapret2/" + name).st_mode & 0o777), "0o644", name)
+    world.service("stop")
+
+
 def test_words_reach_the_daemon_as_they_are(world: World):
     """Quotes, backslashes, dollars, comment signs: what a word of the config is, it is in the file."""
     words = ["--comment=a'b\"c\\d$HOME`e`(f)", "--comment='#x'", "--comment=~/*?[a-z];&|<>", "--comment=#"]
@@ -93,6 +103,9 @@ def test_daemons_of_custom_scripts(world: World):
 def test_status(world: World):
     world.config(*COMMON, "DAEMON_RESPAWN=0")
     equal(world.service("status", check_code=3), "no daemon was started\n")
+    world.config(*COMMON, "NFQWS2_ENABLE=0")
+    equal(world.service("status", check_code=3), "no daemon was started: NFQWS2_ENABLE=0 in %s/config\n" % BASE)
+    world.config(*COMMON, "DAEMON_RESPAWN=0")
     world.service("start")
     world.service("status")
     if os.path.exists("/opt/programs/nfqws2ctl"):

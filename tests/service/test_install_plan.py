@@ -140,13 +140,27 @@ def test_wrong_settings(world: World):
     """Found before anything is done, also where nothing shall be done."""
     make_source(world, "systemd")
     before = everything(world)
-    for words, text in ((("--set=NO_SUCH=1",), "config.default has no NO_SUCH"),
+    unknown = "neither config.default nor a custom script has NO_SUCH"
+    for words, text in ((("--set=NO_SUCH=1",), unknown),
                         (("--set=N.*=1",), "no name of a setting"),
-                        (("--set=FWTYPE=iptables", "--set=NO_SUCH=1"), "config.default has no NO_SUCH"),
+                        (("--set=FWTYPE=iptables", "--set=NO_SUCH=1"), unknown),
                         (("--set=NFQWS2_OPT=--x\nFWTYPE=iptables",), "NFQWS2_OPT: the value must be one line")):
         contains(script(world, "--yes", *words, code=1), text)
         contains(script(world, "--dry-run", *words, code=1), text)
     equal(changes(before, everything(world)), [])
+
+
+def test_settings_of_custom_scripts(world: World):
+    """What only a custom script reads is a setting too, whether the script is ours or the user's."""
+    make_source(world, "systemd")
+    contains(script(world, "--dry-run", "--set=NFQWS_OPT_DESYNC_WG=--x"), "set : NFQWS_OPT_DESYNC_WG=--x")
+    world.write("init.d/sysv/custom.d/50-own", "# OTHER\ndo_something $MY_OWN\n")
+    contains(script(world, "--dry-run", "--set=MY_OWN=1"), "set : MY_OWN=1")
+    for name in ("MY", "OTHER"):
+        contains(script(world, "--dry-run", "--set=%s=1" % name, code=1), "nor a custom script has " + name)
+    text = script(world, "--yes", "--set=FWTYPE=iptables", "--set=MY_OWN=1", "--set=NFQWS_OPT_DESYNC_WG=--x")
+    contains(text, "setting : MY_OWN=1\n")
+    equal(config_value(world, "MY_OWN $NFQWS_OPT_DESYNC_WG"), "1 --x")
 
 
 def test_values_of_the_users_own_are_kept(world: World):

@@ -1,6 +1,7 @@
 #include "commands/commands.hpp"
 
 #include "doctor/doctor.hpp"
+#include "serve/blockcheck.hpp"
 #include "serve/server.hpp"
 
 namespace nfqws2::ctl {
@@ -8,6 +9,7 @@ namespace {
 
 struct Options {
     std::string listen = "127.0.0.1:8422";
+    std::string blockcheck = last_blockcheck_file;
     bool read_only = false;
 };
 
@@ -15,6 +17,7 @@ void run(const SharedPtr& shared, const Options& options) {
     ServeOptions serving;
     serving.listen = *parse_listen(options.listen); // the command line was checked
     serving.read_only = options.read_only;
+    serving.blockcheck = options.blockcheck;
     serving.socket = [shared] { return shared->find_socket(); };
     serving.doctor = [shared] { return findings_list(diagnose(*shared)); };
     if (!serving.listen.loopback()) serving.token = new_token();
@@ -36,6 +39,9 @@ void add_serve(CLI::App& app, const SharedPtr& shared) {
         ->check([](const std::string& text) {
             return parse_listen(text) ? std::string() : "an address and a port, such as [::1]:8422";
         });
+    word->add_option("--blockcheck", options->blockcheck, "last result of blockcheck2")
+        ->type_name("FILE")
+        ->capture_default_str();
     word->add_flag("--read-only", options->read_only, "the page changes nothing");
     word->callback([shared, options] { run(shared, *options); });
 }

@@ -9,8 +9,9 @@ import learn from "./learn.js";
 import lists from "./lists.js";
 import ladder from "./ladder.js";
 import doctor from "./doctor.js";
+import blockcheck from "./blockcheck.js";
 
-const sections = { overview, flows, hosts, learn, lists, ladder, doctor };
+const sections = { overview, flows, hosts, learn, lists, ladder, doctor, blockcheck };
 const view = document.getElementById("view");
 export const page = { hello: null, samples: [], listeners: new Set() };
 let leave = () => {};

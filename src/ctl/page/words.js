@@ -3,6 +3,7 @@ const words = {
   en: {
     skip: "Skip to the contents", sections: "Sections", language: "Русский",
     overview: "Overview", flows: "Flows", hosts: "Hosts", learn: "Learned", lists: "Lists", ladder: "Ladder", doctor: "Doctor",
+    blockcheck: "Blocking",
     running: "running for {0}", gone: "no answer",
     packets: "Packets", traffic: "Traffic", treated: "Modified and dropped", flowsNow: "Flows",
     memory: "Memory", losses: "Errors and losses", perSecond: "/s", lastHour: "last hour",
@@ -36,11 +37,23 @@ const words = {
     worked: "Worked", lastWorked: "last",
     problem: "problem", warning: "warning", note: "note", thisMachine: "this machine", whatToDo: "What to do:",
     lookAgain: "Look again", looking: "Looking ...", findings: "findings: {0}", nothingFound: "Nothing found.",
+    when: "looked at", sites: "sites", scanLevel: "level", whatWorks: "What works", kindOfBlocking: "Kind of blocking",
+    strategiesWork: "strategies that work: {0}", worksAlone: "works without a strategy", nothingWorks: "no strategy works",
+    notTested: "not tested", others: "Others: {0}", andMore: "and {0} more",
+    optionsLearn: "NFQWS2_OPT that learns", optionsBest: "NFQWS2_OPT, the best strategies",
+    neverChecked: "blockcheck2 has not been run here yet. blockcheck2.sh finds out what is blocked, how, and what helps.",
+    "kind by name": "by name", "kind by address": "by address", "kind by protocol": "by protocol",
+    "kind no connection": "no connection", "kind connection refused": "connection refused", "kind RST": "reset (RST)",
+    "kind closed": "closed", "kind drop": "packets are dropped", "kind redirect": "redirect to another site",
+    "kind cut after 16 kB": "cut after 16 kB", "kind stall": "the answer stops", "kind slow-down": "slowed down",
+    "kind certificate changed": "certificate changed", "kind certificate unknown": "certificate unknown",
+    "kind DNS answers changed": "DNS answers changed",
     asking: "Asking the daemon ...", failed: "That did not work: {0}",
   },
   ru: {
     skip: "К содержимому", sections: "Разделы", language: "English",
     overview: "Обзор", flows: "Потоки", hosts: "Хосты", learn: "Выучено", lists: "Списки", ladder: "Лестница", doctor: "Доктор",
+    blockcheck: "Блокировки",
     running: "работает {0}", gone: "нет ответа",
     packets: "Пакеты", traffic: "Трафик", treated: "Изменено и отброшено", flowsNow: "Потоки",
     memory: "Память", losses: "Ошибки и потери", perSecond: "/с", lastHour: "последний час",
@@ -74,6 +87,17 @@ const words = {
     worked: "Помогла", lastWorked: "последний раз",
     problem: "неисправность", warning: "предупреждение", note: "замечание", thisMachine: "эта машина", whatToDo: "Что делать:",
     lookAgain: "Проверить снова", looking: "Проверка ...", findings: "найдено: {0}", nothingFound: "Всё в порядке.",
+    when: "проверено", sites: "сайты", scanLevel: "уровень", whatWorks: "Что работает", kindOfBlocking: "Вид блокировки",
+    strategiesWork: "работающих стратегий: {0}", worksAlone: "работает без стратегии", nothingWorks: "ни одна стратегия не помогает",
+    notTested: "не проверено", others: "Другие: {0}", andMore: "и ещё {0}",
+    optionsLearn: "NFQWS2_OPT, который учится", optionsBest: "NFQWS2_OPT, лучшие стратегии",
+    neverChecked: "blockcheck2 здесь ещё не запускали. blockcheck2.sh выясняет, что и как блокируется и что помогает.",
+    "kind by name": "по имени", "kind by address": "по адресу", "kind by protocol": "по протоколу",
+    "kind no connection": "нет соединения", "kind connection refused": "соединение отклонено", "kind RST": "сброс (RST)",
+    "kind closed": "соединение закрыто", "kind drop": "пакеты отбрасываются", "kind redirect": "перенаправление на другой сайт",
+    "kind cut after 16 kB": "обрыв после 16 кБ", "kind stall": "ответ замирает", "kind slow-down": "замедление",
+    "kind certificate changed": "сертификат подменён", "kind certificate unknown": "сертификат неизвестен",
+    "kind DNS answers changed": "ответы DNS подменены",
     asking: "Спрашиваю демон ...", failed: "Не получилось: {0}",
   },
 };
@@ -100,6 +124,8 @@ export function other() {
 export function word(key, ...values) {
   return words[language][key].replace(/\{(\d)\}/g, (_, n) => String(values[n]));
 }
+
+word.has = (key) => key in words[language];
 
 export function count(value) {
   return Number(value || 0).toLocaleString(language).replace(/\u00a0/g, "\u202f");

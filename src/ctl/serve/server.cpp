@@ -7,6 +7,7 @@
 #include "ladder/draw.hpp"
 #include "nfqws2/base/text.hpp"
 #include "serve/api.hpp"
+#include "serve/blockcheck.hpp"
 #include "serve/history.hpp"
 #include "serve/page_files.hpp"
 
@@ -49,6 +50,7 @@ class Site {
     void reload(const Request& request, Response& response) const;
     void change_learned(const Request& request, Response& response) const;
     void doctor(Response& response);
+    void blockcheck(Response& response) const;
     void metrics(Response& response) const;
     void ladder(const Request& request, Response& response) const;
     void live(Response& response);
@@ -161,6 +163,11 @@ void Site::doctor(Response& response) {
     guarded(response, [&] {
         response.set_content(dump(Json{{"findings", options_.doctor()}}), json_type);
     });
+}
+
+void Site::blockcheck(Response& response) const {
+    guarded(response,
+            [&] { response.set_content(dump(last_blockcheck(options_.blockcheck)), json_type); });
 }
 
 void Site::metrics(Response& response) const {
@@ -284,6 +291,8 @@ void Site::routes() {
     server_.Get("/api/history", [this](const Request&, Response& response) {
         response.set_content(dump(Json{{"samples", history_.all()}}), json_type);
     });
+    server_.Get("/api/blockcheck",
+                [this](const Request&, Response& response) { blockcheck(response); });
     server_.Get("/api/live", [this](const Request&, Response& response) { live(response); });
     server_.Get("/api/trace", [this](const Request& q, Response& response) { trace(q, response); });
     for (const char* what : {"status", "counters", "flows", "hosts", "learn", "lists", "find"})

@@ -16,6 +16,7 @@ struct ServeOptions {
     double interval = 5;                 // seconds between samples
     std::function<std::string()> socket; // of the daemon; throws Failure
     std::function<Json()> doctor;        // what it finds; throws Failure
+    std::string blockcheck;              // file of blockcheck2's last result
 };
 
 // Serves until the process ends; throws Failure if it cannot begin. `ready` is told the address.
