@@ -47,6 +47,24 @@ send_reload_of_lists() { # BINARY PID
 	[ "$1" != "$NFQWS2" ] || kill -HUP "$2"
 }
 
+# A daemon that cannot have its new options goes on with the old ones.
+keep_daemon() { # NUM
+	[ "$DAEMON_VERB" = reload ] && was_started "$1" || return 0
+	RELOADED_DAEMONS="$RELOADED_DAEMONS $1"
+	KEPT_DAEMONS="$KEPT_DAEMONS $1"
+	zapret_failed "daemon $1 keeps its options"
+	return 0
+}
+
+# Would the program start with these words? It says itself what is wrong. Before a daemon is ended for new options:
+# with wrong ones, or a wrong file of rules, nobody would come in its place.
+would_start() { # BINARY WORDS...
+	local ws_binary="$1"
+	[ "$ws_binary" = "$NFQWS2" ] && knows_control "$ws_binary" || return 0
+	shift
+	"$ws_binary" "$@" --dry-run >/dev/null
+}
+
 # Replaces the file of a daemon and lets it read it. Returns 2 when it has to be started again for that.
 reload_file() { # NUM BINARY PID FILE QNUM WORDS...
 	local rf_num="$1" rf_binary="$2" rf_pid="$3" rf_file="$4" rf_queue="$5"
@@ -61,15 +79,20 @@ reload_file() { # NUM BINARY PID FILE QNUM WORDS...
 	mv -f "$rf_file.next" "$rf_file"
 	reload_options "$rf_queue"
 	case $? in
-	0) rm -f "$rf_file.before" ;;
-	2) return 2 ;;
-	*)
-		# After a crash it shall come back with what it has now.
-		mv -f "$rf_file.before" "$rf_file"
-		zapret_failed "daemon $rf_num keeps its options"
+	0)
+		rm -f "$rf_file.before"
+		return 0
+		;;
+	2)
+		if would_start "$rf_binary" "@$rf_file" "--qnum=$rf_queue"; then
+			rm -f "$rf_file.before"
+			return 2
+		fi
 		;;
 	esac
-	return 0
+	# After a crash it shall come back with what it has now.
+	mv -f "$rf_file.before" "$rf_file"
+	keep_daemon "$rf_num"
 }
 
 same_command() { # PID WORDS...
@@ -91,6 +114,9 @@ reload_daemon_alone() { # NUM PIDFILE BINARY WORDS...
 		elif same_command "$rda_pid" "$rda_binary" "$@"; then
 			send_reload_of_lists "$rda_binary" "$rda_pid"
 			return 0
+		elif ! would_start "$rda_binary" "$@"; then
+			keep_daemon "$rda_num"
+			return 0
 		fi
 		echo "daemon $rda_num is started again for its new options"
 		stop_daemon_alone "$rda_num" "$rda_binary"
@@ -105,6 +131,7 @@ stop_if_unwanted() { # NUM BINARY QNUM
 # Those of the config, each by the gentlest way; those that are not in it any more end.
 zapret_reload_daemons() {
 	RELOADED_DAEMONS=
+	KEPT_DAEMONS=
 	DAEMON_VERB=reload
 	zapret_run_daemons
 	DAEMON_VERB=

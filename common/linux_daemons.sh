@@ -31,7 +31,10 @@ standard_mode_daemons() { # MODE
 	fi
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	warn_about_options "$NFQWS2_OPT"
-	check_rules_path && check_placeholders NFQWS2_OPT "$NFQWS2_OPT" || return 1
+	if ! check_rules_path || ! check_placeholders NFQWS2_OPT "$NFQWS2_OPT"; then
+		keep_daemon 1
+		return 1
+	fi
 	standard_daemon_options opt
 	do_nfqws "$1" 1 "$(queued_replies)$opt"
 }

@@ -1,5 +1,6 @@
 """Floods of spoofed flows: memory stays within --ctrack-max and is given back, and connections of
 real clients work meanwhile."""
+import json
 import multiprocessing
 import os
 import socket
@@ -7,7 +8,7 @@ import struct
 import subprocess
 import time
 
-from harness import QUEUE, big_client_hello, cases, check, check_equal, laboratory
+from harness import QUEUE, Daemon, big_client_hello, cases, check, check_equal, laboratory
 from packets import ACK, PSH, SYN, TCP, ip4, tcp
 from processes import resident
 from test_load import Load, SITE, pages_served
@@ -35,7 +36,7 @@ def waiting():
         return sum(int(line.split()[2]) for line in f)
 
 
-def send_flood(namespace, kind, count, rate, first):
+def send_flood(namespace, kind, count, rate, first, port=443):
     """The child: `count` flows from as many sources, `rate` per second at most, and then no faster
     than the program takes them: what does not fit into its queue would pass it by."""
     with open(namespace) as there:
@@ -46,7 +47,7 @@ def send_flood(namespace, kind, count, rate, first):
     source = "11.0.0.1"
 
     def segment(seq, flags, data=b""):
-        return ip4(source, target[0], TCP, tcp(source, target[0], 40000, 443, seq, 1, flags, data))
+        return ip4(source, target[0], TCP, tcp(source, target[0], 40000, port, seq, 1, flags, data))
     shapes = [segment(1000, SYN)]
     if kind == "hello":
         shapes.append(segment(1001, PSH | ACK, FIRST_SEGMENT))
@@ -88,10 +89,10 @@ class PatientLoad(Load):
 class Flood:
     """Spoofed SYNs ("syn") or those with the first segment of a ClientHello behind ("hello")."""
 
-    def __init__(self, lab, kind, count, rate, first=0):
+    def __init__(self, lab, kind, count, rate, first=0, port=443):
         self.process = multiprocessing.get_context("fork").Process(
             target=send_flood, daemon=True,
-            args=("/run/netns/" + lab.ns("client"), kind, count, rate, first))
+            args=("/run/netns/" + lab.ns("client"), kind, count, rate, first, port))
         self.process.start()
 
     def running(self):
@@ -102,13 +103,18 @@ class Flood:
         check_equal("end of the flood", self.process.exitcode, 0)
 
 
-def make_lab(lab):
-    """A site behind a box that resets what names it in one piece and swallows the flood."""
+def make_site(lab):
+    """A site behind a box that swallows the flood."""
     lab.start_site(SITE)
-    lab.filter_words(SITE)
     lab.run("box", "iptables", "-I", "FORWARD", "-s", "11.0.0.0/8", "-j", "DROP")
     for who in ("client", "box"):
         lab.sh(who, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0")
+
+
+def make_lab(lab):
+    """The box also resets what names the site in one piece."""
+    make_site(lab)
+    lab.filter_words(SITE)
     lab.queue_client(QUEUE)
 
 
@@ -164,6 +170,55 @@ def test_flood_from_all_sides(env):
             Load(lab, 200).wait()
             check(daemon.alive(), "the program ended")
         check_equal("pages served", pages_served(lab), 200)
+
+
+AUTHENTICATE = '''version = 1
+[[profile]]
+match = [ { src = ["11.0.0.0/8", "%s"] } ]
+[[profile.rule]]
+action = [ { tcpauth = { id = 1, syn = "synack" } } ]
+[[profile.rule]]
+match = [ { verdict = { tcpauth = "invalid" } } ]
+action = [ "drop" ]
+'''
+
+
+def test_authentication_costs_no_memory(env):
+    """Spoofed SYNs in front of a server: all are answered or dropped, none is remembered, and real clients,
+    which reset the odd answer and come again, get their pages."""
+    count, rate = 160000, 100000
+    with env.lab() as lab:
+        make_site(lab)
+        rules, stats = os.path.join(lab.folder, "rules.toml"), os.path.join(lab.folder, "stats.json")
+        with open(rules, "w", encoding="utf-8") as f:
+            f.write(AUTHENTICATE % laboratory.CLIENT4)
+        lab.run("box", "ip", "route", "add", "11.0.0.0/8", "via", laboratory.CLIENT4)
+        process = lab.start_nfqws2(env.program, "--rules=" + rules, "--rules-stats=" + stats, who="box", queue=QUEUE)
+        with Daemon(lab, process, "box", QUEUE, False) as daemon:
+            lab.run("box", "iptables", "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "--dport", "80",
+                    "-m", "mark", "!", "--mark", "0x40000000/0x40000000", "-j", "NFQUEUE", "--queue-num", str(QUEUE),
+                    "--queue-bypass")
+            Load(lab, 20).wait()
+            before = highest = resident(daemon.pid)
+            begin = time.monotonic()
+            flood = Flood(lab, "syn", count, rate, port=80)
+            load = Load(lab, 100)
+            while flood.running():
+                highest = max(highest, resident(daemon.pid))
+                time.sleep(0.02)
+            flood.wait()
+            took = time.monotonic() - begin
+            load.wait()
+            Load(lab, 4).wait()
+            check_equal("pages served", pages_served(lab), 124)
+        with open(stats, encoding="utf-8") as f:
+            counted = json.load(f)
+        told = counted["tcpauth"]["1"]
+        print("resident: %d KB before, %d at most; %.0f SYNs/s, %d challenged, %d sources; slowest connection %.2f s"
+              % (before >> 10, highest >> 10, count / took, told["challenged"], told["sources"], load.slowest))
+        check(told["challenged"] > 0 and told["passed"] > 0, "counted: %s", told)
+        check_equal("sources", told["sources"], 1)
+        check(sanitized(env.program) or highest < before + GIVEN_BACK, "%d bytes resident, before %d", highest, before)
 
 
 def beginnings(path, flows):

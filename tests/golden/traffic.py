@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 import tempfile
@@ -19,59 +18,12 @@ sys.path[1:1] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "
 import cases  # noqa: E402
 import mmdb  # noqa: E402
 import packets  # noqa: E402
-from packets import ACK, RST, SYN, TCP, UDP, ip, ip4, tcp, udp  # noqa: E402
-
-EXAMPLES = os.path.join(HERE, "..", "..", "docs", "rules.d")
-CLIENT, SERVER = "198.51.100.7", "192.0.2.10"
-EPOCH = 1700000000
-
-
-def write_pcap(path, stamped):
-    """stamped: (seconds since the start, packet)"""
-    with open(path, "wb") as f:
-        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, 101))
-        for at, raw in stamped:
-            us = round(at * 1000000)
-            f.write(struct.pack("<IIII", EPOCH + us // 1000000, us % 1000000, len(raw), len(raw)) + raw)
-
-
-def datagram(src=CLIENT, dst=SERVER, payload=b"hello", sport=4000, dport=53):
-    return ip(src, dst, UDP, udp(src, dst, sport, dport, payload))
-
-
-def segment(flags, seq=1000, ack=0, payload=b"", src=CLIENT, dst=SERVER, sport=40000, dport=443):
-    return ip4(src, dst, TCP, tcp(src, dst, sport, dport, seq, ack, flags, payload))
-
-
-class Run:
-    def __init__(self, program, rules, stamped, *options, local=SERVER):
-        self.work = tempfile.TemporaryDirectory()
-        names = [os.path.join(self.work.name, n) for n in ("in.pcap", "out.pcap", "rules.toml", "trace")]
-        write_pcap(names[0], stamped)
-        if rules is not None and not os.path.exists(rules):
-            with open(names[2], "w", encoding="utf-8") as f:
-                f.write("version = 1\n" + rules)
-            rules = names[2]
-        command = [program, "--pcap-in=" + names[0], "--pcap-out=" + names[1], "--seed=1", "--pcap-local=" + local,
-                   "--trace=" + names[3], "--uid=0", *([] if rules is None else ["--rules=" + rules]), *options]
-        self.result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
-                                     check=False, universal_newlines=True)
-        self.text = self.result.stdout
-        self.out = [raw for _, raw in packets.read_pcap(names[1])] if os.path.exists(names[1]) else []
-        self.trace = []
-        if os.path.exists(names[3]):
-            with open(names[3], encoding="utf-8") as f:
-                self.trace = [json.loads(line) for line in f]
-        self.work.cleanup()
-
-    def number(self, what):
-        found = re.search(re.escape(what) + r" (\d+)", self.text)
-        return int(found.group(1)) if found else None
-
-
-def expect(got, wanted, what):
-    if got != wanted:
-        raise AssertionError("%s: %r instead of %r" % (what, got, wanted))
+import rule_actions  # noqa: E402
+import rule_matches  # noqa: E402
+import rule_presets  # noqa: E402
+import rule_words  # noqa: E402
+from packets import ACK, RST, SYN  # noqa: E402
+from traffic_run import CLIENT, EPOCH, EXAMPLES, SERVER, Run, datagram, expect, segment  # noqa: E402
 
 
 def without_rules_nothing_changes(program):
@@ -361,7 +313,8 @@ CASES = [without_rules_nothing_changes, what_is_dropped_makes_no_flow, accept_sk
          the_geo_example_drops_who_is_from_elsewhere, packets_are_captured_and_exported,
          rules_look_at_simulated_connections, explain_tells_of_rules, check_reads_sets_and_databases,
          a_look_at_the_options_leaves_the_capture, a_file_of_records_has_its_size, finalizers_ask_at_the_end,
-         scripts_use_rules_while_they_are_checked, a_bad_file_ends_the_start, check_tells_what_is_odd, examples_compile]
+         scripts_use_rules_while_they_are_checked, a_bad_file_ends_the_start, check_tells_what_is_odd, examples_compile,
+         *rule_matches.CASES, *rule_actions.CASES, *rule_presets.CASES, rule_words.every_word_has_a_capture]
 
 
 def main():
