@@ -99,7 +99,7 @@ def main():
             f.write(source.read())
         os.chmod(script, 0o644)
         with env.daemon(lab, "--ct=auto", "--lua-allow=conntrack", "--lua-init=@" + script, "--in-range=a",
-                        "--lua-desync=nflua:func=soak", libraries=("lib", "nflua")) as daemon:
+                        "--lua-desync=nflua:func=soak", libraries=("lib", "nflua"), troubled=True) as daemon:
             load = Load(lab)
             load.start()
             threading.Thread(target=forget, args=(load, server), daemon=True).start()
