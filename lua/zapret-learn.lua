@@ -90,36 +90,40 @@ end
 -- Whose records
 -------------------------------------------------------------------------------------------------------------
 
--- What `take` makes of the lines of a file, which is read once; an error is said once.
+local BYTE_ORDER_MARK = "^\239\187\191"
+
+-- What `take` makes of the lines of a file that an argument names, which is read once; an error is said once.
 -- cache : table by file
 -- take  : function(result, line)
-local function read_lines(cache, file, error_text, take)
+local function read_lines(cache, desync, argument, take)
+	local file = desync.arg[argument]
 	local result = cache[file]
 	if result then return result end
 	result = {}
 	cache[file] = result
 	local read, text = pcall(z_readfile, file)
 	if not read or not text then
-		DLOG_ERR(error_text .. " '" .. file .. "'")
+		DLOG_ERR(("%s: cannot read %s=%s: %s"):format(desync.func_instance, argument, file,
+			tostring(text or "the compressed file is damaged")))
 		return result
 	end
-	for line in text:gmatch("[^\r\n]+") do take(result, line) end
+	for line in text:gsub(BYTE_ORDER_MARK, ""):gmatch("[^\r\n]+") do take(result, line) end
 	return result
 end
 
 -- Suffix -> name of the group, by file.
 local groups_by_file = {}
 
-local function read_groups(file)
-	return read_lines(groups_by_file, file, "learn: cannot read groups from", function(groups, line)
+local function read_groups(desync)
+	return read_lines(groups_by_file, desync, "groups", function(groups, line)
 		local suffix, name = line:match("^%s*%.?([^%s#]+)%s*([^%s#]*)")
 		if suffix then groups[suffix:lower()] = (name ~= "" and name or suffix):lower() end
 	end)
 end
 
 -- The group of the longest suffix of the name, else the name.
-local function group_of(host, file)
-	local groups = read_groups(file)
+local function group_of(host, desync)
+	local groups = read_groups(desync)
 	local suffix = host
 	while suffix do
 		if groups[suffix] then return groups[suffix] end
@@ -140,8 +144,7 @@ local function record_names(desync)
 	local key, host = automate_host_key(desync)
 	if not key then return nil end
 	host = tostring(host)
-	local groups = desync.arg.groups
-	if groups then host = group_of(host, groups) end
+	if desync.arg.groups then host = group_of(host, desync) end
 	return key_part(key), key_part(host)
 end
 
@@ -616,8 +619,8 @@ local blockpage_texts = {
 
 local blockpage_texts_by_file = {}
 
-local function read_blockpage_texts(file)
-	return read_lines(blockpage_texts_by_file, file, "detect_blockpage: cannot read", function(texts, line)
+local function read_blockpage_texts(desync)
+	return read_lines(blockpage_texts_by_file, desync, "patterns", function(texts, line)
 		if not line:find("^#") then texts[#texts + 1] = line:lower() end
 	end)
 end
@@ -637,8 +640,8 @@ function detect_blockpage(desync, crec)
 		dlog_format("detect_blockpage: redirect to '%s'", location)
 		return true
 	end
-	local file = further_detector_limits(desync, crec).patterns
-	local texts = file and read_blockpage_texts(file) or blockpage_texts
+	local patterns = further_detector_limits(desync, crec).patterns
+	local texts = patterns and read_blockpage_texts(desync) or blockpage_texts
 	local searched = payload:sub(1, BLOCKPAGE_SEARCHED):lower()
 	for i = 1, #texts do
 		if searched:find(texts[i], 1, true) then

@@ -1,8 +1,9 @@
 // Theory of operation: a save looks at each store. If its file is not as we have left it, somebody
-// else has written it, and record by record the newer one wins; of two of the same second the one
-// in the file, which a person has edited; a record whose line is gone goes too, unless it has
-// changed since we wrote it. Then, if there is anything to write, a new file is written beside the
-// old one, brought to the disk and put in its place: at any moment there is a whole one.
+// else has written it, and when it is left in peace record by record the newer one wins; of two of
+// the same second the one in the file, which a person has edited; a record whose line is gone goes
+// too, unless it has changed since we wrote it. Lines that are none stay as they are. Then, if
+// there is anything to write, a new file is written beside the old one, brought to the disk and put
+// in its place: at any moment there is a whole one.
 //
 // Nothing on the way of a packet waits for this: the thread copies pointers under the lock of the
 // stores and compares them with those it has written last.
@@ -30,6 +31,10 @@ namespace {
 
 constexpr std::string_view header = "nfqws2-store 1", suffix = ".tsv";
 constexpr std::size_t max_file = 16 * 1024 * 1024; // far more than the stores may hold
+constexpr std::size_t most_strange = 64 * 1024;    // bytes of lines that are carried along
+constexpr unsigned most_set_aside = 9;             // besides the first
+constexpr unsigned patience = 10;                  // looks at a file that is never left in peace
+constexpr std::chrono::seconds last_wait{1};       // for who is writing, at the end
 constexpr const char* lock_name = ".lock";
 
 std::string file_of(const std::string& store) {
@@ -123,12 +128,22 @@ void StateDirectory::load() {
     for (const std::string& name : std::exchange(found_, {})) {
         const char* error = nullptr;
         if (const auto store = stores_.open(name, &error))
-            merge(*store, name, files_[name]);
+            load_store(*store, name);
         else
             log::error("state: %s/%s is left alone: %s", path_.c_str(), file_of(name).c_str(),
                        error);
     }
     saved_changes_ = stores_.changes();
+}
+
+// What is there counts at once. But nothing is renamed: somebody may be writing it.
+void StateDirectory::load_store(std::size_t store, const std::string& name) {
+    File& file = files_[name];
+    const std::optional<Signature> signature = signature_of(name);
+    if (!signature || signature->size < 0) return;
+    file.seen = *signature;
+    const auto text = read(name);
+    if (text && text->ours) merge(store, *text, file);
 }
 
 StateDirectory::Signature StateDirectory::signature_of(const struct stat& info) {
@@ -152,19 +167,54 @@ std::optional<StateDirectory::Signature> StateDirectory::signature_of(const std:
     return std::nullopt;
 }
 
-void StateDirectory::set_aside(const std::string& name) {
-    const std::string file = file_of(name), bad = file + ".bad";
-    if (renameat(directory_.get(), file.c_str(), directory_.get(), bad.c_str()) != 0) {
-        complain("cannot rename '" + path_ + "/" + file + "'", errno);
-        return;
-    }
-    log::error("state: %s/%s does not begin with '%s', it is now %s", path_.c_str(), file.c_str(),
-               std::string(header).c_str(), bad.c_str());
+// False: it is still in its place, which was told.
+bool StateDirectory::set_aside(const std::string& name) {
+    const std::string file = file_of(name);
+    std::string bad = file + ".bad";
+    struct stat info {};
+    const auto is_taken = [&] {
+        return fstatat(directory_.get(), bad.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+    };
+    for (unsigned n = 1; n <= most_set_aside && is_taken(); n++)
+        bad = file + ".bad." + std::to_string(n);
+    const std::string what = "cannot rename '" + path_ + "/" + file + "'";
+    if (is_taken()) return complain(what + " to '" + bad + "'", EEXIST);
+    if (renameat(directory_.get(), file.c_str(), directory_.get(), bad.c_str()) != 0)
+        return complain(what, errno);
+    log::error("state: %s/%s is no file of a store, which begins with '%s' and has its records "
+               "below, it is now %s",
+               path_.c_str(), file.c_str(), std::string(header).c_str(), bad.c_str());
+    return true;
 }
 
-// nullopt: it is there but cannot be read, which was told. One that is no file of ours is set
-// aside.
-std::optional<StateDirectory::Contents> StateDirectory::read(const std::string& name) {
+StateDirectory::Text StateDirectory::parse(std::string_view text) {
+    const auto without_return = [](std::string_view line) {
+        return line.substr(0, line.size() - (line.ends_with('\r') ? 1 : 0));
+    };
+    const std::vector<std::string_view> lines = split(text, '\n');
+    Text found;
+    found.ours = without_return(lines.front()) == header;
+    std::size_t strange_bytes = 0;
+    for (std::size_t i = 1; i < lines.size() && found.ours; i++) {
+        const std::string_view line = without_return(lines[i]);
+        if (line.empty()) continue;
+        auto record = from_line(line);
+        if (!record) {
+            if (found.strange.empty()) found.first_strange = i + 1;
+            found.strange.emplace_back(lines[i]);
+            strange_bytes += lines[i].size();
+            found.ours = strange_bytes <= most_strange;
+            continue;
+        }
+        auto& place = found.records[record->key];
+        if (place == nullptr || place->written <= record->written)
+            place = std::make_shared<const Record>(std::move(*record));
+    }
+    return found;
+}
+
+// nullopt: it cannot be read, which was told.
+std::optional<StateDirectory::Text> StateDirectory::read(const std::string& name) {
     const std::string file = file_of(name), path = path_ + "/" + file;
     const FileDescriptor fd(
         openat(directory_.get(), file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
@@ -178,50 +228,48 @@ std::optional<StateDirectory::Contents> StateDirectory::read(const std::string& 
         complain("cannot read '" + path + "'", S_ISREG(info.st_mode) ? errno : EINVAL);
         return std::nullopt;
     }
-    std::vector<std::string_view> lines = split(*text, '\n');
-    for (std::string_view& line : lines)
-        if (line.ends_with('\r')) line.remove_suffix(1);
-    if (lines.front() != header) {
-        set_aside(name);
-        return Contents();
-    }
-    Contents contents;
-    std::size_t damaged = 0, first = 0;
-    for (std::size_t i = 1; i < lines.size(); i++) {
-        if (lines[i].empty()) continue;
-        auto record = from_line(lines[i]);
-        if (!record) {
-            if (damaged++ == 0) first = i + 1;
-            continue;
-        }
-        auto& place = contents[record->key];
-        if (place == nullptr || place->written <= record->written)
-            place = std::make_shared<const Record>(std::move(*record));
-    }
-    if (damaged != 0)
-        log::error("state: %s: %zu lines cannot be understood and are left out, the first is line "
-                   "%zu",
-                   path.c_str(), damaged, first);
-    return contents;
+    Text found = parse(*text);
+    if (found.ours && !found.strange.empty() && found.strange != files_[name].strange)
+        log::error("state: %s:%zu: cannot be understood, it is kept at the end of the file "
+                   "(lines like this: %zu)",
+                   path.c_str(), found.first_strange, found.strange.size());
+    return found;
 }
 
-// False: there is a file that must not be replaced.
-bool StateDirectory::merge(std::size_t store, const std::string& name, File& file) {
-    const std::optional<Signature> signature = signature_of(name);
-    if (!signature) return false;
-    if (*signature == file.signature) return true;
-    const auto found = signature->size < 0 ? std::make_optional<Contents>() : read(name);
-    if (!found) return false;
-    file.signature = signature_of(name).value_or(Signature());
-    if (signature->size >= 0 &&
-        file.signature.size < 0) { // set aside: what we have is written anew
-        file.written.clear();
-        file.anew = true;
+// Who writes in place leaves half a file for a while. So it is taken when it looks as at the look
+// before.
+StateDirectory::Look StateDirectory::look(const std::string& name, File& file) {
+    const std::optional<Signature> now = signature_of(name);
+    if (!now) return Look::later;
+    const bool quiet = *now == file.seen;
+    file.seen = *now;
+    if (quiet || *now == file.signature) {
+        file.changing = 0;
+        return *now == file.signature ? Look::same : Look::other;
+    }
+    if (++file.changing >= patience)
+        complain("'" + path_ + "/" + file_of(name) + "' changes all the time", EBUSY);
+    return Look::later;
+}
+
+bool StateDirectory::take_file(std::size_t store, const std::string& name, File& file) {
+    const auto text = file.seen.size < 0 ? std::make_optional<Text>() : read(name);
+    if (!text) return false;
+    if (text->ours) {
+        merge(store, *text, file);
         return true;
     }
-    // In the order of their writing, so that the right ones give way if they are too many.
+    if (!set_aside(name)) return false;
+    file = File();
+    file.anew = true;
+    add_records(store, text->records, file);
+    return true;
+}
+
+// In the order of their writing, so that the right ones give way if they are too many.
+void StateDirectory::add_records(std::size_t store, const Contents& found, const File& file) {
     std::vector<RecordPointer> records;
-    for (const auto& [key, record] : *found)
+    for (const auto& [key, record] : found)
         records.push_back(record);
     std::stable_sort(records.begin(), records.end(),
                      [](const auto& a, const auto& b) { return a->written < b->written; });
@@ -235,47 +283,58 @@ bool StateDirectory::merge(std::size_t store, const std::string& name, File& fil
                 : now->written <= record->written)
             stores_.put(store, *record, now);
     }
+}
+
+void StateDirectory::merge(std::size_t store, const Text& text, File& file) {
+    add_records(store, text.records, file);
     for (const auto& [key, record] : file.written)
-        if (!found->contains(key)) stores_.erase_if(store, record);
+        if (!text.records.contains(key)) stores_.erase_if(store, record);
     // The next save writes what is more than the file has.
-    file.written = *found;
+    file.written = text.records;
     for (auto& [key, record] : file.written) {
         const RecordPointer now = stores_.find(store, key);
         if (now != nullptr && same(now, *record)) record = now;
     }
+    file.strange = text.strange;
+    file.signature = file.seen;
     file.anew = true;
-    return true;
 }
 
-bool StateDirectory::write(const std::string& name, const Contents& contents,
-                           Signature* signature) {
-    const std::string file = file_of(name), fresh = file + ".new", path = path_ + "/" + file;
+bool StateDirectory::write(const std::string& name, const Contents& contents, File& file) {
+    const std::string place = file_of(name), fresh = place + ".new", path = path_ + "/" + place;
     std::string text = std::string(header) + '\n';
     for (const auto& [key, record] : contents)
         text += to_line(*record) + '\n';
+    for (const std::string& line : file.strange)
+        text += line + '\n';
     const FileDescriptor fd(openat(directory_.get(), fresh.c_str(),
                                    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return complain("cannot write '" + path + "'", errno);
     struct stat info {};
-    if (!write_all(fd.get(), text) || fsync(fd.get()) != 0 || fstat(fd.get(), &info) != 0 ||
-        renameat(directory_.get(), fresh.c_str(), directory_.get(), file.c_str()) != 0) {
+    const bool written =
+        write_all(fd.get(), text) && fsync(fd.get()) == 0 && fstat(fd.get(), &info) == 0;
+    if (written && signature_of(name) != file.seen) return false; // somebody was faster
+    if (!written ||
+        renameat(directory_.get(), fresh.c_str(), directory_.get(), place.c_str()) != 0) {
         const int why = errno;
         [[maybe_unused]] const int emptied = ftruncate(fd.get(), 0); // the disk may be full
         return complain("cannot write '" + path + "'", why);
     }
     fsync(directory_.get());
-    *signature = signature_of(info);
+    file.signature = file.seen = signature_of(info);
     return true;
 }
 
 bool StateDirectory::save_store(std::size_t store, const std::string& name) {
     File& file = files_[name];
-    if (!merge(store, name, file)) return false;
+    const Look look_at_it = look(name, file);
+    if (look_at_it == Look::later) return false;
+    if (look_at_it == Look::other && !take_file(store, name, file)) return false;
     if (stores_.changes() == saved_changes_ && !file.anew) return true;
     Contents now;
     for (RecordPointer& record : stores_.records(store))
         now.emplace(record->key, std::move(record));
-    if (now != file.written && !write(name, now, &file.signature)) return false;
+    if (now != file.written && !write(name, now, file)) return false;
     file.written = std::move(now);
     file.anew = false;
     return true;
@@ -318,6 +377,11 @@ void StateDirectory::run(unsigned interval_s) {
     }
 }
 
+bool StateDirectory::somebody_is_writing() const {
+    return std::any_of(files_.begin(), files_.end(),
+                       [](const auto& entry) { return entry.second.changing != 0; });
+}
+
 void StateDirectory::stop() {
     {
         const std::lock_guard lock(mutex_);
@@ -325,7 +389,17 @@ void StateDirectory::stop() {
     }
     wake_.notify_all();
     if (thread_.joinable()) thread_.join();
+    if (!directory_) return;
     save();
+    if (somebody_is_writing()) { // by now there may be a whole file
+        std::this_thread::sleep_for(last_wait);
+        save();
+    }
+    for (const auto& [name, file] : files_)
+        if (file.changing != 0)
+            log::error("state: %s/%s is being written by another program, what was learnt since "
+                       "it began is not kept",
+                       path_.c_str(), file_of(name).c_str());
     directory_.reset();
     lock_.reset();
 }

@@ -188,13 +188,33 @@ std::vector<RecordPointer> Stores::records(std::size_t store) const {
 }
 
 bool Stores::put(std::size_t store, Record record, const RecordPointer& only_over) {
+    return put_over(store, std::move(record), only_over, false) == Insertion::done;
+}
+
+Stores::Insertion Stores::insert(std::size_t store, Record record, const RecordPointer& only_over) {
+    return put_over(store, std::move(record), only_over, true);
+}
+
+Stores::Insertion Stores::put_over(std::size_t store, Record record, const RecordPointer& only_over,
+                                   bool only_if_it_fits) {
     const std::lock_guard lock(mutex_);
     // Somebody's clock went wrong; it must not live for ever.
     if (clock_.unix_s() >= clock_is_set) record.written = std::min(record.written, now());
     const Entry* entry = lookup(store, record.key);
-    if ((entry == nullptr ? nullptr : entry->record) != only_over) return false;
+    if ((entry == nullptr ? nullptr : entry->record) != only_over) return Insertion::overtaken;
+    if (only_if_it_fits && !fits(record, entry)) return Insertion::no_room;
     replace(store, std::move(record));
-    return true;
+    return Insertion::done;
+}
+
+void Stores::forget_expired() {
+    const std::lock_guard lock(mutex_);
+    const std::int64_t time = now();
+    for (auto position = by_write_.begin(); position != by_write_.end();) {
+        const auto next = std::next(position);
+        if (position->record->expired(time)) remove(position);
+        position = next;
+    }
 }
 
 bool Stores::erase_if(std::size_t store, const RecordPointer& record) {
@@ -219,6 +239,12 @@ void Stores::count_in(MemoryBudget* budget) {
 
 std::size_t Stores::cost(const Record& record) {
     return around_a_record + record.key.size() + record.fields.size();
+}
+
+bool Stores::fits(const Record& record, const Entry* instead_of) const {
+    const std::size_t records = by_write_.size() + (instead_of == nullptr ? 1 : 0);
+    const std::size_t freed = instead_of == nullptr ? 0 : cost(*instead_of->record);
+    return records <= limits_.records && bytes_ - freed + cost(record) <= limits_.bytes;
 }
 
 void Stores::replace(std::size_t store, Record record) {

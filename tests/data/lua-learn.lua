@@ -372,16 +372,24 @@ do -- groups, nld, keys
 	forget_all()
 	local file = os.tmpname()
 	local f = io.open(file, "w")
-	f:write("# comment\n.one.example First\nTwo.example\ndeep.one.example\n")
+	f:write("\239\187\191.mark.example first\n# comment\n.one.example First\nTwo.example\ndeep.one.example\n")
 	f:close()
 	local arg = { key = "k", groups = file }
+	check("behind a byte order mark", open("x.mark.example", arg).lua_state.learn.host, "first")
 	check("a name", open("x.one.example", arg).lua_state.learn.host, "first")
 	check("the suffix", open("y.two.example", arg).lua_state.learn.host, "two.example")
 	check("the longest suffix", open("z.deep.one.example", arg).lua_state.learn.host, "deep.one.example")
 	check("no group", open("xone.example", arg).lua_state.learn.host, "xone.example")
 	os.remove(file)
+	local said, say = {}, DLOG_ERR
+	function DLOG_ERR(text) said[#said + 1] = text end
 	check("a file that is not there", open("a.example", { key = "k", groups = "/no/such" }).lua_state.learn.host,
 		"a.example")
+	open("b.example", { key = "k", groups = "/no/such" })
+	DLOG_ERR = say
+	check("is told once", #said, 1)
+	check("with instance and reason", said[1]:match("^(learn_1_1: cannot read groups=/no/such: ).*No such file"),
+		"learn_1_1: cannot read groups=/no/such: ")
 	check("nld", open("a.b.c.example", { key = "k", nld = "2" }).lua_state.learn.host, "c.example")
 	succeed("*", K)
 	check("a host cannot be the sums", records:get("k/_").cur, 1)

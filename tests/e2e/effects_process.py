@@ -228,8 +228,11 @@ def _(world):
     os.chmod(world.folder, 0o755)
     folder = world.path("state")
 
+    def number(said):
+        return re.search(r"^run\t(\d+)$", said, re.M).group(1)
+
     def runs(*words):
-        return re.search(r"^run\t(\d+)$", world.env.run("--intercept=0", RUNS, *words).stdout, re.M).group(1)
+        return number(world.env.run("--intercept=0", RUNS, *words).stdout)
     check_equal("runs without it", [runs(), runs()], ["1", "1"])
     check_equal("runs with it", [runs("--state-dir=" + folder), runs("--state-dir=" + folder)], ["1", "2"])
     check_equal("another queue", runs("--state-dir=" + folder, "--qnum=7"), "1")
@@ -237,6 +240,8 @@ def _(world):
     check_equal("owner and mode", (info.st_uid, info.st_mode & 0o777), (2147483647, 0o700))
     runs("--check", "--state-dir=" + folder)
     check_equal("behind --check", runs("--state-dir=" + folder), "3")
+    check_equal("of captures", [number(world.run(RUNS, *words).said) for words in ([], [], ["--state-dir=" + folder])],
+                ["1", "1", "4"])
     check("state" not in world.env.run("--dry-run", "--qnum=1", "--state-dir=" + world.path("x")).stderr and
           not os.path.exists(world.path("x")), "--dry-run has made a folder")
     os.symlink("/", world.path("link"))

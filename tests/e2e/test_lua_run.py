@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import packets
+from cases import Skipped
 from expect import wait_for_text
 from harness import CRASH, DATA, cases, check, check_equal, laboratory, without_root
 
@@ -23,6 +24,11 @@ def said(result):
 
 def has_nfct(env):
     return "nfct" in re.search(r"features: .*", env.run("--version").stdout + "features: ")[0]
+
+
+def needs_nfct(env):
+    if not has_nfct(env):
+        raise Skipped("the module nfct is not part of this build")
 
 
 # --- life
@@ -264,8 +270,7 @@ def test_memory_of_modules(env):
 @without_root
 def test_table_without_a_kernel(env):
     """The same as of the kernel, see test_connection_table."""
-    if not has_nfct(env):
-        return
+    needs_nfct(env)
     with env.folder() as folder:
         result, _, _ = run_capture(env, folder, script("nfct-table.lua"))
     check_equal("exit code (%s)" % said(result), result.returncode, 0)
@@ -276,8 +281,7 @@ def test_table_without_a_kernel(env):
 @cases({"attached": (False,), "in a loop": (True,)})
 def test_events_without_a_kernel(env, loop):
     """Of the packets of a capture, as a strategy hears of them and as a program does."""
-    if not has_nfct(env):
-        return
+    needs_nfct(env)
     hear = ("require 'nfct' h = nfct.open('conntrack', 'all') nfct.ct_callback_register(h, function(kind, ct) "
             "print(kind, nfct.get_attr_port(ct, 'port-src')) end) ")
     own = hear + ("require 'nfq' p = nfq.open() q = nfq.create_queue(p, 0) nfq.set_mode(q) "
@@ -296,13 +300,21 @@ def test_events_without_a_kernel(env, loop):
 @without_root
 @cases({"live": ([],), "no kernel": (["capture"],)})
 def test_objects(env, words):
-    if not has_nfct(env):
-        return
+    needs_nfct(env)
     with env.folder() as folder:
         if words:
             result, _, _ = run_capture(env, folder, script("nfct-objects.lua"))
         else:
             result = env.run(script("nfct-objects.lua"))
+    check(result.returncode == 0 and ", 0 failed\n" in result.stdout, "it said: %s", said(result))
+
+
+@without_root
+def test_words(env):
+    """All of them, with what they stand for."""
+    needs_nfct(env)
+    with env.folder() as folder:
+        result, _, _ = run_capture(env, folder, script("nfct-words.lua"))
     check(result.returncode == 0 and ", 0 failed\n" in result.stdout, "it said: %s", said(result))
 
 
@@ -394,6 +406,22 @@ def test_meta(env, mode, code):
         check(mode == "attach" or "false\t" in text and "enough" in text, "it said: %s", text)
 
 
+def test_a_queue_that_does_not_wait(env):
+    """Modes of a queue, and the end of catch when nothing is there."""
+    run = ("--lua-run=require 'nfq' h = nfq.open() print('fd', nfq.fd(h) > 2) q = nfq.create_queue(h, 0) "
+           "print('modes', nfq.set_mode(q, 'none') == q, nfq.set_mode(q, 'meta', 100) == q, nfq.set_mode(q) == q) "
+           "print('mode', pcall(nfq.set_mode, q, 'all')) print('range', pcall(nfq.set_mode, q, 'packet', 65536)) "
+           "print('free', nfq.setblocking(h) == h) print('end', nfq.catch(h, print)) "
+           "nfq.destroy_queue(q) print('closed', nfq.close(h))")
+    with env.lab() as lab:
+        text = Script(env, lab, run).end(0)
+    for line in ("fd\ttrue", "modes\ttrue\ttrue\ttrue",
+                 "mode\tfalse\tbad argument #2 to 'set_mode' (invalid option 'all')",
+                 "free\ttrue", "end\tnil\ttimeout\t11", "closed"):
+        check(re.search("^" + re.escape(line) + "$", text, re.M), "no %r: %s", line, text)
+    check(re.search("^range\tfalse\t.*out of range", text, re.M), "it said: %s", text)
+
+
 def test_queue_of_somebody_else(env):
     with env.lab() as lab:
         first = Script(env, lab, script("nfq-last-byte.lua"))
@@ -427,8 +455,7 @@ def test_beside_the_queue_of_the_daemon(env):
 
 
 def test_connection_events(env):
-    if not has_nfct(env):
-        return
+    needs_nfct(env)
     with env.lab() as lab:
         track(lab)
         running = Script(env, lab, script("nfct-events.lua"), "--", "3", "5000")
@@ -452,8 +479,7 @@ def test_connection_events(env):
 
 
 def test_connection_table(env):
-    if not has_nfct(env):
-        return
+    needs_nfct(env)
     with env.lab() as lab:
         track(lab)
         check_table(Script(env, lab, script("nfct-table.lua")).end(0))
@@ -461,8 +487,7 @@ def test_connection_table(env):
 
 def test_expectations(env):
     """Of a connection that a helper looks after."""
-    if not has_nfct(env):
-        return
+    needs_nfct(env)
     with env.lab() as lab, lab.socket("server", socket.AF_INET, socket.SOCK_STREAM) as server, \
             lab.socket("client", socket.AF_INET, socket.SOCK_STREAM) as client:
         lab.run("client", "iptables", "-t", "raw", "-A", "OUTPUT", "-p", "tcp", "--dport", "21", "-j", "CT",
@@ -539,8 +564,7 @@ def check_table(text):
 
 def test_events_beside_timers(env):
     """nfct.attach: the loop of the program calls; a callback of its own ends the program."""
-    if not has_nfct(env):
-        return
+    needs_nfct(env)
     run = ("--lua-run=require 'nfct' h = nfct.open('conntrack', 'new') "
            "nfct.ct_callback_register(h, function(kind, ct) print(kind, nfct.get_attr_port(ct, 'port-dst')) "
            "if nfct.get_attr_port(ct, 'port-dst') == 5000 then return 'stop' end end) "

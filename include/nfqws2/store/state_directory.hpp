@@ -35,12 +35,19 @@ class StateDirectory {
     bool start(unsigned interval_s);
     void stop(); // writes a last time
 
-    // Merges what others have written, then writes what has changed. False: logged, once per
-    // reason.
+    // Merges what others have written, then writes what has changed. False: not everything is
+    // written, since somebody is writing a file at the moment, or logged, once per reason.
     bool save();
 
   private:
     using Contents = std::map<std::string, RecordPointer, std::less<>>;
+    // What a file has: records, and lines that are none, such as mistyped ones.
+    struct Text {
+        Contents records;
+        std::vector<std::string> strange;
+        std::size_t first_strange = 0; // number of its line
+        bool ours = true;              // false: another beginning, or too many strange lines
+    };
     struct Signature {
         ino_t inode = 0;
         off_t size = -1; // none
@@ -49,20 +56,35 @@ class StateDirectory {
     };
     // What is known of the file of a store.
     struct File {
-        Signature signature;
-        Contents written;  // as we have left it
-        bool anew = false; // it has to be written whatever has changed
+        Signature signature;   // as we have left it
+        Signature seen;        // at the last look
+        unsigned changing = 0; // looks at which it was another than before
+        Contents written;
+        std::vector<std::string> strange; // carried along
+        bool anew = false;                // it has to be written whatever has changed
+    };
+    // What a look at a file has come to.
+    enum class Look : std::uint8_t {
+        same,  // as we know it
+        other, // somebody has written it, and is ready
+        later, // somebody is at it, or it cannot be looked at; it must not be replaced
     };
 
     bool save_store(std::size_t store, const std::string& name);
-    bool merge(std::size_t store, const std::string& name, File& file);
-    bool write(const std::string& name, const Contents& contents, Signature* signature);
-    std::optional<Contents> read(const std::string& name);
-    void set_aside(const std::string& name);
+    void load_store(std::size_t store, const std::string& name);
+    Look look(const std::string& name, File& file);
+    bool take_file(std::size_t store, const std::string& name, File& file); // that of the last look
+    void add_records(std::size_t store, const Contents& found, const File& file);
+    void merge(std::size_t store, const Text& text, File& file);
+    static Text parse(std::string_view text);
+    bool write(const std::string& name, const Contents& contents, File& file);
+    std::optional<Text> read(const std::string& name);
+    bool set_aside(const std::string& name);
     static Signature signature_of(const struct stat& info);
     // That of no file if there is none; nullopt: nobody can tell, which was told.
     std::optional<Signature> signature_of(const std::string& name);
     bool complain(const std::string& what, int errno_value);
+    bool somebody_is_writing() const;
     void run(unsigned interval_s);
 
     Stores& stores_;

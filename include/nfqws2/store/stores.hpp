@@ -71,6 +71,11 @@ class Stores {
     // As they come from a file. `only_over`: nothing else may have been written meanwhile (nullptr
     // = there must be none); false if it was.
     bool put(std::size_t store, Record record, const RecordPointer& only_over);
+    // The same without a record that gives way to it. Those that have expired do not count once
+    // forget_expired() was called.
+    enum class Insertion : std::uint8_t { done, overtaken, no_room };
+    Insertion insert(std::size_t store, Record record, const RecordPointer& only_over);
+    void forget_expired();
     bool erase_if(std::size_t store, const RecordPointer& record);
 
     // Seconds of Unix time. Machines without a clock of their own begin in 1970: until theirs is
@@ -101,6 +106,9 @@ class Stores {
 
     std::optional<std::size_t> number_of(std::string_view name) const;
     const Entry* lookup(std::size_t store, std::string_view key) const;
+    bool fits(const Record& record, const Entry* instead_of) const;
+    Insertion put_over(std::size_t store, Record record, const RecordPointer& only_over,
+                       bool only_if_it_fits);
     void replace(std::size_t store, Record record);
     void remove(Position position);
     void make_room();

@@ -55,6 +55,11 @@ class StateDirectoryTest : public testing::Test {
         out << in.rdbuf();
         return out.str();
     }
+    // What is in the file now is whole.
+    static bool settle(Process& run) {
+        EXPECT_FALSE(run.directory.save()) << "it has just been written";
+        return run.directory.save();
+    }
     // As an editor does: another file in its place.
     void edit(const std::string& content) const {
         const fs::path other = file().string() + ".edited";
@@ -112,7 +117,7 @@ TEST_F(StateDirectoryTest, NewerWinsLineByLine) {
     run.set("gone-but-new", 2);
     edit(head + line("ours", 9, start + 50) + line("theirs", 9, start + 50) + line("edited", 9) +
          line("added", 9, start - 1000));
-    ASSERT_TRUE(run.directory.save());
+    ASSERT_TRUE(settle(run));
     EXPECT_EQ(run.number("ours"), 2);
     EXPECT_EQ(run.number("theirs"), 9);
     EXPECT_EQ(run.number("edited"), 9) << "of one second: the file";
@@ -132,7 +137,7 @@ TEST_F(StateDirectoryTest, DeletedStaysDeleted) {
     ASSERT_TRUE(run.directory.save());
     run.stores.erase(run.store, "a");
     edit(head + line("a", 1) + line("b", 2));
-    ASSERT_TRUE(run.directory.save());
+    ASSERT_TRUE(settle(run));
     EXPECT_EQ(run.number("a"), -1);
     EXPECT_EQ(run.number("b"), 2);
 }
@@ -142,7 +147,7 @@ TEST_F(StateDirectoryTest, AFileThatIsGoneHasNoLines) {
     run.set("a", 1);
     ASSERT_TRUE(run.directory.save());
     fs::remove(file());
-    ASSERT_TRUE(run.directory.save());
+    ASSERT_TRUE(settle(run));
     EXPECT_EQ(run.number("a"), -1);
 }
 
@@ -161,15 +166,133 @@ TEST_F(StateDirectoryTest, ADirectoryThatIsGoneTakesNothingAlong) {
     EXPECT_EQ(process.number("b"), 2);
 }
 
-TEST_F(StateDirectoryTest, DamagedLinesCostThemselves) {
-    edit(head + "nonsense\n" + line("a", 1) + "\n" + line("b", 2) + "c\t1\tx\n");
+TEST_F(StateDirectoryTest, MistypedLinesStay) {
+    edit(head + line("a", 1) + "nonsense\n\n" + line("b", 2) + "c\t1\tx\n");
+    log::ErrorCollector errors;
+    {
+        Process run(path);
+        EXPECT_EQ(run.number("a"), 1);
+        EXPECT_EQ(run.number("b"), 2);
+        EXPECT_NE(errors.take().find("learn.tsv:3: cannot be understood, it is kept at the end of "
+                                     "the file (lines like this: 2)"),
+                  std::string::npos);
+        run.set("a", 3);
+        ASSERT_TRUE(run.directory.save());
+        EXPECT_EQ(text(), head + line("a", 3) + line("b", 2) + "nonsense\nc\t1\tx\n");
+        edit(text() + line("d", 4));
+        ASSERT_TRUE(settle(run));
+        EXPECT_EQ(errors.take(), "") << "told already";
+        EXPECT_EQ(run.number("d"), 4);
+        edit(head + line("a", 3) + line("b", 2) + line("c", 5) + line("d", 4));
+        ASSERT_TRUE(settle(run));
+        EXPECT_EQ(run.number("c"), 5) << "mended";
+    }
+    EXPECT_EQ(text(), head + line("a", 3) + line("b", 2) + line("c", 5) + line("d", 4));
+}
+
+TEST_F(StateDirectoryTest, AFileFullOfStrangeLinesIsSetAside) {
+    std::string strange;
+    for (int i = 0; i < 10'000; i++)
+        strange += "web/site" + std::to_string(i) + " 1 2\n";
+    edit(head + strange);
+    log::ErrorCollector errors;
+    {
+        Process run(path);
+        run.set("a", 1);
+    }
+    EXPECT_NE(errors.take().find("it is now learn.tsv.bad"), std::string::npos);
+    EXPECT_EQ(fs::file_size(file().string() + ".bad"), head.size() + strange.size());
+    EXPECT_EQ(text(), head + line("a", 1));
+}
+
+// What was set aside before stays too; when there are too many the file is left where it is.
+TEST_F(StateDirectoryTest, NothingThatWasSetAsideIsReplaced) {
+    log::ErrorCollector errors;
+    for (int i = 0; i < 11; i++) {
+        edit("rubbish " + std::to_string(i));
+        Process run(path);
+        run.set("a", i);
+    }
+    const auto content = [this](const std::string& more) {
+        std::ifstream in(file().string() + more);
+        std::string all;
+        std::getline(in, all);
+        return all;
+    };
+    EXPECT_EQ(content(".bad"), "rubbish 0");
+    EXPECT_EQ(content(".bad.1"), "rubbish 1");
+    EXPECT_EQ(content(".bad.9"), "rubbish 9");
+    EXPECT_EQ(content(""), "rubbish 10");
+    EXPECT_NE(errors.take().find("learn.tsv' to 'learn.tsv.bad.9': File exists"),
+              std::string::npos);
+}
+
+// Editors that write in place leave less than a file for a while.
+class WritesInPlace : public StateDirectoryTest {
+  protected:
+    void write(const std::string& content, std::ios::openmode how) const {
+        std::ofstream(file(), std::ios::binary | how) << content;
+    }
+};
+
+TEST_F(WritesInPlace, NothingIsLostMeanwhile) {
+    Process run(path);
+    run.set("a", 1);
+    run.set("b", 1);
+    ASSERT_TRUE(run.directory.save());
+    log::ErrorCollector errors;
+    for (const std::string& beginning :
+         {std::string(), std::string("nfqws2"), head + line("a", 1)}) {
+        write(beginning, std::ios::trunc);
+        run.set("b", 2);
+        EXPECT_FALSE(run.directory.save());
+        EXPECT_EQ(run.number("a"), 1);
+        EXPECT_EQ(text(), beginning) << "whoever writes it still has it";
+    }
+    write(line("c", 3), std::ios::app);
+    ASSERT_TRUE(settle(run));
+    EXPECT_EQ(errors.take(), "");
+    EXPECT_EQ(run.number("c"), 3);
+    EXPECT_EQ(text(), head + line("a", 1) + line("b", 2) + line("c", 3));
+}
+
+TEST_F(WritesInPlace, NothingIsLostAtTheStart) {
+    write("nfqws2", std::ios::trunc);
     log::ErrorCollector errors;
     Process run(path);
-    EXPECT_EQ(run.number("a"), 1);
-    EXPECT_EQ(run.number("b"), 2);
-    EXPECT_NE(errors.take().find("learn.tsv: 2 lines cannot be understood and are left out, the "
-                                 "first is line 2"),
-              std::string::npos);
+    run.set("b", 2);
+    write("-store 1\n" + line("a", 1), std::ios::app);
+    ASSERT_TRUE(settle(run));
+    EXPECT_EQ(errors.take(), "");
+    EXPECT_EQ(text(), head + line("a", 1) + line("b", 2));
+}
+
+TEST_F(WritesInPlace, TheEndWaitsALittle) {
+    log::ErrorCollector errors;
+    {
+        Process run(path);
+        run.set("a", 1);
+        ASSERT_TRUE(run.directory.save());
+        write(line("b", 2), std::ios::app);
+        run.set("a", 3);
+    }
+    EXPECT_EQ(errors.take(), "");
+    EXPECT_EQ(text(), head + line("a", 3) + line("b", 2));
+}
+
+TEST_F(WritesInPlace, WhoeverNeverStopsIsTold) {
+    Process run(path);
+    run.set("a", 1);
+    ASSERT_TRUE(run.directory.save());
+    log::ErrorCollector errors;
+    for (int i = 0; i < 20; i++) {
+        write("x", std::ios::app);
+        EXPECT_FALSE(run.directory.save());
+    }
+    const std::string said = errors.take();
+    const std::size_t first = said.find("learn.tsv' changes all the time");
+    EXPECT_NE(first, std::string::npos) << said;
+    EXPECT_EQ(said.find("changes all the time", first + 20), std::string::npos) << "once";
 }
 
 TEST_F(StateDirectoryTest, LinesMayEndAsInWindows) {
@@ -197,7 +320,7 @@ TEST_F(StateDirectoryTest, SetAsideWhileRunningIsWrittenAnew) {
     ASSERT_TRUE(run.directory.save());
     edit("rubbish");
     log::ErrorCollector errors;
-    ASSERT_TRUE(run.directory.save());
+    ASSERT_TRUE(settle(run));
     EXPECT_EQ(text(), head + line("a", 1));
 }
 
@@ -232,6 +355,16 @@ TEST_F(StateDirectoryTest, WithoutADirectoryInMemory) {
     run.set("a", 1);
     EXPECT_EQ(run.number("a"), 1);
     EXPECT_NE(errors.take().find("cannot open"), std::string::npos);
+}
+
+TEST_F(StateDirectoryTest, ADirectoryOfSomebodyElseIsNotUsed) {
+    const bool root = geteuid() == 0;
+    ASSERT_TRUE(!root || chown(path.c_str(), 1, 1) == 0);
+    log::ErrorCollector errors;
+    Process run(root ? path : "/");
+    EXPECT_FALSE(run.kept);
+    EXPECT_NE(errors.take().find("does not belong to the user of the program"), std::string::npos);
+    EXPECT_TRUE(fs::is_empty(path));
 }
 
 // The new file cannot be made; the old one stays, and is replaced when it can.

@@ -37,6 +37,37 @@ TEST_F(StoresTest, RemembersWhatWasSet) {
     stores.erase(s, "k");
 }
 
+TEST_F(StoresTest, InsertsOnlyWhatFits) {
+    Stores small(clock, key, {3, 1 << 20});
+    const std::size_t s = open(small, "learn");
+    using Insertion = Stores::Insertion;
+    const auto insert = [&](const char* name, std::int64_t written) {
+        return small.insert(s, {name, "", written, default_ttl}, small.find(s, name));
+    };
+    small.set(s, "pinned", {}, for_ever);
+    small.set(s, "short", {}, 5);
+    EXPECT_EQ(insert("a", start - 10), Insertion::done);
+    EXPECT_EQ(insert("b", start - 9), Insertion::no_room);
+    EXPECT_EQ(insert("a", start - 8), Insertion::done) << "in the place of the other";
+    EXPECT_EQ(small.insert(s, {"a", "", start, default_ttl}, nullptr), Insertion::overtaken);
+    pass(6);
+    small.forget_expired();
+    EXPECT_EQ(insert("b", start - 9), Insertion::done) << "the short one is gone";
+    EXPECT_EQ(small.keys(s, ""), (std::vector<std::string>{"a", "b", "pinned"}));
+}
+
+TEST_F(StoresTest, InsertsOnlyWhatHasTheBytes) {
+    Stores small(clock, key, {100, 1000});
+    const std::size_t s = open(small, "learn");
+    small.set(s, "a", {{"t", std::string(200, 'x')}});
+    small.set(s, "b", {{"t", std::string(200, 'x')}});
+    EXPECT_EQ(small.insert(s, {"c", std::string(500, 'x'), start, default_ttl}, nullptr),
+              Stores::Insertion::no_room);
+    EXPECT_EQ(small.insert(s, {"a", "", start, default_ttl}, small.find(s, "a")),
+              Stores::Insertion::done);
+    EXPECT_EQ(small.count(s), 2U);
+}
+
 TEST_F(StoresTest, MergesFields) {
     const std::size_t s = open(stores, "learn");
     const FieldView one{"n", {}, 1, true}, text{"t", "x", 0, false}, two{"n", {}, 2, true};
