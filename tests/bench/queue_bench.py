@@ -152,6 +152,10 @@ class Bench:
         if name == "baseline":
             program = self.options.baseline
             folder = self.options.baseline_lua or folder
+        return self.command(program, folder, case)
+
+    def command(self, program, folder, case):
+        """Words that start `program` with the script libraries of `folder`."""
         folder = os.path.abspath(folder)
         more = ["--lua-init=" + NFLUA_SCRIPT] if case.startswith("nflua") else []
         if case == "nfq":

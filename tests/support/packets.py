@@ -182,9 +182,10 @@ def read_pcap(path):
     return packets
 
 
-def write_pcap(path, packets):
+def write_pcap(path, packets, rate=1000):
+    """`rate`: packets of a second of the capture's time."""
     with open(path, "wb") as f:
         f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, 101))
         for n, raw in enumerate(packets):
-            f.write(struct.pack("<IIII", 1700000000 + n // 1000, n % 1000 * 1000, len(raw),
+            f.write(struct.pack("<IIII", 1700000000 + n // rate, n % rate * 1000000 // rate, len(raw),
                                 len(raw)) + raw)

@@ -55,6 +55,8 @@ STAGES = (
     Stage("clang-all", "long", 8, "also tests and fuzz targets by the second compiler", "clang"),
     Stage("debug", "long", 8, "GCC without optimisation", "debug"),
     Stage("bench", "long", 3, "benches", "bench", tests=False),
+    Stage("instructions", "long", 4, "what a packet costs in instructions, all rows, after `release`",
+          script="python3 tests/bench/instructions.py build/release/nfqws2 lua --long"),
     Stage("fuzz", "long", 6, "fuzz targets with libFuzzer", "fuzz", tests=False),
     Stage("reproducible", "long", 8, "two builds that are equal", script="tests/tools/reproducible.sh"),
     Stage("walks", "long", 8, "the walks of docs/development.md in a copy", script="python3 tests/docs/follow.py"),
