@@ -5,6 +5,7 @@
 // Lua and the queue are ready.
 #include "program.hpp"
 
+#include "check/argument_files.hpp"
 #include "check/check_detectors.hpp"
 #include "check/check_functions.hpp"
 #include "check/check_instances.hpp"
@@ -414,6 +415,7 @@ void Program::check_lua(std::shared_ptr<const rules::InForce> rules) {
     const Profiles& profiles = workers.shared().profiles.all();
     check_profiles(profiles, report_);
     check_instances(profiles, circumstances, report_);
+    check_argument_files(profiles, report_);
     std::optional<std::size_t> failed;
     if (config_.lua_run)
         if (const std::string why = lua::syntax_error(config_.lua_run->code); !why.empty())

@@ -114,6 +114,7 @@ lua::Services Engine::Impl::lua_services() {
             .file_gate = options.file_gate,
             .queues = services.queues,
             .kernel = options.lua_kernel,
+            .end = services.end,
             .may_wait = options.lua_may_wait,
             .offline = options.offline,
             .desync_fwmark = options.desync_fwmark,

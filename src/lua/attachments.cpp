@@ -1,7 +1,6 @@
 #include "nfqws2/lua/attachments.hpp"
 
 #include "errors.hpp"
-#include "guard/collector.hpp"
 #include "module/module.hpp"
 #include "nfqws2/lua/state.hpp"
 
@@ -9,8 +8,28 @@
 
 namespace nfqws2::lua {
 
+struct Attachments::Errand {
+    Serve serve;
+    unsigned events;
+    Next next;
+};
+
+// What is called for each event is made once, where scripts may be collected and errors raised. (To
+// stop the collector meanwhile would put its next cycle off with each event.)
+void Attachments::make_callback(lua_State* L) {
+    if (callback_ != LUA_NOREF) return;
+    push_module_function(L, module_state(L), {"callback", [](lua_State* l) {
+                                                  Errand& what =
+                                                      *static_cast<Errand*>(lua_touserdata(l, 2));
+                                                  what.next = what.serve(l, what.events);
+                                                  return 0;
+                                              }});
+    callback_ = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 // The vectors are large enough before the reference is made, which may raise an error.
 void Attachments::add(lua_State* L, int index, int fd, Serve serve) {
+    make_callback(L);
     entries_.reserve(most);
     polled_.reserve(most);
     lua_pushvalue(L, index);
@@ -54,24 +73,12 @@ unsigned Attachments::serve(State& state, unsigned events) {
 
 bool Attachments::serve_one(State& state, const Entry& entry, unsigned events) {
     lua_State* L = state.lua();
-    struct Errand {
-        Serve serve;
-        unsigned events;
-        Next next;
-    } errand{entry.serve, events, Next::more};
+    Errand errand{entry.serve, events, Next::more};
     bool good = false;
-    {
-        const CollectorRest rest(L);
-        lua_settop(L, message_handler_index);
-        push_module_function(L, state, {"callback", [](lua_State* l) {
-                                            Errand& what =
-                                                *static_cast<Errand*>(lua_touserdata(l, 2));
-                                            what.next = what.serve(l, what.events);
-                                            return 0;
-                                        }});
-        lua_rawgeti(L, LUA_REGISTRYINDEX, entry.reference);
-        lua_pushlightuserdata(L, &errand);
-    }
+    lua_settop(L, message_handler_index);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, callback_);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, entry.reference);
+    lua_pushlightuserdata(L, &errand);
     state.guard().enter_attached();
     {
         const GuardScope scope(state.guard());

@@ -21,6 +21,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 namespace nfqws2::lua {
 
@@ -140,14 +141,30 @@ int clock_date(lua_State* L) {
     return 1;
 }
 
-// os.exit() lets the packets pass that queues of the script hold: what ends with the process is
-// lost. Upvalues: the State, the original function, which knows bad arguments.
+// The code that os.exit() was given; nullopt: it is none.
+std::optional<int> exit_code_of(lua_State* L) {
+    switch (lua_type(L, 1)) {
+    case LUA_TNONE:
+    case LUA_TNIL:
+        return EXIT_SUCCESS;
+    case LUA_TBOOLEAN:
+        return lua_toboolean(L, 1) != 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    case LUA_TNUMBER:
+        return static_cast<int>(lua_tointeger(L, 1));
+    default:
+        return std::nullopt;
+    }
+}
+
+// What ends with the process is lost: so os.exit() ends a daemon as a signal does, and otherwise
+// lets the packets pass that queues of the script hold. Upvalues: the State, the original function,
+// which knows bad arguments.
 int end_process(lua_State* L) {
-    const int type = lua_type(L, 1);
-    const bool good =
-        type == LUA_TNONE || type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNUMBER;
+    const std::optional<int> code = exit_code_of(L);
     const Services& services = state_of(L).services();
-    if (good && services.queues != nullptr) services.queues->release();
+    if (code && services.end != nullptr && services.end->request(*code))
+        return luaL_error(L, "INTERRUPT by os.exit(%d)", *code);
+    if (code && services.queues != nullptr) services.queues->release();
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, 0);

@@ -23,7 +23,7 @@ sys.path.insert(1, os.path.join(HERE, "..", "support"))
 import cases  # noqa: E402
 
 DATA = os.path.join(HERE, "..", "data")
-LIBRARIES = ("lib", "antidpi", "auto", "obfs", "pcap")
+LIBRARIES = ("lib", "antidpi", "auto", "learn", "obfs", "pcap")
 FILES = {
     "hosts.txt": b"example.com\nexample.net\n^www.example.org\n",
     "youtube.txt": b"googlevideo.com\nyoutube.com\n",
@@ -33,6 +33,7 @@ FILES = {
     "ipset6.txt": b"2001:db8::/32\n",
     "empty.txt": b"",
     "broken.txt.gz": gzip.compress(b"zipped.example.com\n" * 100)[:40],
+    "groups.txt": b".googlevideo.com youtube\nyoutube.com\n",
     "quic.bin": bytes(range(200)),
     "tls.bin": bytes(range(100)),
     "own.lua": b"function own_split() end function own_drop() return VERDICT_DROP end\n",

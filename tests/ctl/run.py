@@ -234,10 +234,15 @@ def test_learned_strategies_as_a_file(w):
         with open(file, "w") as f:
             f.write(text * 1 + "web/x\t1\t1\tcur=2\n" * 3000)
         del daemon.asked[:]
-        contains(w.ask("learn", "import", file), " records", "lines cannot be understood")
+        contains(w.ask("learn", "import", file), " records", "lines cannot be understood", "do not fit (--store-max)")
         sent = [asked["records"] for asked in daemon.asked]
         assert len(sent) > 2 and all(len(piece) < 32768 for piece in sent), [len(piece) for piece in sent]
         assert "".join(sent).count("\n") == 3002 and "nfqws2-store" not in "".join(sent)
+        with open(file, "w") as f:
+            f.write(text + "web/a\t1\t1\tcur=1\nweb/*/1\t1\t1\tok=5\nweb/b\t1\t0\tcur=1\tpin=2\n")
+        w.ask("learn", "import", file)
+        first = [line.split("\t")[0] for line in daemon.asked[-1]["records"].split("\n") if line]
+        assert first == ["web/b", "web/*/1", "web/www.example.com", "web/a"], first
         with open(file, "w") as f:
             f.write("something else\n")
         contains(w.ask("learn", "import", file, code=1), "no file of a store")

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import time
 
 from control_client import ask
 from harness import QUEUE, cases, check, check_equal, laboratory
@@ -30,9 +31,9 @@ class World:
         self.state = os.path.join(lab.folder, "state")
         self.socket = os.path.join(lab.folder, "control.sock")
 
-    def daemon(self, *more):
+    def daemon(self, *more, strategies=RANGES + THREE):
         return self.env.daemon(self.lab, "--state-dir=" + self.state, "--state-interval=1",
-                               "--control=" + self.socket, *more, *RANGES, *THREE, libraries=LIBRARIES)
+                               "--control=" + self.socket, *more, *strategies, libraries=LIBRARIES)
 
     def opens(self, name):
         result = self.lab.curl("https://%s/" % name, name=name, timeout=laboratory.PATIENCE)
@@ -113,6 +114,41 @@ def test_two_daemons_of_one_directory(env):
             first.stop()
         records = world.records()
         check_equal("kept", (records["web/" + SITES[0]]["cur"], "web/second.example" in records), ("3", False))
+
+
+def test_import_pushes_nothing_out(env):
+    """What does not fit is told; a pin and the sums that are there stay."""
+    now = int(time.time())
+    lines = ["web/new%d.example\t%d\t0\tcur=1" % (n, now) for n in range(100)]
+    with env.lab() as lab:
+        world = World(env, lab)
+        init = "--lua-init=s = store('learn') s:set('web/kept.example', {pin = 2}, 0) s:set('web/*/1', {ok = 5})"
+        with world.daemon("--store-max=64", init):
+            lines += ["web/kept.example\t1000\t0\tcur=1", "what is this", "web/*/1\t%d\t0\tok=6" % (now + 5)]
+            end = ask(world.socket, "learn", action="import", records="\r\n".join(lines))[-1]
+            check_equal("told", end, {"end": True, "count": 63, "damaged": 1, "older": 1, "no_room": 38})
+            kept = named(ask(world.socket, "learn", host="kept.example"), "learn")[0]
+            check_equal("pin", kept["pin"], 2)
+            check_equal("sums", world.results("*"), [(1, 6, 0)])
+
+
+def test_groups_of_a_file(env):
+    """Read by who has no rights and within the fence; without it there is no start."""
+    with env.lab() as lab:
+        world = World(env, lab)
+        folder = os.path.join(lab.folder, "groups")
+        os.mkdir(folder, 0o755)
+        file = os.path.join(folder, "groups.txt")
+        with open(file, "w") as f:
+            f.write("\ufeff.example all\n")
+        strategies = RANGES[:-1] + [RANGES[-1] + ":groups=" + file] + THREE
+        with world.daemon(strategies=strategies):
+            check_equal("failures", world.failures(SITES[0]), 2)
+            lab.wait_for(lambda: (3, 1, 0) in world.results("all"), "the result of the group")
+        os.chmod(file, 0o600)
+        result = env.run("--intercept=0", *lab.libraries(env.lua, *LIBRARIES), *strategies)
+        check_equal("exit code", result.returncode, 1)
+        check("groups=%s of instance learn_1_1: Permission denied" % file in result.stderr, "said: %s", result.stderr)
 
 
 def test_seen_by_people(env):

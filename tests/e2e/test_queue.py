@@ -225,6 +225,32 @@ def test_held_datagram(env, number):
             server.datagrams.clear()
 
 
+EXIT = "--lua-desync=luaexec:code=if desync.dis.payload == '%s' then %s end"
+
+
+@cases({"one": (1, "os.exit(7)", 7), "four": (4, "os.exit(7)", 7),
+        "caught": (1, "while true do pcall(os.exit, false) end", 1)})
+def test_a_script_ends_the_program(env, workers, code, wanted):
+    """os.exit() within a packet: that one and those that wait behind it pass, and what was remembered is kept."""
+    laboratory.WORKERS = workers
+    with env.lab() as lab, DatagramServer(lab, "server", PORT, echo=False) as server:
+        lab.queue_client(QUEUE, ports=str(PORT), protocol="udp")
+        state = lab.folder + "/state"
+        with env.daemon(lab, "--state-dir=" + state, "--lua-init=store('mine'):set('key', {n = 5})",
+                        EXIT % ("3", code), troubled=True) as daemon:
+            daemon.process.send_signal(signal.SIGSTOP)
+            for n in range(500):
+                send(lab, b"%d" % n)
+            lab.wait_for(lambda: sum(lab.queue_state("client", QUEUE + i)[2] for i in range(workers)) == 500,
+                         "the datagrams do not wait")
+            daemon.process.send_signal(signal.SIGCONT)
+            check_equal("exit code", daemon.ended(), wanted)
+            lab.wait_for(lambda: len(server.datagrams) == 500, "datagrams were lost")
+            check("INTERRUPT" in daemon.output(), "it does not say who ended it: %s", daemon.output()[-1000:])
+        with open("%s/%d/mine.tsv" % (state, QUEUE)) as f:
+            check("\tn=5\n" in f.read(), "what was remembered is lost")
+
+
 def test_many_half_hellos(env):
     """Five hundred connections that send half a ClientHello and wait: others are served, memory
     stays, and in the end all halves arrive."""

@@ -34,6 +34,7 @@ class PastHosts;
 }
 namespace nfqws2::lua {
 class FileGate;
+class OrderlyEnd;
 struct PreparedInstance;
 } // namespace nfqws2::lua
 namespace nfqws2::store {
@@ -111,6 +112,7 @@ struct Services {
     capture::CtRequests* ct_requests = nullptr; // the kernel's connections, where they can be asked
     capture::QueueDoor* queues = nullptr;       // that scripts may open
     capture::MessageSender* messages = nullptr; // of scripts; nullptr: off
+    lua::OrderlyEnd* end = nullptr;             // of os.exit(); nullptr: at once
     // --rules: what they remember, and those in force at the start. Both or none.
     rules::Tables* rule_tables = nullptr;
     std::shared_ptr<const rules::InForce> rules = nullptr;

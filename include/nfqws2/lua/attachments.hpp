@@ -45,8 +45,11 @@ class Attachments {
         Serve serve;
         bool more;
     };
+    struct Errand;
+    void make_callback(lua_State* L);
     bool serve_one(State& state, const Entry& entry, unsigned events);
 
+    int callback_ = LUA_NOREF;
     std::vector<Entry> entries_;
     std::vector<pollfd> polled_; // one for each entry
 };

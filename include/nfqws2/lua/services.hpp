@@ -28,6 +28,15 @@ namespace nfqws2::lua {
 class Connections;
 class SimulationDoor;
 
+// Who ends a process that holds packets.
+class OrderlyEnd {
+  public:
+    virtual ~OrderlyEnd() = default;
+    // A script wants the end: from now on running Lua code is interrupted. False: nothing would be
+    // lost, the process may end where it is.
+    virtual bool request(int exit_code) = 0;
+};
+
 struct Services {
     Clock& clock;
     Random& random;
@@ -39,8 +48,9 @@ struct Services {
     const FileGate* file_gate = nullptr;          // nullptr: scripts may open anything
     capture::QueueDoor* queues = nullptr;         // of the module nfq
     KernelAccess kernel = {};
-    bool may_wait = false; // no packets wait for scripts
-    bool offline = false;  // there is no kernel
+    OrderlyEnd* end = nullptr; // of os.exit(); nullptr: the process ends at once
+    bool may_wait = false;     // no packets wait for scripts
+    bool offline = false;      // there is no kernel
     std::uint32_t desync_fwmark = 0x40000000;
     bool server_mode = false;
     Connections* ct = nullptr;            // nullptr: --ct=off

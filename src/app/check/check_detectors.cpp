@@ -39,11 +39,6 @@ class DetectorCheck {
         const std::string* names = instance_.argument(argument);
         if (names == nullptr) return;
         for (const std::string_view name : split(*names, '+')) {
-            if (name.empty()) continue;
-            const auto found = globals_.find(name);
-            if (found == globals_.end() || found->second != "function")
-                add(Level::error,
-                    std::string(argument) + ": there is no function '" + std::string(name) + "'");
             for (const Need& need : needs)
                 if (need.detector == name) check(need);
         }

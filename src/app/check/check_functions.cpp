@@ -38,7 +38,7 @@ class InstanceCheck {
     void check_blob(std::string_view name, std::string_view value, Level missing);
     void check_reference(std::string_view name, std::string_view variable);
     void check_markers(std::string_view name, std::string_view value, bool list);
-    void check_condition(std::string_view name, std::string_view value);
+    void check_named_functions(std::string_view name, std::string_view value);
     const LuaInstance* maker_of(std::string_view variable) const;
     const std::string* argument(std::string_view name) const;
     bool takes_foreign_arguments() const;
@@ -135,9 +135,10 @@ void InstanceCheck::check_value(std::string_view name, std::string_view value) {
     case ArgumentKind::markers:
         return check_markers(name, value, true);
     case ArgumentKind::condition:
-        return check_condition(name, value);
-    case ArgumentKind::new_blob:
     case ArgumentKind::function:
+        return check_named_functions(name, value);
+    case ArgumentKind::new_blob:
+    case ArgumentKind::file: // argument_files.hpp
     case ArgumentKind::plain:
         break;
     }
@@ -207,11 +208,16 @@ void InstanceCheck::check_markers(std::string_view name, std::string_view value,
                           (list ? ", or several with commas)" : ")"));
 }
 
-void InstanceCheck::check_condition(std::string_view name, std::string_view value) {
-    const auto found = globals_.find(value);
-    if (found != globals_.end() && found->second == "function") return;
-    add(Level::error, std::string(name) + "=" + std::string(value) + ": no such function" +
-                          hint(value, "function"));
+// An empty value is the default.
+void InstanceCheck::check_named_functions(std::string_view name, std::string_view value) {
+    for (const std::string_view function : split(value, '+')) {
+        if (function.empty()) continue;
+        const auto found = globals_.find(function);
+        if (found != globals_.end() && found->second == "function") continue;
+        add(Level::error, std::string(name) + "=" + std::string(value) + ": no such function" +
+                              (function == value ? "" : " " + quoted(function)) +
+                              hint(function, "function"));
+    }
 }
 
 } // namespace

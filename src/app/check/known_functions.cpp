@@ -11,12 +11,12 @@ struct ArgumentGroup {
     std::string_view name, arguments;
 };
 
-// groups, declarations, any_instance; its first lines tell the form.
+// groups, declarations, names_of_files, any_instance; its first lines tell the form.
 #include "library_arguments.inc"
 
 KnownArgument parse_argument(std::string_view word) {
     KnownArgument argument;
-    argument.name = word.substr(0, word.find_first_of("*@!#+?^"));
+    argument.name = word.substr(0, word.find_first_of("*@!#+?^/"));
     for (const char mark : word.substr(argument.name.size())) {
         argument.required = argument.required || mark == '*';
         if (mark == '@') argument.kind = ArgumentKind::blob;
@@ -25,6 +25,7 @@ KnownArgument parse_argument(std::string_view word) {
         if (mark == '+') argument.kind = ArgumentKind::markers;
         if (mark == '?') argument.kind = ArgumentKind::condition;
         if (mark == '^') argument.kind = ArgumentKind::function;
+        if (mark == '/') argument.kind = ArgumentKind::file;
     }
     return argument;
 }
@@ -86,6 +87,10 @@ bool is_of_kind(std::string_view name, ArgumentKind kind) {
     for (const KnownFunction& function : known_functions())
         if (std::ranges::any_of(function.arguments, fits)) return true;
     return std::ranges::any_of(orchestration_arguments(), fits);
+}
+
+bool may_name_a_file(std::string_view name) {
+    return std::ranges::find(names_of_files, name) != std::end(names_of_files);
 }
 
 const std::vector<KnownArgument>& orchestration_arguments() {

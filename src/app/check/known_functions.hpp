@@ -16,7 +16,8 @@ enum class ArgumentKind : std::uint8_t {
     marker,    // one position
     markers,   // comma list of positions
     condition, // names a condition function
-    function,  // names a function of another kind
+    function,  // names a function of another kind, or several with + between them
+    file,      // names a file to read
 };
 
 struct KnownArgument {
@@ -37,6 +38,10 @@ const KnownArgument* find_argument(const KnownFunction& function, std::string_vi
 
 // Does an argument of this name take such a value, of whatever function?
 bool is_of_kind(std::string_view name, ArgumentKind kind);
+
+// Does an argument of this name take the name of a file, of whatever function? Costs nothing, so
+// that the start may ask.
+bool may_name_a_file(std::string_view name);
 
 // Arguments that any instance may carry for an orchestrator in front of it, and those of the
 // standard conditions.

@@ -178,31 +178,58 @@ std::unique_ptr<Answer> pin(const Table& table, const Request& request, Refusal*
     }
 }
 
-// Lines of a file; what is older than what is known is left out.
+// What became of the lines of an import.
+struct Imported {
+    std::uint64_t taken = 0, damaged = 0, older = 0, no_room = 0;
+
+    std::unique_ptr<Answer> answer() const {
+        std::string out;
+        JsonWriter json(out);
+        json.open_object();
+        json.key("end").boolean(true);
+        json.key("count").number(taken);
+        json.key("damaged").number(damaged);
+        json.key("older").number(older);
+        json.key("no_room").number(no_room);
+        json.close_object();
+        return std::make_unique<control::ReadyAnswer>(out + '\n');
+    }
+};
+
+// Once more if a worker writes at the same time.
+void import_one(const Table& table, const store::Record& record, Imported& imported) {
+    using Insertion = store::Stores::Insertion;
+    for (;;) {
+        const RecordPointer now = table.stores.find(table.number, record.key);
+        if (now != nullptr && now->written > record.written) {
+            imported.older++;
+            return;
+        }
+        const Insertion result = table.stores.insert(table.number, record, now);
+        if (result == Insertion::overtaken) continue;
+        (result == Insertion::done ? imported.taken : imported.no_room)++;
+        return;
+    }
+}
+
+// Lines of a file; what is older than what is known is left out, and so is what would push out
+// something else.
 std::unique_ptr<Answer> import_lines(const Table& table, const Request& request, Refusal* refusal) {
     const std::string* text = request.text("records");
     refusal->text = "'records' is needed";
     if (text == nullptr) return nullptr;
-    std::uint64_t taken = 0, damaged = 0;
-    for (const std::string_view line : split(*text, '\n')) {
+    Imported imported;
+    table.stores.forget_expired();
+    for (std::string_view line : split(*text, '\n')) {
+        if (line.ends_with('\r')) line.remove_suffix(1);
         if (line.empty()) continue;
-        auto record = store::from_line(line);
-        if (!record || !record_name(record->key)) {
-            damaged++;
-            continue;
-        }
-        const RecordPointer now = table.stores.find(table.number, record->key);
-        if (now != nullptr && now->written > record->written) continue;
-        if (table.stores.put(table.number, std::move(*record), now)) taken++;
+        const auto record = store::from_line(line);
+        if (record && record_name(record->key))
+            import_one(table, *record, imported);
+        else
+            imported.damaged++;
     }
-    std::string out;
-    JsonWriter json(out);
-    json.open_object();
-    json.key("end").boolean(true);
-    json.key("count").number(taken);
-    json.key("damaged").number(damaged);
-    json.close_object();
-    return std::make_unique<control::ReadyAnswer>(out + '\n');
+    return imported.answer();
 }
 
 struct Action {

@@ -1,8 +1,11 @@
 #include "reload/candidate.hpp"
 
+#include "check/argument_files.hpp"
+#include "check/check_detectors.hpp"
 #include "check/check_instances.hpp"
 #include "check/check_lists.hpp"
 #include "check/check_profiles.hpp"
+#include "check/check_strategies.hpp"
 #include "check/check_words.hpp"
 #include "nfqws2/base/log.hpp"
 #include "options/command_line.hpp"
@@ -233,6 +236,8 @@ void Candidate::check() {
     check_words(arguments_, state_, report_);
     check_profiles(next_.profiles->profiles, report_);
     check_instances(next_.profiles->profiles, circumstances, report_);
+    check_strategies(next_.profiles->profiles, report_);
+    check_argument_files(next_.profiles->profiles, report_);
     // New code may define what is missing; then its own state is asked.
     if (!lua_items_.empty()) return;
     LuaGlobals globals = around_.globals;
@@ -243,6 +248,7 @@ void Candidate::check() {
             globals.erase(blob.name);
     }
     check_functions(next_.profiles->profiles, globals, report_);
+    check_detectors(next_.profiles->profiles, globals, report_);
 }
 
 void Candidate::look_at_lists() {

@@ -20,6 +20,7 @@ namespace {
 using Flag = std::atomic<bool>; // read by all loops
 static_assert(Flag::is_always_lock_free);
 Flag quit_flag, stop_flag, hup_flag, usr1_flag, usr2_flag;
+std::atomic<int> wanted_exit_code;
 
 struct Watched {
     engine::Engine* engine;
@@ -81,6 +82,7 @@ bool take(Flag& flag) {
 Signals::Signals() {
     for (Flag* flag : {&quit_flag, &stop_flag, &hup_flag, &usr1_flag, &usr2_flag})
         *flag = false;
+    wanted_exit_code = 0;
     set_action(SIGINT, on_quit);
     set_action(SIGTERM, on_quit);
     set_action(SIGHUP, on_request);
@@ -121,6 +123,15 @@ void Signals::quit_as_term() {
     for (std::size_t i = 0; i < watched_count; i++)
         watched[i].engine->interrupt();
     ring_all();
+}
+
+void Signals::quit_with(int exit_code) {
+    wanted_exit_code = exit_code;
+    quit_as_term();
+}
+
+int Signals::exit_code() const {
+    return wanted_exit_code;
 }
 
 bool Signals::take_hup() {

@@ -28,10 +28,12 @@ class Signals {
     // as long as this object. The bell of the first call rings for the other signals too.
     void watch(engine::Engine& engine, const Bell& bell);
 
-    bool quit() const;      // INT, TERM or stop()
-    bool requested() const; // INT or TERM
-    void stop();            // from any thread: every loop comes to an end
-    void quit_as_term();    // as if TERM had come, but that a first signal may still follow
+    bool quit() const;             // INT, TERM or stop()
+    bool requested() const;        // INT or TERM
+    void stop();                   // from any thread: every loop comes to an end
+    void quit_as_term();           // as if TERM had come, but that a first signal may still follow
+    void quit_with(int exit_code); // likewise, and the process ends with this code
+    int exit_code() const;         // 0 without that
     // True once per signal or burst of signals. HUP, USR1 and USR2 are ignored after quit.
     bool take_hup();
     bool take_usr1();

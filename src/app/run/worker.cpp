@@ -26,11 +26,17 @@ Worker::Worker(Shared& common, unsigned n, Random& random, Outside outside)
              {&common.clock, &random, &outside.sender, &outside.network, &profiles, &common.lists,
               &common.auto_hosts, std::move(outside.ssid_of), trace ? &*trace : nullptr,
               common.ip_cache ? &*common.ip_cache : nullptr, &common.memory, common.stores,
-              outside.ct_requests, outside.queues, outside.messages,
+              outside.ct_requests, outside.queues, outside.messages, this,
               common.rules ? &common.rules->tables() : nullptr,
               common.rules ? common.rules->newest() : nullptr,
               common.rules ? [&common] { return common.rules->statistics(); }
                            : std::function<rules::Statistics()>()}) {
+}
+
+bool Worker::request(int exit_code) {
+    if (queue == nullptr) return false;
+    shared.signals.quit_with(exit_code);
+    return true;
 }
 
 } // namespace nfqws2::app

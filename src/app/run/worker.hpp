@@ -7,6 +7,7 @@
 #include "nfqws2/capture/nfqueue.hpp"
 #include "nfqws2/engine/engine.hpp"
 #include "nfqws2/engine/trace.hpp"
+#include "nfqws2/lua/services.hpp"
 #include "run/bell.hpp"
 #include "run/errands.hpp"
 #include "run/shared.hpp"
@@ -36,10 +37,12 @@ struct Outside {
     capture::MessageSender* messages = nullptr; // of scripts; nullptr: off
 };
 
-struct Worker {
+struct Worker : lua::OrderlyEnd {
     Worker(Shared& common, unsigned number, Random& random, Outside outside);
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
+
+    bool request(int exit_code) override; // while packets come from a queue
 
     Shared& shared;
     const unsigned number;   // 0 is the main thread, which does what is to be done once

@@ -149,7 +149,7 @@ int run_threads(Workers& workers, const SocketsOfWorkers& sockets) {
         const log::Label label(workers[i].label);
         sockets[i]->close_queue();
     }
-    return good && threads.all_kept() ? 0 : 1;
+    return good && threads.all_kept() ? workers.signals().exit_code() : 1;
 }
 
 } // namespace nfqws2::app

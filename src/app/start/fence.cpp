@@ -1,5 +1,6 @@
 #include "start/fence.hpp"
 
+#include "check/argument_files.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/idn.hpp"
 #include "nfqws2/base/log.hpp"
@@ -117,6 +118,8 @@ void allow_lists(FileRules& rules, const Config& config, const profile::ListStor
     }
     for (const std::string& file : lists.auto_files())
         allow_list(rules, file, FileAccess::update, homes);
+    for (const ArgumentFile& file : argument_files(config.profiles))
+        rules.allow_replaceable(*file.path, FileAccess::read);
 }
 
 // They are read again when they change.

@@ -19,7 +19,8 @@ std::string make_state_directory(const Config& config);
 // Log files and automatic host lists become the target user's. Failures are only logged.
 void give_files_away(Config& config, profile::ListStore& lists);
 
-// Can all lists and Lua files be read? If not, *culprit is the one that cannot.
+// Can all lists, Lua files and files that arguments of functions name be read? If not, *culprit is
+// the one that cannot.
 bool test_files(const Config& config, const profile::ListStore& lists, std::string* culprit);
 
 // Says which option has brought a file that cannot be used; nothing for "".

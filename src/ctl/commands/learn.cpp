@@ -6,6 +6,7 @@
 #include "view/parts.hpp"
 #include "view/reports.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -43,8 +44,12 @@ void show(const Shared& shared, const Order& order) {
 void print_end(const Shared& shared, const Json& end) {
     if (shared.json) return print(dump(end) + "\n");
     std::string text = std::to_string(number(end, "count")) + " records\n";
-    if (const auto damaged = number(end, "damaged"); damaged > 0)
-        text += std::to_string(damaged) + " lines cannot be understood\n";
+    const auto add = [&](const char* key, const char* what) {
+        if (const auto count = number(end, key); count > 0) text += std::to_string(count) + what;
+    };
+    add("older", " records are older than what is known, left out\n");
+    add("damaged", " lines cannot be understood, left out\n");
+    add("no_room", " records do not fit (--store-max), left out\n");
     print(text);
 }
 
@@ -85,22 +90,37 @@ std::string contents_of(const std::string& file) {
     return text.str();
 }
 
+// What counts most comes first, since not all may fit: what somebody has pinned, then the sums of
+// all hosts.
+int rank_of(std::string_view line) {
+    if (line.find("\tpin=") != std::string_view::npos) return 0;
+    return line.substr(0, line.find('\t')).find("/*/") != std::string_view::npos ? 1 : 2;
+}
+
+std::vector<std::string_view> lines_of_file(std::string_view text) {
+    std::vector<std::string_view> lines = split(text, '\n');
+    lines.erase(lines.begin()); // the header
+    std::stable_sort(lines.begin(), lines.end(), [](std::string_view a, std::string_view b) {
+        return rank_of(a) < rank_of(b);
+    });
+    return lines;
+}
+
 void read_file(const Shared& shared, const Order& order) {
     const std::string text = contents_of(order.subject);
     if (!text.starts_with(file_header)) throw Failure("this is no file of a store");
     Connection daemon = shared.connect();
-    Json sum{{"count", 0}, {"damaged", 0}, {"end", true}};
+    Json sum{{"count", 0}, {"damaged", 0}, {"older", 0}, {"no_room", 0}, {"end", true}};
     std::string piece;
     const auto send = [&] {
         if (piece.empty()) return;
         const Json end = daemon.ask_for_end(
             {{"cmd", "learn"}, {"action", "import"}, {"records", std::exchange(piece, {})}});
-        for (const char* key : {"count", "damaged"})
+        for (const char* key : {"count", "damaged", "older", "no_room"})
             sum[key] = number(sum, key) + number(end, key);
     };
-    bool first = true;
-    for (const std::string_view line : split(text, '\n')) {
-        if (!std::exchange(first, false)) piece += std::string(line) + "\n";
+    for (const std::string_view line : lines_of_file(text)) {
+        piece += std::string(line) + "\n";
         if (piece.size() >= piece_size) send();
     }
     send();

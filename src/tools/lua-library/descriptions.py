@@ -16,7 +16,7 @@ PARAMETER = re.compile(r"^(?P<names>[\w.]+(?:, [\w.]+)*) +: (?P<meaning>.+)$")
 LISTED = re.compile(r"(not )?([a-z ]+?)(?: \(([^)]*)\))?$")
 # Values that --check understands; all others are texts for people.
 KINDS = {"<blob>": "blob", "<new blob>": "new blob", "<marker>": "marker", "<markers>": "markers",
-         "<condition>": "condition", "<function>": "function"}
+         "<condition>": "condition", "<function>": "function", "<file>": "file"}
 
 Argument = collections.namedtuple("Argument", "name value kind required default partner meaning")
 Parameter = collections.namedtuple("Parameter", "names meaning")

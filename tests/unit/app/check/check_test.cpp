@@ -1,73 +1,9 @@
-#include "../parse_helper.hpp"
-#include "app/check/check_detectors.hpp"
-#include "app/check/check_functions.hpp"
-#include "app/check/check_instances.hpp"
-#include "app/check/check_lists.hpp"
-#include "app/check/check_profiles.hpp"
-#include "app/check/check_strategies.hpp"
-#include "app/check/check_words.hpp"
+#include "checked.hpp"
 
 #include <nlohmann/json.hpp>
 
 namespace nfqws2::app {
 namespace {
-
-// The findings about a command line, one line each: "<level> <argument number>: <text>".
-class Checked {
-  public:
-    explicit Checked(std::vector<std::string> words) : parsed_(with_queue(std::move(words))) {
-        EXPECT_TRUE(parsed_.good()) << parsed_.err << parsed_.finish_error;
-        EXPECT_TRUE(parsed_.lists().load_all());
-        const Config& config = parsed_.config();
-        check_lists(config, report);
-        check_profiles(config.profiles, report);
-        check_instances(
-            config.profiles,
-            {config.engine.server, !config.engine.ctrack_disable, config.engine.payload_disable},
-            report);
-    }
-    Checked& functions(const LuaGlobals& globals) {
-        check_functions(parsed_.config().profiles, globals, report);
-        return *this;
-    }
-    Checked& detectors(const LuaGlobals& globals) {
-        check_detectors(parsed_.config().profiles, globals, report);
-        return *this;
-    }
-    Checked& strategies() {
-        check_strategies(parsed_.config().profiles, report);
-        return *this;
-    }
-    Checked& words() {
-        check_words(*parsed_.state.arguments, parsed_.state, report);
-        return *this;
-    }
-    std::vector<std::string> findings() {
-        report.text(); // sorts
-        std::vector<std::string> lines;
-        for (const Finding& f : report.findings()) {
-            const char* level = f.level == Level::error     ? "error "
-                                : f.level == Level::warning ? "warning "
-                                                            : "notice ";
-            lines.push_back(level + std::to_string(f.position.value_or(999)) + ": " + f.text);
-        }
-        return lines;
-    }
-
-  private:
-    // So that the arguments of the test are numbered from 1.
-    static std::vector<std::string> with_queue(std::vector<std::string> words) {
-        words.insert(words.begin(), "--qnum=1");
-        return words;
-    }
-    Arguments arguments_;
-    Parsed parsed_;
-
-  public:
-    Report report{arguments_, parsed_.state};
-};
-
-using Lines = std::vector<std::string>;
 
 TEST(CheckLists, EmptyOnesAndUnusedTemplates) {
     const TempDir dir;
@@ -321,12 +257,6 @@ const LuaGlobals globals = {{"fake", "function"},
                             {"udp2icmp", "function"},
                             {"hostfakesplit", "function"}};
 
-std::vector<std::string> instances_of(std::vector<std::string> calls) {
-    for (std::string& call : calls)
-        call.insert(0, "--lua-desync=");
-    return calls;
-}
-
 Lines about(const std::vector<std::string>& calls) {
     return Checked(instances_of(calls)).functions(globals).findings();
 }
@@ -362,6 +292,19 @@ TEST(CheckFunctions, ArgumentNames) {
     EXPECT_EQ(about({"condition:iff=cond_tru"}),
               (Lines{"error 1: iff=cond_tru: no such function (did you mean 'cond_true'?) "
                      "(instance condition_1_1)"}));
+}
+
+TEST(CheckFunctions, FunctionsThatArgumentsName) {
+    EXPECT_EQ(about({"circular:hostkey=mine:failure_detector=mine+mine:success_detector="}),
+              Lines{});
+    EXPECT_EQ(about({"circular:hostkey=mane"}),
+              (Lines{"error 1: hostkey=mane: no such function (did you mean 'mine'?) (instance "
+                     "circular_1_1)"}));
+    EXPECT_EQ(about({"circular:failure_detector=mine+count"}),
+              (Lines{"error 1: failure_detector=mine+count: no such function 'count' (instance "
+                     "circular_1_1)"}));
+    EXPECT_EQ(about({"fake:blob=0x01:fool=mane"}).size(), 1U);
+    EXPECT_EQ(about({"mine:hostkey=nono", "circular:hostkey=%fake_default"}), Lines{});
 }
 
 TEST(CheckFunctions, Blobs) {
@@ -405,78 +348,6 @@ TEST(CheckFunctions, Positions) {
               (Lines{"error 1: pos=1,hots: bad position (e.g. 2, -10, host+1, midsld, or several "
                      "with commas) (instance multisplit_1_1)"}));
     EXPECT_EQ(about({"hostfakesplit:midhost=middle"}).size(), 1U);
-}
-
-const LuaGlobals with_detectors = {
-    {"detect_silence", "function"}, {"detect_cutoff", "function"}, {"success_bytes", "function"}};
-
-Lines of_detectors(const std::string& range, const std::string& arguments,
-                   const LuaGlobals& globals = with_detectors) {
-    return Checked({"--in-range=" + range, "--lua-desync=learn:" + arguments})
-        .detectors(globals)
-        .findings();
-}
-
-TEST(CheckDetectors, SeeWhatTheyLookAt) {
-    const std::string all = "success_detector=success_bytes:"
-                            "failure_detector=detect_silence+detect_cutoff:in_pkts=";
-    EXPECT_EQ(of_detectors("-s25000", all + "20"), Lines());
-    EXPECT_EQ(of_detectors("a", all + "all"), Lines());
-    EXPECT_EQ(of_detectors("a", "to=8000:bytes=8000:" + all + "10"), Lines());
-    EXPECT_EQ(of_detectors("a", "failure_detector=detect_cutoff:in_pkts=10"),
-              (Lines{"warning 2: detect_cutoff looks at 24576 bytes of reply, which do not fit "
-                     "into 10 packets (instance learn_1_1)"}));
-    EXPECT_EQ(of_detectors("-s5000", "success_detector=success_bytes:in_pkts=20"),
-              (Lines{"warning 2: success_bytes looks at 24576 bytes of reply, --in-range "
-                     "a0-s5000 ends before (instance learn_1_1)"}));
-    EXPECT_EQ(of_detectors("x", "failure_detector=detect_silence:in_pkts=20"),
-              (Lines{"warning 2: detect_silence sees no answers: --in-range lets none through "
-                     "(instance learn_1_1)"}));
-}
-
-Lines of_strategies(const std::vector<std::string>& instances) {
-    return Checked(instances_of(instances)).strategies().findings();
-}
-
-TEST(CheckStrategies, AreNumberedWithoutGaps) {
-    EXPECT_EQ(of_strategies({"learn:key=k", "a:strategy=1", "b", "c:strategy=2", "d:strategy=2"}),
-              Lines());
-    EXPECT_EQ(of_strategies({"a:strategy=7", "b"}), Lines()) << "nobody chooses";
-    EXPECT_EQ(of_strategies({"circular", "a:strategy=%which"}), Lines()) << "known when it runs";
-    EXPECT_EQ(of_strategies({"a:strategy=1", "circular", "b"}),
-              (Lines{"error 2: no strategy follows: instances after it need strategy=1, "
-                     "strategy=2 and so on (instance circular_1_2)"}));
-    EXPECT_EQ(of_strategies({"learn", "a:strategy=1", "b:strategy=3"}),
-              (Lines{"error 1: strategies are numbered from 1 without gaps, 2 is missing "
-                     "(instance learn_1_1)"}));
-    for (const char* number : {"0", "x", "-1"})
-        EXPECT_EQ(of_strategies({"learn", std::string("a:strategy=") + number}),
-                  (Lines{std::string("error 1: strategy=") + number +
-                         " of a_1_2: strategies are numbered from 1 (instance learn_1_1)"}));
-}
-
-TEST(CheckStrategies, NumbersAreNumbers) {
-    EXPECT_EQ(of_strategies({"learn:fails=2:explore=0.1:retry=%r", "a:strategy=1"}), Lines());
-    EXPECT_EQ(of_strategies({"learn:fails=two", "a:strategy=1"}),
-              (Lines{"warning 1: fails=two is no number, the default is taken "
-                     "(instance learn_1_1)"}));
-}
-
-TEST(CheckDetectors, AreToldWhatIsQueued) {
-    EXPECT_EQ(
-        of_detectors("a", "failure_detector=detect_silence"),
-        (Lines{"warning 2: detect_silence says nothing without in_pkts=, which tells how many "
-               "incoming packets of a connection the rules queue (instance learn_1_1)"}));
-    LuaGlobals told = with_detectors;
-    told["in_pkts_tcp"] = "number";
-    EXPECT_EQ(of_detectors("a", "failure_detector=detect_silence", told), Lines());
-    EXPECT_EQ(of_detectors("a", "success_detector=success_bytes"), Lines());
-}
-
-TEST(CheckDetectors, MustExist) {
-    EXPECT_EQ(of_detectors("a", "in_pkts=9:failure_detector=detect_silense+detect_silence"),
-              (Lines{"error 2: failure_detector: there is no function 'detect_silense' "
-                     "(instance learn_1_1)"}));
 }
 
 TEST(Report, TextAndJson) {

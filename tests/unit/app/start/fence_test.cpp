@@ -101,6 +101,18 @@ TEST_F(FenceTest, ListsAndLogs) {
     EXPECT_TRUE(admits(base_ + "/w/debug", FileAccess::update));
 }
 
+TEST_F(FenceTest, FilesOfArguments) {
+    auto profile = std::make_unique<profile::Profile>();
+    profile::LuaInstance instance;
+    instance.func = "learn";
+    instance.args = {{"groups", make("/lists/groups")}, {"key", make("/w/key")}};
+    profile->instances.push_back(std::move(instance));
+    config_.profiles.push_back(std::move(profile));
+    EXPECT_TRUE(admits(base_ + "/lists/groups", FileAccess::read));
+    EXPECT_FALSE(admits(base_ + "/lists/groups", FileAccess::update));
+    EXPECT_FALSE(admits(base_ + "/w/key", FileAccess::read));
+}
+
 // The directory above those of lists is open for reading too, for lists that are made anew.
 TEST_F(FenceTest, TheDirectoryAboveLists) {
     for (const char* directory : {"/w/deep", "/w/deep/lists", "/home/lists"})
