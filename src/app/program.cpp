@@ -451,7 +451,7 @@ bool Program::load_lists_only() {
 }
 
 int Program::print_rules() {
-    if (!load_lists_only()) return 1;
+    if (!compile_rules() || !load_lists_only()) return 1;
     const firewall::RuleSet rules = firewall::derive(config_, config_.profiles);
     switch (config_.print_rules) {
     case RulesFormat::nft:

@@ -6,7 +6,7 @@ namespace nfqws2::capture {
 
 namespace {
 
-constexpr std::uint16_t type_ipv4 = 0x0800, type_ipv6 = 0x86DD;
+constexpr std::uint16_t type_ipv4 = 0x0800, type_ipv6 = 0x86DD, type_mpls = 0x8847;
 
 bool is_vlan_tag(std::uint16_t ethertype) {
     return ethertype == 0x8100 || ethertype == 0x88A8 || ethertype == 0x9100;
@@ -36,13 +36,50 @@ Bytes without_padding(Bytes packet) {
     return clipped(packet, 0, ip_length(packet));
 }
 
-// `rest` starts behind the type field: up to two VLAN tags may follow.
+// RFC 2516: the header of a session, and the protocol number of PPP.
+bool step_over_pppoe(std::uint16_t& ethertype, Bytes& rest) {
+    constexpr std::size_t size = 8;
+    if (ethertype != 0x8864) return true;
+    if (rest.size() < size) return false;
+    switch (load_be16(rest.data() + 6)) {
+    case 0x0021:
+        ethertype = type_ipv4;
+        break;
+    case 0x0057:
+        ethertype = type_ipv6;
+        break;
+    case 0x0281:
+        ethertype = type_mpls;
+        break;
+    default:
+        return false;
+    }
+    rest = rest.subspan(size);
+    return true;
+}
+
+// RFC 3032: labels up to the one that says it is the last. What follows tells itself what it is.
+bool step_over_labels(std::uint16_t& ethertype, Bytes& rest) {
+    constexpr std::size_t size = 4, most = 16;
+    if (ethertype != type_mpls && ethertype != type_mpls + 1) return true;
+    bool last = false;
+    for (std::size_t labels = 0; !last; labels++) {
+        if (rest.size() < size || labels == most) return false;
+        last = (rest[2] & 1U) != 0;
+        rest = rest.subspan(size);
+    }
+    ethertype = has_version(rest, 6) ? type_ipv6 : type_ipv4;
+    return true;
+}
+
+// `rest` starts behind the type field: up to two VLAN tags, PPPoE and MPLS labels may follow.
 Bytes by_ethertype(std::uint16_t ethertype, Bytes rest) {
     for (int tags = 0; tags < 2 && is_vlan_tag(ethertype); tags++) {
         if (rest.size() < 4) return {};
         ethertype = load_be16(rest.data() + 2);
         rest = rest.subspan(4);
     }
+    if (!step_over_pppoe(ethertype, rest) || !step_over_labels(ethertype, rest)) return {};
     const bool ip = (ethertype == type_ipv4 && has_version(rest, 4)) ||
                     (ethertype == type_ipv6 && has_version(rest, 6));
     return ip ? without_padding(rest) : Bytes{};
@@ -113,6 +150,8 @@ Bytes ip_packet_in_frame(LinkType type, Bytes frame) {
 
 namespace {
 
+constexpr std::size_t cooked_size = 16, cooked2_size = 20;
+
 // Source address and type of a cooked frame: where they are, and how long the address is.
 LinkHeader cooked_header(Bytes frame, std::size_t type_at, std::size_t length_at,
                          std::size_t address_at) {
@@ -130,7 +169,6 @@ LinkHeader cooked_header(Bytes frame, std::size_t type_at, std::size_t length_at
 } // namespace
 
 LinkHeader header_of_frame(LinkType type, Bytes frame) {
-    constexpr std::size_t cooked_size = 16, cooked2_size = 20;
     if (type == LinkType::ethernet && frame.size() >= LinkHeader::size) {
         LinkHeader header;
         header.known = true;
@@ -142,6 +180,20 @@ LinkHeader header_of_frame(LinkType type, Bytes frame) {
     if (type == LinkType::cooked2 && frame.size() >= cooked2_size)
         return cooked_header(frame, 0, 11, 12);
     return {};
+}
+
+LinkLayers layers_of_frame(LinkType type, Bytes frame, Bytes packet) {
+    LinkLayers layers;
+    const LinkHeader header = header_of_frame(type, frame);
+    if (!header.known || packet.empty()) return layers;
+    const std::size_t begin = type == LinkType::ethernet ? LinkHeader::size
+                              : type == LinkType::cooked ? cooked_size
+                                                         : cooked2_size;
+    const auto end = static_cast<std::size_t>(packet.data() - frame.data());
+    if (LinkHeader::size + end - begin > LinkLayers::most) return layers;
+    layers.add(header.view());
+    layers.add(frame.subspan(begin, end - begin));
+    return layers;
 }
 
 } // namespace nfqws2::capture

@@ -14,6 +14,7 @@
 
 #include "partial_checksum.hpp"
 #include "queue_messages.hpp"
+#include "queued_frame.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -33,43 +34,6 @@ namespace {
 MutBytes bytes_of(const nlattr* attribute) {
     return {static_cast<std::uint8_t*>(mnl_attr_get_payload(attribute)),
             mnl_attr_get_payload_len(attribute)};
-}
-
-int take_whole_header(const nlattr* attribute, void* found) {
-    constexpr std::uint16_t whole_header = 20; // NFQA_L2HDR, which the library does not know
-    if (mnl_attr_get_type(attribute) != whole_header) return MNL_CB_OK;
-    *static_cast<const nlattr**>(found) = attribute;
-    return MNL_CB_STOP;
-}
-
-// What the queue tells of a packet's frame: all of it on a bridge, else where it came from. Packets
-// of this machine have none.
-LinkHeader link_header(const nlmsghdr* message, const nlattr* const* attributes,
-                       std::uint32_t input, InterfaceNames& interfaces) {
-    constexpr std::size_t source_at = 6, type_at = 12, address_size = 6;
-    LinkHeader header;
-    const nlattr* all = nullptr;
-    mnl_attr_parse(message, sizeof(nfgenmsg), take_whole_header, &all);
-    if (all != nullptr) {
-        const Bytes frame = bytes_of(all);
-        header.known = frame.size() >= LinkHeader::size;
-        if (header.known) std::copy_n(frame.begin(), LinkHeader::size, header.bytes.begin());
-        return header;
-    }
-    const nlattr* const source = attributes[NFQA_HWADDR];
-    if (source == nullptr || mnl_attr_get_payload_len(source) < sizeof(nfqnl_msg_packet_hw))
-        return header;
-    nfqnl_msg_packet_hw hardware;
-    std::memcpy(&hardware, mnl_attr_get_payload(source), sizeof(hardware));
-    if (ntohs(hardware.hw_addrlen) != address_size) return header;
-    header.known = true;
-    const Bytes own = interfaces.address(input);
-    std::copy(own.begin(), own.end(), header.bytes.begin());
-    std::copy_n(hardware.hw_addr, address_size, header.bytes.begin() + source_at);
-    nfqnl_msg_packet_hdr packet;
-    std::memcpy(&packet, mnl_attr_get_payload(attributes[NFQA_PACKET_HDR]), sizeof(packet));
-    std::memcpy(header.bytes.data() + type_at, &packet.hw_protocol, sizeof(packet.hw_protocol));
-    return header;
 }
 
 } // namespace
@@ -154,8 +118,11 @@ void NfQueue::handle_packet(const nlmsghdr* message, PacketHandler* handler) {
     const bool partial = (info & NFQA_SKB_CSUMNOTREADY) != 0 && !packet.merged;
     if (partial && !complete_checksum(data)) packet.merged = true;
     LinkHeader frame;
+    LinkLayers link;
     if (handler->wants_frames()) {
-        frame = link_header(message, attributes, packet.ifin_index, interfaces_);
+        link = queued_link(message);
+        frame = queued_header(message, link, interfaces_.address(packet.ifin_index));
+        packet.link = link.view();
         packet.frame = frame.view();
     }
     answer(packet, *handler);

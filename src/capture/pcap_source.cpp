@@ -87,6 +87,7 @@ PcapSource::Next PcapSource::next(Packet& out) {
     out.input = {};
     out.input.data = packet_;
     out.input.frame = header_.view();
+    out.input.link = link_.view();
     out.input.mark = options_.mark;
     out.input.id = static_cast<std::uint32_t>(read_);
     if (is_local(packet_)) {
@@ -115,6 +116,7 @@ PcapSource::Next PcapSource::read_frame() {
             continue;
         }
         header_ = header_of_frame(link_type_, {data, header->caplen});
+        link_ = layers_of_frame(link_type_, {data, header->caplen}, packet_);
         // tv_usec holds nanoseconds, as asked for when the file was opened.
         stamp_ns_ =
             static_cast<std::int64_t>(header->ts.tv_sec) * 1'000'000'000 + header->ts.tv_usec;

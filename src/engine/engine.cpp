@@ -258,7 +258,8 @@ capture::Verdict Engine::on_packet(const capture::InputPacket& packet) {
 }
 
 bool Engine::wants_frames() const {
-    return impl_->state.wants_frames();
+    const rules::Judge* rules = judge();
+    return impl_->state.wants_frames() || (rules != nullptr && rules->needs_link());
 }
 
 bool Engine::has_timers() const {

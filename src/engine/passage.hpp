@@ -24,7 +24,7 @@ namespace nfqws2::engine {
 struct Passage {
     // From the start
     Bytes raw;                // as it came in
-    Bytes frame;              // see capture::InputPacket
+    Bytes frame, link;        // see capture::InputPacket
     std::uint64_t number = 0; // since start, from 1; a replayed piece keeps that of its packet
     packet::Dissect dis;
     std::uint32_t mark = 0;

@@ -48,6 +48,7 @@ void Pipeline::enter(Passage& p, const capture::InputPacket& packet) {
     story_.arrives(packet);
     p.raw = packet.data;
     p.frame = packet.frame;
+    p.link = packet.link;
     p.number = around_.counters.packets + 1;
     p.dis = packet::dissect(packet.data);
     p.mark = packet.mark;

@@ -77,8 +77,9 @@ std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_n
     if (!p.dis.is_ip()) return std::nullopt;
     std::optional<ForeseenConnection> connection;
     if (ct != nullptr) connection.emplace(*ct, p);
-    const rules::Ruling ruling = judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, pieces_of(p),
-                                               now_ns, connection ? &*connection : nullptr});
+    const rules::Ruling ruling =
+        judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, pieces_of(p), now_ns,
+                      connection ? &*connection : nullptr, p.link});
     judged_ = &p;
     account_.reset();
     if (story_.wants_rules()) story_.judged_by_rules(to_json(account(p), ruling.decision));

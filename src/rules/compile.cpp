@@ -1,16 +1,12 @@
 // Theory of operation. The file and its includes are read into documents; sets and presets are
 // collected first, since rules name them; then each profile is read chain by chain into the flat
 // arrays of the program. Reading goes on behind an error, so that all are seen at once.
-#include "nfqws2/rules/compile.hpp"
+#include "compiler.hpp"
 
 #include "nfqws2/base/file.hpp"
-#include "presets.hpp"
-#include "reader.hpp"
 #include "regular_file.hpp"
 #include "review.hpp"
 
-#include <algorithm>
-#include <set>
 #include <utility>
 
 namespace nfqws2::rules {
@@ -19,11 +15,6 @@ namespace {
 constexpr std::size_t most_rules = 10'000, most_chains = 1000, most_profiles = 256;
 constexpr std::size_t most_includes = 64;
 
-std::string directory_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == std::string::npos ? "" : path.substr(0, slash + 1);
-}
-
 ReadResult read_rules(const std::string& path) {
     std::string error;
     const FileDescriptor file = open_regular(path, &error);
@@ -31,62 +22,7 @@ ReadResult read_rules(const std::string& path) {
     return read_regular(file, path, largest_rules_file);
 }
 
-class Compiler {
-  public:
-    enum class Files : std::uint8_t { may_be_read, are_out_of_reach };
-    explicit Compiler(Files files)
-        : files_in_reach_(files == Files::may_be_read), program_(std::make_shared<Program>()),
-          build_{*program_, Values(findings_), {}, {}, {}, {}, false, {}, {}, {}} {}
-
-    void compile(std::string_view text, const std::string& name);
-    void compile(const Node& root);
-    Compiled finish();
-
-  private:
-    // False: said.
-    bool parse(std::string_view text, const std::string& name, Node& root);
-    void root_keys(const Node& root);
-    void numbers(Members& members);
-    void limits(const Node& node);
-    void geoip(const Node& node, const std::string& directory);
-    void includes(const Node& node, const std::string& directory);
-    void include(const Node& node, const std::string& directory);
-    void global_sets(const Node& node, const std::string& file);
-    std::optional<std::uint32_t> add_set(const Member& member, const std::string& directory);
-    void add_entries(const Node& node, PrefixSet& set);
-    void presets(const Node& node, const std::string& file);
-    void profiles(const Node& node);
-    void profile(const Node& node);
-    void local_sets(const Node& node, SetView& view);
-    struct PlannedChain {
-        const Node* rules;
-        std::uint32_t index;
-    };
-    std::vector<PlannedChain> plan_chains(const Node* rules, const Node* chains);
-    void chain(const PlannedChain& planned);
-    void rule(const Node& node, const std::string& outer_name);
-    void use_preset(const Node& node, const Node& name, const Node* params);
-    void add_rule(const Node& node, const std::string& name, bool enabled);
-    void find_cycles();
-    void note_used_sets();
-    void note_pieces();
-
-    const Values& values() const { return build_.values; }
-
-    bool files_in_reach_;
-    Findings findings_;
-    std::shared_ptr<Program> program_;
-    Build build_;
-    Presets presets_;
-    std::vector<std::string> files_;
-    std::string main_directory_;
-    Names names_; // of the present profile, and the global sets
-    std::vector<std::uint32_t> global_sets_;
-    std::set<std::string, std::less<>> profile_names_, rule_names_;
-    std::uint32_t profile_ = 0, chain_ = 0, number_ = 0; // where rules are added
-    std::map<std::uint32_t, Place> places_;              // of rules
-    std::size_t rules_read_ = 0;                         // also those that are switched off
-};
+} // namespace
 
 bool Compiler::parse(std::string_view text, const std::string& name, Node& root) {
     const std::uint16_t file = findings_.add_file(name);
@@ -112,6 +48,7 @@ void Compiler::compile(const Node& root) {
     if (findings_.failed()) return;
     note_used_sets();
     note_pieces();
+    note_link();
     review(*program_, build_, places_);
 }
 
@@ -213,69 +150,6 @@ void Compiler::include(const Node& node, const std::string& directory) {
     if (preset_table != nullptr) presets(*preset_table, path);
 }
 
-void Compiler::global_sets(const Node& node, const std::string& file) {
-    if (!node.is(Node::Kind::table)) return values().wrong_kind(node, "a table");
-    for (const Member& member : node.members) {
-        if (names_.global_sets.contains(member.key)) {
-            findings_.error(member.at, "there is a set '" + member.key + "' already");
-            continue;
-        }
-        const auto index = add_set(member, directory_of(file));
-        if (!index) continue;
-        if (global_sets_.size() == PrefixSets::max_sets)
-            return findings_.error(member.at, "more than 64 sets");
-        names_.global_sets[member.key] = static_cast<std::uint32_t>(global_sets_.size());
-        global_sets_.push_back(*index);
-    }
-}
-
-std::optional<std::uint32_t> Compiler::add_set(const Member& member, const std::string& directory) {
-    if (!is_name(member.key)) {
-        findings_.error(member.at, "'" + member.key + "' is no name for a set");
-        return std::nullopt;
-    }
-    if (!member.value.is(Node::Kind::table)) {
-        values().wrong_kind(member.value, "a table with 'file' or 'prefixes'");
-        return std::nullopt;
-    }
-    Members members(values(), member.value, "a set");
-    const Node* file = members.take("file");
-    const Node* prefixes = members.take("prefixes");
-    members.finish();
-    if ((file == nullptr) == (prefixes == nullptr)) {
-        findings_.error(member.at, "a set needs one of 'file' and 'prefixes'");
-        return std::nullopt;
-    }
-    PrefixSet set;
-    set.name = member.key;
-    if (file != nullptr) {
-        const auto path = values().text(*file);
-        if (!path) return std::nullopt;
-        set.file = path->starts_with('/') ? *path : directory + *path;
-        if (files_in_reach_ && is_irregular(set.file))
-            findings_.error(file->at, set.file + ": not a regular file");
-    } else {
-        add_entries(*prefixes, set);
-    }
-    program_->sets.push_back(std::move(set));
-    build_.sets.push_back(member.at);
-    return static_cast<std::uint32_t>(program_->sets.size() - 1);
-}
-
-void Compiler::add_entries(const Node& node, PrefixSet& set) {
-    for (const Node* item : Values::each(node)) {
-        const auto text = values().text(*item);
-        if (!text) continue;
-        const auto entry = PrefixEntry::parse(*text);
-        if (!entry)
-            findings_.error(item->at, "'" + *text + "' is no prefix, or PREFIX=VALUE");
-        else if (entry->prefix.host_bits)
-            findings_.error(item->at, "'" + *text + "' has host bits");
-        else
-            set.entries.push_back(*entry);
-    }
-}
-
 void Compiler::presets(const Node& node, const std::string& file) {
     if (!node.is(Node::Kind::table)) return values().wrong_kind(node, "a table");
     for (const Member& member : node.members)
@@ -330,18 +204,6 @@ void Compiler::profile(const Node& node) {
     for (const PlannedChain& planned : plan_chains(rules, chains))
         chain(planned);
     findings_.where.clear();
-}
-
-void Compiler::local_sets(const Node& node, SetView& view) {
-    if (!node.is(Node::Kind::table)) return values().wrong_kind(node, "a table");
-    for (const Member& member : node.members) {
-        const auto index = add_set(member, main_directory_);
-        if (!index) continue;
-        if (view.sets.size() == PrefixSets::max_sets)
-            return findings_.error(member.at, "more than 64 sets, with the global ones");
-        names_.local_sets[member.key] = static_cast<std::uint32_t>(view.sets.size());
-        view.sets.push_back(*index);
-    }
 }
 
 // All names before any rule: a rule may go to a chain below.
@@ -472,103 +334,6 @@ void Compiler::add_rule(const Node& node, const std::string& name, bool enabled)
     places_[static_cast<std::uint32_t>(program.rules.size())] = node.at;
     program.rules.push_back(std::move(out));
 }
-
-// Depth first, without recursion: a chain that is on the way already is a cycle.
-void Compiler::find_cycles() {
-    const Program& program = *program_;
-    const auto targets = [&](std::uint32_t chain) {
-        std::vector<std::pair<std::uint32_t, std::uint32_t>> out; // chain, rule
-        const Slice rules = program.chains[chain].rules;
-        for (std::uint32_t r = rules.begin; r < rules.end; r++) {
-            const Slice actions = program.rules[r].actions;
-            if (actions.begin == actions.end) continue;
-            if (const auto* go = std::get_if<action::Goto>(&program.actions[actions.end - 1]))
-                out.emplace_back(go->chain, r);
-        }
-        return out;
-    };
-    enum class State : std::uint8_t { fresh, open, done };
-    std::vector<State> states(program.chains.size(), State::fresh);
-    struct Step {
-        std::uint32_t chain;
-        std::vector<std::pair<std::uint32_t, std::uint32_t>> left;
-    };
-    for (std::uint32_t start = 0; start < states.size(); start++) {
-        if (states[start] != State::fresh) continue;
-        states[start] = State::open;
-        std::vector<Step> way{{start, targets(start)}};
-        while (!way.empty()) {
-            if (way.back().left.empty()) {
-                states[way.back().chain] = State::done;
-                way.pop_back();
-                continue;
-            }
-            const auto [chain, rule] = way.back().left.back();
-            way.back().left.pop_back();
-            if (states[chain] == State::open) {
-                findings_.where = "rule '" + program.rules[rule].name + "'";
-                findings_.error(places_[rule], "'goto' leads round in a circle, by chain '" +
-                                                   program.chains[chain].name + "'");
-                findings_.where.clear();
-            } else if (states[chain] == State::fresh) {
-                states[chain] = State::open;
-                way.push_back({chain, targets(chain)});
-            }
-        }
-    }
-}
-
-// Only sets that a match asks for are built, and their values kept only where one asks for those.
-void Compiler::note_used_sets() {
-    Program& program = *program_;
-    const auto note = [&](Slice tests, std::uint32_t profile) {
-        SetView& view = program.views[program.profiles[profile].view];
-        for (std::uint32_t i = tests.begin; i < tests.end; i++)
-            if (const auto* set = std::get_if<test::Set>(&program.tests[i].condition)) {
-                view.used |= std::uint64_t{1} << set->set;
-                if (set->value) program.sets[view.sets[set->set]].with_values = true;
-            }
-    };
-    for (std::uint32_t i = 0; i < program.profiles.size(); i++)
-        note(program.profiles[i].tests, i);
-    for (const Rule& rule : program.rules)
-        note(rule.tests, rule.profile);
-}
-
-// Of a merged packet the length says nothing of those that came, and it may be too long to change.
-void Compiler::note_pieces() {
-    const auto measures = [](const Test& test) {
-        const auto* length = std::get_if<test::Length>(&test.condition);
-        return length != nullptr && length->element != Element::header;
-    };
-    const auto translates = [](const Action& action) {
-        return std::holds_alternative<action::Translate>(action);
-    };
-    program_->needs_pieces = std::ranges::any_of(program_->tests, measures) ||
-                             std::ranges::any_of(program_->actions, translates);
-}
-
-Compiled Compiler::finish() {
-    Compiled out;
-    out.errors = findings_.errors();
-    out.warnings = findings_.warnings();
-    out.files = files_;
-    out.data_files = out.databases = program_->geoip_files;
-    for (const PrefixSet& set : program_->sets)
-        if (!set.file.empty()) out.data_files.push_back(set.file);
-    for (const auto& [name, preset] : presets_.all())
-        out.presets.push_back(name + ": " + preset.file);
-    for (const Findings::Positioned& one : findings_.positioned())
-        out.positioned.push_back({one.at.line, one.at.column, one.text});
-    out.asks_connection = program_->asks_connection;
-    for (const Action& action : program_->actions)
-        if (const auto* how = std::get_if<action::Switch>(&action); how != nullptr && how->on)
-            (how->capture ? out.captures : out.exports) = true;
-    if (!findings_.failed()) out.program = program_;
-    return out;
-}
-
-} // namespace
 
 bool in_this_build() {
     return can_parse();

@@ -38,6 +38,11 @@ void Facts::begin(const Subject& subject) {
 void Facts::change(Bytes packet) {
     subject_.packet = packet;
     layers_ = walk_layers(packet);
+    if (rules_->program->asks_link && !subject_.link.empty()) {
+        frame_.assign(subject_.link.begin(), subject_.link.end());
+        frame_.insert(frame_.end(), packet.begin(), packet.end());
+        walk_link(layers_, frame_, subject_.link.size());
+    }
     classes_ = {};
     places_ = {};
     options_.reset();

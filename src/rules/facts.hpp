@@ -88,6 +88,7 @@ class Facts {
     const InForce* rules_ = nullptr;
     Subject subject_;
     Layers layers_;
+    std::vector<std::uint8_t> frame_; // if a rule asks for it
     std::uint32_t view_ = 0;
     static constexpr std::size_t addresses = 4; // by end and inner
     std::array<std::optional<PrefixSets::Class>, addresses> classes_;

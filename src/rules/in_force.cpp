@@ -2,6 +2,8 @@
 
 #include "regular_file.hpp"
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace nfqws2::rules {
@@ -40,25 +42,57 @@ Tables::Limits limits_of(const Program& program) {
             static_cast<std::size_t>(program.limits.sources)};
 }
 
-bool read_into(InForce& out, const Program& program, std::vector<FileDescriptor> databases,
-               MemoryBudget* budget, std::string* error, std::vector<std::string>* warnings) {
-    std::size_t memory = 0;
-    for (const SetView& view : program.views) {
-        PrefixSetsBuilder builder;
-        if (!read_view(program, view, builder, error, warnings)) return false;
-        out.views.push_back(builder.build());
-        memory += out.views.back()->memory();
-        out.of_sets.set(memory);
+// What is read beside the file of rules.
+class Data {
+  public:
+    Data(const Program& program, MemoryBudget* budget, std::string* error,
+         std::vector<std::string>* warnings)
+        : program_(program), budget_(budget), error_(error), warnings_(warnings) {}
+
+    // False: *error says why.
+    bool read_into(InForce& out, std::vector<FileDescriptor> databases, const InForce* before) {
+        std::size_t memory = 0;
+        for (const SetView& view : program_.views) {
+            PrefixSetsBuilder builder;
+            if (!read_view(program_, view, builder, error_, warnings_)) return false;
+            out.views.push_back(builder.build());
+            memory += out.views.back()->memory();
+            out.of_sets.set(memory);
+        }
+        if (program_.geoip_files.empty()) return true;
+        out.geo = read_databases(std::move(databases));
+        if (out.geo == nullptr && before != nullptr) out.geo = keep_databases(*before);
+        return out.geo != nullptr;
     }
-    if (program.geoip_files.empty()) return true;
-    auto geo = std::make_shared<GeoDatabases>(budget);
-    for (std::size_t i = 0; i < program.geoip_files.size(); i++) {
-        FileDescriptor opened = i < databases.size() ? std::move(databases[i]) : FileDescriptor();
-        if (!geo->add(program.geoip_files[i], error, std::move(opened))) return false;
+
+  private:
+    std::shared_ptr<const GeoDatabases> read_databases(std::vector<FileDescriptor> databases) {
+        auto geo = std::make_shared<GeoDatabases>(budget_);
+        for (std::size_t i = 0; i < program_.geoip_files.size(); i++) {
+            FileDescriptor opened =
+                i < databases.size() ? std::move(databases[i]) : FileDescriptor();
+            if (!geo->add(program_.geoip_files[i], error_, std::move(opened))) return nullptr;
+        }
+        return geo;
     }
-    out.geo = std::move(geo);
-    return true;
-}
+    // One that only root may read was opened before the program gave its rights away.
+    std::shared_ptr<const GeoDatabases> keep_databases(const InForce& before) {
+        if (before.geo == nullptr || before.program->geoip_files != program_.geoip_files)
+            return nullptr;
+        const bool refused = error_->find(std::strerror(EACCES)) != std::string::npos;
+        warnings_->push_back(*error_ + ": what was read of it before stays in force" +
+                             (refused ? "; the running daemon may not read it (--user): a restart, "
+                                        "or the right to read it, is needed"
+                                      : ""));
+        error_->clear();
+        return before.geo;
+    }
+
+    const Program& program_;
+    MemoryBudget* budget_;
+    std::string* error_;
+    std::vector<std::string>* warnings_;
+};
 
 } // namespace
 
@@ -75,7 +109,8 @@ std::shared_ptr<const InForce> read_data(std::shared_ptr<const Program> program,
                                          std::vector<FileDescriptor> databases, std::string* error,
                                          std::vector<std::string>* warnings) {
     auto out = std::make_shared<InForce>(nullptr);
-    if (!read_into(*out, *program, std::move(databases), nullptr, error, warnings)) return nullptr;
+    if (!Data(*program, nullptr, error, warnings).read_into(*out, std::move(databases), nullptr))
+        return nullptr;
     out->program = std::move(program);
     return out;
 }
@@ -94,13 +129,13 @@ void Tables::set_limits(const Program& program) {
     authentication.set_limit(limits.sources);
 }
 
-std::shared_ptr<const InForce> bring_in_force(std::shared_ptr<const Program> program,
-                                              Tables& tables, MemoryBudget* budget,
-                                              std::string* error,
-                                              std::vector<std::string>* warnings,
-                                              std::vector<FileDescriptor> databases) {
+std::shared_ptr<const InForce>
+bring_in_force(std::shared_ptr<const Program> program, Tables& tables, MemoryBudget* budget,
+               std::string* error, std::vector<std::string>* warnings,
+               std::vector<FileDescriptor> databases, const InForce* before) {
     auto out = std::make_shared<InForce>(budget);
-    if (!read_into(*out, *program, std::move(databases), budget, error, warnings)) return nullptr;
+    if (!Data(*program, budget, error, warnings).read_into(*out, std::move(databases), before))
+        return nullptr;
     for (const Program::NamedMeter& meter : program->ratelimits)
         out->ratelimits.push_back(tables.meters.ratelimit(meter.id, meter.parameters));
     for (const Program::NamedMeter& meter : program->rates)

@@ -288,9 +288,10 @@ Judge::Run::Next Judge::Run::act(const action::SetLevel& how) {
     return Next::go_on;
 }
 
-// Nothing is known of frames here, so a tag or an address that is asked for is not there.
+// A tag or an address of a frame that is not known is not there.
 Judge::Run::Next Judge::Run::act(const action::Pass& how) {
-    if (how.vlan || how.mac) return Next::go_on;
+    if (how.vlan && !facts_.layers().has_tag(*how.vlan)) return Next::go_on;
+    if (how.mac && !facts_.layers().goes_to(*how.mac)) return Next::go_on;
     if (how.pipeline)
         facts_.registers.shallow = how.shallow;
     else
@@ -430,6 +431,10 @@ Ruling Judge::judge(const Subject& subject) {
 
 bool Judge::needs_pieces() const {
     return run_->rules->program->needs_pieces;
+}
+
+bool Judge::needs_link() const {
+    return run_->rules->program->asks_link;
 }
 
 Account Judge::account() const {

@@ -255,20 +255,71 @@ void Walk::run() {
 Bytes Layers::bytes(Layer layer, Element element) const {
     const Part& p = part(layer);
     if (!p.there()) return {};
+    const Bytes whole = is_link(layer) ? frame : packet;
     switch (element) {
     case Element::header:
-        return packet.subspan(p.begin, p.payload - p.begin);
+        return whole.subspan(p.begin, p.payload - p.begin);
     case Element::payload:
-        return packet.subspan(p.payload, p.end - p.payload);
+        return whole.subspan(p.payload, p.end - p.payload);
     case Element::packet:
         break;
     }
-    return packet.subspan(p.begin, p.end - p.begin);
+    return whole.subspan(p.begin, p.end - p.begin);
 }
 
 bool Layers::has_ports() const {
     return transport_protocol == packet::proto::tcp || transport_protocol == packet::proto::udp ||
            transport_protocol == sctp;
+}
+
+bool Layers::has_tag(std::uint16_t vlan) const {
+    constexpr std::size_t size = 4;
+    constexpr std::uint16_t id = 0x0FFF; // without priority
+    for (Bytes tags = bytes(Layer::vlan, Element::header); tags.size() >= size;
+         tags = tags.subspan(size))
+        if ((load_be16(tags.data()) & id) == vlan) return true;
+    return false;
+}
+
+bool Layers::goes_to(const std::array<std::uint8_t, 6>& hardware_address) const {
+    return has(Layer::mac) &&
+           std::equal(hardware_address.begin(), hardware_address.end(), frame.begin());
+}
+
+void walk_link(Layers& layers, Bytes frame, std::size_t size) {
+    constexpr std::size_t mac_size = 14, tag_size = 4, pppoe_size = 8, label_size = 4;
+    constexpr std::uint16_t pppoe = 0x8864, mpls = 0x8847, mpls_over_ppp = 0x0281;
+    if (size < mac_size || size > frame.size()) return;
+    layers.frame = frame;
+    std::size_t at = 0;
+    const auto found = [&](Layer layer, std::size_t header) {
+        layers.parts[static_cast<std::size_t>(layer)] = {static_cast<std::uint32_t>(at),
+                                                         static_cast<std::uint32_t>(at + header),
+                                                         static_cast<std::uint32_t>(frame.size())};
+        at += header;
+    };
+    found(Layer::mac, mac_size);
+    layers.protocols |= layer_bit::eth;
+    std::uint16_t type = load_be16(&frame[mac_size - 2]);
+    std::size_t tags = 0;
+    for (; type == 0x8100 || type == 0x88A8 || type == 0x9100; tags += tag_size) {
+        if (size - at - tags < tag_size) return;
+        type = load_be16(&frame[at + tags + 2]);
+    }
+    if (tags != 0) {
+        found(Layer::vlan, tags);
+        layers.protocols |= layer_bit::vlan;
+    }
+    std::size_t encapsulation = 0;
+    if (type == pppoe && size - at >= pppoe_size) {
+        encapsulation = pppoe_size;
+        if (load_be16(&frame[at + 6]) == mpls_over_ppp) type = mpls;
+    }
+    for (bool last = type != mpls && type != mpls + 1; !last; encapsulation += label_size) {
+        if (size - at - encapsulation < label_size) return;
+        last = (frame[at + encapsulation + 2] & 1U) != 0;
+    }
+    if (encapsulation != 0) found(Layer::encap, encapsulation);
 }
 
 Layers walk_layers(Bytes packet) {

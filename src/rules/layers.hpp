@@ -33,7 +33,8 @@ struct Layers {
         bool there() const { return begin != none; }
     };
 
-    Bytes packet; // all offsets are in it
+    Bytes packet; // all offsets are in it, but of link layers
+    Bytes frame;  // that holds it, with all in front of it; their offsets are in this. Often empty
     std::array<Part, layers> parts;
     IpLayer net, inner;
     std::uint32_t protocols = 0;          // layer_bit
@@ -49,9 +50,13 @@ struct Layers {
     Bytes transport() const { return bytes(Layer::transport, Element::packet); }
     bool is_tcp() const { return transport_protocol == packet::proto::tcp; }
     bool has_ports() const;
+    bool has_tag(std::uint16_t vlan) const;
+    bool goes_to(const std::array<std::uint8_t, 6>& hardware_address) const;
 };
 
 // `packet` begins with the IP header. Nothing but `packet` is set if that is none.
 Layers walk_layers(Bytes packet);
+// Finds the link layers in the first `size` bytes of a frame, which ends with the packet.
+void walk_link(Layers& layers, Bytes frame, std::size_t size);
 
 } // namespace nfqws2::rules

@@ -41,6 +41,10 @@ enum class Layer : std::uint8_t {
     application,
 };
 inline constexpr std::size_t layers = 10;
+// In front of the IP packet.
+inline bool is_link(Layer layer) {
+    return layer <= Layer::encap;
+}
 enum class Element : std::uint8_t { header, payload, packet };
 inline constexpr std::size_t mark_kinds = 4;
 enum class Algorithm : std::uint8_t { none, rate, ratelimit, sample, tcpauth };
@@ -189,6 +193,14 @@ using Condition =
                  test::Set, test::Geo, test::Mark, test::LocalMark, test::Verdict, test::Sequence,
                  test::Direction, test::Interface, test::FirewallMark, test::ConnectionState,
                  test::ConnectionMark>;
+// Frames tell that, not packets.
+inline bool asks_link(const Condition& condition) {
+    if (const auto* length = std::get_if<test::Length>(&condition)) return is_link(length->layer);
+    if (const auto* sequence = std::get_if<test::Sequence>(&condition))
+        return is_link(sequence->layer);
+    const auto* protocol = std::get_if<test::Protocol>(&condition);
+    return protocol != nullptr && (protocol->any & (layer_bit::eth | layer_bit::vlan)) != 0;
+}
 struct Test {
     bool inverted = false;
     Condition condition;
@@ -273,6 +285,11 @@ using Action = std::variant<action::Accept, action::Drop, action::SetLevel, acti
                             action::RateLimit, action::Rate, action::Sample, action::TcpAuth,
                             action::SetVerdict, action::Switch, action::Translate>;
 
+inline bool asks_link(const Action& action) {
+    const auto* pass = std::get_if<action::Pass>(&action);
+    return pass != nullptr && (pass->vlan || pass->mac);
+}
+
 // ---- rules ------------------------------------------------------------------------------------
 
 struct Slice {
@@ -337,6 +354,7 @@ struct Program {
     std::uint32_t samples = 0;                    // sample actions
 
     bool needs_pieces = false;    // merged packets must be split first
+    bool asks_link = false;       // of frames
     bool asks_connection = false; // of connection tracking
 };
 

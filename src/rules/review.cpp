@@ -226,20 +226,15 @@ void Review::authentication() {
 }
 
 void Review::link_layer() {
-    const auto is_link = [](Layer layer) { return layer <= Layer::encap; };
     for (std::uint32_t i = 0; i < program_.rules.size(); i++) {
-        const Slice tests = program_.rules[i].tests;
-        for (std::uint32_t t = tests.begin; t < tests.end; t++) {
-            const Condition& condition = program_.tests[t].condition;
-            const auto* length = std::get_if<test::Length>(&condition);
-            const auto* sequence = std::get_if<test::Sequence>(&condition);
-            const auto* protocol = std::get_if<test::Protocol>(&condition);
-            const bool asks_link =
-                (length != nullptr && is_link(length->layer)) ||
-                (sequence != nullptr && is_link(sequence->layer)) ||
-                (protocol != nullptr && (protocol->any & (layer_bit::eth | layer_bit::vlan)) != 0);
-            if (asks_link) warn(i, "queues show no link layer: this never holds");
-        }
+        const Rule& rule = program_.rules[i];
+        bool asks = false;
+        for (const Slice tests : {rule.tests, program_.profiles[rule.profile].tests})
+            for (std::uint32_t t = tests.begin; t < tests.end; t++)
+                asks = asks || asks_link(program_.tests[t].condition);
+        for (std::uint32_t a = rule.actions.begin; a < rule.actions.end; a++)
+            asks = asks || asks_link(program_.actions[a]);
+        if (asks) warn(i, "queues show a link layer on a bridge only: elsewhere this never holds");
     }
 }
 

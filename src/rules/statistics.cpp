@@ -50,12 +50,7 @@ void write_rules(JsonWriter& json, const Statistics& from) {
     json.key("rules").open_array();
     for (const Judge::RuleCounts& rule : from.rules) {
         json.open_object();
-        json.key("name").text(rule.name);
-        json.key("profile").text(rule.profile);
-        json.key("chain").text(rule.chain);
-        json.key("packets").number(rule.counts.packets);
-        json.key("bytes").number(rule.counts.bytes);
-        json.key("dropped").number(rule.counts.dropped);
+        write_counts(json, rule);
         json.close_object();
     }
     json.close_array();
@@ -179,6 +174,15 @@ Statistics statistics_without_rules(std::span<const Judge* const> judges, const 
         out.authentications.push_back({auth.id, tables.authentication.counts(auth.id)});
     out.answers_limited = tables.authentication.limited();
     return out;
+}
+
+void write_counts(JsonWriter& json, const Judge::RuleCounts& rule) {
+    json.key("name").text(rule.name);
+    json.key("profile").text(rule.profile);
+    json.key("chain").text(rule.chain);
+    json.key("packets").number(rule.counts.packets);
+    json.key("bytes").number(rule.counts.bytes);
+    json.key("dropped").number(rule.counts.dropped);
 }
 
 std::string to_json(const Statistics& from) {

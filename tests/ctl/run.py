@@ -147,6 +147,8 @@ def test_every_table(w):
         contains(w.ask("marks", "delete", "hmark", "2", "192.0.2.7"), "1 marks")
         contains(w.ask("lists"), "zapret-hosts-user.txt", "100 000", "cannot open", "line 3: no network")
         contains(w.ask("find", "www.example.com"), "example.com", "refused by --hostlist", "calls multisplit")
+        contains(w.ask("find", "192.0.2.77"), "bad of web", "/etc/bad.txt", "web too-much, web web/main#2, ...",
+                 "(in the rules file)", "country NL, continent EU")
         contains(w.ask("why", "example.com"), "wins", "answered", "no answer, 3 retransmissions")
         contains(w.ask("trace"), "tls_client_hello", "www.example.com", "+5")
         contains(w.ask("top", "-d", "0.1", "-n", "1"), "packets/s", "https", "www.example.com")

@@ -203,6 +203,12 @@ class Daemon:
     def on_find(request):
         yield {"match": {"file": "/opt/zapret2/ipset/zapret-hosts-user.txt", "kind": "hosts", "entry": "example.com",
                          "uses": [{"profile": 1, "exclude": False}]}}
+        if "address" in request:
+            yield {"set": {"name": "bad", "file": "/etc/bad.txt", "profile": "web", "value": 7,
+                           "rules": ["web too-much", "web web/main#2"], "more": True}}
+            yield {"set": {"name": "few", "file": None, "profile": None, "value": None, "rules": ["web"],
+                           "more": False}}
+            yield {"place": {"country": "NL", "continent": "EU"}}
         yield {"explain": {"query": "tcp:192.0.2.1:443,host=%s,l7=tls" % request.get("host"), "searches": [
             {"informed": False, "profiles": [{"n": 1, "name": "https", "refused_by": "hostlist"},
                                              {"n": 0, "name": "no_action", "refused_by": None}], "instances": []},

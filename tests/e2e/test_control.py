@@ -307,6 +307,32 @@ def test_lists(env):
                 check_equal("code of %s" % fields, ask(path, "find", **fields)[0].get("code"), "bad-field")
 
 
+def test_find_in_sets_of_rules(env):
+    """Which sets of traffic rules have an address, who asks them, and where it is."""
+    places = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "rules", "places.mmdb")
+    with env.lab() as lab:
+        bad, rules = os.path.join(lab.folder, "bad.txt"), os.path.join(lab.folder, "rules.toml")
+        with open(bad, "w") as f:
+            f.write("192.0.2.0/24 7\n198.51.100.0/24\n")
+        with open(rules, "w") as f:
+            f.write('version = 1\n[geoip]\nfile = "%s"\n[set.bad]\nfile = "%s"\n[set.idle]\n'
+                    'prefixes = "192.0.2.0/24"\n[[profile]]\nname = "web"\n[profile.set.own]\n'
+                    'prefixes = "192.0.2.77"\n[[profile.rule]]\nname = "bad"\n'
+                    'match = [ { pset = { name = "bad", value = 7 } }, { geoip = { country = "RU" } } ]\n'
+                    'action = [ "drop" ]\n[[profile.rule]]\nmatch = [ { not = { pset = { name = "own" } } } ]\n'
+                    'action = [ { stats = "OTHERS" } ]\n' % (places, bad))
+        with serving(env, lab, *SPLIT, "--rules=" + rules) as (_, path):
+            answer = ask(path, "find", address="192.0.2.77")
+            check_equal("sets", named(answer, "set"), [
+                {"name": "bad", "file": bad, "profile": None, "value": 7, "rules": ["web bad"], "more": False},
+                {"name": "own", "file": None, "profile": "web", "value": None, "rules": ["web web/main#2"],
+                 "more": False}])
+            check_equal("place", named(answer, "place"), [{"country": "US", "continent": "NA"}])
+            check_equal("count", answer[-1]["count"], 2)
+            check_equal("others", named(ask(path, "find", address="203.0.113.1"), "set"), [])
+            check_equal("a name", named(ask(path, "find", host="example.com"), "set"), [])
+
+
 def test_a_long_list_is_read_in_the_background(env):
     """The answer comes when it is there."""
     with env.lab() as lab:

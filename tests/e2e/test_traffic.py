@@ -3,6 +3,7 @@ was counted is told."""
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -70,6 +71,64 @@ def test_without_packets(env):
             daemon.wait_output("rules are read again")
             daemon.process.send_signal(signal.SIGUSR2)
             daemon.wait_output("sources: 0 entries")
+
+
+def test_fastest_keys(env):
+    """SIGUSR2 looks at the buckets piece by piece, and tells the fastest sources behind the tables."""
+    with env.folder() as folder, env.lab() as lab, DatagramServer(lab, "server", PORT, echo=False) as server:
+        rules = os.path.join(folder, "rules.toml")
+        with open(rules, "w", encoding="utf-8") as f:
+            f.write('version = 1\n[[profile]]\n[[profile.rule]]\naction = [ { ratelimit = { id = 8, '
+                    'key = ["l3_src", "l4_dst"], pps = { rate = 1000 } } }, { ratelimit = { id = 9, '
+                    'pps = { rate = 1000 } } } ]\n')
+        lab.queue_client(QUEUE, ports="4000:4499", protocol="udp")
+        client = lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM)
+        with env.daemon(lab, "--rules=" + rules) as daemon:
+            for port in range(4000, 4500):
+                client.sendto(b"x", (laboratory.SERVER[4], port))
+            client.sendto(b"x", (laboratory.SERVER[4], PORT))
+            lab.wait_for(lambda: len(server.datagrams) > 1, "the last one did not arrive")
+            daemon.process.send_signal(signal.SIGUSR2)
+            daemon.wait_output("buckets: 501 entries")
+            daemon.wait_output("ratelimit 9 " + laboratory.CLIENT[4] + ": ")
+            # It goes on as before, also when it is asked twice at once.
+            for _ in range(2):
+                daemon.process.send_signal(signal.SIGUSR2)
+            client.sendto(b"y", (laboratory.SERVER[4], PORT))
+            lab.wait_for(lambda: len(server.datagrams) > 2, "it did not arrive")
+
+
+def hidden_database(folder, source):
+    """A database of countries that only root may read."""
+    path = os.path.join(folder, "places.mmdb")
+    shutil.copy(source, path + ".new")
+    os.chmod(path + ".new", 0o600)
+    os.rename(path + ".new", path)
+    return path
+
+
+def test_a_database_of_root_alone(env):
+    """It is opened before the rights are given up; a reload keeps it, says so, and takes the other changes."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "rules", "places.mmdb")
+    with env.folder() as folder, env.lab() as lab:
+        rules = os.path.join(folder, "rules.toml")
+        text = 'version = 1\n[geoip]\nfile = "%s"\n[[profile]]\n[[profile.rule]]\n' \
+               'match = [ { geoip = { country = "RU" } } ]\naction = [ "%s" ]\n'
+
+        def write(action):
+            with open(rules + ".new", "w", encoding="utf-8") as f:
+                f.write(text % (os.path.join(folder, "places.mmdb"), action))
+            os.chmod(rules + ".new", 0o644)
+            os.rename(rules + ".new", rules)
+        hidden_database(folder, source)
+        write("drop")
+        with env.daemon(lab, "--rules=" + rules) as daemon:
+            hidden_database(folder, source)
+            write("accept")
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_output("places.mmdb: Permission denied: what was read of it before stays in force; the "
+                               "running daemon may not read it (--user)")
+            daemon.wait_output("rules are read again")
 
 
 def test_files_without_proc(env):

@@ -1,5 +1,5 @@
-// Packets under rules: the walk through the layers stays inside of the packet, and translating
-// addresses there and back gives the same bytes.
+// Packets under rules: the walks through the layers of packets and frames stay inside of them, and
+// translating addresses there and back gives the same bytes.
 #include "rules/layers.hpp"
 #include "rules/translate.hpp"
 
@@ -24,6 +24,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::vector<std::uint8_t> packet(data, data + size);
     const Layers layers = walk_layers(packet);
     check_bounds(layers, size);
+    Layers link;
+    if (size != 0) walk_link(link, packet, data[size - 1] % (size + 1));
+    check_bounds(link, size);
+    if (link.has_tag(5) && !link.has(Layer::vlan)) std::abort();
     if (!layers.has(Layer::net)) return 0;
     const nfqws2::IpAddress source = layers.net.source;
     action::Translate there, back;

@@ -5,8 +5,8 @@ import re
 import tempfile
 
 from packets import ACK, RST, SYN, l4_checksum_ok, parse
-from rule_packets import FAR, NEAR, PACKETS
-from traffic_run import Run, datagram, expect, segment
+from rule_packets import FAR, FRAMES, NEAR, PACKETS
+from traffic_run import ETHERNET, Run, datagram, expect, segment
 
 U, S, D, V6 = (PACKETS[letter] for letter in ("U", "S", "D", "V6"))
 EXERCISED = set()  # actions of rules that some packet has met
@@ -33,8 +33,8 @@ def note_actions(text, met):
             EXERCISED.update(a or b for a, b in re.findall(r'(?:^|, )(?:\{ (\w+) =|"(\w+)")', actions))
 
 
-def play(program, text, stamped, *options):
-    run = Run(program, "[[profile]]\nname = \"p\"\n" + text, stamped, *options, local=FAR)
+def play(program, text, stamped, *options, **kwargs):
+    run = Run(program, "[[profile]]\nname = \"p\"\n" + text, stamped, *options, **dict({"local": FAR}, **kwargs))
     expect(len(run.trace), len(stamped), "packets of the trace (%s)" % run.text)
     note_actions(text, {name for line in run.trace for name in line["rules"]["hits"]})
     return run
@@ -70,6 +70,20 @@ def pass_goes_to_the_system_or_on(program):
     run = play(program, text, [(0, U), (1, S), (2, PACKETS["L"])], *DROP_ALL)
     expect((untouched(run), of_trace(run, "verdict")), ([U, S], ["accept", "continue", "continue"]), "what leaves")
     expect(run.number("flows"), 2, "flows")
+
+
+def pass_asks_for_tags_and_addresses(program):
+    text = rules('tag: -> { pass = { to = "os", vid = 5 } }',
+                 'mac: -> { pass = { to = "os", mac = "02:00:00:00:00:09" } }', 'rest: -> "drop"')
+    run = play(program, text, [(n, frame) for n, frame in enumerate(FRAMES.values())], link_type=ETHERNET)
+    last = dict(zip(FRAMES, (of_packet[-1] for of_packet in hits(run))))
+    expect(last, {"plain": "rest", "tag5": "tag", "tag6": "rest", "tags": "tag", "other": "tag", "pppoe": "rest",
+                  "mpls": "rest"}, "rules that end")
+    text = rules('mac: -> { pass = { to = "os", mac = "02:00:00:00:00:09", vid = 5 } }', 'rest: -> "drop"')
+    run = play(program, text, [(n, frame) for n, frame in enumerate(FRAMES.values())], link_type=ETHERNET)
+    expect(of_trace(run, "verdict"), ["accept" if name == "other" else "drop" for name in FRAMES], "verdicts")
+    run = play(program, text, [(0, U)])
+    expect(run.out, [], "without a frame")
 
 
 def levels_keep_scripts_away(program):
@@ -316,7 +330,7 @@ def addresses_keep_their_host_part(program):
     expect(run.out[2][26:28], b"\0\0", "a checksum that was not there")
 
 
-CASES = [accept_and_drop, pass_goes_to_the_system_or_on, levels_keep_scripts_away,
+CASES = [accept_and_drop, pass_goes_to_the_system_or_on, pass_asks_for_tags_and_addresses, levels_keep_scripts_away,
          goto_has_no_way_back, stats_count_under_a_name, the_local_mark_changes, stored_marks_change,
          marks_are_whose_they_are, marks_have_lifetimes_and_ages, ratelimit_measures_by_key, rate_measures_all,
          sample_takes_some, handshakes_authenticate, grey_lists_let_in_who_tries_again, windows_end,

@@ -5,8 +5,8 @@ import tempfile
 import mmdb
 import packets
 import rule_packets
-from rule_packets import FAR, NEAR, PACKETS
-from traffic_run import Run, expect
+from rule_packets import FAR, FRAMES, NEAR, PACKETS
+from traffic_run import ETHERNET, Run, expect
 
 ALL = set(PACKETS)
 V6 = {"V6", "N"}
@@ -142,6 +142,26 @@ def every_match_holds_for_its_packets(program):
     expect(run.out, list(PACKETS.values()), "what leaves")
 
 
+LINK_ROWS = [
+    ('protocol = "eth"', set(FRAMES)),
+    ('protocol = "vlan"', {"tag5", "tag6", "tags", "other"}),
+    ('len = { len = 14, level = "mac", elm = "header" }', set(FRAMES)),
+    ('len = { len = 47, level = "mac" }', {"plain"}),
+    ('len = { len = 4, level = "vlan", elm = "header" }', {"tag5", "tag6", "other"}),
+    ('len = { len = 8, level = "vlan", elm = "header" }', {"tags"}),
+    ('len = { len = 8, level = "encap", elm = "header" }', {"pppoe", "mpls"}),
+    ('seq = { b64seq = "AgAAAAAJ", level = "mac", elm = "header" }', {"other"}),
+    ('seq = { seq = "hello", level = "encap" }', {"pppoe", "mpls"}),
+]
+
+
+def frames_have_a_link_layer(program):
+    run = Run(program, "[[profile]]\n" + rules_of(LINK_ROWS), list(enumerate(FRAMES.values())), local=FAR,
+              link_type=ETHERNET)
+    compare(run, LINK_ROWS, list(FRAMES))
+    expect(run.out, [PACKETS["U"]] * len(FRAMES), "what leaves")
+
+
 CT_ROWS = [('ctstate = "new"', {"U", "L"}), ('ctstate = ["established", "related"]', {"answer"}),
            ('ctstate = "invalid"', set()), ('ctmark = "0/0xFF"', {"answer"}), ('ctmark = 1', set())]
 
@@ -154,5 +174,5 @@ def connections_have_states_and_marks(program):
     compare(run, CT_ROWS, list(shown))
 
 
-CASES = [every_match_holds_for_its_packets, connections_have_states_and_marks]
-EXERCISED = [row for rows in (ROWS, CT_ROWS) for row in rows]
+CASES = [every_match_holds_for_its_packets, frames_have_a_link_layer, connections_have_states_and_marks]
+EXERCISED = [row for rows in (ROWS, LINK_ROWS, CT_ROWS) for row in rows]

@@ -66,3 +66,14 @@ PACKETS = {
     "L": v4(UDP, udp(NEAR, FAR, 4000, 54, b"hello"), ttl=65),
     "O": v4(UDP, udp(FAR, NEAR, 7, 8, b"hallo"), src=FAR, dst=NEAR),  # goes out
 }
+
+ADDRESSES = bytes.fromhex("020000000001020000000002")
+FRAMES = {  # of U, behind an Ethernet header
+    "plain": ADDRESSES + bytes.fromhex("0800") + PACKETS["U"],
+    "tag5": ADDRESSES + bytes.fromhex("810020050800") + PACKETS["U"],
+    "tag6": ADDRESSES + bytes.fromhex("810000060800") + PACKETS["U"],
+    "tags": ADDRESSES + bytes.fromhex("88a80006810000050800") + PACKETS["U"],
+    "other": bytes.fromhex("020000000009020000000002810000050800") + PACKETS["U"],
+    "pppoe": ADDRESSES + bytes.fromhex("88641100000100230021") + PACKETS["U"],
+    "mpls": ADDRESSES + bytes.fromhex("88470000a0400000b140") + PACKETS["U"],
+}

@@ -12,15 +12,16 @@ sys.path[1:1] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "
 import packets  # noqa: E402
 from packets import TCP, UDP, ip, ip4, tcp, udp  # noqa: E402
 
+RAW_IP, ETHERNET = 101, 1  # link types
 EXAMPLES = os.path.join(HERE, "..", "..", "docs", "rules.d")
 CLIENT, SERVER = "198.51.100.7", "192.0.2.10"
 EPOCH = 1700000000
 
 
-def write_pcap(path, stamped):
+def write_pcap(path, stamped, link_type=RAW_IP):
     """stamped: (seconds since the start, packet)"""
     with open(path, "wb") as f:
-        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, 101))
+        f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, link_type))
         for at, raw in stamped:
             us = round(at * 1000000)
             f.write(struct.pack("<IIII", EPOCH + us // 1000000, us % 1000000, len(raw), len(raw)) + raw)
@@ -35,10 +36,10 @@ def segment(flags, seq=1000, ack=0, payload=b"", src=CLIENT, dst=SERVER, sport=4
 
 
 class Run:
-    def __init__(self, program, rules, stamped, *options, local=SERVER):
+    def __init__(self, program, rules, stamped, *options, local=SERVER, link_type=RAW_IP):
         self.work = tempfile.TemporaryDirectory()
         names = [os.path.join(self.work.name, n) for n in ("in.pcap", "out.pcap", "rules.toml", "trace")]
-        write_pcap(names[0], stamped)
+        write_pcap(names[0], stamped, link_type)
         if rules is not None and not os.path.exists(rules):
             with open(names[2], "w", encoding="utf-8") as f:
                 f.write("version = 1\n" + rules)

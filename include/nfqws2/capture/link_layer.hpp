@@ -28,4 +28,8 @@ Bytes ip_packet_in_frame(LinkType type, Bytes frame);
 // The header of a frame that holds a packet, as Ethernet has it; what is not known of it is zero.
 LinkHeader header_of_frame(LinkType type, Bytes frame);
 
+// All of it, where `packet` is what ip_packet_in_frame() has found. Nothing where the link has no
+// addresses.
+LinkLayers layers_of_frame(LinkType type, Bytes frame, Bytes packet);
+
 } // namespace nfqws2::capture

@@ -6,6 +6,7 @@
 #include "nfqws2/base/ip_address.hpp"
 #include "nfqws2/packet/connection.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -24,9 +25,25 @@ struct LinkHeader {
     Bytes view() const { return known ? Bytes(bytes) : Bytes(); }
 };
 
+// All that stands in front of the IP packet in a frame, as on Ethernet: header, VLAN tags, PPPoE,
+// MPLS labels. More than fits is not known at all.
+struct LinkLayers {
+    static constexpr std::size_t most = 128;
+    std::array<std::uint8_t, most> bytes{};
+    std::size_t size = 0;
+
+    Bytes view() const { return Bytes(bytes).first(size); }
+    void add(Bytes more) {
+        if (size + more.size() > most) return;
+        std::copy(more.begin(), more.end(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+        size += more.size();
+    }
+};
+
 struct InputPacket {
     Bytes data;  // as received, may be anything
     Bytes frame; // a LinkHeader's bytes, empty if there is none; see wants_frames()
+    Bytes link;  // LinkLayers' bytes, likewise: of captured frames, and of queues on a bridge
     std::uint32_t id = 0;
     std::uint32_t mark = 0;
     std::uint32_t ifin_index = 0, ifout_index = 0;
@@ -58,7 +75,7 @@ class PacketHandler {
   public:
     virtual ~PacketHandler() = default;
     virtual Verdict on_packet(const InputPacket& packet) = 0;
-    // Whether anybody looks at InputPacket::frame.
+    // Whether anybody looks at InputPacket::frame or link.
     virtual bool wants_frames() const { return false; }
 };
 

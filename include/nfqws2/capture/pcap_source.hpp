@@ -68,6 +68,7 @@ class PcapSource {
     LinkType link_type_ = LinkType::raw;
     Bytes packet_;      // the packet read ahead, inside libpcap's buffer
     LinkHeader header_; // its frame's
+    LinkLayers link_;   // likewise
     std::int64_t stamp_ns_ = 0;
     std::int64_t first_stamp_ns_ = 0;
     bool read_ahead_ = false;

@@ -46,12 +46,12 @@ std::optional<MarkKey> connection_of(const Tables& tables, std::uint8_t id, Byte
 // A program with all that it needs at hand: sets and databases are read, its meters are found.
 struct InForce;
 // nullptr on error. Any thread. `warnings`: bad lines of set files. `databases`: those that are
-// open already, see open_databases().
-std::shared_ptr<const InForce> bring_in_force(std::shared_ptr<const Program> program,
-                                              Tables& tables, MemoryBudget* budget,
-                                              std::string* error,
-                                              std::vector<std::string>* warnings,
-                                              std::vector<FileDescriptor> databases = {});
+// open already, see open_databases(). `before`: rules whose databases stay, with a warning, where
+// the same ones cannot be read again.
+std::shared_ptr<const InForce>
+bring_in_force(std::shared_ptr<const Program> program, Tables& tables, MemoryBudget* budget,
+               std::string* error, std::vector<std::string>* warnings,
+               std::vector<FileDescriptor> databases = {}, const InForce* before = nullptr);
 
 // What connection tracking knows of a packet; asked only if a rule wants it.
 class SubjectConnection {
@@ -69,6 +69,7 @@ struct Subject {
     std::uint32_t packets = 1; // that a merged one stands for
     std::int64_t now_ns = 0;
     SubjectConnection* connection = nullptr; // nullptr: --ct=off
+    Bytes link = {}; // in front of the packet, from the Ethernet header on; empty: not known
 };
 
 enum class Decision : std::uint8_t { go_on, accept, drop };
@@ -106,6 +107,8 @@ class Judge {
     Ruling judge(const Subject& subject);
     // Merged packets have to be split first.
     bool needs_pieces() const;
+    // Subject::link is looked at.
+    bool needs_link() const;
 
     Account account() const; // of the last packet
 

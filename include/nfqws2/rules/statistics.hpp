@@ -11,6 +11,10 @@
 #include <string>
 #include <vector>
 
+namespace nfqws2 {
+class JsonWriter;
+}
+
 namespace nfqws2::rules {
 
 struct Statistics {
@@ -65,6 +69,8 @@ Statistics statistics(std::span<const Judge* const> judges, const Tables& tables
                       std::int64_t unix_s);
 Statistics statistics_without_rules(std::span<const Judge* const> judges, const Tables& tables,
                                     std::int64_t unix_s);
+// The members of the object of a rule.
+void write_counts(JsonWriter& json, const Judge::RuleCounts& rule);
 // Ends in `}` and a line end.
 std::string to_json(const Statistics& statistics);
 

@@ -4,6 +4,7 @@
 #include "explain/explain_output.hpp"
 #include "explain/explain_query.hpp"
 #include "nfqws2/base/json.hpp"
+#include "nfqws2/rules/lookup.hpp"
 #include "options/values.hpp"
 
 #include <algorithm>
@@ -156,6 +157,41 @@ class Matches {
     std::uint64_t count_ = 0;
 };
 
+// What traffic rules know of the address. Returns how many of their sets have it.
+std::uint64_t write_traffic_rules(std::string& out, const rules::InForce& rules,
+                                  const IpAddress& address) {
+    const std::vector<rules::SetWithAddress> sets = rules::sets_with(rules, address);
+    for (const rules::SetWithAddress& set : sets) {
+        JsonWriter json(out);
+        json.open_object();
+        json.key("set").open_object();
+        json.key("name").text(set.name);
+        json.key("file").text_or_null(set.file);
+        json.key("profile").text_or_null(set.profile);
+        json.key("value");
+        set.value ? json.number(*set.value) : json.null();
+        json.key("rules").open_array();
+        for (const std::string& rule : set.rules)
+            json.text(rule);
+        json.close_array();
+        json.key("more").boolean(set.more_rules);
+        json.close_object();
+        json.close_object();
+        out += '\n';
+    }
+    const rules::GeoPlace place = rules::place_of(rules, address);
+    if (place == rules::GeoPlace()) return sets.size();
+    JsonWriter json(out);
+    json.open_object();
+    json.key("place").open_object();
+    json.key("country").text_or_null(place.country.text());
+    json.key("continent").text_or_null(place.continent.text());
+    json.close_object();
+    json.close_object();
+    out += '\n';
+    return sets.size();
+}
+
 // A packet for --explain; throws BadValue.
 ExplainQuery query_for(const control::Request& request, const Wanted& wanted) {
     constexpr std::int64_t https = 443, http = 80;
@@ -210,13 +246,16 @@ std::unique_ptr<Answer> find(const Subject& subject, const control::Request& req
         matches.look(profile->nets, false);
         matches.look(profile->nets_exclude, false);
     }
+    std::uint64_t sets = 0;
+    if (const auto& rules = subject.workers.shared().rules; rules && wanted.address)
+        sets = write_traffic_rules(out, *rules->newest(), *wanted.address);
     try {
         out += explain_line(query_for(request, wanted), profiles);
     } catch (const BadValue& e) {
         refusal->text = e.what();
         return nullptr;
     }
-    out += end_line(matches.count());
+    out += end_line(matches.count() + sets);
     return std::make_unique<control::ReadyAnswer>(std::move(out));
 }
 

@@ -47,12 +47,7 @@ void write_rule(std::string& out, const rules::Judge::RuleCounts& rule) {
     JsonWriter json(out);
     json.open_object();
     json.key("rule").open_object();
-    json.key("name").text(rule.name);
-    json.key("profile").text(rule.profile);
-    json.key("chain").text(rule.chain);
-    json.key("packets").number(rule.counts.packets);
-    json.key("bytes").number(rule.counts.bytes);
-    json.key("dropped").number(rule.counts.dropped);
+    rules::write_counts(json, rule);
     json.close_object();
     json.close_object();
     out += '\n';

@@ -34,7 +34,7 @@ void write(JsonWriter& json, const RuleSet& set, const Rule& rule) {
     json.open_object();
     json.key("way").text(rule.way == Way::out ? "out" : "in");
     json.key("protocol").text(name(rule.transport));
-    json.key("sender").text(!rule.any_port() || set.asks_connection(rule)
+    json.key("sender").text(!rule.any_side && (!rule.any_port() || set.asks_connection(rule))
                                 ? (set.by_initiator(rule) ? "initiator" : "responder")
                                 : "any");
     json.key("families").open_array();

@@ -1,12 +1,14 @@
 // Theory of operation: each profile needs packets of some ports (types, protocols) in each way;
-// what earlier profiles take away is left out. Needs that differ in nothing but their ports are one
-// rule, and what a wider rule queues anyway is taken off the others.
+// what earlier profiles take away is left out; traffic rules need all packets that they do
+// something with. Needs that differ in nothing but their ports are one rule, and what a wider rule
+// queues anyway is taken off the others.
 #include "firewall/firewall.hpp"
 
 #include "check/known_functions.hpp"
 #include "check/reach.hpp"
 #include "firewall/amounts.hpp"
 #include "nfqws2/packet/dissect.hpp"
+#include "nfqws2/rules/needs.hpp"
 
 #include <algorithm>
 #include <array>
@@ -104,6 +106,7 @@ class Deriver {
         for (const auto& p : profiles_)
             if (p->number != 0) add(*p);
         if (config_.engine.ipcache_hostname && !config_.engine.server) add_dns();
+        if (config_.rules.program != nullptr) add_traffic_rules(*config_.rules.program);
         drop_covered();
         finish();
         add_notes();
@@ -114,6 +117,8 @@ class Deriver {
     void add(const Profile& p);
     void add(const Profile& p, Transport transport, const Bits& bits);
     void add_dns();
+    void add_traffic_rules(const rules::Program& program);
+    void add(const rules::Need& need, Way way, const std::string& reason);
     void put(Need need);
     std::optional<std::size_t> address_set(const Profile& p, Need& need);
     void drop_covered();
@@ -200,10 +205,63 @@ void Deriver::add_dns() {
     }
 }
 
+// Whoever sends them, and all of them: rules are about packets, not about connections.
+void Deriver::add_traffic_rules(const rules::Program& program) {
+    for (const rules::Need& need : rules::needs_of(program)) {
+        std::string reason = "traffic rules:";
+        for (const std::string& profile : need.profiles)
+            reason += (reason.back() == ':' ? " " : ", ") +
+                      (profile.empty() ? "their policy" : "profile " + profile);
+        if (need.out) add(need, Way::out, reason);
+        if (need.in) add(need, Way::in, reason);
+    }
+    if (rules::asks_direction_without_lan(program))
+        result_.notes.emplace_back("on a router 'dir' of traffic rules needs 'lan' in their file, "
+                                   "where packets are queued in FORWARD");
+    if (rules::asks_fragments(program))
+        result_.notes.emplace_back("fragments are joined before these rules see them: 'frag' of "
+                                   "traffic rules needs a rule in raw, ahead of that");
+}
+
+void Deriver::add(const rules::Need& need, Way way, const std::string& reason) {
+    namespace proto = packet::proto;
+    const auto put_one = [&](Transport transport, Bits bits, const auto& change) {
+        bits &= everything(transport);
+        if (bits.none()) return;
+        Need wanted;
+        wanted.rule.way = way;
+        wanted.rule.transport = transport;
+        wanted.rule.ipv4 = need.ipv4;
+        wanted.rule.ipv6 = need.ipv6;
+        wanted.rule.any_side = true;
+        wanted.rule.reasons.push_back(reason);
+        wanted.bits = bits;
+        change(wanted.rule);
+        if (wanted.rule.ipv4 || wanted.rule.ipv6) put(std::move(wanted));
+    };
+    const bool to_server = (way == Way::out) != config_.engine.server;
+    const Bits& of_server = to_server ? need.dports : need.sports;
+    const Bits near = (to_server ? need.sports : need.dports) & everything(Transport::tcp);
+    for (const auto& [number, transport] :
+         {std::pair(proto::tcp, Transport::tcp), std::pair(proto::udp, Transport::udp)})
+        if (need.protocols[number] && near.any())
+            put_one(transport, of_server, [&](Rule& rule) {
+                if (near != everything(Transport::tcp)) rule.lports = spans_of(near);
+            });
+    if (need.protocols[proto::icmp])
+        put_one(Transport::icmp, need.icmp, [](Rule& rule) { rule.ipv6 = false; });
+    if (need.protocols[proto::icmpv6])
+        put_one(Transport::icmp, need.icmp6, [](Rule& rule) { rule.ipv4 = false; });
+    Bits others;
+    for (std::size_t i = 0; i < need.protocols.size(); i++)
+        others[i] = need.protocols[i];
+    put_one(Transport::other, others, [](Rule&) {});
+}
+
 bool same_apart_from_bits(const Rule& a, const Rule& b) {
     return a.way == b.way && a.transport == b.transport && a.ipv4 == b.ipv4 && a.ipv6 == b.ipv6 &&
            a.lports == b.lports && a.set == b.set && a.packets == b.packets &&
-           a.invalid == b.invalid && a.related == b.related;
+           a.invalid == b.invalid && a.related == b.related && a.any_side == b.any_side;
 }
 
 void add_reasons(Rule& to, const Rule& from) {
@@ -248,6 +306,7 @@ bool wider(const Rule& wide, const Rule& narrow) {
            (wide.ipv4 || !narrow.ipv4) && (wide.ipv6 || !narrow.ipv6) &&
            (wide.lports.empty() || wide.lports == narrow.lports) &&
            (!wide.set || wide.set == narrow.set) && counts &&
+           (wide.any_side || !narrow.any_side || !wide.any_port()) &&
            (wide.invalid || !narrow.invalid || !wide.packets) && !wide.related;
 }
 
@@ -284,7 +343,8 @@ void Deriver::finish() {
         result_.rules.push_back(std::move(rule));
     }
     std::ranges::stable_sort(result_.rules, {}, [](const Rule& rule) {
-        return std::tuple(rule.way, rule.transport, rule.any_port());
+        // One that asks the connection ends the search for the packets of the other side.
+        return std::tuple(rule.way, rule.transport, rule.any_port(), !rule.any_side);
     });
     // Sets that no rule names any more.
     std::map<std::size_t, std::size_t> kept;

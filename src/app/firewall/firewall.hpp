@@ -45,8 +45,10 @@ struct Rule {
     std::optional<std::uint32_t> packets; // the first ones of a connection's way; all
     std::uint32_t own = 0;                // that many more, where our own packets are counted too
     bool estimate = false;                // `packets` may be too few for unusual connections
-    bool related = false; // ICMP: only errors about connections, whatever their kind
-    bool invalid = false; // TCP: also packets that the kernel knows no connection for
+    bool related = false;  // ICMP: only errors about connections, whatever their kind
+    bool invalid = false;  // TCP: also packets that the kernel knows no connection for
+    bool any_side = false; // whoever opened the connection; `ports` and `lports` are as if the way
+                           // told that
     std::vector<std::string> reasons;
 
     bool any_port() const { return ports.empty() && lports.empty(); }
@@ -71,7 +73,8 @@ struct RuleSet {
     // Nothing but the connection tells whose packets they are. Servers of disguised UDP answer what
     // the kernel has never seen as UDP, so the device has to tell there.
     bool asks_connection(const Rule& rule) const {
-        return rule.any_port() && !(rule.transport == Transport::udp && server && !rule.packets);
+        return rule.any_port() && !rule.any_side &&
+               !(rule.transport == Transport::udp && server && !rule.packets);
     }
     std::string name() const { return "nfqws2_" + std::to_string(queue); }
 };

@@ -3,6 +3,7 @@
 #include "nfqws2/protocol/table.hpp"
 #include "options/ct_options.hpp"
 #include "options/option_actions.hpp"
+#include "options/rules_options.hpp"
 
 #include <algorithm>
 #include <iterator>

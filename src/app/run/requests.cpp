@@ -48,10 +48,7 @@ void dump_pools(const Worker& worker) {
     worker.shared.auto_hosts.dump(print_line);
     log::report_text("\nIPCACHE\n");
     worker.engine.dump_ip_cache(print_line);
-    if (worker.shared.rules) {
-        log::report_text("\nRULES");
-        worker.shared.rules->dump(print_line);
-    }
+    if (worker.shared.rules) worker.shared.rules->dump();
     log::report_text("\n");
 }
 

@@ -98,37 +98,49 @@ void TrafficRules::turn(Worker& worker) {
         worker.engine.judge()->replace(newest());
         worker.rules_generation = generation;
     }
-    if (worker.number == 0) look(clock_.boot_ns());
+    if (worker.number != 0) return;
+    if (dumping_) go_on_dumping();
+    look(clock_.boot_ns());
 }
 
 int TrafficRules::wait_ms() const {
     constexpr int soon_ms = 100; // a reload goes on
+    if (dumping_) return 0;
     if (wanted_) return thread_.joinable() ? soon_ms : 0;
     const std::int64_t left_ns = next_look_ns_ - clock_.boot_ns();
     return left_ns <= 0 ? 0 : static_cast<int>(std::min(left_ns, second) / 1'000'000 + 1);
 }
 
-void TrafficRules::dump(const std::function<void(const std::string&)>& line) const {
+void TrafficRules::dump() {
     constexpr std::size_t shown = 10;
-    const auto table = [&line](const char* what, const rules::TableCounts& counts) {
-        line(std::string(what) + ": " + std::to_string(counts.entries) + " entries, " +
-             std::to_string(counts.bytes / 1024) + " KB, " + std::to_string(counts.evicted) +
-             " evicted");
+    const auto table = [](const char* what, const rules::TableCounts& counts) {
+        log::report_text(std::string(what) + ": " + std::to_string(counts.entries) + " entries, " +
+                         std::to_string(counts.bytes / 1024) + " KB, " +
+                         std::to_string(counts.evicted) + " evicted");
     };
+    log::report_text("\nRULES");
     table("marks", tables_.marks.counts());
     table("buckets", tables_.meters.counts());
     table("sources", tables_.authentication.table_counts());
-    rules::Fastest fastest(shown);
+    dumping_.emplace(Search{rules::Fastest(shown)});
+}
+
+// A piece of some thousand cells, so that packets do not wait for all of them.
+void TrafficRules::go_on_dumping() {
+    constexpr int scans_of_a_piece = 16;
     const std::int64_t now_ns = clock_.boot_ns();
-    std::uint64_t cursor = 0;
-    do
-        cursor =
-            tables_.meters.scan(cursor, now_ns, [&](const auto& bucket) { fastest.see(bucket); });
-    while (cursor != 0);
-    for (const rules::Meters::Listed& bucket : fastest.sorted())
-        line("ratelimit " + std::to_string(bucket.id) + " " +
-             (bucket.address.empty() ? "key " + to_hex(bucket.key) : bucket.address.text()) + ": " +
-             std::to_string(bucket.pps) + " packets/s, " + std::to_string(bucket.bps) + " bits/s");
+    for (int i = 0; i < scans_of_a_piece; i++) {
+        dumping_->cursor = tables_.meters.scan(
+            dumping_->cursor, now_ns, [this](const auto& bucket) { dumping_->found.see(bucket); });
+        if (dumping_->cursor == 0) break;
+    }
+    if (dumping_->cursor != 0) return;
+    for (const rules::Meters::Listed& bucket : dumping_->found.sorted())
+        log::report_text(
+            "ratelimit " + std::to_string(bucket.id) + " " +
+            (bucket.address.empty() ? "key " + to_hex(bucket.key) : bucket.address.text()) + ": " +
+            std::to_string(bucket.pps) + " packets/s, " + std::to_string(bucket.bps) + " bits/s");
+    dumping_.reset();
 }
 
 void TrafficRules::look(std::int64_t now_ns) {
@@ -223,7 +235,8 @@ void TrafficRules::reload() {
     if (compiled.asks_connection && !knows_connections_) {
         log::error("rules: --ct is off, and 'ctstate' or 'ctmark' is new: a restart is needed");
     } else if (compiled.program != nullptr) {
-        next = rules::bring_in_force(compiled.program, tables_, &memory_, &error, &warnings);
+        next = rules::bring_in_force(compiled.program, tables_, &memory_, &error, &warnings, {},
+                                     newest().get());
         for (const std::string& warning : warnings)
             log::error_text(warning);
         if (!error.empty()) log::error_text("rules: " + error);

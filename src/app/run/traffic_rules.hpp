@@ -50,8 +50,9 @@ class TrafficRules {
     // By each worker between two batches.
     void turn(Worker& worker);
     int wait_ms() const; // until the first worker should take its turn, also without packets
-    // Sizes of tables and the fastest keys (SIGUSR2).
-    void dump(const std::function<void(const std::string&)>& line) const;
+    // Prints sizes of tables now, and the fastest keys as soon as all are looked at, which the
+    // first worker does in its turns (SIGUSR2).
+    void dump();
     // Any thread, once the workers are made.
     std::vector<const rules::Judge*> judges() const;
     rules::Statistics statistics() const;
@@ -66,6 +67,7 @@ class TrafficRules {
 
     bool open_outputs();
     void look(std::int64_t now_ns); // by the first worker
+    void go_on_dumping();           // likewise
     void tell_memory() const;
     bool files_changed();
     std::vector<Watched> see_files();
@@ -88,6 +90,11 @@ class TrafficRules {
     std::vector<Watched> watched_;
     std::atomic<std::uint64_t> generation_{0};
 
+    struct Search { // of the fastest keys
+        rules::Fastest found;
+        std::uint64_t cursor = 0;
+    };
+    std::optional<Search> dumping_;
     bool wanted_ = false;
     std::int64_t next_look_ns_ = 0, next_statistics_ns_ = 0;
     std::thread thread_;

@@ -62,6 +62,21 @@ std::string flow_end(const Json& f) {
     return state.empty() ? "no answer yet" : "no data yet (" + state + ")";
 }
 
+std::vector<Cell> row_of_set(const Json& set) {
+    std::string rules;
+    for (const Json& rule : elements(member(set, "rules")))
+        rules += (rules.empty() ? "" : ", ") + text_of(rule);
+    if (member(set, "more") == true) rules += ", ...";
+    const std::string profile = text_of(member(set, "profile"));
+    const std::string file = text_of(member(set, "file"));
+    const Json& value = member(set, "value");
+    return {
+        {text_of(member(set, "name")) + (profile.empty() ? "" : " of " + profile), Colour::strong},
+        file.empty() ? "(in the rules file)" : file,
+        value.is_number() ? std::to_string(number(set, "value")) : "",
+        rules};
+}
+
 } // namespace
 
 std::string find_report(const Lines& lines, const Style& style) {
@@ -69,8 +84,16 @@ std::string find_report(const Lines& lines, const Style& style) {
                  {"kind", false, false},
                  {"entry", false, true},
                  {"profiles", false, false}});
-    std::string explained;
+    Table sets({{"set of rules", false, true},
+                {"file", false, true},
+                {"value", true, false},
+                {"rules", false, true}});
+    std::string explained, place;
     for (const Json& line : lines) {
+        if (const Json& s = member(line, "set"); s.is_object()) sets.add(row_of_set(s));
+        if (const Json& p = member(line, "place"); p.is_object())
+            place = "country " + safe(text_of(member(p, "country"))) + ", continent " +
+                    safe(text_of(member(p, "continent"))) + "\n";
         if (const Json& m = member(line, "match"); m.is_object()) {
             std::string uses;
             for (const Json& use : elements(member(m, "uses")))
@@ -84,7 +107,9 @@ std::string find_report(const Lines& lines, const Style& style) {
         }
         if (line.contains("explain")) explained += explain_text(line["explain"], style);
     }
-    const std::string found = table.empty() ? "no list has it\n" : table.text(style);
+    std::string found = table.empty() ? "no list has it\n" : table.text(style);
+    if (!sets.empty()) found += "\n" + sets.text(style);
+    if (!place.empty()) found += "\n" + place;
     return explained.empty() ? found : found + "\n" + explained;
 }
 

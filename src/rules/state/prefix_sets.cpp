@@ -5,6 +5,7 @@
 
 #include "../regular_file.hpp"
 #include "nfqws2/base/bytes.hpp"
+#include "nfqws2/profile/list_reader.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -57,6 +58,15 @@ template <typename Address> struct Item {
     std::uint32_t value;
     std::uint8_t length, set;
 };
+
+// PREFIX, PREFIX VALUE, PREFIX=VALUE, PREFIX,VALUE; a comment may follow.
+std::optional<PrefixEntry> parse_line(std::string_view word, std::string_view rest) {
+    const std::size_t comment = word.find('#');
+    if (comment != std::string_view::npos) return PrefixEntry::parse(word.substr(0, comment));
+    rest = rest.substr(0, std::min(rest.find('#'), rest.size()));
+    if (rest.find_first_not_of(" \t") == std::string_view::npos) return PrefixEntry::parse(word);
+    return PrefixEntry::parse(std::string(word) + " " + std::string(rest));
+}
 
 std::uint64_t bit(unsigned set) {
     return std::uint64_t{1} << set;
@@ -194,36 +204,28 @@ void PrefixSetsBuilder::add(unsigned set, const PrefixEntry& entry) {
 
 PrefixFileReport PrefixSetsBuilder::add_file(unsigned set, const std::string& path,
                                              FileDescriptor opened) {
-    constexpr std::size_t largest = 512 * 1024 * 1024;
+    constexpr std::size_t most_networks = 50'000'000;
     PrefixFileReport report;
-    if (!opened) opened = open_regular(path, &report.error);
-    if (!opened) return report;
-    ReadResult read = read_regular(opened, path, largest);
-    if (read.ok() && is_gzip(read.data)) {
-        read = gunzip(read.data, largest);
-        if (!read.ok()) read.error.insert(0, path + ": ");
-    }
-    if (!read.ok()) {
-        report.error = read.error;
-        return report;
-    }
-    std::string_view rest = as_text(read.data);
-    for (std::size_t number = 1; !rest.empty(); number++) {
-        const std::size_t end = std::min(rest.find('\n'), rest.size());
-        const std::string_view line = rest.substr(0, std::min(rest.substr(0, end).find('#'), end));
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-        if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-        if (const auto entry = PrefixEntry::parse(line)) {
-            add(set, *entry);
-            report.networks++;
-            continue;
+    const auto take = [&](std::string_view word, const profile::ListLine& line) {
+        if (const auto entry = parse_line(word, line.rest)) {
+            if (report.networks++ < most_networks) add(set, *entry);
+            return;
         }
         constexpr std::size_t told = 3, shown = 60;
         if (report.bad_lines++ < told)
-            report.complaints.push_back(path + ":" + std::to_string(number) +
-                                        ": bad network : " + std::string(line.substr(0, shown)));
-    }
-    report.ok = true;
+            report.complaints.push_back(path + ":" + std::to_string(line.number) +
+                                        ": bad network : " + std::string(word.substr(0, shown)));
+    };
+    if (!opened) opened = open_regular(path, &report.error);
+    if (!opened) return report;
+    const profile::ListFileResult read = profile::scan_list_file(path, take, std::move(opened));
+    if (!read.ok)
+        report.error = read.gzip ? path + ": " + read.error : read.error;
+    else if (read.utf16)
+        report.error = path + ": this is UTF-16, a list is UTF-8";
+    else if (report.networks > most_networks)
+        report.error = path + ": more than " + std::to_string(most_networks) + " networks";
+    report.ok = report.error.empty();
     return report;
 }
 

@@ -2,6 +2,8 @@
 
 #include "app/options/help.hpp"
 #include "app/version.hpp"
+#include "nfqws2/rules/compile.hpp"
+#include "nfqws2/rules/state/geoip.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -32,6 +34,13 @@ TEST(Program, VersionTellsOfTheBuild) {
         EXPECT_TRUE(contains(text, word)) << word << " in " << text;
     EXPECT_EQ(contains(text, "libpcap version"), NFQWS2_HAVE_PCAP != 0) << text;
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
+    const std::size_t at = text.find("features: ");
+    const std::string features = text.substr(at, text.find('\n', at) - at);
+    std::string why;
+    EXPECT_EQ(contains(features, "rules"), rules::in_this_build()) << features;
+    EXPECT_EQ(contains(features, "geoip"),
+              rules::in_this_build() && rules::GeoDatabases::available(&why))
+        << features;
 }
 
 TEST(Program, ExitCodesOfParsing) {

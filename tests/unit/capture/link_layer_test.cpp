@@ -67,6 +67,44 @@ TEST(LinkLayer, EthernetWithUpToTwoTags) {
     EXPECT_TRUE(inner(LinkType::ethernet, behind(m + "86DD", four)).empty());
 }
 
+TEST(LinkLayer, PacketsBehindPppoeAndLabels) {
+    const std::string m = macs, session = "8864 1100 0001 0023 ";
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + session + "0021", four, 2)), four);
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + session + "0057", six)), six);
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "8100 0005 " + session + "0021", four)), four);
+    EXPECT_TRUE(inner(LinkType::ethernet, behind(m + session + "C021", four)).empty()) << "LCP";
+    EXPECT_TRUE(inner(LinkType::ethernet, behind(m + session + "0021", six)).empty());
+    EXPECT_TRUE(
+        inner(LinkType::ethernet, behind(m + "8863 1109 0000 0004 0101 0000", four)).empty())
+        << "discovery";
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "8847 0000A040 0000B140", four)), four);
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + "8848 0000B140", six)), six);
+    EXPECT_EQ(inner(LinkType::ethernet, behind(m + session + "0281 0000B140", six)), six);
+    std::string many = m + "8847";
+    for (int i = 0; i < 16; i++)
+        many += " 0000A040";
+    EXPECT_TRUE(inner(LinkType::ethernet, behind(many + " 0000B140", four)).empty());
+}
+
+std::string all_layers(LinkType type, const Buffer& frame) {
+    const LinkLayers layers = layers_of_frame(type, frame, ip_packet_in_frame(type, frame));
+    return to_hex(layers.view());
+}
+
+TEST(LinkLayer, AllThatStandsInFrontOfThePacket) {
+    const Buffer tagged = behind(macs + std::string("8100 0005 8847 0000B140"), four, 3);
+    EXPECT_EQ(all_layers(LinkType::ethernet, tagged), to_hex(Bytes(tagged).first(22)));
+    EXPECT_EQ(all_layers(LinkType::cooked,
+                         behind("0004 0001 0006 020000000001 0000 8100 0005 0800", four)),
+              "000000000000020000000001810000050800");
+    EXPECT_EQ(all_layers(LinkType::cooked2,
+                         behind("8100 0000 00000003 0001 00 06 0200000000010000 0005 0800", four)),
+              "000000000000020000000001810000050800");
+    EXPECT_EQ(all_layers(LinkType::ethernet, behind(macs + std::string("0806"), four)), "");
+    EXPECT_EQ(all_layers(LinkType::raw, four), "");
+    EXPECT_EQ(all_layers(LinkType::null_loop, behind("02000000", four)), "");
+}
+
 TEST(LinkLayer, PaddingIsNotPartOfThePacket) {
     const std::string m = macs;
     EXPECT_EQ(inner(LinkType::ethernet, behind(m + "0800", four, 14)), four);
@@ -110,6 +148,7 @@ TEST(LinkLayer, FramesCutAnywhere) {
         LinkType type;
         Buffer frame;
     } cases[] = {{LinkType::ethernet, behind(m + "88A8 0005 8100 0006 0800", four)},
+                 {LinkType::ethernet, behind(m + "8864 1100 0001 0023 0281 0000B140", six)},
                  {LinkType::cooked, behind("0004 0001 0006 020000000001 0000 0800", four)},
                  {LinkType::cooked2, behind("86DD 0000 00000003 0001 00 06 0200000000010000", six)},
                  {LinkType::null_loop, behind("00000002", four)}};

@@ -268,7 +268,8 @@ TEST(Compile, WarnsOfWhatIsOdd) {
     has(rule("[ { geoip = { country = \"QQ\" } } ]"), "no country has the code 'QQ'");
     has(rule("[]") + "[[profile.rule]]\naction = [\"accept\"]\n", "never reached");
     has(rule("[]", "[{ tcpauth = { id = 1, syn = \"hs\" } }]"), "drops nothing by itself");
-    has(rule("[ { protocol = \"vlan\" } ]"), "queues show no link layer");
+    has(rule("[ { protocol = \"vlan\" } ]"), "queues show a link layer on a bridge only");
+    has(rule("[]", "[{ pass = { to = \"os\", vid = 5 } }]"), "on a bridge only");
     has(rule("[]", "[{ dnat = \"10.0.0.1\" }]"), "does not route again");
     const std::string dns = "[ { dport = 53 } ]";
     has(rule(dns) + "[[profile.rule]]\nmatch = [ { protocol = \"udp\" }, { dport = 53 } ]\n"

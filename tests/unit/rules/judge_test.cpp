@@ -55,8 +55,27 @@ TEST(Judge, PassAndLevels) {
     World tagged("[[profile]]\n[[profile.rule]]\naction = [ { pass = { to = \"os\", vid = 5 } } ]\n"
                  "[[profile.rule]]\naction = [ \"drop\" ]\n");
     EXPECT_TRUE(tagged.drops(U()));
+    const auto frame = [](std::uint8_t last_of_mac, std::uint8_t tag) {
+        return Packet{2, 0, 0, 0, 0, last_of_mac, 2, 0, 0, 0, 0, 2, 0x81, 0, 0x20, tag, 8, 0};
+    };
+    const Packet five = frame(1, 5), six = frame(1, 6), other = frame(9, 5);
+    tagged.about.link = five;
+    EXPECT_EQ(Decision::accept, tagged.feed(U()).decision);
+    tagged.about.link = six;
+    EXPECT_TRUE(tagged.drops(U()));
+    World addressed("[[profile]]\n[[profile.rule]]\naction = [ { pass = { to = \"os\", "
+                    "mac = \"02:00:00:00:00:01\", vid = 5 } } ]\n"
+                    "[[profile.rule]]\naction = [ \"drop\" ]\n");
+    EXPECT_TRUE(addressed.judge->needs_link());
+    addressed.about.link = five;
+    EXPECT_FALSE(addressed.drops(U()));
+    for (const Packet* wrong : {&six, &other}) {
+        addressed.about.link = *wrong;
+        EXPECT_TRUE(addressed.drops(U()));
+    }
     World shallow("[[profile]]\n[[profile.rule]]\naction = [ { uh = \"L3-L4\" } ]\n");
     EXPECT_TRUE(shallow.feed(U()).shallow);
+    EXPECT_FALSE(shallow.judge->needs_link());
     World deep("[[profile]]\n[[profile.rule]]\naction = [ { uh = \"L3-L4\" }, "
                "{ pass = { to = \"uh\", level = \"L3-L7\" } } ]\n");
     const Ruling ruling = deep.feed(U());

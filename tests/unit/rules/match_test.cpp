@@ -1,4 +1,5 @@
 // Every match against the packets of the examples: true, false, turned round, layer absent.
+#include "nfqws2/base/text.hpp"
 #include "rules/words.hpp"
 #include "world.hpp"
 
@@ -68,6 +69,64 @@ TEST(Match, OfAnUnknownConnectionNothingHolds) {
                 "action = [\"drop\"]\n");
     world.about.connection = &connection;
     EXPECT_TRUE(world.drops(U())) << "it is known that there is none";
+}
+
+// An Ethernet header with these bytes behind the addresses.
+Packet link(const std::string& rest) {
+    Packet frame = *from_hex("020000000001020000000002" + rest);
+    return frame;
+}
+
+bool holds_behind(const Packet& frame, const std::string& match, const Packet& packet = U()) {
+    World world("[[profile]]\n[[profile.rule]]\nmatch = [" + match + "]\naction = [\"drop\"]\n");
+    world.about.link = frame;
+    return world.drops(packet);
+}
+
+TEST(Match, LinkLayersOfFrames) {
+    const Packet none, plain = link("0800"), tagged = link("810020050800"),
+                       two = link("88A8000581002006"
+                                  "0800"),
+                       pppoe = link("8864110000010023"
+                                    "0021"),
+                       mpls = link("8100000588470000A0400000B140");
+    const struct {
+        const char* match;
+        std::vector<Packet> of, not_of;
+    } cases[] = {
+        {R"({ protocol = "eth" })", {plain, tagged, two, pppoe, mpls}, {none}},
+        {R"({ protocol = "vlan" })", {tagged, two, mpls}, {none, plain, pppoe}},
+        {R"({ len = { len = 14, level = "mac", elm = "header" } })", {plain, two, mpls}, {none}},
+        {R"({ len = { len = 47, level = "mac" } })", {plain}, {none, tagged}},
+        {R"({ len = { len = 37, level = "mac", elm = "payload" } })", {tagged}, {none, plain}},
+        {R"({ len = { len = 4, level = "vlan", elm = "header" } })", {tagged, mpls}, {plain, two}},
+        {R"({ len = { len = 8, level = "vlan", elm = "header" } })", {two}, {none, tagged}},
+        {R"({ len = { len = 33, level = "vlan", elm = "payload" } })",
+         {tagged, two},
+         {plain, mpls}},
+        {R"({ len = { len = 8, level = "encap", elm = "header" } })", {pppoe, mpls}, {none, plain}},
+        {R"({ len = { len = 41, level = "encap" } })", {pppoe, mpls}, {none, plain}},
+        {R"({ seq = { b64seq = "AgAAAAAC", level = "mac", range = "6-11", elm = "header" } })",
+         {plain, two},
+         {none}},
+        {R"({ seq = { seq = "hello", level = "mac", elm = "packet" } })", {plain, mpls}, {none}}};
+    for (const auto& c : cases) {
+        const std::string inverted = "{ not = " + std::string(c.match) + " }";
+        for (const Packet& frame : c.of) {
+            EXPECT_TRUE(holds_behind(frame, c.match)) << c.match << to_hex(frame);
+            EXPECT_FALSE(holds_behind(frame, inverted)) << c.match;
+        }
+        for (const Packet& frame : c.not_of) {
+            EXPECT_FALSE(holds_behind(frame, c.match)) << c.match << to_hex(frame);
+            EXPECT_TRUE(holds_behind(frame, inverted)) << c.match;
+        }
+    }
+    // Cut anywhere: nothing is read behind the end, what is whole is there.
+    for (const Packet& whole : {two, pppoe, mpls})
+        for (std::size_t size = 0; size < whole.size(); size++) {
+            const Packet cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+            EXPECT_EQ(holds_behind(cut, R"({ protocol = "eth" })"), size >= 14);
+        }
 }
 
 TEST(Match, VectorsHoldAndTurnRound) {

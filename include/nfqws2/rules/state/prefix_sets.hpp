@@ -98,7 +98,8 @@ class PrefixSetsBuilder {
     // The number of a new set; nullopt when there are max_sets. `with_values`: value() is asked.
     std::optional<unsigned> add_set(bool with_values);
     void add(unsigned set, const PrefixEntry& entry);
-    // Text or gzip. `opened`: it is open already (the process may not open it itself any more).
+    // Text or gzip, read in pieces as other lists are (nfqws2/profile/list_reader.hpp); 50,000,000
+    // networks at most. `opened`: it is open already (the process may not open it itself any more).
     // What was read before an error stays in the set: give the builder up then.
     PrefixFileReport add_file(unsigned set, const std::string& path, FileDescriptor opened = {});
 

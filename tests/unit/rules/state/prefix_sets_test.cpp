@@ -155,5 +155,59 @@ TEST(PrefixSets, FilesSkipBadLines) {
     EXPECT_FALSE(builder.add_file(0, path).ok);
 }
 
+TEST(PrefixSets, LinesOfFilesHaveThreeForms) {
+    char path[] = "/tmp/nfqws2-sets-XXXXXX";
+    const int fd = mkstemp(path);
+    ASSERT_GE(fd, 0);
+    close(fd);
+    // The last ones stand on both sides of the end of a piece that is read at once.
+    std::string text = "10.0.0.1 1\n10.0.0.2=2#x\n10.0.0.3,3 # x\n  10.0.0.4 = 0x4\n10.0.0.5\t5\r\n"
+                       "10.0.0.6 6 7\n10.0.0.7#9\n";
+    text += "#" + std::string(300'000, 'x') + "\n";
+    for (int i = 0; i < 20'000; i++)
+        text += "10.1." + std::to_string(i / 256) + "." + std::to_string(i % 256) + " 9\n";
+    std::ofstream(path) << text;
+    PrefixSetsBuilder builder;
+    builder.add_set(true);
+    const PrefixFileReport report = builder.add_file(0, path);
+    unlink(path);
+    EXPECT_TRUE(report.ok) << report.error;
+    EXPECT_EQ(20'006U, report.networks);
+    EXPECT_EQ(1U, report.bad_lines);
+    const auto view = builder.build();
+    const auto value = [&view](const std::string& address) {
+        return view->value(view->find(*IpAddress::parse(address)), 0).value_or(0);
+    };
+    for (std::uint32_t i = 1; i <= 5; i++)
+        EXPECT_EQ(i, value("10.0.0." + std::to_string(i)));
+    EXPECT_EQ(0U, value("10.0.0.6"));
+    EXPECT_EQ(1U, value("10.0.0.7"));
+    for (const char* last : {"10.1.0.0", "10.1.40.1", "10.1.78.31"})
+        EXPECT_EQ(9U, value(last)) << last;
+}
+
+TEST(PrefixSets, FilesThatAreNone) {
+    PrefixSetsBuilder builder;
+    builder.add_set(false);
+    char path[] = "/tmp/nfqws2-sets-XXXXXX";
+    const int fd = mkstemp(path);
+    ASSERT_GE(fd, 0);
+    close(fd);
+    const auto error_of = [&](const std::string& text) {
+        std::ofstream(path, std::ios::binary) << text;
+        return builder.add_file(0, path).error;
+    };
+    EXPECT_EQ(std::string(path) + ": this is UTF-16, a list is UTF-8",
+              error_of(std::string("\xFF\xFE"
+                                   "1\0",
+                                   4)));
+    EXPECT_EQ(std::string(path) + ": zlib decompression failed : result -3",
+              error_of("\x1F\x8B\x08 this is none"));
+    EXPECT_EQ("", error_of(""));
+    unlink(path);
+    EXPECT_EQ("/dev/zero: not a regular file", builder.add_file(0, "/dev/zero").error);
+    EXPECT_EQ("/tmp: not a regular file", builder.add_file(0, "/tmp").error);
+}
+
 } // namespace
 } // namespace nfqws2::rules
