@@ -1,15 +1,13 @@
 #include "version.hpp"
 
 #include "nfqws2/base/build.hpp"
+#include "nfqws2/capture/pcap_source.hpp"
 #include "nfqws2/lua/lua.hpp"
 
 #if __has_include(<luajit.h>) && defined(LUA_JITLIBNAME)
 #include <luajit.h>
 #endif
 #include <mbedtls/version.h>
-#if NFQWS2_HAVE_PCAP
-#include <pcap/pcap.h>
-#endif
 #include <seccomp.h>
 #include <zlib.h>
 
@@ -32,7 +30,7 @@ std::string libraries() {
     ::mbedtls_version_get_string(mbedtls);
     text += std::string(", mbed TLS ") + mbedtls;
 #if NFQWS2_HAVE_PCAP
-    text += std::string(", ") + ::pcap_lib_version();
+    text += std::string(", ") + capture::PcapSource::library_version();
 #endif
     return text;
 }

@@ -1,9 +1,9 @@
 #include "nfqws2/base/idn.hpp"
 
+#include "nfqws2/base/shared_library.hpp"
 #include "nfqws2/base/text.hpp"
 
 #if NFQWS2_HAVE_IDN
-#include <dlfcn.h>
 #include <idn2.h>
 #endif
 
@@ -13,19 +13,16 @@ namespace {
 
 #if NFQWS2_HAVE_IDN
 
-// Stays loaded: a list with such names is read again.
 struct Library {
     decltype(&idn2_to_ascii_8z) to_ascii = nullptr;
     decltype(&idn2_free) free = nullptr;
     decltype(&idn2_strerror) error_text = nullptr;
+    bool whole = false;
 
     Library() {
-        void* handle = dlopen("libidn2.so.0", RTLD_LAZY | RTLD_LOCAL);
-        if (handle == nullptr) return;
-        free = reinterpret_cast<decltype(free)>(dlsym(handle, "idn2_free"));
-        error_text = reinterpret_cast<decltype(error_text)>(dlsym(handle, "idn2_strerror"));
-        if (free == nullptr || error_text == nullptr) return;
-        to_ascii = reinterpret_cast<decltype(to_ascii)>(dlsym(handle, "idn2_to_ascii_8z"));
+        const SharedLibrary idn2{"libidn2.so.0"};
+        whole = idn2.take(free, "idn2_free") && idn2.take(error_text, "idn2_strerror") &&
+                idn2.take(to_ascii, "idn2_to_ascii_8z");
     }
 };
 
@@ -43,7 +40,7 @@ constexpr const char* library_is_missing = "it is not ASCII, write its xn-- form
 
 bool can_convert_names() {
 #if NFQWS2_HAVE_IDN
-    return library().to_ascii != nullptr;
+    return library().whole;
 #else
     return false;
 #endif

@@ -6,12 +6,12 @@
 #include "nfqws2/base/text.hpp"
 #include "nfqws2/packet/checksum.hpp"
 #include "nfqws2/packet/dissect.hpp"
+#include "pcap_library.hpp"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <pcap/pcap.h>
 #include <unistd.h>
 
 namespace nfqws2::capture {
@@ -21,11 +21,11 @@ constexpr int snap_length = 65535;
 }
 
 void PcapSink::HandleCloser::operator()(pcap* handle) const {
-    pcap_close(handle);
+    libpcap().close(handle);
 }
 
 void PcapSink::DumperCloser::operator()(pcap_dumper* dumper) const {
-    pcap_dump_close(dumper);
+    libpcap().dump_close(dumper);
 }
 
 PcapSink::PcapSink(const Clock& clock, Random& random, NetworkInfo& network)
@@ -41,6 +41,10 @@ void PcapSink::fail(const char* reason) {
 
 bool PcapSink::open(const std::string& path) {
     path_ = path;
+    if (!libpcap().is_there()) {
+        fail(libpcap_is_missing);
+        return false;
+    }
     OutputFile output;
     if (path == "-") { // libpcap closes the stream at the end: standard output must survive that
         output.file.reset(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
@@ -54,11 +58,11 @@ bool PcapSink::open(const std::string& path) {
         return false;
     }
     output.file.release();
-    handle_.reset(
-        pcap_open_dead_with_tstamp_precision(DLT_RAW, snap_length, PCAP_TSTAMP_PRECISION_NANO));
-    if (handle_) dumper_.reset(pcap_dump_fopen(handle_.get(), file));
+    handle_.reset(libpcap().open_dead_with_tstamp_precision(DLT_RAW, snap_length,
+                                                            PCAP_TSTAMP_PRECISION_NANO));
+    if (handle_) dumper_.reset(libpcap().dump_fopen(handle_.get(), file));
     if (dumper_) return true;
-    fail(handle_ ? pcap_geterr(handle_.get()) : "out of memory");
+    fail(handle_ ? libpcap().geterr(handle_.get()) : "out of memory");
     std::fclose(file);
     return false;
 }
@@ -91,13 +95,13 @@ void PcapSink::write(Bytes packet) {
     header.ts.tv_usec = static_cast<suseconds_t>(now % 1'000'000'000);
     header.caplen = header.len = static_cast<bpf_u_int32>(packet.size());
     errno = 0;
-    pcap_dump(reinterpret_cast<u_char*>(dumper_.get()), &header, packet.data());
-    if (std::ferror(pcap_dump_file(dumper_.get())) != 0)
+    libpcap().dump(reinterpret_cast<u_char*>(dumper_.get()), &header, packet.data());
+    if (std::ferror(libpcap().dump_file(dumper_.get())) != 0)
         fail(errno != 0 ? std::strerror(errno) : "write error");
 }
 
 bool PcapSink::finish() {
-    if (dumper_ && pcap_dump_flush(dumper_.get()) != 0) fail(std::strerror(errno));
+    if (dumper_ && libpcap().dump_flush(dumper_.get()) != 0) fail(std::strerror(errno));
     return error_.empty();
 }
 

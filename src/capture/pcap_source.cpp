@@ -3,11 +3,11 @@
 #if NFQWS2_HAVE_PCAP
 
 #include "nfqws2/base/text.hpp"
+#include "pcap_library.hpp"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <pcap/pcap.h>
 
 namespace nfqws2::capture {
 
@@ -22,7 +22,7 @@ IpAddress source_of(Bytes packet) {
 } // namespace
 
 void PcapSource::Closer::operator()(pcap* handle) const {
-    pcap_close(handle);
+    libpcap().close(handle);
 }
 
 void PcapSource::FileCloser::operator()(std::FILE* file) const {
@@ -39,7 +39,15 @@ void PcapSource::fail(const char* reason) {
                             standard_input ? "standard input" : options_.path.c_str(), reason);
 }
 
+std::string PcapSource::library_version() {
+    return libpcap().is_there() ? libpcap().lib_version() : "no libpcap";
+}
+
 bool PcapSource::open_file() {
+    if (!libpcap().is_there()) {
+        fail(libpcap_is_missing);
+        return false;
+    }
     file_.reset(options_.path == "-" ? stdin : std::fopen(options_.path.c_str(), "rbe"));
     if (!file_) fail(std::strerror(errno));
     return static_cast<bool>(file_);
@@ -48,17 +56,17 @@ bool PcapSource::open_file() {
 bool PcapSource::open() {
     if (!file_ && !open_file()) return false;
     char reason[PCAP_ERRBUF_SIZE] = "";
-    handle_.reset(
-        pcap_fopen_offline_with_tstamp_precision(file_.get(), PCAP_TSTAMP_PRECISION_NANO, reason));
+    handle_.reset(libpcap().fopen_offline_with_tstamp_precision(
+        file_.get(), PCAP_TSTAMP_PRECISION_NANO, reason));
     if (!handle_) {
         fail(reason);
         return false;
     }
     [[maybe_unused]] const std::FILE* taken = file_.release();
-    const auto type = link_type_from_dlt(pcap_datalink(handle_.get()));
+    const auto type = link_type_from_dlt(libpcap().datalink(handle_.get()));
     if (!type) {
-        const char* name = pcap_datalink_val_to_name(pcap_datalink(handle_.get()));
-        fail(nfqws2::format("link type %d (%s) is not supported", pcap_datalink(handle_.get()),
+        const char* name = libpcap().datalink_val_to_name(libpcap().datalink(handle_.get()));
+        fail(nfqws2::format("link type %d (%s) is not supported", libpcap().datalink(handle_.get()),
                             name != nullptr ? name : "unknown")
                  .c_str());
         return false;
@@ -104,10 +112,10 @@ PcapSource::Next PcapSource::read_frame() {
     for (;;) {
         pcap_pkthdr* header = nullptr;
         const u_char* data = nullptr;
-        const int status = pcap_next_ex(handle_.get(), &header, &data);
+        const int status = libpcap().next_ex(handle_.get(), &header, &data);
         if (status == PCAP_ERROR_BREAK) return Next::end;
         if (status != 1) {
-            fail(pcap_geterr(handle_.get()));
+            fail(libpcap().geterr(handle_.get()));
             return Next::error;
         }
         packet_ = ip_packet_in_frame(link_type_, {data, header->caplen});

@@ -8,7 +8,6 @@ Goals: docs/contracts/goals.md#process (6 MB, 25 ms, 900 kB).
 """
 import argparse
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -16,6 +15,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import stripped  # noqa: E402
 from lab import Lab, environment, why_unavailable  # noqa: E402
 
 QUEUE = 200
@@ -73,13 +73,6 @@ def run_once(host, program, arguments):
     return elapsed, memory["VmRSS"], memory["RssAnon"]
 
 
-def stripped_size(program, folder):
-    copy = os.path.join(folder, "stripped")
-    shutil.copyfile(program, copy)
-    subprocess.run(["strip", copy], check=True)
-    return os.path.getsize(copy)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -101,7 +94,7 @@ def main():
             print("| %s | %.1f (%.1f) | %d | %d |" % (
                 label, statistics.median(times), max(times), statistics.median(resident),
                 statistics.median(anonymous)))
-        print("\nstripped program: %d bytes" % stripped_size(program, host.folder))
+        print("\nstripped program: %d bytes" % stripped.size_of(program))
 
 
 if __name__ == "__main__":

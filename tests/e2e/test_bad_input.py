@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 
+from cases import Skipped
 from harness import CRASH, DATA, Failure, check, check_equal, without_root
 from packets import read_pcap
 
@@ -202,3 +203,21 @@ def test_script_error_offline(env):
         check("no luck" in result.stderr, "it said: %s", result.stderr)
         check_equal("packets", [raw for _, raw in read_pcap(out)],
                     [raw for _, raw in read_pcap(CAPTURE)])
+
+
+def test_no_libpcap(env):
+    """It is loaded for capture files alone: its lack is told there, and stops nothing else."""
+    features = re.search("features: (.*)", env.run("--version").stdout)[1].split(", ")
+    if "static" in features or "pcap" not in features:
+        raise Skipped("this program loads no libpcap")
+    with env.folder() as folder:
+        for name in ("libpcap.so.0.8", "libpcap.so.1"):  # empty: nothing that could be loaded
+            with open(os.path.join(folder, name), "wb"):
+                pass
+        without = {"env": {**os.environ, "LD_LIBRARY_PATH": folder}}
+        result = env.run(*OFFLINE, **without)
+        check_equal("exit code", result.returncode, 2)
+        check("cannot read capture '%s': the library libpcap is not there" % CAPTURE in result.stderr,
+              "it said: %s", result.stderr)
+        check("no libpcap" in env.run("--version", **without).stdout, "--version names one")
+        check_equal("exit code of --check", env.run("--check", *RUN, **without).returncode, 0)

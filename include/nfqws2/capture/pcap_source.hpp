@@ -32,11 +32,15 @@ class PcapSource {
     };
     enum class Next : std::uint8_t { packet, end, error };
 
+    // Of the libpcap that reads and writes capture files, or that there is none.
+    static std::string library_version();
+
     explicit PcapSource(Options options);
     ~PcapSource();
 
-    // Opens the file, without a look into it; only if its reading shall come later, with fewer
-    // rights. False: error() names the file and the reason.
+    // Loads libpcap, which a fence would forbid later, and opens the file, without a look into it;
+    // only if its reading shall come later, with fewer rights. False: error() names the file and
+    // the reason.
     bool open_file();
     // Reads its beginning. False: see error().
     bool open();
