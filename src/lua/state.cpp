@@ -234,7 +234,7 @@ std::string syntax_error(const LuaInit& item) {
 
 State::State(const Services& services, const Limits& limits)
     : services_(services), guard_(limits), flow_states_(std::make_unique<FlowStates>()),
-      desync_table_(std::make_unique<DesyncTable>(*flow_states_)),
+      desync_table_(std::make_unique<DesyncTable>(*flow_states_, guard_.compiler())),
       scratch_(std::make_unique<PacketScratch>()),
       shedder_(std::make_unique<Shedder>(guard_, *flow_states_, services.connections)),
       attachments_(std::make_unique<Attachments>()), nflua_(std::make_unique<NfluaHost>()) {

@@ -14,25 +14,34 @@ constexpr std::size_t hosts_per_bucket = 8;
 constexpr std::size_t longest_entry = 4095;    // no host name; bounds the work of a look-up
 constexpr std::size_t give_back_every = 65536; // records
 
-struct Key {
-    std::uint32_t position;
-    std::uint64_t fingerprint; // lowest bit clear
-};
+} // namespace
 
-Key make_key(std::string_view name) {
+HostKey HostKey::of(std::string_view name) {
     const Hash128 hash = siphash128(SipKey::of_process(), as_bytes(name));
     return {static_cast<std::uint32_t>(hash.second), hash.first & ~std::uint64_t{1}};
 }
 
-} // namespace
+HostKey HostName::key(std::string_view part) const {
+    for (unsigned i = 0; i < count_; i++)
+        if (kept_[i].size == part.size()) return kept_[i].key;
+    const HostKey key = HostKey::of(part);
+    if (count_ < most_kept) kept_[count_++] = {part.size(), key};
+    return key;
+}
 
 std::size_t HostTable::bucket(std::uint32_t position) const {
     return static_cast<std::size_t>(std::uint64_t{position} * (buckets_.size() - 1) >> 32);
 }
 
 HostMatch HostTable::find(std::string_view name) const {
-    if (name.size() > longest_ || empty()) return HostMatch::none;
-    const Key key = make_key(name);
+    return may_have(name) ? find(HostKey::of(name)) : HostMatch::none;
+}
+
+HostMatch HostTable::find(std::string_view part, const HostName& host) const {
+    return may_have(part) ? find(host.key(part)) : HostMatch::none;
+}
+
+HostMatch HostTable::find(const HostKey& key) const {
     const std::size_t b = bucket(key.position);
     for (std::size_t i = buckets_[b]; i < buckets_[b + 1]; ++i)
         if ((fingerprints_[i] & ~std::uint64_t{1}) == key.fingerprint)
@@ -49,7 +58,7 @@ void HostTableBuilder::add(std::string_view entry) {
     std::transform(entry.begin(), entry.end(), lower.begin(), [](char c) {
         return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     });
-    const Key key = make_key({lower.data(), entry.size()});
+    const HostKey key = HostKey::of({lower.data(), entry.size()});
     records_.push_back({key.position, static_cast<std::uint32_t>(key.fingerprint >> 32),
                         static_cast<std::uint32_t>(key.fingerprint) | (strict ? 1U : 0U)});
     longest_ = std::max(longest_, entry.size());

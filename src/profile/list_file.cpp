@@ -52,12 +52,10 @@ std::string entry_text(std::string_view host, std::size_t offset, HostMatch matc
     return (match == HostMatch::strict ? "^" : "") + std::string(host.substr(offset));
 }
 
-template <typename Find>
-std::string matching_host_entry(std::string_view host, bool is_ip, const Find& find) {
+template <typename Find> std::string matching_host_entry(const HostName& host, const Find& find) {
     HostMatch last = HostMatch::none;
-    const auto offset =
-        match_host(host, is_ip, [&](std::string_view name) { return last = find(name); });
-    return offset ? entry_text(without_root_dot(host), *offset, last) : std::string();
+    const auto offset = match_host(host, [&](std::string_view part) { return last = find(part); });
+    return offset ? entry_text(host.name(), *offset, last) : std::string();
 }
 
 std::string network_text(const std::optional<Network>& network) {
@@ -135,19 +133,18 @@ void HostListFile::install(LoadedList& loaded, std::uint64_t generation) {
     filled.store(has_entries(), std::memory_order_relaxed);
 }
 
-HostMatch HostListFile::find(std::string_view name) const {
-    const HostMatch match = table_.find(name);
+HostMatch HostListFile::find(std::string_view part, const HostName& host) const {
+    const HostMatch match = table_.find(part, host);
     if (match == HostMatch::plain || added_.empty()) return match;
-    return added_.find(name) != added_.end() ? HostMatch::plain : match;
+    return added_.find(part) != added_.end() ? HostMatch::plain : match;
 }
 
-bool HostListFile::contains(std::string_view host, bool is_ip) const {
-    return match_host(host, is_ip, [this](std::string_view name) { return find(name); })
-        .has_value();
+bool HostListFile::contains(const HostName& host) const {
+    return match_host(host, [&](std::string_view part) { return find(part, host); }).has_value();
 }
 
-std::string HostListFile::matching_entry(std::string_view host, bool is_ip) const {
-    return matching_host_entry(host, is_ip, [this](std::string_view name) { return find(name); });
+std::string HostListFile::matching_entry(const HostName& host) const {
+    return matching_host_entry(host, [&](std::string_view part) { return find(part, host); });
 }
 
 void HostListFile::add(std::string_view host) {
@@ -222,14 +219,14 @@ void FixedHostList::add(std::string_view items) {
     table_ = builder.finish();
 }
 
-bool FixedHostList::contains(std::string_view host, bool is_ip) const {
-    return match_host(host, is_ip, [this](std::string_view name) { return table_.find(name); })
+bool FixedHostList::contains(const HostName& host) const {
+    return match_host(host, [&](std::string_view part) { return table_.find(part, host); })
         .has_value();
 }
 
-std::string FixedHostList::matching_entry(std::string_view host, bool is_ip) const {
-    return matching_host_entry(host, is_ip,
-                               [this](std::string_view name) { return table_.find(name); });
+std::string FixedHostList::matching_entry(const HostName& host) const {
+    return matching_host_entry(host,
+                               [&](std::string_view part) { return table_.find(part, host); });
 }
 
 std::string FixedNetList::add(std::string_view items) {

@@ -22,7 +22,7 @@ template <typename List> std::string_view label_of(const List& list) {
 
 } // namespace
 
-std::string HostList::matching_entry(std::string_view, bool) const {
+std::string HostList::matching_entry(const HostName&) const {
     return {};
 }
 
@@ -50,9 +50,9 @@ bool HostCollection::empty() const {
     return all_empty(lists_);
 }
 
-const HostList* HostCollection::find(std::string_view host, bool is_ip) const {
+const HostList* HostCollection::find(const HostName& host) const {
     for (const auto& list : lists_)
-        if (list->contains(host, is_ip)) return list.get();
+        if (list->contains(host)) return list.get();
     return nullptr;
 }
 

@@ -40,12 +40,11 @@ void log_check(std::string_view list, const char* kind, std::string_view what, b
                what.data(), found ? "positive" : "negative");
 }
 
-const HostList* find_host(const HostCollection& lists, const char* kind, std::string_view host,
-                          bool is_ip) {
-    if (!log::debug_enabled()) return lists.find(host, is_ip);
+const HostList* find_host(const HostCollection& lists, const char* kind, const HostName& host) {
+    if (!log::debug_enabled()) return lists.find(host);
     for (const auto& list : lists.lists()) {
-        const bool found = list->contains(host, is_ip);
-        log_check(label(*list), kind, host, found);
+        const bool found = list->contains(host);
+        log_check(label(*list), kind, host.text(), found);
         if (found) return list.get();
     }
     return nullptr;
@@ -68,13 +67,12 @@ const NetList* find_net(const NetCollection& lists, const char* kind, const Quer
 }
 
 // See docs/contracts/lists.md#host-lists.
-flow::ListVerdict judge_host(const Profile& p, std::string_view host, bool is_ip,
-                             const HostList** excluded_by) {
+flow::ListVerdict judge_host(const Profile& p, const HostName& host, const HostList** excluded_by) {
     if (log::debug_enabled()) log::debug("* hostlist check for profile %s", p.label().c_str());
-    *excluded_by = find_host(p.hosts_exclude, "exclude hostlist", host, is_ip);
+    *excluded_by = find_host(p.hosts_exclude, "exclude hostlist", host);
     if (*excluded_by != nullptr) return {true, false, true};
     if (p.hosts.empty()) return {true, true, false};
-    return {true, find_host(p.hosts, "include hostlist", host, is_ip) != nullptr, false};
+    return {true, find_host(p.hosts, "include hostlist", host) != nullptr, false};
 }
 
 // See docs/contracts/lists.md#ip-sets.
@@ -92,7 +90,8 @@ bool passes_nets(const Profile& p, const Query& q, Refusal& refusal) {
     return false;
 }
 
-bool passes_lists(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refusal& refusal) {
+bool passes_lists(const Profile& p, const Query& q, const HostName& host,
+                  flow::ListVerdict& verdict, Refusal& refusal) {
     if (!p.auto_hosts && !q.has_hostname && p.has_host_lists()) {
         refusal.by = p.hosts.empty() ? "hostlist-exclude" : "hostlist";
         return false;
@@ -103,7 +102,7 @@ bool passes_lists(const Profile& p, const Query& q, flow::ListVerdict& verdict, 
         refusal.by = "hostlist-auto";
         return false;
     }
-    verdict = judge_host(p, q.hostname, q.hostname_is_ip, &refusal.hosts);
+    verdict = judge_host(p, host, &refusal.hosts);
     if (log::debug_enabled())
         log::debug("hostlist check for %.*s : %s", length(q.hostname), q.hostname.data(),
                    verdict.positive ? "positive" : "negative");
@@ -113,19 +112,20 @@ bool passes_lists(const Profile& p, const Query& q, flow::ListVerdict& verdict, 
 
 // See docs/contracts/profiles.md#matching; cheap filters first. The order cannot be told apart from
 // outside except by the name of the refusing filter.
-bool matches(const Profile& p, const Query& q, flow::ListVerdict& verdict, Refusal& refusal) {
+bool matches(const Profile& p, const Query& q, const HostName& host, flow::ListVerdict& verdict,
+             Refusal& refusal) {
     const std::uint8_t carried = transport::of(q.l4proto);
     refusal.by = refused_by_row<false>(p, q, carried);
-    if (refusal.by != nullptr || !passes_lists(p, q, verdict, refusal)) return false;
+    if (refusal.by != nullptr || !passes_lists(p, q, host, verdict, refusal)) return false;
     refusal.by = refused_by_row<true>(p, q, carried);
     return refusal.by == nullptr;
 }
 
-Rejection make_rejection(const Profile& p, const Query& q, const Refusal& refusal) {
+Rejection make_rejection(const Profile& p, const HostName& host, const Refusal& refusal) {
     Rejection rejection{p.number, refusal.by, {}, {}};
     if (refusal.hosts != nullptr) {
         rejection.list = label(*refusal.hosts);
-        rejection.entry = refusal.hosts->matching_entry(q.hostname, q.hostname_is_ip);
+        rejection.entry = refusal.hosts->matching_entry(host);
     } else if (refusal.nets != nullptr) {
         rejection.list = label(*refusal.nets);
         rejection.entry = refusal.nets->matching_entry(*refusal.address);
@@ -162,16 +162,17 @@ ProfileSet::~ProfileSet() = default;
 Selection ProfileSet::select(const Query& query, std::vector<Rejection>* rejected) const {
     impl_->lists.poll();
     if (log::debug_enabled()) log_search(query);
+    const HostName host(query.hostname, query.hostname_is_ip);
     const auto lock = impl_->lists.contents().reading(impl_->worker);
     for (const auto& profile : impl_->profiles()) {
         flow::ListVerdict verdict;
         Refusal refusal;
-        if (matches(*profile, query, verdict, refusal)) {
+        if (matches(*profile, query, host, verdict, refusal)) {
             if (log::debug_enabled())
                 log::debug("desync profile %s matches", profile->label().c_str());
             return {profile.get(), verdict};
         }
-        if (rejected != nullptr) rejected->push_back(make_rejection(*profile, query, refusal));
+        if (rejected != nullptr) rejected->push_back(make_rejection(*profile, host, refusal));
     }
     return {impl_->profiles().back().get(), {}};
 }
@@ -181,7 +182,7 @@ flow::ListVerdict ProfileSet::check_hosts(const Profile& profile, std::string_vi
     impl_->lists.poll();
     const auto lock = impl_->lists.contents().reading(impl_->worker);
     const HostList* excluded_by = nullptr;
-    return judge_host(profile, host, is_ip, &excluded_by);
+    return judge_host(profile, HostName(host, is_ip), &excluded_by);
 }
 
 bool ProfileSet::has_host_lists(const Profile& profile) const {

@@ -53,7 +53,7 @@ void check_hosts(const std::vector<std::string>& entries) {
         if (name.size() > longest_host) continue;
         require(table.find(name) != HostMatch::none);
         if (!name.empty() && name.front() != '.')
-            require(match_host(name, false, [&](std::string_view part) {
+            require(match_host({name, false}, [&](std::string_view part) {
                         return table.find(part);
                     }).has_value());
     }

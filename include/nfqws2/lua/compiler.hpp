@@ -10,6 +10,7 @@ namespace nfqws2::lua {
 class Compiler {
   public:
     bool is_shut() const { return shut_; }
+    bool is_on() const { return !shut_ && wanted_; }
     // Not while compiled code runs.
     void shut(lua_State* L);
     void reopen(lua_State* L);

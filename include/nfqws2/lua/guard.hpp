@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <ctime>
 #include <functional>
+#include <memory>
 #include <string_view>
 
 namespace nfqws2::profile {
@@ -24,6 +25,8 @@ struct Profile;
 } // namespace nfqws2::profile
 
 namespace nfqws2::lua {
+
+class SmallBlocks;
 
 struct Limits {
     unsigned call_ms = 0;          // processor time of one call; 0 = no limit
@@ -138,6 +141,7 @@ class Guard {
     bool refuse();
     static void end_if_compiled();
     void ask_to_shut();
+    static void* allocate_small(void* data, void* block, std::size_t old_size, std::size_t size);
     static void* allocate_any(void* data, void* block, std::size_t old_size, std::size_t size);
     static void* allocate(void* data, void* block, std::size_t old_size, std::size_t size);
     static void* allocate_watched(void* data, void* block, std::size_t old_size, std::size_t size);
@@ -229,7 +233,7 @@ class Guard {
     Compiler compiler_;
     bool pressed_ = false;
     int own_pause_ = 0, own_speed_ = 0; // of the collector, while it is pressed
-    void* allocator_data_ = nullptr;
+    std::unique_ptr<SmallBlocks> blocks_;
 };
 
 struct Guard::Before {

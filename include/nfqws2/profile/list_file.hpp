@@ -99,8 +99,8 @@ class HostListFile final : public HostList, public ListFile {
     std::size_t entries() const override { return table_.size() + added_.size(); }
 
     bool empty() const override { return !automatic_ && !filled.load(std::memory_order_relaxed); }
-    bool contains(std::string_view host, bool is_ip) const override;
-    std::string matching_entry(std::string_view host, bool is_ip) const override;
+    bool contains(const HostName& host) const override;
+    std::string matching_entry(const HostName& host) const override;
     const std::string& file() const override { return path(); }
 
     // An automatic list never counts as empty (docs/contracts/lists.md#automatic-lists).
@@ -119,7 +119,7 @@ class HostListFile final : public HostList, public ListFile {
         bool written;
     };
     static constexpr std::size_t memory_of_added = 128; // a node of the map with its name
-    HostMatch find(std::string_view name) const;
+    HostMatch find(std::string_view part, const HostName& host) const;
 
     HostTable table_;
     std::map<std::string, Added, std::less<>> added_;
@@ -155,8 +155,8 @@ class FixedHostList final : public HostList {
     // What of the last addition never matches and why.
     const std::string& flaws() const { return flaws_; }
     bool empty() const override { return table_.empty(); }
-    bool contains(std::string_view host, bool is_ip) const override;
-    std::string matching_entry(std::string_view host, bool is_ip) const override;
+    bool contains(const HostName& host) const override;
+    std::string matching_entry(const HostName& host) const override;
     const std::string& file() const override { return no_file_; }
 
   private:

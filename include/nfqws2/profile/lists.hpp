@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/base/ip_address.hpp"
+#include "nfqws2/profile/host_table.hpp"
 
 #include <memory>
 #include <string>
@@ -15,10 +16,10 @@ class HostList {
   public:
     virtual ~HostList() = default;
     virtual bool empty() const = 0;
-    virtual bool contains(std::string_view host, bool is_ip) const = 0;
+    virtual bool contains(const HostName& host) const = 0;
     virtual const std::string& file() const = 0; // "" for the anonymous list
     // The entry that makes contains() true, in file syntax; "" if none. For traces and --explain.
-    virtual std::string matching_entry(std::string_view host, bool is_ip) const;
+    virtual std::string matching_entry(const HostName& host) const;
 };
 class NetList {
   public:
@@ -42,7 +43,7 @@ class HostCollection {
     void add(std::shared_ptr<HostList> list);
     bool empty() const; // no list, or all lists empty
     bool any_list() const { return !lists_.empty(); }
-    const HostList* find(std::string_view host, bool is_ip) const; // list that contains it
+    const HostList* find(const HostName& host) const; // list that contains it
     const std::vector<std::shared_ptr<HostList>>& lists() const { return lists_; }
 
   private:

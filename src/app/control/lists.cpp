@@ -112,7 +112,7 @@ struct Wanted {
 };
 
 std::string entry_of(const profile::HostList& list, const Wanted& wanted) {
-    return wanted.host ? list.matching_entry(*wanted.host, false) : "";
+    return wanted.host ? list.matching_entry({*wanted.host, false}) : "";
 }
 std::string entry_of(const profile::NetList& list, const Wanted& wanted) {
     return wanted.address ? list.matching_entry(*wanted.address) : "";

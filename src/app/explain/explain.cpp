@@ -25,13 +25,14 @@ ListFacts host_facts(const Profile& p, const profile::Query& q) {
     ListFacts facts;
     if (!q.has_hostname || (!p.has_host_lists() && !p.auto_hosts)) return facts;
     facts.checked = true;
-    const profile::HostList* list = p.hosts_exclude.find(q.hostname, q.hostname_is_ip);
+    const profile::HostName host(q.hostname, q.hostname_is_ip);
+    const profile::HostList* list = p.hosts_exclude.find(host);
     facts.excluded = list != nullptr;
-    if (!facts.excluded) list = p.hosts.find(q.hostname, q.hostname_is_ip);
+    if (!facts.excluded) list = p.hosts.find(host);
     facts.positive = !facts.excluded && (list != nullptr || p.hosts.empty());
     if (list == nullptr) return facts;
     facts.list = label(*list);
-    facts.entry = list->matching_entry(q.hostname, q.hostname_is_ip);
+    facts.entry = list->matching_entry(host);
     return facts;
 }
 

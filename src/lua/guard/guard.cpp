@@ -9,6 +9,8 @@
 // Hooks do not run in finalizers, so one that does not end ends the process like compiled loops do.
 #include "nfqws2/lua/guard.hpp"
 
+#include "guard/small_blocks.hpp"
+
 #include "nfqws2/base/emergency.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/profile/profile.hpp"

@@ -16,7 +16,10 @@
 // double before it begins: near the ceiling the collector begins earlier and works faster. A full
 // collection is paid for by a second of work, or by a call that was refused memory and so has used
 // up much of it.
+//
+// Below all that small blocks go round (small_blocks.hpp); those that wait count as used.
 #include "errors.hpp"
+#include "guard/small_blocks.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/machine_memory.hpp"
 #include "nfqws2/lua/guard.hpp"
@@ -44,7 +47,9 @@ constexpr int at_once = 100, fast = 600, fastest = 1000;
 constexpr std::int64_t collection_interval_ms = 1000, shedding_interval_ms = 100;
 constexpr std::int64_t rest_per_work = 20; // collections take at most so small a part of the time
 
-lua_Alloc engine_allocator = nullptr; // that the engine came with
+// Of blocks that wait to be used again: what one cycle of the collector leaves of a usual heap.
+constexpr std::size_t most_kept = 2 * megabyte;
+constexpr std::size_t kept_part = 16; // of the ceiling
 
 std::int64_t machine_ms() {
     timespec now{};
@@ -62,8 +67,10 @@ unsigned default_memory_limit() {
 }
 
 void Guard::attach_memory() {
-    engine_allocator = lua_getallocf(L_, &allocator_data_);
+    void* data = nullptr;
+    const lua_Alloc engines = lua_getallocf(L_, &data);
     if (limits_.memory_megabytes == 0) {
+        blocks_ = std::make_unique<SmallBlocks>(engines, data, most_kept);
         use_allocator(allocate_any);
         return;
     }
@@ -74,31 +81,38 @@ void Guard::attach_memory() {
     most_ = ceiling_ + std::max(least_beyond, ceiling_ / 4);
     relief_at_ = part(relief_percent);
     counting_ = true;
+    blocks_ =
+        std::make_unique<SmallBlocks>(engines, data, std::min(most_kept, ceiling_ / kept_part));
     use_allocator(allocate_watched); // init code gets no ticks
 }
 
 void Guard::detach_memory() {
-    use_allocator(engine_allocator);
+    blocks_->give_back();
+    lua_setallocf(L_, blocks_->below(), blocks_->data());
     counting_ = near_ceiling_ = false;
+}
+
+void* Guard::allocate_small(void* data, void* block, std::size_t old_size, std::size_t size) {
+    return static_cast<SmallBlocks*>(data)->allocate(block, old_size, size);
 }
 
 // Hundreds of blocks per packet come this way, and go: giving back cannot fail.
 void* Guard::allocate(void* data, void* block, std::size_t old_size, std::size_t size) {
-    if (size == 0) return engine_allocator(data, block, old_size, size);
+    if (size == 0) return allocate_small(data, block, old_size, size);
     if (size >= large_block) [[unlikely]]
         return allocate_watched(data, block, old_size, size);
     return allocate_any(data, block, old_size, size);
 }
 
 void* Guard::allocate_any(void* data, void* block, std::size_t old_size, std::size_t size) {
-    void* result = engine_allocator(data, block, old_size, size);
+    void* result = allocate_small(data, block, old_size, size);
     if (result == nullptr && size != 0) [[unlikely]]
         end_if_compiled();
     return result;
 }
 
 void* Guard::allocate_watched(void* data, void* block, std::size_t old_size, std::size_t size) {
-    if (size == 0) return engine_allocator(data, block, old_size, size);
+    if (size == 0) return allocate_small(data, block, old_size, size);
     const std::size_t before = block != nullptr ? old_size : 0; // else PUC Lua gives a type
     if (active_ != nullptr && size > before && !active_->grant(size - before)) return nullptr;
     return allocate_any(data, block, old_size, size);
@@ -173,7 +187,8 @@ bool Guard::has_room(std::size_t bytes) {
 std::size_t Guard::used() const {
     if (L_ == nullptr) return 0;
     // PUC Lua gives -1 while it collects.
-    return static_cast<std::size_t>(std::max(lua_gc(L_, LUA_GCCOUNT, 0), 0)) * kilobyte + outside_;
+    return static_cast<std::size_t>(std::max(lua_gc(L_, LUA_GCCOUNT, 0), 0)) * kilobyte + outside_ +
+           blocks_->kept_bytes();
 }
 
 bool Guard::take_refused() {
@@ -202,9 +217,9 @@ void Guard::look() {
     use_allocator(large || !has_timer_ ? allocate_watched : allocate);
 }
 
-// The data of the engine's allocator stay, so this is one store: a signal handler may do it.
+// The data stay, so this is one store: a signal handler may do it.
 void Guard::use_allocator(lua_Alloc function) {
-    lua_setallocf(L_, function, allocator_data_);
+    lua_setallocf(L_, function, blocks_.get());
 }
 
 void Guard::step_to_the_end_of_a_cycle(lua_State* L) {
@@ -231,6 +246,7 @@ void Guard::collect() {
             log_lua_error(L_, "garbage collection");
     }
     leave();
+    blocks_->give_back();
     live_ = used();
     spilt_ = false;
     const std::int64_t end = machine_ms();

@@ -1,10 +1,12 @@
 // Building the `desync` table of a packet (docs/contracts/lua-bridge.md#the-desync-table). Two ways
 // to the same table: through the C API (api_table.cpp), and on LuaJIT by a compiled Lua function
 // that reads a plain struct through the FFI (fast_table.cpp; several times cheaper; the FFI is
-// taken away from scripts afterwards).
+// taken away from scripts afterwards). While the compiler is off that function is interpreted,
+// which costs more than the C API.
 #pragma once
 
 #include "flow_states.hpp"
+#include "nfqws2/lua/compiler.hpp"
 #include "nfqws2/lua/packet_view.hpp"
 #include "nfqws2/profile/profile_set.hpp"
 #include "table/facts.hpp"
@@ -15,7 +17,8 @@ namespace nfqws2::lua {
 
 class DesyncTable {
   public:
-    explicit DesyncTable(const FlowStates& flows) : flows_(flows) {}
+    DesyncTable(const FlowStates& flows, const Compiler& compiler)
+        : flows_(flows), compiler_(compiler) {}
 
     // Loads the compiled builder if the engine has what it takes. As long as the FFI is there.
     void open(lua_State* L);
@@ -40,6 +43,7 @@ class DesyncTable {
 
   private:
     const FlowStates& flows_;
+    const Compiler& compiler_;
     int profile_texts_ref_ = LUA_NOREF, builder_ref_ = LUA_NOREF;
     std::unique_ptr<Facts> facts_;
 };

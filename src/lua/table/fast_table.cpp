@@ -102,7 +102,7 @@ void DesyncTable::forget(lua_State* L, const profile::Profile& profile) {
 }
 
 bool DesyncTable::push(lua_State* L, const PacketView& view) {
-    if (facts_ == nullptr) {
+    if (facts_ == nullptr || !compiler_.is_on()) {
         lua_pushcfunction(L, push_protected);
         lua_pushlightuserdata(L, this);
         lua_pushlightuserdata(L, const_cast<PacketView*>(&view));

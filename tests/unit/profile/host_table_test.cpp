@@ -18,7 +18,7 @@ HostTable table_of(std::initializer_list<std::string_view> entries) {
 }
 
 bool matches(const HostTable& table, std::string_view host, bool is_ip = false) {
-    return match_host(host, is_ip, [&](std::string_view name) { return table.find(name); })
+    return match_host({host, is_ip}, [&](std::string_view name) { return table.find(name); })
         .has_value();
 }
 
@@ -73,6 +73,31 @@ TEST(HostTable, UselessEntriesNeverMatch) {
     EXPECT_FALSE(table.empty()); // and yet the list is not empty
     for (const char* host : {"", "a", "a.", ".", "dot.com", ".dot.com", "a..dot.com"})
         EXPECT_FALSE(matches(table, host)) << host;
+}
+
+// One HostName goes from list to list; what it has hashed for one must be right for the next.
+TEST(HostTable, OneNameIsLookedForInManyTables) {
+    const std::string text = "a.b.c.d.e.f.g.h.i.j.k.example.com.";
+    for (const bool is_ip : {false, true}) {
+        const HostName host(text, is_ip);
+        for (int turn = 0; turn < 2; turn++) {
+            std::string_view part = host.name();
+            for (;;) {
+                const HostTable with = table_of({part, "x.org"});
+                const HostTable without = table_of({"z" + std::string(part), "x.org"});
+                const auto finds = [&](const HostTable& table) {
+                    return match_host(host,
+                                      [&](std::string_view name) { return table.find(name, host); })
+                        .has_value();
+                };
+                EXPECT_EQ(finds(with), !is_ip || part == host.name()) << part;
+                EXPECT_FALSE(finds(without)) << part;
+                const std::size_t dot = part.find('.');
+                if (dot == part.npos) break;
+                part.remove_prefix(dot + 1);
+            }
+        }
+    }
 }
 
 TEST(HostTable, AcceptedCountsDuplicates) {

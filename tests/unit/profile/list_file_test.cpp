@@ -24,8 +24,8 @@ TEST(HostListFile, LoadAndInstall) {
     EXPECT_TRUE(list.empty()); // reading changes nothing
     list.install(loaded, list.generation());
     EXPECT_FALSE(list.empty());
-    EXPECT_TRUE(list.contains("x.a.com", false));
-    EXPECT_FALSE(list.contains("x.b.com", false));
+    EXPECT_TRUE(list.contains({"x.a.com", false}));
+    EXPECT_FALSE(list.contains({"x.b.com", false}));
 }
 
 TEST(HostListFile, GzipStatus) {
@@ -39,9 +39,9 @@ TEST(HostListFile, MatchingEntry) {
     HostListFile list(dir.write("h", "a.com\n^b.com\n"));
     LoadedList loaded = list.load();
     list.install(loaded, 0);
-    EXPECT_EQ(list.matching_entry("x.y.a.com", false), "a.com");
-    EXPECT_EQ(list.matching_entry("b.com", false), "^b.com");
-    EXPECT_EQ(list.matching_entry("x.b.com", false), "");
+    EXPECT_EQ(list.matching_entry({"x.y.a.com", false}), "a.com");
+    EXPECT_EQ(list.matching_entry({"b.com", false}), "^b.com");
+    EXPECT_EQ(list.matching_entry({"x.b.com", false}), "");
 }
 
 TEST(HostListFile, WarnsOfEntriesThatNeverMatch) {
@@ -61,18 +61,18 @@ TEST(HostListFile, FinalDotsAndInternationalNames) {
     HostListFile list(dir.write("h", "example.tv.\n^пример.рф\nСобака.рф # comment\n"));
     LoadedList loaded = list.load();
     list.install(loaded, 0);
-    EXPECT_TRUE(list.contains("www.example.tv", false));
-    EXPECT_TRUE(list.contains("www.example.tv.", false));
-    EXPECT_EQ(list.matching_entry("www.example.tv.", false), "example.tv");
-    EXPECT_FALSE(list.contains("www.example.tv..", false));
+    EXPECT_TRUE(list.contains({"www.example.tv", false}));
+    EXPECT_TRUE(list.contains({"www.example.tv.", false}));
+    EXPECT_EQ(list.matching_entry({"www.example.tv.", false}), "example.tv");
+    EXPECT_FALSE(list.contains({"www.example.tv..", false}));
     list.add("added.org.");
-    EXPECT_TRUE(list.contains("www.added.org", false));
+    EXPECT_TRUE(list.contains({"www.added.org", false}));
     EXPECT_EQ(list.unwritten(), "added.org\n");
     if (!can_convert_names()) return;
     EXPECT_EQ(loaded.warnings, Lines{});
-    EXPECT_TRUE(list.contains("xn--e1afmkfd.xn--p1ai", false));
-    EXPECT_FALSE(list.contains("x.xn--e1afmkfd.xn--p1ai", false));
-    EXPECT_TRUE(list.contains("www.xn--80aab1brr.xn--p1ai", false));
+    EXPECT_TRUE(list.contains({"xn--e1afmkfd.xn--p1ai", false}));
+    EXPECT_FALSE(list.contains({"x.xn--e1afmkfd.xn--p1ai", false}));
+    EXPECT_TRUE(list.contains({"www.xn--80aab1brr.xn--p1ai", false}));
 }
 
 TEST(HostListFile, Utf16IsSaidOnce) {
@@ -109,14 +109,14 @@ TEST(HostListFile, AdditionsCountAtOnce) {
     list.add("b.com");
     list.add("a.com");
     list.add("a.com");
-    EXPECT_TRUE(list.contains("x.a.com", false));
-    EXPECT_FALSE(list.contains("1.a.com", true));
+    EXPECT_TRUE(list.contains({"x.a.com", false}));
+    EXPECT_FALSE(list.contains({"1.a.com", true}));
     EXPECT_EQ(list.unwritten(), "a.com\nb.com\n");
-    EXPECT_EQ(list.matching_entry("x.a.com", false), "a.com");
+    EXPECT_EQ(list.matching_entry({"x.a.com", false}), "a.com");
     list.set_written();
     EXPECT_EQ(list.unwritten(), "");
     EXPECT_FALSE(list.has_unwritten());
-    EXPECT_TRUE(list.contains("a.com", false));
+    EXPECT_TRUE(list.contains({"a.com", false}));
 }
 
 TEST(HostListFile, AdditionWidensAStrictEntry) {
@@ -125,7 +125,7 @@ TEST(HostListFile, AdditionWidensAStrictEntry) {
     LoadedList loaded = list.load();
     list.install(loaded, 0);
     list.add("a.com");
-    EXPECT_TRUE(list.contains("x.a.com", false));
+    EXPECT_TRUE(list.contains({"x.a.com", false}));
 }
 
 TEST(HostListFile, AdditionsSurviveALoadThatBeganBefore) {
@@ -137,13 +137,13 @@ TEST(HostListFile, AdditionsSurviveALoadThatBeganBefore) {
     list.set_written();
     list.add("pending.com");
     list.install(loaded, before);
-    EXPECT_TRUE(list.contains("new.com", false));
-    EXPECT_TRUE(list.contains("pending.com", false));
+    EXPECT_TRUE(list.contains({"new.com", false}));
+    EXPECT_TRUE(list.contains({"pending.com", false}));
 
     LoadedList later = list.load(); // somebody has removed new.com from the file
     list.install(later, list.generation());
-    EXPECT_FALSE(list.contains("new.com", false));
-    EXPECT_TRUE(list.contains("pending.com", false)); // not in the file yet
+    EXPECT_FALSE(list.contains({"new.com", false}));
+    EXPECT_TRUE(list.contains({"pending.com", false})); // not in the file yet
 }
 
 TEST(NetListFile, LoadsAndReportsBadLines) {
@@ -168,15 +168,15 @@ TEST(FixedLists, CollectItems) {
     FixedHostList hosts;
     hosts.add("a.com,^b.com,d.com.");
     EXPECT_EQ(hosts.flaws(), "");
-    EXPECT_TRUE(hosts.contains("d.com", false));
+    EXPECT_TRUE(hosts.contains({"d.com", false}));
     hosts.add("*.e.com,f.com,g.com:1");
     EXPECT_EQ(hosts.flaws(), "*.e.com: sub-domains are always included, leave *. out; "
                              "g.com:1: write the host name alone, without a port");
     hosts.add("c.com");
-    EXPECT_TRUE(hosts.contains("a.com", false));
-    EXPECT_TRUE(hosts.contains("x.c.com", false));
-    EXPECT_FALSE(hosts.contains("x.b.com", false));
-    EXPECT_EQ(hosts.matching_entry("b.com", false), "^b.com");
+    EXPECT_TRUE(hosts.contains({"a.com", false}));
+    EXPECT_TRUE(hosts.contains({"x.c.com", false}));
+    EXPECT_FALSE(hosts.contains({"x.b.com", false}));
+    EXPECT_EQ(hosts.matching_entry({"b.com", false}), "^b.com");
     EXPECT_EQ(hosts.file(), "");
     FixedNetList nets;
     nets.add("10.0.0.1");

@@ -150,7 +150,7 @@ TEST(Candidate, SharesListsThatAreThere) {
         const profile::Profile& now = *candidate->next().profiles->profiles[0];
         ASSERT_EQ(now.hosts.lists().size(), 2U);
         EXPECT_EQ(now.hosts.lists()[0], before.hosts.lists()[0]);
-        EXPECT_TRUE(now.hosts.lists()[1]->contains("b.example", false));
+        EXPECT_TRUE(now.hosts.lists()[1]->contains({"b.example", false}));
         EXPECT_EQ(running.lists().count(), 1U);
         running.lists().take_over(candidate->lists());
         EXPECT_EQ(running.lists().count(), 2U);

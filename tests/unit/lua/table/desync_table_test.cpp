@@ -98,6 +98,31 @@ TEST_F(DesyncTableTest, LuaJitHasTheCompiledWay) {
     EXPECT_EQ(table.facts() != nullptr, is_luajit);
 }
 
+// Interpreted, the compiled way costs several times what the other does.
+TEST_F(DesyncTableTest, WithoutTheCompilerTheOtherWayIsTaken) {
+    if (!is_luajit) return;
+    const std::vector<std::uint8_t> packet = *from_hex(
+        "4500002800010000400666CB0A0100010A0100029C4001BB000003E8000000005010FAF000000000");
+    const packet::Dissect d = packet::dissect(packet);
+    PacketView view;
+    view.dis = &d;
+    view.profile = &profiles->by_number(1);
+    view.target = d.source();
+    constexpr std::uint32_t untouched = 12345;
+    const auto takes_the_compiled_way = [&] {
+        table.facts()->profile_n = {untouched};
+        EXPECT_EQ(difference(view), "");
+        return table.facts()->profile_n.value != untouched;
+    };
+    EXPECT_TRUE(takes_the_compiled_way());
+    ASSERT_EQ(run("jit.off()"), "");
+    EXPECT_FALSE(takes_the_compiled_way());
+    ASSERT_EQ(run("jit.on()"), "");
+    EXPECT_TRUE(takes_the_compiled_way());
+    state.guard().compiler().shut(L());
+    EXPECT_FALSE(takes_the_compiled_way());
+}
+
 // It reads memory, and setfenv() gives back what it finds at a level of the stack.
 TEST_F(DesyncTableTest, TheBuilderIsKeptFromScripts) {
     if (!is_luajit) return;
