@@ -66,6 +66,7 @@ complete -c nfqws2ctl -n __fish_use_subcommand -a metrics -d 'The counters as te
 complete -c nfqws2ctl -n __fish_use_subcommand -a stop -d 'Ends the daemon as SIGTERM does'
 complete -c nfqws2ctl -n __fish_use_subcommand -a serve -d 'A page that shows all of this in a browser'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from serve' -l listen -x -d 'where; beyond loopback a token is needed, and printed'
+complete -c nfqws2ctl -n '__fish_seen_subcommand_from serve' -l blockcheck -r -F -d 'last result of blockcheck2'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from serve' -l read-only -d 'the page changes nothing'
 complete -c nfqws2ctl -n __fish_use_subcommand -a ladder -d 'Draws a trace: who sent what when'
 complete -c nfqws2ctl -n '__fish_seen_subcommand_from ladder' -s o -l output -r -F -d 'file to write; with .svg a picture, else a page'

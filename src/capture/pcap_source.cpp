@@ -84,7 +84,7 @@ bool PcapSource::open() {
     return true;
 }
 
-PcapSource::Next PcapSource::next(Packet& out) {
+PcapSource::Next PcapSource::next(Packet& out, bool frames) {
     const Next result = read_ahead_ ? read_ahead_result_ : read_frame();
     read_ahead_ = result != Next::packet; // the end stays the end
     read_ahead_result_ = result;
@@ -94,8 +94,12 @@ PcapSource::Next PcapSource::next(Packet& out) {
     out.stamp_ns = stamp_ns_;
     out.input = {};
     out.input.data = packet_;
-    out.input.frame = header_.view();
-    out.input.link = link_.view();
+    if (frames) {
+        header_ = header_of_frame(link_type_, frame_);
+        link_ = layers_of_frame(link_type_, frame_, packet_);
+        out.input.frame = header_.view();
+        out.input.link = link_.view();
+    }
     out.input.mark = options_.mark;
     out.input.id = static_cast<std::uint32_t>(read_);
     if (is_local(packet_)) {
@@ -118,13 +122,12 @@ PcapSource::Next PcapSource::read_frame() {
             fail(libpcap().geterr(handle_.get()));
             return Next::error;
         }
-        packet_ = ip_packet_in_frame(link_type_, {data, header->caplen});
+        frame_ = {data, header->caplen};
+        packet_ = ip_packet_in_frame(link_type_, frame_);
         if (packet_.empty()) {
             skipped_++;
             continue;
         }
-        header_ = header_of_frame(link_type_, {data, header->caplen});
-        link_ = layers_of_frame(link_type_, {data, header->caplen}, packet_);
         // tv_usec holds nanoseconds, as asked for when the file was opened.
         stamp_ns_ =
             static_cast<std::int64_t>(header->ts.tv_sec) * 1'000'000'000 + header->ts.tv_usec;

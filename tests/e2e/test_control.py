@@ -109,7 +109,12 @@ def example(request, lab):
 
 
 STREAMS = ("log", "trace")
+PLACES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "rules", "places.mmdb")
 RULES = """version = 1
+[geoip]
+file = "%s"
+[set.bad]
+file = "%s"
 [[profile]]
 name = "web"
 [[profile.rule]]
@@ -118,13 +123,18 @@ action = [ { ratelimit = { id = 8, pps = { rate = 100000 } } }, { tcpauth = { id
 name = "blocked"
 match = [ { hmark = { id = 2 } } ]
 action = [ "drop" ]
+[[profile.rule]]
+match = [ { pset = { name = "bad", value = 7 } }, { geoip = { country = "RU" } } ]
+action = [ "drop" ]
 """
 
 
 def write_rules(lab):
-    path = os.path.join(lab.folder, "rules.toml")
+    path, bad = os.path.join(lab.folder, "rules.toml"), os.path.join(lab.folder, "bad.txt")
+    with open(bad, "w") as f:
+        f.write("192.0.2.0/24 7\n")
     with open(path, "w") as f:
-        f.write(RULES)
+        f.write(RULES % (PLACES, bad))
     os.chmod(path, 0o644)
     return path
 
@@ -309,7 +319,6 @@ def test_lists(env):
 
 def test_find_in_sets_of_rules(env):
     """Which sets of traffic rules have an address, who asks them, and where it is."""
-    places = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "rules", "places.mmdb")
     with env.lab() as lab:
         bad, rules = os.path.join(lab.folder, "bad.txt"), os.path.join(lab.folder, "rules.toml")
         with open(bad, "w") as f:
@@ -320,7 +329,7 @@ def test_find_in_sets_of_rules(env):
                     'prefixes = "192.0.2.77"\n[[profile.rule]]\nname = "bad"\n'
                     'match = [ { pset = { name = "bad", value = 7 } }, { geoip = { country = "RU" } } ]\n'
                     'action = [ "drop" ]\n[[profile.rule]]\nmatch = [ { not = { pset = { name = "own" } } } ]\n'
-                    'action = [ { stats = "OTHERS" } ]\n' % (places, bad))
+                    'action = [ { stats = "OTHERS" } ]\n' % (PLACES, bad))
         with serving(env, lab, *SPLIT, "--rules=" + rules) as (_, path):
             answer = ask(path, "find", address="192.0.2.77")
             check_equal("sets", named(answer, "set"), [

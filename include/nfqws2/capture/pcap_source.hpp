@@ -49,7 +49,8 @@ class PcapSource {
     const std::vector<Network>& local() const { return options_.local; }
 
     // `error` comes after all packets that could be read.
-    Next next(Packet& out);
+    // `frames`: with its frame, see PacketHandler::wants_frames().
+    Next next(Packet& out, bool frames = true);
 
     std::uint64_t packets_read() const { return read_; }
     std::uint64_t frames_skipped() const { return skipped_; } // not IP
@@ -70,9 +71,9 @@ class PcapSource {
     std::unique_ptr<std::FILE, FileCloser> file_; // until libpcap has it
     std::unique_ptr<pcap, Closer> handle_;
     LinkType link_type_ = LinkType::raw;
-    Bytes packet_;      // the packet read ahead, inside libpcap's buffer
-    LinkHeader header_; // its frame's
-    LinkLayers link_;   // likewise
+    Bytes frame_, packet_; // read ahead, inside libpcap's buffer
+    LinkHeader header_;    // of the packet handed out
+    LinkLayers link_;      // likewise
     std::int64_t stamp_ns_ = 0;
     std::int64_t first_stamp_ns_ = 0;
     bool read_ahead_ = false;

@@ -32,6 +32,7 @@ class InstanceCheck {
         report_.add(level, instance_.position, text + " (instance " + instance_.name + ")");
     }
     std::string hint(std::string_view name, std::string_view type) const;
+    std::string desync_hint(std::string_view name) const;
     bool check_function();
     void check_names();
     void check_value(std::string_view name, std::string_view value);
@@ -54,16 +55,22 @@ const std::string* InstanceCheck::argument(std::string_view name) const {
     return instance_.argument(name);
 }
 
-// A near name among the globals of a type; for functions desync functions are preferred to helpers.
+// A near name among the globals of a type.
 std::string InstanceCheck::hint(std::string_view name, std::string_view type) const {
-    std::vector<std::string_view> names, desync_names;
-    for (const auto& [global, global_type] : globals_) {
-        if (global_type != type) continue;
-        names.emplace_back(global);
-        if (find_known_function(global) != nullptr) desync_names.emplace_back(global);
-    }
-    const std::string preferred = type == "function" ? did_you_mean(name, desync_names) : "";
-    return preferred.empty() ? did_you_mean(name, names) : preferred;
+    std::vector<std::string_view> names;
+    for (const auto& [global, global_type] : globals_)
+        if (global_type == type) names.emplace_back(global);
+    return did_you_mean(name, names);
+}
+
+// Of a desync function: helpers are thought of only where none is near.
+std::string InstanceCheck::desync_hint(std::string_view name) const {
+    std::vector<std::string_view> names;
+    for (const auto& [global, type] : globals_)
+        if (type == "function" && find_known_function(global) != nullptr)
+            names.emplace_back(global);
+    const std::string preferred = did_you_mean(name, names);
+    return preferred.empty() ? hint(name, "function") : preferred;
 }
 
 void InstanceCheck::run() {
@@ -84,7 +91,7 @@ bool InstanceCheck::check_function() {
     else if (known_ != nullptr)
         text += " does not exist: its library is not loaded by any --lua-init";
     else
-        text += " does not exist" + hint(name, "function");
+        text += " does not exist" + desync_hint(name);
     add(Level::error, text);
     return false;
 }

@@ -120,7 +120,7 @@ int run_offline(Workers& all, PcapSource& source, PcapSink& sink) {
     auto next = PcapSource::Next::end;
     while (!shared.signals.quit()) {
         workers.do_requests();
-        next = source.next(packet);
+        next = source.next(packet, workers.wants_frames());
         if (next != PcapSource::Next::packet) break;
         run_due(shared, workers, packet.stamp_ns);
         shared.clock.advance_to(packet.stamp_ns);

@@ -46,6 +46,12 @@ capture::Verdict OfflineWorkers::on_packet(const capture::InputPacket& packet) {
     return worker.engine.on_packet(packet);
 }
 
+bool OfflineWorkers::wants_frames() const {
+    for (std::size_t i = 0; i < workers_.size(); i++)
+        if (workers_[i].engine.wants_frames()) return true;
+    return false;
+}
+
 void OfflineWorkers::do_requests() {
     each([](Worker& worker) { app::do_requests(worker); });
 }

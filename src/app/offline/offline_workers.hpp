@@ -17,6 +17,7 @@ class OfflineWorkers {
     explicit OfflineWorkers(Workers& workers) : workers_(workers) {}
 
     capture::Verdict on_packet(const capture::InputPacket& packet);
+    bool wants_frames() const; // one of them
     void do_requests();
     void run_timers();
     void release_held();

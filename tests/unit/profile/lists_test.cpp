@@ -38,9 +38,9 @@ TEST(HostCollection, FindsTheListThatContains) {
     HostCollection collection;
     collection.add(first);
     collection.add(second);
-    EXPECT_EQ(collection.find("x.a.com", false), first.get());
-    EXPECT_EQ(collection.find("b.com", false), second.get());
-    EXPECT_EQ(collection.find("c.com", false), nullptr);
+    EXPECT_EQ(collection.find({"x.a.com", false}), first.get());
+    EXPECT_EQ(collection.find({"b.com", false}), second.get());
+    EXPECT_EQ(collection.find({"c.com", false}), nullptr);
 }
 
 TEST(NetCollection, FindsTheListThatContains) {

@@ -270,9 +270,9 @@ TEST_F(Import, AnonymousListsAreShared) {
                                "--new", "--import=t", "--hostlist-domains=b.com",
                                "--ipset-ip=10.0.0.2", "--new", "--import=t"}));
     EXPECT_EQ(at(0).hosts.lists()[0], at(1).hosts.lists()[0]);
-    EXPECT_TRUE(at(0).hosts.find("b.com", false));
-    EXPECT_FALSE(at(1).hosts.find("b.com", false));
-    EXPECT_TRUE(at(1).hosts.find("a.com", false));
+    EXPECT_TRUE(at(0).hosts.find({"b.com", false}));
+    EXPECT_FALSE(at(1).hosts.find({"b.com", false}));
+    EXPECT_TRUE(at(1).hosts.find({"a.com", false}));
     EXPECT_TRUE(at(0).nets.find(testing::ip("10.0.0.2")));
     EXPECT_FALSE(at(1).nets.find(testing::ip("10.0.0.2")));
 }

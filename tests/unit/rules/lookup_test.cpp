@@ -50,9 +50,9 @@ prefixes = "10.1.1.1"
 match = [ { not = { pset = { name = "own", what = "dst" } } }, { tpset = { name = "wide" } } ]
 action = [ "drop" ]
 )");
-    EXPECT_EQ("wide, a, b b/main#1; valued=2, a x; own of b, b b/main#1; ",
+    EXPECT_EQ("valued=2, a x; wide, a, b b/main#1; own of b, b b/main#1; ",
               found(*rules, "10.1.1.1"));
-    EXPECT_EQ("wide, a, b b/main#1; valued=1, a x; ", found(*rules, "10.2.0.0"));
+    EXPECT_EQ("valued=1, a x; wide, a, b b/main#1; ", found(*rules, "10.2.0.0"));
     EXPECT_EQ("wide, a, b b/main#1; ", found(*rules, "2001:db8::1"));
     EXPECT_EQ("", found(*rules, "192.0.2.1"));
     EXPECT_EQ(GeoPlace(), place_of(*rules, *IpAddress::parse("10.1.1.1")));
