@@ -79,8 +79,10 @@ RESULTS_AWK='
 		code = 0; good = 0; list = ""
 		for (i = 4; i <= n; i++) {
 			list = list f[i] "\n"
+			bar = index(f[i], "|")
 			if (f[i] ~ /^0\|/) good++
-			else code = substr(f[i], 1, index(f[i], "|") - 1)
+			# Of an attempt that was killed while it was written less may be there.
+			else code = bar > 1 ? substr(f[i], 1, bar - 1) : 2
 		}
 		printf "result_%d() {\nRESULT_KEY=%s R_CODE=%s R_ERROR=%s R_N=%d R_OK=%d R_LIST=%s\n}\n", ++results, quoted($0),
 			quoted(f[2] == "" ? code : f[2]), quoted(f[3]), n - 3, good, quoted(list)
@@ -88,7 +90,7 @@ RESULTS_AWK='
 	END { print "RESULTS=" results + 0 }'
 
 results_write() {
-	awk -F '\t' "$RESULTS_AWK" "$WORK/outcome" "$WORK/keys" >"$WORK/results"
+	LC_ALL=C awk -F '\t' "$RESULTS_AWK" "$WORK/outcome" "$WORK/keys" >"$WORK/results"
 	RESULT_AT=0
 	# shellcheck disable=SC1091 # just made
 	. "$WORK/results"
@@ -146,10 +148,14 @@ result_read() { # reads the next result; its strategy is RESULT_KEY
 	"result_$RESULT_AT"
 }
 
-result_take() { # KEY: the next result, if it is that of this strategy
-	result_read || return 1
-	[ "$RESULT_KEY" != "$1" ] || return 0
-	RESULT_AT=$((RESULT_AT - 1))
+# The next result, if it is that of this strategy. Else RESULT_KEY is empty: what comes into R_CODE then is not the result
+# of that key.
+result_take() { # KEY
+	if result_read; then
+		[ "$RESULT_KEY" != "$1" ] || return 0
+		RESULT_AT=$((RESULT_AT - 1))
+	fi
+	RESULT_KEY=
 	return 1
 }
 
@@ -170,8 +176,9 @@ fast_test() { # TESTF DOMAIN QUOTED-STRATEGY, whose result is not the next one
 		classic_test "$@"
 		return
 	}
+	RESULT_KEY=
 	while result_read && [ "$RESULT_KEY" != "$key" ]; do
-		PLAN_WRONG=1 PLAN_STALE=1
+		PLAN_WRONG=1 PLAN_STALE=1 RESULT_KEY=
 	done
 	if [ "$RESULT_KEY" != "$key" ]; then
 		batch_next "$key"

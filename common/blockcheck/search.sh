@@ -86,10 +86,11 @@ search_take_batch() {
 	: >"$WORK/keys"
 	cp "$WORK/picks" "$WORK/picks.left"
 	[ "$FAST_NOW" = 1 ] && [ -z "$RESUME" ] || return 0
-	PRE=$PKTWS_PRE POST=$PKTWS_POST awk -F '\t' -v keys="$WORK/keys" "$SPLIT_AWK"'{
-		line = $2
+	PRE=$PKTWS_PRE POST=$PKTWS_POST awk -v keys="$WORK/keys" "$SPLIT_AWK"'{
+		# A quoted word may have a TAB.
+		key = line = substr($0, index($0, "\t") + 1)
 		sub(/^[^ ]+ [^ ]+ /, "", line)
-		if (split_strategy(ENVIRON["PRE"] " " line " " ENVIRON["POST"])) print $2 >keys
+		if (split_strategy(ENVIRON["PRE"] " " line " " ENVIRON["POST"])) print key >keys
 		else print
 	}' "$WORK/picks" >"$WORK/picks.left"
 }
@@ -139,7 +140,7 @@ search_batch() {
 }
 
 search_script_of() { # KEY: prints the script that a pick comes from
-	KEY=$1 awk -F '\t' '$2 == ENVIRON["KEY"] { print $1; exit }' "$WORK/picks"
+	KEY=$1 awk '{ at = index($0, "\t") } substr($0, at + 1) == ENVIRON["KEY"] { print substr($0, 1, at - 1); exit }' "$WORK/picks"
 }
 
 # What got no result, for want of a port: level quick tests it alone, from more ports; else the scripts will. What was
@@ -147,7 +148,7 @@ search_script_of() { # KEY: prints the script that a pick comes from
 search_lost() {
 	local key fast="$FAST_NOW"
 	[ -f "$WORK/enough" ] && return 0
-	awk -F '\t' 'FILENAME == ARGV[1] { seen[$2] = 1; next } !($0 in seen)' "$WORK/tried" "$WORK/keys" >"$WORK/lost"
+	awk 'FILENAME == ARGV[1] { seen[substr($0, index($0, "\t") + 1)] = 1; next } !($0 in seen)' "$WORK/tried" "$WORK/keys" >"$WORK/lost"
 	if [ "$SCANLEVEL" != quick ]; then
 		sed "s/^/-$TAB/" "$WORK/lost" >>"$WORK/tried"
 		return 0

@@ -283,6 +283,79 @@ def test_too_many(env):
         done.has("now ")
 
 
+# What a script asks for; what a batch leaves is a file of functions.
+ENGINE_TOOL = """
+. "$1/common/blockcheck/words.sh"
+. "$1/common/blockcheck/slots.sh"
+. "$1/common/blockcheck/fast.sh"
+. "$1/common/blockcheck/search.sh"
+fast_can() { :; }
+batch_next() { RESULTS=0 RESULT_AT=0; } # no local port was to be had
+classic_test() { echo "$3: alone"; }
+show_attempts() { echo "$wanted: result of $R_LIST"; }
+ask() {
+	wanted=$1
+	if result_take "t d $1"; then fast_show; else fast_test t d "$1"; fi
+}
+left() { # STRATEGIES
+	local key
+	RESULTS=0 RESULT_AT=0 RESULT_KEY=
+	for key; do
+		RESULTS=$((RESULTS + 1))
+		eval "result_$RESULTS() { RESULT_KEY='t d $key' R_CODE=28 R_LIST='$key'; }"
+	done
+}
+WORK=$2
+eval "$3"
+"""
+
+
+def engine_parts(env, lab, program, awk="awk"):
+    need_tool(awk)
+    if awk != "awk":
+        env.tool(lab, "awk", '#!/bin/sh\nexec %s awk "$@"\n' % need_tool(awk))
+    done = subprocess.run(["sh", "-c", ENGINE_TOOL, "x", ROOT, env.folder(lab, "work"), program],
+                          capture_output=True, text=True, check=False,
+                          env=dict(os.environ, PATH=env.folder(lab, "bin") + ":" + os.environ["PATH"]))
+    check_equal("complaints", done.stderr, "")
+    return done.stdout.splitlines()
+
+
+def test_results_of_others(env):
+    """A strategy that got no result of its own does not get another one's, nor does that one get its."""
+    with env.lab() as lab:
+        for program, lines in (("left A S; ask K; ask S", ["K: alone", "S: alone"]),
+                               ("left A S; ask A; ask S", ["A: result of A", "S: result of S"]),
+                               ("left A S; ask S; ask A", ["S: result of S", "A: alone"]),
+                               ("left A; ask A; ask A", ["A: result of A", "A: alone"]),
+                               ("left A S; fast_can() { false; }; ask K; fast_can() { :; }; ask S; ask A",
+                                ["K: alone", "S: result of S", "A: alone"])):
+            check_equal(program, engine_parts(env, lab, program), lines)
+
+
+def test_half_of_an_attempt(env):
+    """What a worker that was killed has written is no good attempt, and has a code."""
+    with env.lab() as lab:
+        env.write(lab, "work/keys", "".join("t d %s\n" % key for key in "ABCDE"))
+        env.write(lab, "work/outcome", "1\t\t\t0|200\n2\t\t\t0|200\t\n3\t\t\t28\n4\t\t\t0\n5\t\t\t35|\n")
+        program = 'results_write; while result_read; do echo "$RESULT_KEY: $R_CODE, $R_OK of $R_N"; done'
+        for awk in ("awk", "busybox"):
+            check_equal("by " + awk, engine_parts(env, lab, program, awk),
+                        ["t d A: 0, 1 of 1", "t d B: 2, 1 of 2", "t d C: 2, 0 of 1", "t d D: 2, 0 of 1",
+                         "t d E: 35, 0 of 1"])
+
+
+def test_tab_in_a_word(env):
+    """It does not end the strategy where fields do."""
+    with env.lab() as lab:
+        key = "t d '--comment=a\tb' --payload=x"
+        env.write(lab, "work/picks", "s/1.sh\t%s\ns/2.sh\tt d --debug '\t'\n" % key)
+        env.write(lab, "work/tried", "1.00\t%s\n" % key)
+        program = ('FAST_NOW=1 SCANLEVEL=standard FOUND=; search_take_batch; cat "$WORK/keys" "$WORK/picks.left"; '
+                   'search_script_of "%s"; search_lost; cat "$WORK/lost"' % key)
+        check_equal("shown", engine_parts(env, lab, program), [key, "s/2.sh\tt d --debug '\t'", "s/1.sh"])
+
+
 # words -> those for the process, those of the profiles, how many profiles; nothing for what runs alone
 MADE_OF = {
     "--payload=x '--out-range=s1<d1' --lua-desync=a:b": ("", "P --payload=x '--out-range=s1<d1' --lua-desync=a:b", 1),
