@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <map>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace nfqws2::ctl {
 namespace {
 
-constexpr std::size_t largest_file = 16 << 20; // a scan that finds all of its strategies has 4 MB
+constexpr std::size_t largest_file = 4 << 20; // a scan that finds all of its strategies has that
 constexpr std::size_t most_tests = 1000, most_strategies = 20, most_kinds = 1000;
 
 std::string_view take_word(std::string_view& text) {
@@ -79,6 +82,21 @@ Json shorten_kinds(const Json& found) {
     return kinds;
 }
 
+// What the file had when it was opened: a new one takes its place, none grows.
+std::string read_bytes(int fd, std::size_t count, const std::string& path) {
+    std::string text(count, '\0');
+    std::size_t used = 0;
+    while (used < text.size()) {
+        const ssize_t n = read(fd, text.data() + used, text.size() - used);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) throw Failure(path + ": " + std::strerror(errno));
+        if (n == 0) break;
+        used += static_cast<std::size_t>(n);
+    }
+    text.resize(used);
+    return text;
+}
+
 } // namespace
 
 Json shorten_blockcheck(const Json& found) {
@@ -92,10 +110,16 @@ Json shorten_blockcheck(const Json& found) {
 }
 
 Json last_blockcheck(const std::string& path) {
-    if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) return {{"result", nullptr}};
-    const ReadResult file = read_file(path, largest_file);
-    if (!file.ok()) throw Failure(file.error);
-    const auto found = parse_object(as_text(file.data), largest_file);
+    // Anything else than a file may never end: a pipe is not waited for.
+    const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    if (!fd && errno == ENOENT) return {{"result", nullptr}};
+    struct stat st {};
+    if (!fd || fstat(fd.get(), &st) != 0) throw Failure(path + ": " + std::strerror(errno));
+    if (!S_ISREG(st.st_mode)) throw Failure(path + " is no regular file");
+    const auto size = static_cast<std::uint64_t>(st.st_size);
+    if (size > largest_file) throw Failure(path + ": file is too large");
+    const auto found =
+        parse_object(read_bytes(fd.get(), static_cast<std::size_t>(size), path), largest_file);
     if (!found) throw Failure(path + " is no result of blockcheck2");
     return {{"result", shorten_blockcheck(*found)}};
 }

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sys/stat.h>
 
 namespace nfqws2::ctl {
 namespace {
@@ -72,6 +73,19 @@ TEST(Blockcheck, TheFileMayBeMissingOrDamaged) {
     EXPECT_THROW(last_blockcheck(path), Failure);
     std::filesystem::remove(path);
     std::filesystem::create_directory(path);
+    EXPECT_THROW(last_blockcheck(path), Failure);
+    std::filesystem::remove(path);
+}
+
+TEST(Blockcheck, OnlyAFileOfSensibleSizeIsRead) {
+    const auto path = std::filesystem::path(testing::TempDir()) / "blockcheck_test.json";
+    std::filesystem::remove(path);
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+    EXPECT_THROW(last_blockcheck(path), Failure); // and nobody waits for a writer
+    std::filesystem::remove(path);
+    std::ofstream(path) << "{\"time\": 5}" << std::string((4 << 20) - 11, ' ');
+    EXPECT_EQ(last_blockcheck(path)["result"]["at"], 5);
+    std::ofstream(path, std::ios::app) << ' ';
     EXPECT_THROW(last_blockcheck(path), Failure);
     std::filesystem::remove(path);
 }
