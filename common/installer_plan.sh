@@ -39,19 +39,21 @@ parse_installer_words() { # WORDS...
 	export INSTALL_MAKE INSTALL_YES INSTALL_DRY INSTALL_SET
 }
 
-# Settings are those of config.default and of custom scripts, ours and the user's. A misspelt one would do nothing.
+# Settings are those of config.default and of custom scripts, ours and the user's: what these read or set. A misspelt one
+# would do nothing.
 setting_is_known() { # NAME
 	local folder
 	grep -q "^#\{0,1\}$1=" "$ZAPRET_CONFIG_DEFAULT" && return 0
 	for folder in "$EXEDIR" "$ZAPRET_TARGET" "$ZAPRET_RW"; do
 		cat "$folder"/init.d/custom.d.examples.linux/* "$folder"/init.d/*/custom.d/* 2>/dev/null
-	done | grep -v '^[[:space:]]*#' | grep -qw "$1"
+	done | grep -v '^[[:space:]]*#' | grep -qE "[$]\{?$1([^A-Za-z0-9_]|\$)|(^|[[:space:];&|(])$1="
 }
 
 check_setting() { # NAME=VALUE: ends the installer unless it can be a setting
 	local name=${1%%=*}
 	case $name in
-	*[!A-Z0-9_]*) exitp 1 "--set=$1: no name of a setting" ;;
+	# The config is read by a shell: these are not for it to change.
+	*[!A-Z0-9_]* | PATH | IFS | HOME | ENV | ZAPRET_*) exitp 1 "--set=$1: no name of a setting" ;;
 	esac
 	setting_is_known "$name" || exitp 1 "--set=$1: neither config.default nor a custom script has $name"
 	case $1 in

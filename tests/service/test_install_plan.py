@@ -143,6 +143,10 @@ def test_wrong_settings(world: World):
     unknown = "neither config.default nor a custom script has NO_SUCH"
     for words, text in ((("--set=NO_SUCH=1",), unknown),
                         (("--set=N.*=1",), "no name of a setting"),
+                        (("--set=PATH=x",), "no name of a setting"),
+                        (("--set=ZAPRET_BASE=x",), "no name of a setting"),
+                        # A word of a comment behind code.
+                        (("--set=PORTS=443",), "nor a custom script has PORTS"),
                         (("--set=FWTYPE=iptables", "--set=NO_SUCH=1"), unknown),
                         (("--set=NFQWS2_OPT=--x\nFWTYPE=iptables",), "NFQWS2_OPT: the value must be one line")):
         contains(script(world, "--yes", *words, code=1), text)
@@ -154,9 +158,12 @@ def test_settings_of_custom_scripts(world: World):
     """What only a custom script reads is a setting too, whether the script is ours or the user's."""
     make_source(world, "systemd")
     contains(script(world, "--dry-run", "--set=NFQWS_OPT_DESYNC_WG=--x"), "set : NFQWS_OPT_DESYNC_WG=--x")
-    world.write("init.d/sysv/custom.d/50-own", "# OTHER\ndo_something $MY_OWN\n")
-    contains(script(world, "--dry-run", "--set=MY_OWN=1"), "set : MY_OWN=1")
-    for name in ("MY", "OTHER"):
+    world.write("init.d/sysv/custom.d/50-own", "# OTHER\ndo_something $MY_OWN --PLAIN NOT_MY=1\nlocal OF_IT=\n"
+                "echo ${BRACES:-1}; x=$PATH\n")
+    for name in ("MY_OWN", "OF_IT", "NOT_MY", "BRACES"):
+        contains(script(world, "--dry-run", "--set=%s=1" % name), "set : %s=1" % name)
+    contains(script(world, "--dry-run", "--set=PATH=1", code=1), "no name of a setting")
+    for name in ("MY", "OTHER", "PLAIN", "BRACE", "OWN"):
         contains(script(world, "--dry-run", "--set=%s=1" % name, code=1), "nor a custom script has " + name)
     text = script(world, "--yes", "--set=FWTYPE=iptables", "--set=MY_OWN=1", "--set=NFQWS_OPT_DESYNC_WG=--x")
     contains(text, "setting : MY_OWN=1\n")
