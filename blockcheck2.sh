@@ -101,7 +101,8 @@ set_defaults() {
 	find_binary MDIG mdig/mdig
 	[ "$PROBER" = 0 ] || find_binary PROBER probe/blockprobe
 	# src/ctl/serve/blockcheck.hpp looks there.
-	set_default BLOCKCHECK_LAST /var/lib/zapret2/blockcheck2.json
+	# In no STATE_DIR: one that is there at the start of a router counts as restored.
+	set_default BLOCKCHECK_LAST /var/lib/zapret2-blockcheck/last.json
 	set_default ENGINE fast
 	set_default PARALLEL_MAX 16
 	DESYNC_MARK=0x10000000

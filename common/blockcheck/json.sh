@@ -26,7 +26,7 @@ json_attempts() { # JSON_ATTEMPTS from R_LIST
 		json_str "$error"
 		# connected only serves the fast engine
 		: "$connected"
-		JSON_ATTEMPTS="$JSON_ATTEMPTS${JSON_ATTEMPTS:+,}{\"n\":$n,\"ip\":\"$ip\",\"code\":$code,\"http_status\":$status,\"bytes\":$bytes,\"ms\":$ms,\"error\":$JSON_STR}"
+		JSON_ATTEMPTS="$JSON_ATTEMPTS${JSON_ATTEMPTS:+,}{\"n\":$n,\"ip\":\"$ip\",\"code\":$code,\"http_status\":${status:-0},\"bytes\":${bytes:-0},\"ms\":${ms:-0},\"error\":$JSON_STR}"
 	done <<-LIST
 		$R_LIST
 	LIST
@@ -88,9 +88,18 @@ last_wanted() {
 last_keep() { # FILE
 	local file="$BLOCKCHECK_LAST"
 	last_wanted || return 0
+	[ ! -d "$file" ] || {
+		echo "the result cannot be kept in $file: it is a folder"
+		return 0
+	}
 	(
 		umask 022
+		case $file in
+		*/*) mkdir -p "${file%/*}/" || exit 1 ;;
+		esac
 		# Nobody's file is followed: a new one takes the place.
-		mkdir -p "${file%/*}" && rm -f "$file.$$" && set -C && cat "$1" >"$file.$$" && mv -f "$file.$$" "$file"
+		rm -f "$file.$$" && (set -C && cat "$1" >"$file.$$") && mv -f "$file.$$" "$file" && exit 0
+		rm -f "$file.$$"
+		exit 1
 	) 2>/dev/null || echo "the result cannot be kept in $file"
 }

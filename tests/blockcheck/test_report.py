@@ -3,6 +3,7 @@ import html.parser
 import json
 import os
 import re
+import subprocess
 
 from checks import ROOT, check, check_equal, nothing_left
 from fakes import SPLIT, CASE, FAKE, fake_curl
@@ -66,6 +67,31 @@ def test_last_result_is_kept(env):
         done = env.run(lab, BLOCKCHECK_LAST=lab.folder + "/other/x", **common)
         check_equal("exit code", done.code, 0)
         done.has("the result cannot be kept in ")
+        check("/lib/zapret2/" not in names[0], "it would make the STATE_DIR of a router")
+
+
+def test_where_the_last_result_is_kept(env):
+    """A name without a folder, a folder, a file that cannot be written."""
+    with env.lab() as lab:
+        env.write(lab, "summary", "found")
+        home = env.folder(lab, "home")
+        env.folder(lab, "home/folder")
+        tool = '. "$1/common/blockcheck/json.sh"; BLOCKCHECK_LAST=$2; last_keep "$3"'
+        cannot = "the result cannot be kept in "
+        for last, source, said, left in (("name", "../summary", "", {"name": "found"}),
+                                         ("a/b/name", "../summary", "", {"a/b/name": "found"}),
+                                         ("folder", "../summary", cannot + "folder: it is a folder\n", {}),
+                                         ("name", "../none", cannot + "name\n", {"name": "found"})):
+            done = subprocess.run(["sh", "-c", tool, "x", ROOT, last, source], cwd=home, capture_output=True, text=True,
+                                  check=True)
+            check_equal("said of " + last, done.stdout + done.stderr, said)
+            files = [os.path.join(folder, name) for folder, _, names in os.walk(home) for name in names]
+            kept = {}
+            for path in files:
+                with open(path) as f:
+                    kept[os.path.relpath(path, home)] = f.read()
+            check_equal("files after " + last, {name: kept[name] for name in left}, left)
+            check(set(kept) <= {"name", "a/b/name"}, kept)
 
 
 def options(result):

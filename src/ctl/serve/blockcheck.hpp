@@ -8,7 +8,7 @@
 namespace nfqws2::ctl {
 
 // Where blockcheck2 leaves the last object of its results (blockcheck2.sh).
-inline constexpr const char* last_blockcheck_file = "/var/lib/zapret2/blockcheck2.json";
+inline constexpr const char* last_blockcheck_file = "/var/lib/zapret2-blockcheck/last.json";
 
 // The same object, shorter: {"at": seconds, "domains", "scanlevel", "dns", "firewall", "nfqws2",
 // "tests": [{"test", "ipv", "domain", "state", "count", "strategies": [the first ones], "text"}],
