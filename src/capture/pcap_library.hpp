@@ -27,6 +27,7 @@ class PcapLibrary {
     PcapLibrary();
     bool is_there() const { return is_there_; } // otherwise no function may be called
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): of a declaration
 #define NFQWS2_MEMBER(name) decltype(&::pcap_##name) name = nullptr;
     NFQWS2_PCAP_FUNCTIONS(NFQWS2_MEMBER)
 #undef NFQWS2_MEMBER
@@ -38,6 +39,7 @@ class PcapLibrary {
 // Loaded by the first call.
 const PcapLibrary& libpcap();
 
-inline constexpr const char* libpcap_is_missing = "the library libpcap is not there";
+inline constexpr const char* libpcap_is_missing =
+    "the library libpcap (libpcap.so.0.8 or libpcap.so.1) is not installed";
 
 } // namespace nfqws2::capture

@@ -11,11 +11,11 @@ namespace nfqws2::capture {
 namespace {
 
 // Numbers that older headers of the kernel do not know.
-constexpr std::uint16_t attribute_vlan = 19, attribute_header = 20;
+constexpr std::uint16_t layer2_vlan = 19, layer2_header = 20;
 constexpr std::uint16_t vlan_protocol = 1, vlan_tag = 2;
-constexpr std::size_t source_at = 6, type_at = 12, address_size = 6;
+constexpr std::size_t source_at = 6, type_at = 12, mac_size = 6;
 
-Bytes bytes_of(const nlattr* attribute) {
+Bytes payload_of(const nlattr* attribute) {
     return {static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute)),
             mnl_attr_get_payload_len(attribute)};
 }
@@ -36,14 +36,14 @@ int take(const nlattr* attribute, void* data) {
 Bytes attribute_of(const nlmsghdr* message, std::uint16_t type, std::size_t size) {
     Wanted wanted{type};
     mnl_attr_parse(message, sizeof(nfgenmsg), take, &wanted);
-    const Bytes bytes = wanted.found != nullptr ? bytes_of(wanted.found) : Bytes();
+    const Bytes bytes = wanted.found != nullptr ? payload_of(wanted.found) : Bytes();
     return bytes.size() >= size ? bytes : Bytes();
 }
 
 Bytes in_nest(const nlattr* nest, std::uint16_t type, std::size_t size) {
     Wanted wanted{type};
     mnl_attr_parse_nested(nest, take, &wanted);
-    const Bytes bytes = wanted.found != nullptr ? bytes_of(wanted.found) : Bytes();
+    const Bytes bytes = wanted.found != nullptr ? payload_of(wanted.found) : Bytes();
     return bytes.size() >= size ? bytes.first(size) : Bytes();
 }
 
@@ -51,9 +51,9 @@ Bytes in_nest(const nlattr* nest, std::uint16_t type, std::size_t size) {
 
 LinkLayers queued_link(const nlmsghdr* message) {
     LinkLayers link;
-    const Bytes header = attribute_of(message, attribute_header, LinkHeader::size);
+    const Bytes header = attribute_of(message, layer2_header, LinkHeader::size);
     if (header.empty() || header.size() + 4 > LinkLayers::most) return link;
-    Wanted nest{attribute_vlan};
+    Wanted nest{layer2_vlan};
     mnl_attr_parse(message, sizeof(nfgenmsg), take, &nest);
     Bytes protocol, tag;
     if (nest.found != nullptr) {
@@ -71,19 +71,20 @@ LinkLayers queued_link(const nlmsghdr* message) {
 
 LinkHeader queued_header(const nlmsghdr* message, const LinkLayers& link, Bytes own) {
     LinkHeader header;
-    if (link.size != 0) {
+    if (link.size != 0) { // without the tag, so that the type is that of the packet
+        const Bytes bytes = attribute_of(message, layer2_header, LinkHeader::size);
         header.known = true;
-        std::copy_n(link.bytes.begin(), LinkHeader::size, header.bytes.begin());
+        std::copy_n(bytes.begin(), LinkHeader::size, header.bytes.begin());
         return header;
     }
     nfqnl_msg_packet_hw hardware;
     const Bytes source = attribute_of(message, NFQA_HWADDR, sizeof(hardware));
     if (source.empty()) return header;
     std::memcpy(&hardware, source.data(), sizeof(hardware));
-    if (ntohs(hardware.hw_addrlen) != address_size) return header;
+    if (ntohs(hardware.hw_addrlen) != mac_size) return header;
     header.known = true;
-    std::copy_n(own.begin(), std::min(own.size(), address_size), header.bytes.begin());
-    std::copy_n(hardware.hw_addr, address_size, header.bytes.begin() + source_at);
+    std::copy_n(own.begin(), std::min(own.size(), mac_size), header.bytes.begin());
+    std::copy_n(hardware.hw_addr, mac_size, header.bytes.begin() + source_at);
     nfqnl_msg_packet_hdr packet;
     const Bytes of_packet = attribute_of(message, NFQA_PACKET_HDR, sizeof(packet));
     if (of_packet.empty()) return header;

@@ -162,8 +162,10 @@ std::optional<int> exit_code_of(lua_State* L) {
 int end_process(lua_State* L) {
     const std::optional<int> code = exit_code_of(L);
     const Services& services = state_of(L).services();
-    if (code && services.end != nullptr && services.end->request(*code))
+    if (code && services.end != nullptr && services.end->request(*code)) {
+        state_of(L).guard().say_who_interrupts(*code);
         return luaL_error(L, "INTERRUPT by os.exit(%d)", *code);
+    }
     if (code && services.queues != nullptr) services.queues->release();
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);

@@ -49,8 +49,9 @@ const std::vector<Meaning>& meanings() {
         {layer_bit::icmpv6, only({icmp6}), false, true, false},
         {layer_bit::ah, only({ah}), true, true, true},
         {layer_bit::esp, only({esp}), true, true, true},
-        {layer_bit::gre, only({gre}), true, true, true},
-        {layer_bit::ipip, only({ipip, ip6_in_ip}), true, true, true},
+        // An authentication header may stand in front of these.
+        {layer_bit::gre, only({gre, ah}), true, true, true},
+        {layer_bit::ipip, only({ipip, ip6_in_ip, ah}), true, true, true},
         {layer_bit::tun_ipv4 | layer_bit::tun_ipv6 | layer_bit::tun_ah | layer_bit::tun_esp,
          with_inside(), true, true, true}};
     return all;
@@ -64,7 +65,11 @@ class Narrowing {
     // Once, behind all tests. Ports and types inside of another layer are not those of the packet.
     void finish() {
         need_.protocols = outer_.all() || transport_.none() ? transport_ : outer_;
-        if (outer_.all()) return;
+        if (outer_.all()) {
+            need_.ipv4 = need_.ipv4 && transport_ipv4_;
+            need_.ipv6 = need_.ipv6 && transport_ipv6_;
+            return;
+        }
         for (Ports* of_transport : {&need_.sports, &need_.dports, &need_.icmp, &need_.icmp6})
             if (of_transport->any()) of_transport->set();
     }
@@ -86,8 +91,7 @@ class Narrowing {
                 return prefix.address.version == version;
             });
         };
-        need_.ipv4 = need_.ipv4 && has(4);
-        need_.ipv6 = need_.ipv6 && has(6);
+        only_families(need_.ipv4, need_.ipv6, has(4), has(6));
     }
     void by(const test::Port& test) {
         transport_ &= only({tcp, udp, sctp});
@@ -99,17 +103,18 @@ class Narrowing {
     }
     void by(const test::Protocol& test) {
         Protocols protocols;
-        bool v4 = false, v6 = false, outer = false;
+        bool v4 = false, v6 = false, outer = false, network = false;
         for (const Meaning& meaning : meanings()) {
             if ((test.any & meaning.bits) == 0) continue;
             protocols |= meaning.protocols;
             v4 = v4 || meaning.ipv4;
             v6 = v6 || meaning.ipv6;
             outer = outer || meaning.outer;
+            network = network || meaning.protocols.all();
         }
         (outer ? outer_ : transport_) &= protocols;
-        need_.ipv4 = need_.ipv4 && v4;
-        need_.ipv6 = need_.ipv6 && v6;
+        if (network || outer) return only_families(need_.ipv4, need_.ipv6, v4, v6);
+        only_families(transport_ipv4_, transport_ipv6_, v4, v6);
     }
     void by(const test::Flags&) { transport_ &= only({tcp}); }
     void by(const test::Options&) { transport_ &= only({tcp}); }
@@ -118,7 +123,7 @@ class Narrowing {
     void by(const test::Icmp& test) {
         const bool v6 = test.protocol == icmp6;
         transport_ &= only({v6 ? icmp6 : icmp});
-        (v6 ? need_.ipv4 : need_.ipv6) = false;
+        only_families(transport_ipv4_, transport_ipv6_, !v6, v6);
         Ports kinds;
         for (const std::uint8_t type : test.types)
             for (std::size_t code = 0; code < 256; code++)
@@ -141,14 +146,17 @@ class Narrowing {
         if (layer == Layer::sec) outer_ &= only({ah, esp});
         if (layer == Layer::tun || layer == Layer::tun_net || layer == Layer::tun_sec) inside();
     }
-    // An interface is known only where packets come by it.
-    void by(const test::Interface& test) { only_way(test.incoming); }
-
     void only_way(bool incoming) { (incoming ? need_.out : need_.in) = false; }
     void inside() { outer_ &= with_inside(); }
+    static void only_families(bool& ipv4, bool& ipv6, bool has4, bool has6) {
+        ipv4 = ipv4 && has4;
+        ipv6 = ipv6 && has6;
+    }
 
     Need& need_;
     Protocols outer_ = ~Protocols(), transport_ = ~Protocols();
+    // What the transport tells of the network layer below it, which may be one inside of a tunnel.
+    bool transport_ipv4_ = true, transport_ipv6_ = true;
 };
 
 // An action that makes a difference to a packet that would pass unseen.

@@ -8,6 +8,7 @@ import collections
 import os
 import platform
 import re
+import shutil
 import subprocess
 
 PLAIN = ("--lua-call-limit=0", "--lua-wait-limit=0", "--lua-mem-limit=0", "--sandbox=off", "--seed=1", "--quiet")
@@ -32,9 +33,20 @@ def environment(program):
         said).groups()))
     found.update(machine=platform.machine(), libc=" ".join(platform.libc_ver()), valgrind=version_of_valgrind())
     with open("/proc/cpuinfo", encoding="utf-8") as file:
-        flags = set(re.search(r"(?m)^(?:flags|Features)\s*: (.*)", file.read())[1].split())
+        said = re.search(r"(?mi)^(?:flags|features)\s*: (.*)", file.read())
+    flags = set(said[1].split() if said else ())
     found["processor"] = next((name for name in CLASSES if name in flags), "other")
     return found
+
+
+def missing():
+    """What is not there or not allowed, in words; None when counting is possible."""
+    lacks = [name for name in ("valgrind", "setarch", "cc") if not shutil.which(name)]
+    if lacks:
+        return "not installed: " + " ".join(lacks)
+    if subprocess.run(["setarch", "-R", "true"], capture_output=True, check=False).returncode != 0:
+        return "setarch -R is not allowed here"
+    return None
 
 
 def version_of_valgrind():

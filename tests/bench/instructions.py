@@ -16,9 +16,9 @@ Counts repeat to a millionth. --long adds rows that take minutes.
 A change that costs more must raise the number and say why: --update writes what was measured, and wants --why if a
 number goes up by more than its slack. It writes the reason beside the number.
 
-Counts depend on the compiler, the libraries and what the processor can do, which limits.json has too. Where these are
-others the numbers mean little, so only their proportions are compared: no row may be 5 % further above its limit
-than the middle one.
+Counts depend on the compiler, the libraries and what the processor can do, which limits.json has too. With another
+compiler, Lua engine or kind of machine they are only shown, as skipped. Where libraries or the processor are others,
+proportions are compared: no row may be 5 % further above its limit than the middle one of its unit.
 
 --top N shows which N functions a packet of the rows costs most in. Last line: "N passed, N failed, N skipped".
 """
@@ -27,7 +27,6 @@ import collections
 import concurrent.futures
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -43,6 +42,7 @@ LIMITS = os.path.join(HERE, "limits.json")
 PACKETS = 20000
 PROFILES, NAMES = 200, 20000
 PROPORTION = 0.05
+INCOMPARABLE = ("compiler", "Lua engine", "machine")
 
 # How far a count may be above its limit, whether LuaJIT compiles.
 Kind = collections.namedtuple("Kind", "of slack compiler", defaults=(False,))
@@ -148,10 +148,10 @@ class Limits:
             self.said = json.load(file)
 
     def strangers(self, environment):
-        """What differs from the machine of the numbers: lines of text."""
+        """What differs from the machine of the numbers: name -> text."""
         of = self.said["environment"]
-        return ["%s: %s, the limits are of %s" % (name, environment.get(name), of.get(name))
-                for name in sorted({*of, *environment}) if of.get(name) != environment.get(name)]
+        return {name: "%s: %s, the limits are of %s" % (name, environment.get(name), of.get(name))
+                for name in sorted({*of, *environment}) if of.get(name) != environment.get(name)}
 
     def limit(self, name):
         row = self.said["rows"].get(name)
@@ -159,6 +159,9 @@ class Limits:
 
     def update(self, environment, measured, why):
         """Writes what was measured; None, or what it lacks."""
+        others = set(self.said["rows"]) - {row.name for row in measured}
+        if others and self.strangers(environment):
+            return "on another machine all rows are wanted: --long, without names"
         risen = [row.name for row, value in measured.items()
                  if self.limit(row.name) and value > self.limit(row.name) * (1 + row.kind.slack)]
         if risen and not why:
@@ -167,7 +170,8 @@ class Limits:
             entry = self.said["rows"].setdefault(row.name, {})
             if row.name in risen or "why" not in entry:
                 entry["why"] = why or "as it was first measured"
-            entry["limit"] = round(value, 1)
+            # What is within the slack does not raise it: ten such steps would.
+            entry["limit"] = round(value if row.name in risen else min(value, entry.get("limit", value)), 1)
         self.said["environment"] = environment
         with open(LIMITS, "w", encoding="utf-8") as file:
             json.dump(self.said, file, indent=4)
@@ -175,24 +179,35 @@ class Limits:
         return None
 
 
+def middles(known, strangers):
+    """unit -> what the middle row of it is of its limit, where proportions are compared."""
+    units = {row.kind.of for row in known}
+    return {unit: statistics.median(part for row, part in known.items() if row.kind.of == unit) if strangers else 1
+            for unit in units}
+
+
 def judge(report, measured, limits, environment):
     """Holds what was measured against the limits, or only its proportions where they are of another machine."""
-    known = {row: value / limits.limit(row.name) for row, value in measured.items() if limits.limit(row.name)}
     strangers = limits.strangers(environment)
-    middle = statistics.median(known.values()) if strangers and known else 1
+    for name in INCOMPARABLE:
+        if name in strangers:
+            report.skip("all", strangers[name])
+            return
+    known = {row: value / limits.limit(row.name) for row, value in measured.items() if limits.limit(row.name)}
+    middle = middles(known, strangers)
     if strangers:
-        print("only proportions are compared:\n  %s\n  the middle row is %.3f of its limit"
-              % ("\n  ".join(strangers), middle))
+        print("only proportions are compared:\n  %s" % "\n  ".join(strangers.values()))
     for row, value in measured.items():
         if row not in known:
             report.fail(row.name, "limits.json does not know it: --update")
             continue
         slack = max(row.kind.slack, PROPORTION) if strangers else row.kind.slack
-        report.check(known[row] <= middle * (1 + slack), row.name,
+        usual = middle[row.kind.of]
+        report.check(known[row] <= usual * (1 + slack), row.name,
                      "%.1f, the limit is %.1f and %g %%%s.\nMake it cheaper, or raise the limit with its reason: "
-                     "--update --why TEXT" % (value, limits.limit(row.name) * middle, 100 * slack,
+                     "--update --why TEXT" % (value, limits.limit(row.name) * usual, 100 * slack,
                                               ", in proportion" if strangers else ""))
-        if known[row] < middle * (1 - 2 * slack):
+        if known[row] < usual * (1 - 2 * slack):
             print("    %s costs less than its limit says: --update keeps it so" % row.name)
 
 
@@ -216,8 +231,8 @@ def main():
     parser.add_argument("-j", dest="jobs", type=int, default=1)
     options = parser.parse_intermixed_args()
     report = cases.Report(command=cases.this_script(options.program, options.lua_dir))
-    if not all(map(shutil.which, ("valgrind", "setarch", "cc"))):
-        report.skip("all", "valgrind, setarch or cc is not installed")
+    if counted_run.missing():
+        report.skip("all", counted_run.missing())
         return report.finish()
     limits, environment = Limits(), counted_run.environment(options.program)
     with tempfile.TemporaryDirectory(prefix="nfqws2-bench-") as folder:
@@ -227,7 +242,12 @@ def main():
         print("| row | instructions or bytes | to the limit |\n|---|---|---|")
         measured = {}
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            for row, (value, functions) in zip(chosen, pool.map(lambda row: bench.measure(row, options.top), chosen)):
+            for row, begun in [(row, pool.submit(bench.measure, row, options.top)) for row in chosen]:
+                try:
+                    value, functions = begun.result()
+                except counted_run.Failed as problem:
+                    report.fail(row.name, str(problem))
+                    continue
                 measured[row] = value
                 show(row, value, functions, limits)
     if options.update:

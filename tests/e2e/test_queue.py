@@ -229,7 +229,8 @@ EXIT = "--lua-desync=luaexec:code=if desync.dis.payload == '%s' then %s end"
 
 
 @cases({"one": (1, "os.exit(7)", 7), "four": (4, "os.exit(7)", 7),
-        "caught": (1, "while true do pcall(os.exit, false) end", 1)})
+        "caught": (1, "while true do pcall(os.exit, false) end", 1),
+        "caught twice": (1, "pcall(function() pcall(os.exit, 7) end) while true do end", 7)})
 def test_a_script_ends_the_program(env, workers, code, wanted):
     """os.exit() within a packet: that one and those that wait behind it pass, and what was remembered is kept."""
     laboratory.WORKERS = workers
@@ -246,7 +247,8 @@ def test_a_script_ends_the_program(env, workers, code, wanted):
             daemon.process.send_signal(signal.SIGCONT)
             check_equal("exit code", daemon.ended(), wanted)
             lab.wait_for(lambda: len(server.datagrams) == 500, "datagrams were lost")
-            check("INTERRUPT" in daemon.output(), "it does not say who ended it: %s", daemon.output()[-1000:])
+            check("INTERRUPT by os.exit(%d)" % wanted in daemon.output(), "it does not say who ended it: %s",
+                  daemon.output()[-1000:])
         with open("%s/%d/mine.tsv" % (state, QUEUE)) as f:
             check("\tn=5\n" in f.read(), "what was remembered is lost")
 

@@ -101,6 +101,8 @@ class Guard {
     // A request to quit came: running Lua code is ended with the error INTERRUPT or, if it cannot
     // be, with the process. Async-signal-safe; from any thread.
     void interrupt();
+    // It was os.exit(`code`).
+    void say_who_interrupts(int code) { asked_exit_ = code; }
 
     // For std::set_new_handler: the call that runs ends with the process, anything else by
     // std::bad_alloc.
@@ -136,6 +138,7 @@ class Guard {
     static void on_tick(int, siginfo_t* info, void*);
     static void on_alarm(int);
     static void limit_hook(lua_State* L, lua_Debug*);
+    static void interrupt_hook(lua_State* L, lua_Debug*);
     static void shut_hook(lua_State*, lua_Debug*);
     bool grant(std::size_t bytes);
     bool refuse();
@@ -203,6 +206,7 @@ class Guard {
     std::array<char, 64> name_{}; // of a timer or code
     volatile std::sig_atomic_t running_ = 0, limits_time_ = 0, hooked_ = 0, ticks_ = 0;
     std::atomic<bool> interrupted_{false};
+    std::optional<int> asked_exit_;
     timespec interrupt_seen_{}; // when it was, by a tick
     int limit_ticks_ = 0, fatal_ticks_ = 0, tick_ms_ = 0;
     bool tried_timer_ = false, has_timer_ = false;

@@ -225,8 +225,7 @@ void Deriver::add_traffic_rules(const rules::Program& program) {
 
 void Deriver::add(const rules::Need& need, Way way, const std::string& reason) {
     namespace proto = packet::proto;
-    const auto put_one = [&](Transport transport, Bits bits, const auto& change) {
-        bits &= everything(transport);
+    const auto put_one = [&](Transport transport, const Bits& bits, const auto& change) {
         if (bits.none()) return;
         Need wanted;
         wanted.rule.way = way;
@@ -240,8 +239,12 @@ void Deriver::add(const rules::Need& need, Way way, const std::string& reason) {
         if (wanted.rule.ipv4 || wanted.rule.ipv6) put(std::move(wanted));
     };
     const bool to_server = (way == Way::out) != config_.engine.server;
-    const Bits& of_server = to_server ? need.dports : need.sports;
-    const Bits near = (to_server ? need.sports : need.dports) & everything(Transport::tcp);
+    // Port 0 is asked about only where a rule names it.
+    const auto asked = [](const Bits& ports) {
+        return ports.all() ? everything(Transport::tcp) : ports;
+    };
+    const Bits of_server = asked(to_server ? need.dports : need.sports);
+    const Bits near = asked(to_server ? need.sports : need.dports);
     for (const auto& [number, transport] :
          {std::pair(proto::tcp, Transport::tcp), std::pair(proto::udp, Transport::udp)})
         if (need.protocols[number] && near.any())
@@ -255,7 +258,7 @@ void Deriver::add(const rules::Need& need, Way way, const std::string& reason) {
     Bits others;
     for (std::size_t i = 0; i < need.protocols.size(); i++)
         others[i] = need.protocols[i];
-    put_one(Transport::other, others, [](Rule&) {});
+    put_one(Transport::other, others & everything(Transport::other), [](Rule&) {});
 }
 
 bool same_apart_from_bits(const Rule& a, const Rule& b) {

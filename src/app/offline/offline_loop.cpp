@@ -131,7 +131,10 @@ int run_offline(Workers& all, PcapSource& source, PcapSink& sink) {
     const std::size_t held = workers.held(), flows = workers.flows();
     workers.release_held();
 
-    if (shared.rules) shared.rules->write_statistics();
+    if (shared.rules) {
+        shared.rules->finish_dump();
+        shared.rules->write_statistics();
+    }
     const bool written = sink.finish();
     const std::chrono::duration<double> elapsed = Stopwatch::now() - start;
     const engine::Counters counters = workers.counters();

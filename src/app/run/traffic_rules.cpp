@@ -273,6 +273,11 @@ rules::Statistics TrafficRules::statistics() const {
 }
 
 // In place: one write, then the rest of an older text is cut off.
+void TrafficRules::finish_dump() {
+    while (dumping_)
+        go_on_dumping();
+}
+
 void TrafficRules::write_statistics() {
     if (!config_.rules_stats || workers_.empty()) return;
     const std::string text = to_json(statistics());

@@ -57,6 +57,7 @@ class TrafficRules {
     std::vector<const rules::Judge*> judges() const;
     rules::Statistics statistics() const;
     void stop();             // no reload from now on
+    void finish_dump();      // of SIGUSR2, at the end of captures
     void write_statistics(); // nothing without --rules-stats
 
   private:

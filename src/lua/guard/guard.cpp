@@ -43,11 +43,6 @@ void set_handler(int signal, void (*handler)(int)) {
     sigaction(signal, &action, nullptr);
 }
 
-void interrupt_hook(lua_State* L, lua_Debug*) {
-    lua_sethook(L, nullptr, 0, 0);
-    luaL_error(L, "INTERRUPT");
-}
-
 int ticks_of(int milliseconds, int tick_ms) {
     return (milliseconds + tick_ms - 1) / tick_ms;
 }
@@ -218,7 +213,18 @@ void Guard::tick_of_interrupt() {
 // While the state ends there is nothing left to hook, but ticks go on.
 void Guard::hook_for_interrupt() {
     if (L_ == nullptr) return;
-    lua_sethook(L_, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    hooked_ = true;
+    lua_sethook(L_, interrupt_hook, LUA_MASKCOUNT, 1);
+}
+
+// It stays until the call has ended, so that no pcall() holds the end up.
+void Guard::interrupt_hook(lua_State* L, lua_Debug*) {
+    if (active_ == nullptr || !active_->hooked_) {
+        lua_sethook(L, nullptr, 0, 0);
+        return;
+    }
+    if (active_->asked_exit_) luaL_error(L, "INTERRUPT by os.exit(%d)", *active_->asked_exit_);
+    luaL_error(L, "INTERRUPT");
 }
 
 void Guard::on_alarm(int) {

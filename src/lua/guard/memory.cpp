@@ -48,7 +48,11 @@ constexpr std::int64_t collection_interval_ms = 1000, shedding_interval_ms = 100
 constexpr std::int64_t rest_per_work = 20; // collections take at most so small a part of the time
 
 // Of blocks that wait to be used again: what one cycle of the collector leaves of a usual heap.
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::size_t most_kept = 0; // it watches blocks that were given back
+#else
 constexpr std::size_t most_kept = 2 * megabyte;
+#endif
 constexpr std::size_t kept_part = 16; // of the ceiling
 
 std::int64_t machine_ms() {

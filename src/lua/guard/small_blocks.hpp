@@ -57,7 +57,9 @@ class SmallBlocks {
         return block;
     }
     bool keep(void* block, std::size_t size) {
-        if (!fits(size) || size == 0 || bytes_ + size > most_) return false;
+        if (!fits(size) || size == 0 || size > most_) return false;
+        // So that sizes nobody wants any more do not hold the place for ever.
+        if (bytes_ + size > most_) give_back();
         Block*& first = first_[size / step];
         first = new (block) Block{first};
         bytes_ += size;

@@ -62,6 +62,7 @@ TEST(QueuedFrame, OfABridgeIsWhole) {
     EXPECT_EQ(Message().put(whole_header, ethernet).header(), ethernet);
     EXPECT_EQ(Message().tag(0x8100, 0x2005).put(whole_header, ethernet).link(),
               "020000000001020000000002810020050800");
+    EXPECT_EQ(Message().tag(0x8100, 0x2005).put(whole_header, ethernet).header(), ethernet);
     EXPECT_EQ(Message()
                   .put(whole_header, "0200000000010200000000028864110000010023"
                                      "0021")

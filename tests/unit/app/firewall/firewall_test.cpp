@@ -283,8 +283,19 @@ TEST(FirewallTrafficRules, NeedPacketsThatTheyDoSomethingWith) {
         needed_for(dropping({"{ sport = 53 }"}, "{ dir = \"out\" }, { dst = \"192.0.2.0/24\" }")),
         (Lines{"out tcp from 53 any side ipv4", "out udp from 53 any side ipv4",
                "out other 132 any side ipv4"}));
-    EXPECT_EQ(needed_for(dropping({"{ ifin = \"ppp*\" }, { tcpflags = { flags = [\"syn\"] } }"})),
-              (Lines{"in tcp any side"}));
+    EXPECT_EQ(needed_for(dropping({"{ ifin = \"br0\" }, { ifout = \"ppp*\" }, "
+                                   "{ tcpflags = { flags = [\"syn\"] } }"})),
+              (Lines{"out tcp any side", "in tcp any side"}))
+        << "in FORWARD both are known";
+    EXPECT_EQ(needed_for(dropping({"{ dir = \"in\" }, { protocol = \"udp\" }, { sport = 0 }"})),
+              (Lines{"in udp 0 any side"}));
+    EXPECT_EQ(needed_for(dropping({"{ dir = \"in\" }, { protocol = \"tun\" }, "
+                                   "{ protocol = \"icmpv6\" }"})),
+              (Lines{"in other 4,41,47,51 any side"}))
+        << "in IPv4 too";
+    EXPECT_EQ(needed_for(dropping({"{ dir = \"in\" }, { protocol = \"ah\" }, "
+                                   "{ protocol = \"gre\" }"})),
+              (Lines{"in other 51 any side"}));
     EXPECT_EQ(needed_for(dropping({"{ dir = \"in\" }, { icmp = { type = \"echo_request\" } }"})),
               (Lines{"in icmp 8 any side ipv4"}));
     EXPECT_EQ(needed_for(dropping({"{ not = { dir = \"in\" } }, { spi = 1 }, { dport = 1 }"})),

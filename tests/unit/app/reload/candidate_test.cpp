@@ -12,8 +12,8 @@ namespace {
 // A program that has started with some options.
 class Running {
   public:
-    explicit Running(std::vector<std::string> words, bool lua_reload = false)
-        : parsed_(words), lua_reload_(lua_reload) {
+    explicit Running(const std::vector<std::string>& words, bool lua_reload = false)
+        : parsed_(words) {
         EXPECT_TRUE(parsed_.good()) << parsed_.err << parsed_.finish_error;
         parsed_.state.config.lua_reload = lua_reload;
         for (const std::string& word : words)
@@ -52,7 +52,6 @@ class Running {
   private:
     RealClock clock_;
     Parsed parsed_;
-    const bool lua_reload_;
     InForce before_;
     profile::GenerationPtr generation_;
 };

@@ -6,10 +6,12 @@
 #include "nfqws2/profile/profile_builder.hpp"
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace nfqws2::lua {
@@ -383,11 +385,27 @@ TEST_F(GuardTest, ARequestToQuitDuringACollectionIsNoError) {
 class NoLimitsDeathTest : public NoLimits {};
 
 TEST_F(NoLimitsDeathTest, ARequestToQuitIsAlwaysHeard) {
-    add_interruption();
-    ASSERT_TRUE(init("function example() pcall(function() interruption() local x = 1 end); "
-                     "(('a'):rep(60)):find(('a-'):rep(30) .. 'b') end"));
-    EXPECT_EXIT(packet(), ::testing::ExitedWithCode(Guard::exit_code),
+    ASSERT_TRUE(init("function example() (('a'):rep(60)):find(('a-'):rep(30) .. 'b') end"));
+    const auto interrupted_packet = [this] {
+        std::thread soon([this] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            state.guard().interrupt();
+        });
+        packet();
+        soon.join();
+    };
+    EXPECT_EXIT(interrupted_packet(), ::testing::ExitedWithCode(Guard::exit_code),
                 "instance example_1_1 cannot be interrupted");
+}
+
+// Nothing that a script catches holds the end up.
+TEST_F(NoLimits, AnInterruptIsNotCaught) {
+    add_interruption();
+    ASSERT_TRUE(init(interpreted));
+    const std::string log =
+        in_timer("while true do pcall(function() pcall(interruption) while true do end end) end");
+    alarm(0);
+    EXPECT_NE(log.find("INTERRUPT"), std::string::npos) << log;
 }
 
 TEST(GuardDefaults, AreSane) {

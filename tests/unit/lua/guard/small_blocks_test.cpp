@@ -66,7 +66,7 @@ TEST_F(SmallBlocksTest, ABlockServesTheNextOfItsSize) {
 }
 
 TEST_F(SmallBlocksTest, WhatIsLargeOrOddGoesBackAtOnce) {
-    for (const std::size_t size : {1, 7, 60, 776, 4096}) {
+    for (const std::size_t size : {1U, 7U, 60U, 776U, 4096U}) {
         give(take(size), size);
         EXPECT_TRUE(below.given.empty()) << size;
     }
@@ -76,13 +76,27 @@ TEST_F(SmallBlocksTest, WhatIsLargeOrOddGoesBackAtOnce) {
 }
 
 TEST_F(SmallBlocksTest, NoMoreIsKeptThanAllowed) {
-    std::vector<void*> taken;
-    for (int i = 0; i < 20; i++)
-        taken.push_back(take(96));
+    std::vector<void*> taken(20);
+    for (void*& block : taken)
+        block = take(96);
     for (void* block : taken)
         give(block, 96);
     EXPECT_EQ(blocks.kept_bytes(), 960U);
     EXPECT_EQ(below.given.size(), 10U);
+    blocks.give_back();
+}
+
+TEST_F(SmallBlocksTest, SizesNobodyWantsDoNotHoldThePlace) {
+    std::vector<void*> taken(10);
+    for (void*& block : taken)
+        block = take(96);
+    for (void* block : taken)
+        give(block, 96);
+    void* wanted = take(64);
+    give(wanted, 64);
+    EXPECT_EQ(blocks.kept_bytes(), 64U);
+    EXPECT_EQ(take(64), wanted);
+    give(wanted, 64);
     blocks.give_back();
 }
 
