@@ -138,11 +138,16 @@ zapret_reload_daemons() {
 	for_each_started stop_if_unwanted
 }
 
-# Rules change with a strategy only where their numbers follow from it.
+# Rules change with a strategy only where their numbers follow from it, and with the daemon: what it has not taken
+# is not theirs either.
+rules_have_changed() {
+	! find_str_in_list "$STANDARD_DAEMON" "$KEPT_DAEMONS" && auto_settings_changed
+}
+
 zapret_reload() {
 	zapret_reload_daemons
 	[ "$INIT_APPLY_FW" = 1 ] || return 0
-	auto_settings_changed || return 0
+	rules_have_changed || return 0
 	zapret_restart_firewall
 }
 

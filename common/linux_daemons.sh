@@ -1,6 +1,8 @@
 # The standard daemon and those of the custom scripts. Sourced.
 # shellcheck shell=dash
 
+STANDARD_DAEMON=1 # its number
+
 standard_daemon_options() { # VAR: those of the standard daemon that are its own
 	local sdo_opt sdo_workers sdo_offload sdo_states
 	standard_workers sdo_workers
@@ -25,18 +27,18 @@ standard_mode_daemons() { # MODE
 	local opt
 	if [ "$1" != 1 ]; then
 		# What runs ends, whatever stands in the config now.
-		[ "$NFQWS2_ENABLE" = 1 ] || was_started 1 || return 0
-		do_nfqws "$1" 1
+		[ "$NFQWS2_ENABLE" = 1 ] || was_started "$STANDARD_DAEMON" || return 0
+		do_nfqws "$1" "$STANDARD_DAEMON"
 		return
 	fi
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	warn_about_options "$NFQWS2_OPT"
 	if ! check_rules_path || ! check_placeholders NFQWS2_OPT "$NFQWS2_OPT"; then
-		keep_daemon 1
+		keep_daemon "$STANDARD_DAEMON"
 		return 1
 	fi
 	standard_daemon_options opt
-	do_nfqws "$1" 1 "$(queued_replies)$opt"
+	do_nfqws "$1" "$STANDARD_DAEMON" "$(queued_replies)$opt"
 }
 
 # Detectors judge by what does not come only if they know how many incoming packets of a connection are queued.

@@ -5,6 +5,8 @@ import processes
 from sandbox import BASE, World, check, contains, equal, lacks
 from test_adapters import openwrt, verb
 from test_control import CONF, OPT, SOCK, control, pid_of
+from test_nftables import rules
+from test_traffic_rules import AUTO, LACKING, RULES
 
 SHELLS = ("dash", "busybox")
 # An instance is started anew when its command, or the file that belongs to it, has changed, and ended when it is not
@@ -57,6 +59,10 @@ procd_kill() {
 }
 """
 NOT_RULES = ("INIT_APPLY_FW=0",)
+# A second daemon, with options.
+CUSTOM = "init.d/openwrt/custom.d/50-x"
+SECOND = "alloc_dnum D_X\nalloc_qnum Q_X\nzapret_custom_daemons() { do_nfqws $1 $D_X \"--qnum=$Q_X %s\"; }\n"
+OWED = "/run/zapret2/start-owed"
 
 
 def router(world, *config):
@@ -117,10 +123,10 @@ def test_reload_by_procd(world: World):
     config(world, OPT % 443, control(world, 2))
     verb(world, "reload")
     check(pid_of(world) != pid and not processes.runs(pid), "not started again")
-    equal((started(world), world.daemon_words()[-1]), (2, "--filter-tcp=443"))
+    equal(started(world), 2)
+    world.wait_for(lambda: world.daemon_words()[-1:] == ["--filter-tcp=443"], "not with its options")
     # A daemon more, then the first one is not wanted any more, then none.
-    world.write("init.d/openwrt/custom.d/50-x", "alloc_dnum D_X\nalloc_qnum Q_X\n"
-                'zapret_custom_daemons() { do_nfqws $1 $D_X "--qnum=$Q_X --filter-udp=53"; }\n')
+    world.write(CUSTOM, SECOND % "--filter-udp=53")
     verb(world, "reload")
     equal((started(world), len(processes.named("nfqws2"))), (3, 2))
     config(world, OPT % 443, "NFQWS2_ENABLE=0")
@@ -130,7 +136,7 @@ def test_reload_by_procd(world: World):
     text = verb(world, "status", code=None)
     lacks(text, "daemon 1 ")
     contains(text, "daemon 2000 (queue 65300): runs")
-    os.remove(BASE + "/init.d/openwrt/custom.d/50-x")
+    os.remove("%s/%s" % (BASE, CUSTOM))
     verb(world, "reload")
     equal(processes.named("nfqws2"), [])
     equal(verb(world, "status", code=3), "no daemon was started: NFQWS2_ENABLE=0 in %s/config\n" % BASE)
@@ -152,3 +158,89 @@ def test_reload_of_lists(world: World):
                         ". /etc/init.d/zapret2; reload_service")
         equal((world.read("/opt/killed"), pid_of(world), started(world)), ("-HUP %d\n" % pid, pid, count), text)
         verb(world, "stop")
+
+
+def kept(world, pids, number=2000):
+    """A reload that keeps one of the daemons starts and ends none."""
+    text = verb(world, "reload", code=None)
+    contains(text, "daemon %d keeps its options" % number)
+    equal((sorted(processes.named("nfqws2")), started(world)), (sorted(pids), len(pids)))
+    return text
+
+
+def test_a_start_that_was_put_off(world: World):
+    """A daemon that would not start delays the start of the others, until it is mended."""
+    world.write(CUSTOM, SECOND % "--filter-udp=53")
+    router(world, OPT % 80, control(world, 2))
+    first, second = pid_of(world), pid_of(world, 2000)
+    config(world, OPT % 443, control(world, 2))
+    world.write(CUSTOM, SECOND % "--no-such-option")
+    for _ in range(2):
+        contains(kept(world, [first, second]), "no daemon is started again before that is mended")
+    world.write(CUSTOM, SECOND % "--filter-udp=53")
+    verb(world, "reload")
+    check(pid_of(world) != first and not processes.runs(first), "the first one has its old options")
+    equal((pid_of(world, 2000), started(world)), (second, 3))
+    check(not os.path.exists(OWED), "still owed")
+    # Any start is that start.
+    config(world, OPT % 80, control(world, 2))
+    world.write(CUSTOM, SECOND % "--no-such-option")
+    verb(world, "reload", code=None)
+    check(os.path.exists(OWED), "not owed")
+    world.write(CUSTOM, SECOND % "--filter-udp=53")
+    verb(world, "restart")
+    check(not os.path.exists(OWED), "owed after a restart")
+    verb(world, "stop")
+
+
+def test_an_end_that_was_put_off(world: World):
+    world.write(CUSTOM, SECOND % "--filter-udp=53")
+    router(world, OPT % 80, control(world, 2))
+    first, second = pid_of(world), pid_of(world, 2000)
+    config(world, "NFQWS2_ENABLE=0", control(world, 2))
+    world.write(CUSTOM, SECOND % "--no-such-option")
+    kept(world, [first, second])
+    world.write(CUSTOM, SECOND % "--filter-udp=53")
+    verb(world, "reload")
+    world.wait_for(lambda: processes.named("nfqws2") == [second], "the first one goes on")
+    equal(started(world), 2)
+    verb(world, "stop")
+
+
+def test_bad_options_on_the_command_line(world: World):
+    """procd would end the daemon for one that does not start."""
+    world.write("bad.toml", "version = 2")
+    router(world, OPT % 80, "NFQWS2_CONTROL=0")
+    pid = pid_of(world)
+    for line in ("NFQWS2_RULES=%s/bad.toml" % BASE, OPT % "80 --no-such-option"):
+        config(world, OPT % 80, "NFQWS2_CONTROL=0", line)
+        kept(world, [pid], 1)
+    config(world, OPT % 443, "NFQWS2_CONTROL=0")
+    verb(world, "reload")
+    check(pid_of(world) != pid and not processes.runs(pid), "not started again")
+    verb(world, "stop")
+
+
+def test_rules_of_the_firewall_stay_with_the_options(world: World):
+    settings = ("INIT_APPLY_FW=1", *AUTO, control(world, 2))
+    router(world, *settings)
+    before, pid = rules(world), pid_of(world)
+    contains("\n".join(before["postnat"]), "tcp dport 80 ")
+    world.write("lacking.toml", LACKING)
+    config(world, *settings, "NFQWS2_RULES=%s/lacking.toml" % BASE)
+    kept(world, [pid], 1)
+    equal(rules(world), before)
+    # So they do while the start of the daemon is put off.
+    world.write(CUSTOM, SECOND % "--filter-udp=53")
+    config(world, *settings)
+    verb(world, "reload")
+    pids = processes.named("nfqws2")
+    world.write("good.toml", RULES)
+    config(world, *settings, "NFQWS2_RULES=%s/good.toml" % BASE)
+    world.write(CUSTOM, SECOND % "--no-such-option")
+    kept(world, pids)
+    equal(rules(world), before)
+    world.write(CUSTOM, SECOND % "--filter-udp=53")
+    verb(world, "reload")
+    check(rules(world) != before and pid_of(world) != pid, "nothing has changed")
+    verb(world, "stop")

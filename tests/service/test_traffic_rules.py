@@ -2,10 +2,15 @@
 import os
 
 import test_iptables
-from sandbox import BASE, World, contains, equal, lacks
+from sandbox import BASE, SCRIPT, World, contains, equal, lacks
+from test_control import control
 
 CONF = "/run/zapret2/300.conf"
 RULES = 'version = 1\n[[profile]]\n[[profile.rule]]\nmatch = [ { dport = 9 } ]\naction = [ "drop" ]\n'
+# Its ports can be told, a start fails.
+LACKING = RULES.replace("version = 1\n", 'version = 1\n[set.gone]\nfile = "/nowhere/set"\n').replace(
+    "{ dport = 9 }", '{ dport = 9 }, { pset = { name = "gone" } }')
+AUTO = ("NFQWS2_PORTS_TCP=auto", "NFQWS2_OPT='--filter-tcp=80 --lua-desync=pass'")
 
 
 def test_the_daemon_gets_the_file(world: World):
@@ -79,12 +84,51 @@ def test_a_bad_file_without_a_socket(world: World):
     world.service("stop")
 
 
+def queued(world):
+    """What leads to the queue: rules and ports."""
+    return world.saved_rules(), world.ipset("zport_tcp")
+
+
+def test_rules_of_the_firewall_stay_with_the_options(world: World):
+    """Those of a daemon that keeps its options are not for the options that it does not get."""
+    settings = (*AUTO, control(world, 2))
+    test_iptables.start(world, *settings)
+    before = queued(world)
+    equal(before[1], ["80"])
+    world.write("lacking.toml", LACKING)
+    world.config(*test_iptables.COMMON, *settings, "NFQWS2_RULES=%s/lacking.toml" % BASE)
+    reload_is_refused(world, "/nowhere/set: No such file or directory")
+    equal(queued(world), before)
+    # Mended, they change together.
+    world.write("lacking.toml", RULES)
+    contains(world.service("reload"), "daemon 1 is started again for its new options")
+    assert queued(world) != before, before
+    world.service("stop")
+
+
+def test_a_kept_daemon_of_a_custom_script(world: World):
+    """Rules follow the standard daemon, whatever becomes of others."""
+    path = "init.d/sysv/custom.d/50-x"
+    world.write(path, test_iptables.CUSTOM_DAEMON)
+    test_iptables.start(world, *AUTO, control(world, 2))
+    world.write(path, test_iptables.CUSTOM_DAEMON.replace("$Q_X\"; }", "$Q_X --no-such-option\"; }"))
+    world.config(*test_iptables.COMMON, AUTO[0], AUTO[1].replace("80", "8443"), control(world, 2))
+    contains(world.service("reload", check_code=1), "daemon 2000 keeps its options")
+    equal(world.ipset("zport_tcp"), ["8443"])
+    world.service("stop")
+
+
 def test_a_file_that_turns_bad(world: World):
     """The options are the same, the lists are read again: the daemon keeps the rules that it has."""
     world.write("rules.toml", RULES)
-    test_iptables.start(world, "NFQWS2_RULES=%s/rules.toml" % BASE)
-    pid = world.processes("nfqws2")
+    world.use_iptables("nft")
+    world.config(*test_iptables.COMMON, *AUTO, "NFQWS2_RULES=%s/rules.toml" % BASE)
+    world.sh(SCRIPT + " start 2>/opt/log")
+    pid, before = world.processes("nfqws2"), queued(world)
+    said = "rules.toml:1:11: a number 1..1 is needed here"
     world.write("rules.toml", "version = 2")
-    world.service("reload")
-    equal(world.processes("nfqws2"), pid)
+    contains(world.service("reload"), said)
+    world.wait_for(lambda: "rules: the old ones stay in force" in world.read("/opt/log"), "not in the log")
+    contains(world.read("/opt/log"), "rules: %s/%s" % (BASE, said))
+    equal((world.processes("nfqws2"), queued(world)), (pid, before))
     world.service("stop")
