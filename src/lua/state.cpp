@@ -141,6 +141,19 @@ int clock_date(lua_State* L) {
     return 1;
 }
 
+// A number, also as a text. What an engine takes that is not whole, it rounds.
+std::optional<int> whole_number(lua_State* L, int index) {
+#if LUA_VERSION_NUM >= 503
+    int exact = 0;
+    const lua_Integer number = lua_tointegerx(L, index, &exact);
+    if (exact == 0) return std::nullopt;
+#else
+    if (lua_isnumber(L, index) == 0) return std::nullopt;
+    const lua_Integer number = lua_tointeger(L, index);
+#endif
+    return static_cast<int>(number);
+}
+
 // The code that os.exit() was given; nullopt: it is none.
 std::optional<int> exit_code_of(lua_State* L) {
     switch (lua_type(L, 1)) {
@@ -149,10 +162,8 @@ std::optional<int> exit_code_of(lua_State* L) {
         return EXIT_SUCCESS;
     case LUA_TBOOLEAN:
         return lua_toboolean(L, 1) != 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    case LUA_TNUMBER:
-        return static_cast<int>(lua_tointeger(L, 1));
     default:
-        return std::nullopt;
+        return whole_number(L, 1);
     }
 }
 

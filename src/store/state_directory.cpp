@@ -30,11 +30,12 @@ namespace nfqws2::store {
 namespace {
 
 constexpr std::string_view header = "nfqws2-store 1", suffix = ".tsv";
-constexpr std::size_t max_file = 16 * 1024 * 1024; // far more than the stores may hold
-constexpr std::size_t most_strange = 64 * 1024;    // bytes of lines that are carried along
-constexpr unsigned most_set_aside = 9;             // besides the first
-constexpr unsigned patience = 10;                  // looks at a file that is never left in peace
-constexpr std::chrono::seconds last_wait{1};       // for who is writing, at the end
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; // editors put it there
+constexpr std::size_t max_file = 16 * 1024 * 1024;           // far more than the stores may hold
+constexpr std::size_t most_strange = 64 * 1024; // bytes of lines that are carried along
+constexpr unsigned most_set_aside = 9;          // besides the first
+constexpr unsigned patience = 10;               // looks at a file that is never left in peace
+constexpr std::chrono::seconds last_wait{1};    // for who is writing, at the end
 constexpr const char* lock_name = ".lock";
 
 std::string file_of(const std::string& store) {
@@ -143,7 +144,10 @@ void StateDirectory::load_store(std::size_t store, const std::string& name) {
     if (!signature || signature->size < 0) return;
     file.seen = *signature;
     const auto text = read(name);
-    if (text && text->ours) merge(store, *text, file);
+    if (!text || !text->ours) return;
+    if (!text->too_strange) return merge(store, *text, file);
+    add_records(store, text->records, file);
+    remember(store, text->records, file);
 }
 
 StateDirectory::Signature StateDirectory::signature_of(const struct stat& info) {
@@ -168,7 +172,7 @@ std::optional<StateDirectory::Signature> StateDirectory::signature_of(const std:
 }
 
 // False: it is still in its place, which was told.
-bool StateDirectory::set_aside(const std::string& name) {
+bool StateDirectory::set_aside(const std::string& name, const Text& text) {
     const std::string file = file_of(name);
     std::string bad = file + ".bad";
     struct stat info {};
@@ -181,9 +185,15 @@ bool StateDirectory::set_aside(const std::string& name) {
     if (is_taken()) return complain(what + " to '" + bad + "'", EEXIST);
     if (renameat(directory_.get(), file.c_str(), directory_.get(), bad.c_str()) != 0)
         return complain(what, errno);
-    log::error("state: %s/%s is no file of a store, which begins with '%s' and has its records "
-               "below, it is now %s",
-               path_.c_str(), file.c_str(), std::string(header).c_str(), bad.c_str());
+    if (text.too_strange)
+        log::error("state: %s/%s:%zu: cannot be understood, and more than %zu kB of the file are "
+                   "like this: it is now %s, its records are kept",
+                   path_.c_str(), file.c_str(), text.first_strange, most_strange / 1024,
+                   bad.c_str());
+    else
+        log::error("state: %s/%s is no file of a store, which begins with '%s' and has its "
+                   "records below, it is now %s",
+                   path_.c_str(), file.c_str(), std::string(header).c_str(), bad.c_str());
     return true;
 }
 
@@ -191,6 +201,7 @@ StateDirectory::Text StateDirectory::parse(std::string_view text) {
     const auto without_return = [](std::string_view line) {
         return line.substr(0, line.size() - (line.ends_with('\r') ? 1 : 0));
     };
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     const std::vector<std::string_view> lines = split(text, '\n');
     Text found;
     found.ours = without_return(lines.front()) == header;
@@ -200,10 +211,10 @@ StateDirectory::Text StateDirectory::parse(std::string_view text) {
         if (line.empty()) continue;
         auto record = from_line(line);
         if (!record) {
-            if (found.strange.empty()) found.first_strange = i + 1;
-            found.strange.emplace_back(lines[i]);
+            if (found.first_strange == 0) found.first_strange = i + 1;
             strange_bytes += lines[i].size();
-            found.ours = strange_bytes <= most_strange;
+            found.too_strange = strange_bytes > most_strange;
+            if (!found.too_strange) found.strange.emplace_back(lines[i]);
             continue;
         }
         auto& place = found.records[record->key];
@@ -229,7 +240,7 @@ std::optional<StateDirectory::Text> StateDirectory::read(const std::string& name
         return std::nullopt;
     }
     Text found = parse(*text);
-    if (found.ours && !found.strange.empty() && found.strange != files_[name].strange)
+    if (!found.too_strange && !found.strange.empty() && found.strange != files_[name].strange)
         log::error("state: %s:%zu: cannot be understood, it is kept at the end of the file "
                    "(lines like this: %zu)",
                    path.c_str(), found.first_strange, found.strange.size());
@@ -255,14 +266,14 @@ StateDirectory::Look StateDirectory::look(const std::string& name, File& file) {
 bool StateDirectory::take_file(std::size_t store, const std::string& name, File& file) {
     const auto text = file.seen.size < 0 ? std::make_optional<Text>() : read(name);
     if (!text) return false;
-    if (text->ours) {
+    if (text->ours && !text->too_strange) {
         merge(store, *text, file);
         return true;
     }
-    if (!set_aside(name)) return false;
+    if (!set_aside(name, *text)) return false;
+    add_records(store, text->records, file);
     file = File();
     file.anew = true;
-    add_records(store, text->records, file);
     return true;
 }
 
@@ -289,15 +300,30 @@ void StateDirectory::merge(std::size_t store, const Text& text, File& file) {
     add_records(store, text.records, file);
     for (const auto& [key, record] : file.written)
         if (!text.records.contains(key)) stores_.erase_if(store, record);
-    // The next save writes what is more than the file has.
-    file.written = text.records;
+    remember(store, text.records, file);
+    file.strange = text.strange;
+    file.signature = file.seen;
+    file.anew = true;
+}
+
+// The next save writes what is more than the file has.
+void StateDirectory::remember(std::size_t store, const Contents& found, File& file) {
+    file.written = found;
     for (auto& [key, record] : file.written) {
         const RecordPointer now = stores_.find(store, key);
         if (now != nullptr && same(now, *record)) record = now;
     }
-    file.strange = text.strange;
-    file.signature = file.seen;
-    file.anew = true;
+}
+
+// False: somebody was faster.
+bool StateDirectory::is_as_seen(const std::string& name, File& file) {
+    const std::optional<Signature> now = signature_of(name);
+    if (now == file.seen) return true;
+    if (now) {
+        file.seen = *now;
+        file.changing++;
+    }
+    return false;
 }
 
 bool StateDirectory::write(const std::string& name, const Contents& contents, File& file) {
@@ -313,7 +339,7 @@ bool StateDirectory::write(const std::string& name, const Contents& contents, Fi
     struct stat info {};
     const bool written =
         write_all(fd.get(), text) && fsync(fd.get()) == 0 && fstat(fd.get(), &info) == 0;
-    if (written && signature_of(name) != file.seen) return false; // somebody was faster
+    if (written && !is_as_seen(name, file)) return false;
     if (!written ||
         renameat(directory_.get(), fresh.c_str(), directory_.get(), place.c_str()) != 0) {
         const int why = errno;

@@ -1,6 +1,7 @@
 // Theory of operation: a record never changes; a write puts another one in its place and at the end
-// of the list of writes. So a reader takes a pointer under the lock and decodes it outside, and a
-// copy of everything costs a counter for each record. Whoever writes to the disk compares pointers.
+// of the list of writes (an import: at its front). So a reader takes a pointer under the lock and
+// decodes it outside, and a copy of everything costs a counter for each record. Whoever writes to
+// the disk compares pointers.
 #include "nfqws2/store/stores.hpp"
 
 #include <algorithm>
@@ -203,7 +204,8 @@ Stores::Insertion Stores::put_over(std::size_t store, Record record, const Recor
     const Entry* entry = lookup(store, record.key);
     if ((entry == nullptr ? nullptr : entry->record) != only_over) return Insertion::overtaken;
     if (only_if_it_fits && !fits(record, entry)) return Insertion::no_room;
-    replace(store, std::move(record));
+    replace(store, std::move(record),
+            only_if_it_fits && entry == nullptr ? Turn::first : Turn::last);
     return Insertion::done;
 }
 
@@ -247,14 +249,15 @@ bool Stores::fits(const Record& record, const Entry* instead_of) const {
     return records <= limits_.records && bytes_ - freed + cost(record) <= limits_.bytes;
 }
 
-void Stores::replace(std::size_t store, Record record) {
+void Stores::replace(std::size_t store, Record record, Turn turn) {
     const auto found = tables_[store].by_key.find(record.key);
     if (found != tables_[store].by_key.end()) remove(found->second);
     bytes_ += cost(record);
     newest_.store(std::max(newest_.load(std::memory_order_relaxed), record.written),
                   std::memory_order_relaxed);
-    const Position position = by_write_.insert(
-        by_write_.end(), {std::make_shared<const Record>(std::move(record)), store});
+    const Position position =
+        by_write_.insert(turn == Turn::last ? by_write_.end() : by_write_.begin(),
+                         {std::make_shared<const Record>(std::move(record)), store});
     tables_[store].by_key.emplace(position->record->key, position);
     make_room();
     told();

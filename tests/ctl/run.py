@@ -245,6 +245,12 @@ def test_learned_strategies_as_a_file(w):
         w.ask("learn", "import", file)
         first = [line.split("\t")[0] for line in daemon.asked[-1]["records"].split("\n") if line]
         assert first == ["web/b", "web/*/1", "web/www.example.com", "web/a"], first
+        lines = ["web/b\t1\t0\tcur=1", "web/a\t1\t0\tcur=1", "web/a\t1\t0\tpin=2", "web/a\t1\t0\tcur=2"]
+        with open(file, "w", encoding="utf-8-sig") as f:
+            f.write("nfqws2-store 1\n" + "\n".join(lines) + "\n")
+        w.ask("learn", "import", file)
+        sent = daemon.asked[-1]["records"].split()
+        assert sent == "\n".join(lines[1:] + lines[:1]).split(), sent
         with open(file, "w") as f:
             f.write("something else\n")
         contains(w.ask("learn", "import", file, code=1), "no file of a store")

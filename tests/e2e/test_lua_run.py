@@ -219,7 +219,8 @@ def test_strategies_cannot_block(env):
 
 
 @without_root
-@cases({"in a callback": ("if n == 2 then os.exit(7) end", 7, 2), "closing": ("os.exit(true, true)", 0, 1)})
+@cases({"in a callback": ("if n == 2 then os.exit(7) end", 7, 2), "closing": ("os.exit(true, true)", 0, 1),
+        "a number as text": ("if n == 2 then os.exit('7') end", 7, 2)})
 def test_exit_loses_nothing(env, body, code, count):
     """The packet in hand passes, and what has passed is in the file."""
     run = ("require 'nfq' h = nfq.open() q = nfq.create_queue(h, 3) nfq.set_mode(q) n = 0 "

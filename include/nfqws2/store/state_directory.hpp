@@ -46,7 +46,8 @@ class StateDirectory {
         Contents records;
         std::vector<std::string> strange;
         std::size_t first_strange = 0; // number of its line
-        bool ours = true;              // false: another beginning, or too many strange lines
+        bool ours = true;              // false: another beginning
+        bool too_strange = false;      // too many strange lines, not all are here
     };
     struct Signature {
         ino_t inode = 0;
@@ -76,10 +77,12 @@ class StateDirectory {
     bool take_file(std::size_t store, const std::string& name, File& file); // that of the last look
     void add_records(std::size_t store, const Contents& found, const File& file);
     void merge(std::size_t store, const Text& text, File& file);
+    void remember(std::size_t store, const Contents& found, File& file);
     static Text parse(std::string_view text);
+    bool is_as_seen(const std::string& name, File& file);
     bool write(const std::string& name, const Contents& contents, File& file);
     std::optional<Text> read(const std::string& name);
-    bool set_aside(const std::string& name);
+    bool set_aside(const std::string& name, const Text& text);
     static Signature signature_of(const struct stat& info);
     // That of no file if there is none; nullopt: nobody can tell, which was told.
     std::optional<Signature> signature_of(const std::string& name);

@@ -71,8 +71,8 @@ class Stores {
     // As they come from a file. `only_over`: nothing else may have been written meanwhile (nullptr
     // = there must be none); false if it was.
     bool put(std::size_t store, Record record, const RecordPointer& only_over);
-    // The same without a record that gives way to it. Those that have expired do not count once
-    // forget_expired() was called.
+    // The same without a record that gives way to it, now or later: a new one is the first to give
+    // way. Those that have expired do not count once forget_expired() was called.
     enum class Insertion : std::uint8_t { done, overtaken, no_room };
     Insertion insert(std::size_t store, Record record, const RecordPointer& only_over);
     void forget_expired();
@@ -109,7 +109,8 @@ class Stores {
     bool fits(const Record& record, const Entry* instead_of) const;
     Insertion put_over(std::size_t store, Record record, const RecordPointer& only_over,
                        bool only_if_it_fits);
-    void replace(std::size_t store, Record record);
+    enum class Turn : std::uint8_t { last, first }; // to give way
+    void replace(std::size_t store, Record record, Turn turn = Turn::last);
     void remove(Position position);
     void make_room();
     void told();

@@ -40,6 +40,8 @@ class InstanceCheck {
     void check_reference(std::string_view name, std::string_view variable);
     void check_markers(std::string_view name, std::string_view value, bool list);
     void check_named_functions(std::string_view name, std::string_view value);
+    void check_named_function(const std::string& what, std::string_view name,
+                              std::string_view function);
     const LuaInstance* maker_of(std::string_view variable) const;
     const std::string* argument(std::string_view name) const;
     bool takes_foreign_arguments() const;
@@ -215,16 +217,30 @@ void InstanceCheck::check_markers(std::string_view name, std::string_view value,
                           (list ? ", or several with commas)" : ")"));
 }
 
-// An empty value is the default.
+// Of detectors there may be several; nothing between them counts as nothing.
 void InstanceCheck::check_named_functions(std::string_view name, std::string_view value) {
-    for (const std::string_view function : split(value, '+')) {
-        if (function.empty()) continue;
-        const auto found = globals_.find(function);
-        if (found != globals_.end() && found->second == "function") continue;
-        add(Level::error, std::string(name) + "=" + std::string(value) + ": no such function" +
-                              (function == value ? "" : " " + quoted(function)) +
-                              hint(function, "function"));
-    }
+    const std::string what = std::string(name) + "=" + std::string(value);
+    const bool by_default = value.empty() && (name == "fool" || name == "ipfrag");
+    if (by_default) return;
+    if (!names_detectors(name)) return check_named_function(what, "", value);
+    for (const std::string_view function : split(value, '+'))
+        if (!function.empty())
+            check_named_function(what, function == value ? "" : function, function);
+}
+
+// `name`: what to call it where the value has more than one.
+void InstanceCheck::check_named_function(const std::string& what, std::string_view name,
+                                         std::string_view function) {
+    const auto found = globals_.find(function);
+    if (found != globals_.end() && found->second == "function") return;
+    const std::string which = name.empty() ? "" : " " + quoted(name);
+    const LuaInstance* maker =
+        function.empty() || found != globals_.end() ? nullptr : maker_of(function);
+    if (maker != nullptr)
+        add(Level::notice, what + ": there is no such function" + which + " now, instance " +
+                               maker->name + " may make it");
+    else
+        add(Level::error, what + ": no such function" + which + hint(function, "function"));
 }
 
 } // namespace

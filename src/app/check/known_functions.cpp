@@ -89,6 +89,10 @@ bool is_of_kind(std::string_view name, ArgumentKind kind) {
     return std::ranges::any_of(orchestration_arguments(), fits);
 }
 
+bool names_detectors(std::string_view name) {
+    return name == "success_detector" || name == "failure_detector";
+}
+
 bool may_name_a_file(std::string_view name) {
     return std::ranges::find(names_of_files, name) != std::end(names_of_files);
 }

@@ -16,7 +16,7 @@ enum class ArgumentKind : std::uint8_t {
     marker,    // one position
     markers,   // comma list of positions
     condition, // names a condition function
-    function,  // names a function of another kind, or several with + between them
+    function,  // names a function of another kind (names_detectors(): or several)
     file,      // names a file to read
 };
 
@@ -38,6 +38,9 @@ const KnownArgument* find_argument(const KnownFunction& function, std::string_vi
 
 // Does an argument of this name take such a value, of whatever function?
 bool is_of_kind(std::string_view name, ArgumentKind kind);
+
+// Does an argument of this name take several functions with + between them?
+bool names_detectors(std::string_view name);
 
 // Does an argument of this name take the name of a file, of whatever function? Costs nothing, so
 // that the start may ask.

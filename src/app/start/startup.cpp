@@ -85,11 +85,11 @@ void give_files_away(Config& config, profile::ListStore& lists) {
 bool test_files(const Config& config, const profile::ListStore& lists, std::string* culprit) {
     if (!lists.test_access(culprit)) return false;
     for (const ArgumentFile& file : argument_files(config.profiles)) {
-        int why = 0;
-        if (can_read(*file.path, &why)) continue;
-        log::os_error(std::string(file.argument) + "=" + *file.path + " of instance " +
-                          file.instance->name,
-                      why);
+        if (!file.certain) continue;
+        const std::string why = why_unreadable(*file.path);
+        if (why.empty()) continue;
+        log::error_text(std::string(file.argument) + "=" + *file.path + " of instance " +
+                        file.instance->name + ": " + why);
         *culprit = *file.path;
         return false;
     }
@@ -110,7 +110,7 @@ void blame_file(const std::string& path, const ParseState& state) {
     for (const profile::ListUse& use : config.list_uses)
         if (path == (use.hosts ? use.hosts->file() : use.nets->file())) position = use.position;
     for (const ArgumentFile& file : argument_files(config.profiles))
-        if (path == *file.path) position = file.instance->position;
+        if (file.certain && path == *file.path) position = file.instance->position;
     for (std::size_t i = 0; i < config.lua_init_positions.size(); i++)
         if (config.engine.lua_init[i].is_file && config.engine.lua_init[i].text == path)
             position = config.lua_init_positions[i];

@@ -10,11 +10,13 @@
 #include <fstream>
 #include <iostream>
 #include <sstream>
+#include <unordered_map>
 
 namespace nfqws2::ctl {
 namespace {
 
 constexpr std::string_view file_header = "nfqws2-store 1";
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; // editors put it there
 constexpr std::size_t piece_size = 16 * 1024; // of a request, which has at most 64 kB of JSON
 
 struct Order { // NOLINT(bugprone-exception-escape): the move of Json does not throw
@@ -90,24 +92,34 @@ std::string contents_of(const std::string& file) {
     return text.str();
 }
 
+std::string_view key_of(std::string_view line) {
+    return line.substr(0, line.find('\t'));
+}
+
 // What counts most comes first, since not all may fit: what somebody has pinned, then the sums of
 // all hosts.
 int rank_of(std::string_view line) {
     if (line.find("\tpin=") != std::string_view::npos) return 0;
-    return line.substr(0, line.find('\t')).find("/*/") != std::string_view::npos ? 1 : 2;
+    return key_of(line).find("/*/") != std::string_view::npos ? 1 : 2;
 }
 
+// Lines of one key stay in their order, since of equal ones the last counts.
 std::vector<std::string_view> lines_of_file(std::string_view text) {
     std::vector<std::string_view> lines = split(text, '\n');
     lines.erase(lines.begin()); // the header
-    std::stable_sort(lines.begin(), lines.end(), [](std::string_view a, std::string_view b) {
-        return rank_of(a) < rank_of(b);
-    });
+    std::unordered_map<std::string_view, int> ranks;
+    for (const std::string_view line : lines) {
+        int& rank = ranks.try_emplace(key_of(line), rank_of(line)).first->second;
+        rank = std::min(rank, rank_of(line));
+    }
+    std::ranges::stable_sort(lines, {}, [&](std::string_view line) { return ranks[key_of(line)]; });
     return lines;
 }
 
 void read_file(const Shared& shared, const Order& order) {
-    const std::string text = contents_of(order.subject);
+    const std::string contents = contents_of(order.subject);
+    std::string_view text = contents;
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     if (!text.starts_with(file_header)) throw Failure("this is no file of a store");
     Connection daemon = shared.connect();
     Json sum{{"count", 0}, {"damaged", 0}, {"older", 0}, {"no_room", 0}, {"end", true}};

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <sys/stat.h>
 
 namespace nfqws2::app {
 namespace {
@@ -201,6 +202,30 @@ TEST_F(ProgramAsRoot, LuaFailuresExitOne) {
     const auto missing = run_nfqws2(dir_, {"--intercept=0", "--lua-desync=nothing_there"});
     EXPECT_EQ(missing.code, 1);
     EXPECT_TRUE(contains(missing.err, "desync function 'nothing_there' does not exist"));
+}
+
+TEST_F(ProgramAsRoot, FilesOfArgumentsMustBeThere) {
+    const std::string circular = "--lua-init=function circular() end";
+    const auto own =
+        run_nfqws2(dir_, as_owner({"--intercept=0", circular,
+                                   "--lua-desync=circular:failure_detector=my_detector:"
+                                   "patterns=ads+block"}));
+    EXPECT_EQ(own.code, 0) << own.err;
+    const auto none =
+        run_nfqws2(dir_, as_owner({"--intercept=0", circular,
+                                   "--lua-desync=circular:failure_detector=mine+detect_blockpage:"
+                                   "patterns=/no/such"}));
+    EXPECT_EQ(none.code, 1);
+    EXPECT_TRUE(contains(none.err, "patterns=/no/such of instance circular_1_1: No such file or "
+                                   "directory"))
+        << none.err;
+    const std::string pipe = dir_ / "pipe";
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0644), 0);
+    const auto blocks =
+        run_nfqws2(dir_, as_owner({"--intercept=0", "--lua-init=function learn() end",
+                                   "--lua-desync=learn:groups=" + pipe}));
+    EXPECT_EQ(blocks.code, 1);
+    EXPECT_TRUE(contains(blocks.err, "of instance learn_1_1: not a regular file")) << blocks.err;
 }
 
 TEST_F(ProgramAsRoot, TimersRunUntilNoneIsLeft) {

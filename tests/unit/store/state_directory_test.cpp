@@ -8,9 +8,21 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
+
+// What happens between the look at a file and its replacement, once.
+static std::function<void()> before_sync;
+
+// In place of that of the system.
+extern "C" int fsync(int fd) {
+    if (before_sync) std::exchange(before_sync, nullptr)();
+    return static_cast<int>(syscall(SYS_fsync, fd));
+}
 
 namespace nfqws2::store {
 namespace {
@@ -205,6 +217,28 @@ TEST_F(StateDirectoryTest, AFileFullOfStrangeLinesIsSetAside) {
     EXPECT_EQ(text(), head + line("a", 1));
 }
 
+TEST_F(StateDirectoryTest, RecordsAmongStrangeLinesAreKept) {
+    std::string strange;
+    while (strange.size() <= 70'000)
+        strange += "# a remark\n";
+    const std::string whole = head + line("a", 1) + strange + line("b", 2) + line("c", 3);
+    edit(whole);
+    log::ErrorCollector errors;
+    {
+        Process run(path);
+        EXPECT_EQ(run.number("a"), 1);
+        EXPECT_EQ(run.number("b"), 2);
+        EXPECT_EQ(errors.take(), "") << "nothing has become of it yet";
+        run.stores.erase(run.store, "c");
+    }
+    EXPECT_NE(errors.take().find("learn.tsv:3: cannot be understood, and more than 64 kB of the "
+                                 "file are like this: it is now learn.tsv.bad, its records are "
+                                 "kept"),
+              std::string::npos);
+    EXPECT_EQ(fs::file_size(file().string() + ".bad"), whole.size());
+    EXPECT_EQ(text(), head + line("a", 1) + line("b", 2)) << "deleted stays deleted";
+}
+
 // What was set aside before stays too; when there are too many the file is left where it is.
 TEST_F(StateDirectoryTest, NothingThatWasSetAsideIsReplaced) {
     log::ErrorCollector errors;
@@ -293,6 +327,48 @@ TEST_F(WritesInPlace, WhoeverNeverStopsIsTold) {
     const std::size_t first = said.find("learn.tsv' changes all the time");
     EXPECT_NE(first, std::string::npos) << said;
     EXPECT_EQ(said.find("changes all the time", first + 20), std::string::npos) << "once";
+}
+
+TEST_F(WritesInPlace, TheEndTakesWhatCameJustBeforeItWasReplaced) {
+    log::ErrorCollector errors;
+    {
+        Process run(path);
+        run.set("a", 1);
+        ASSERT_TRUE(run.directory.save());
+        run.set("a", 3);
+        before_sync = [&] { write(line("b", 2), std::ios::app); };
+    }
+    EXPECT_EQ(errors.take(), "");
+    EXPECT_EQ(text(), head + line("a", 3) + line("b", 2));
+}
+
+TEST_F(WritesInPlace, WhoWritesUntilTheEndIsNamed) {
+    log::ErrorCollector errors;
+    {
+        Process run(path);
+        run.set("a", 1);
+        ASSERT_TRUE(run.directory.save());
+        run.set("a", 3);
+        before_sync = [&] {
+            before_sync = [&] { write(line("c", 2), std::ios::app); };
+            write(line("b", 2), std::ios::app);
+        };
+    }
+    before_sync = nullptr;
+    EXPECT_NE(errors.take().find("learn.tsv is being written by another program"),
+              std::string::npos);
+    EXPECT_EQ(text(), head + line("a", 1) + line("b", 2) + line("c", 2));
+}
+
+TEST_F(StateDirectoryTest, ItMayBeginWithAByteOrderMark) {
+    edit("\xEF\xBB\xBF" + head + line("a", 1));
+    log::ErrorCollector errors;
+    {
+        Process run(path);
+        EXPECT_EQ(run.number("a"), 1);
+    }
+    EXPECT_EQ(errors.take(), "");
+    EXPECT_EQ(text(), head + line("a", 1));
 }
 
 TEST_F(StateDirectoryTest, LinesMayEndAsInWindows) {

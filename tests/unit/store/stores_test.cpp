@@ -168,6 +168,24 @@ TEST_F(StoresTest, TheOldestWriteGivesWay) {
     EXPECT_TRUE(few.get(b, "4"));
 }
 
+// What was imported gives way before what the daemon has learnt, however old that is.
+TEST_F(StoresTest, WhatIsInsertedGivesWayFirst) {
+    using Insertion = Stores::Insertion;
+    Stores few(clock, key, {3, SIZE_MAX});
+    const std::size_t s = open(few, "a");
+    few.set(s, "pin", {});
+    ASSERT_EQ(few.insert(s, {"first", "", start, 0}, nullptr), Insertion::done);
+    ASSERT_EQ(few.insert(s, {"second", "", start, 0}, nullptr), Insertion::done);
+    ASSERT_EQ(few.insert(s, {"third", "", start, 0}, nullptr), Insertion::no_room);
+    few.set(s, "new", {});
+    EXPECT_TRUE(few.get(s, "pin"));
+    EXPECT_FALSE(few.get(s, "second"));
+    ASSERT_EQ(few.insert(s, {"first", "n=1", start, 0}, few.find(s, "first")), Insertion::done);
+    few.set(s, "newer", {});
+    EXPECT_TRUE(few.get(s, "first")) << "no new one";
+    EXPECT_FALSE(few.get(s, "pin"));
+}
+
 TEST_F(StoresTest, MemoryIsBoundedAndTold) {
     MemoryBudget budget(0);
     Stores small(clock, key, {1'000'000, 100'000});

@@ -304,7 +304,27 @@ TEST(CheckFunctions, FunctionsThatArgumentsName) {
               (Lines{"error 1: failure_detector=mine+count: no such function 'count' (instance "
                      "circular_1_1)"}));
     EXPECT_EQ(about({"fake:blob=0x01:fool=mane"}).size(), 1U);
+    EXPECT_EQ(about({"fake:blob=0x01:fool=:ipfrag"}), Lines{});
+    EXPECT_EQ(about({"condition:iff=cond_true+mine"}),
+              (Lines{"error 1: iff=cond_true+mine: no such function (instance condition_1_1)"}));
+    EXPECT_EQ(about({"circular:hostkey=mine+pass"}),
+              (Lines{"error 1: hostkey=mine+pass: no such function (instance circular_1_1)"}));
+    EXPECT_EQ(about({"fake:blob=0x01:fool=mine+pass"})[0].substr(0, 8), "error 1:");
+    EXPECT_EQ(about({"condition:iff="})[0].substr(0, 8), "error 1:");
+    EXPECT_EQ(about({"circular:hostkey="})[0].substr(0, 8), "error 1:");
     EXPECT_EQ(about({"mine:hostkey=nono", "circular:hostkey=%fake_default"}), Lines{});
+}
+
+TEST(CheckFunctions, FunctionsMadeByEarlierInstances) {
+    const std::string maker = "luaexec:code=function my_fool() end";
+    EXPECT_EQ(about({maker, "fake:blob=0x01:fool=my_fool"}),
+              (Lines{"notice 2: fool=my_fool: there is no such function now, instance "
+                     "luaexec_1_1 may make it (instance fake_1_2)"}));
+    EXPECT_EQ(about({maker, "circular:failure_detector=mine+my_fool"}),
+              (Lines{"notice 2: failure_detector=mine+my_fool: there is no such function "
+                     "'my_fool' now, instance luaexec_1_1 may make it (instance circular_1_2)"}));
+    EXPECT_EQ(about({"fake:blob=0x01:fool=my_fool", maker})[0].substr(0, 8), "error 1:");
+    EXPECT_EQ(about({maker, "condition:iff="})[0].substr(0, 8), "error 2:");
 }
 
 TEST(CheckFunctions, Blobs) {

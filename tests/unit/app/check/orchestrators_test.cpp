@@ -1,6 +1,8 @@
 // What --check says of learn, circular, their strategies, detectors and files.
 #include "checked.hpp"
 
+#include <sys/stat.h>
+
 namespace nfqws2::app {
 namespace {
 
@@ -88,7 +90,25 @@ TEST(CheckFiles, SayWhatIsWrongAndWhere) {
               (Lines{line("1", "'two' has no effect, a line is a suffix and a name"),
                      line("2", "'*.b.example' is no suffix of a host name"),
                      line("3", "'https://c.example' is no suffix of a host name")}));
-    EXPECT_EQ(of_files({"learn:patterns=" + bad}), Lines()) << "any text";
+    const std::string blockpage = "learn:failure_detector=mine+detect_blockpage:patterns=";
+    EXPECT_EQ(of_files({blockpage + bad}), Lines()) << "any text";
+    EXPECT_EQ(of_files({blockpage + dir.file("signs", "; one\n")}), Lines());
+    EXPECT_EQ(of_files({blockpage + dir.file("slash", "\xEF\xBB\xBF# no\n/blocked\n")}), Lines());
+    const std::string remarks = dir.file("remarks", "\xEF\xBB\xBF# no\r\n\n#/blocked");
+    EXPECT_EQ(of_files({blockpage + remarks}), (Lines{"warning 1: patterns=" + remarks +
+                                                      ": it is empty and has no effect "
+                                                      "(instance learn_1_1)"}));
+    EXPECT_EQ(of_files({"learn:groups=" + dir.file("joined", "a.example one#two three\n"
+                                                             "b.example#two three four\n")}),
+              Lines());
+    const std::string more = dir.file("more", "; mine\ra.example one two three # four\n");
+    EXPECT_EQ(of_files({"learn:groups=" + more}),
+              (Lines{"warning 1: groups=" + more +
+                         ": line 1: ';' is no suffix of a host name "
+                         "(instance learn_1_1)",
+                     "warning 1: groups=" + more +
+                         ": line 1: 'two three' has no effect, a line "
+                         "is a suffix and a name (instance learn_1_1)"}));
     std::string many;
     for (int i = 0; i < 100; i++)
         many += "*." + std::to_string(i) + "\n";
@@ -97,9 +117,19 @@ TEST(CheckFiles, SayWhatIsWrongAndWhere) {
 
 TEST(CheckFiles, MustBeThere) {
     const TempDir dir;
-    EXPECT_EQ(of_files({"circular:patterns=/no/such"}),
-              (Lines{"error 1: patterns=/no/such: No such file or directory (instance "
-                     "circular_1_1)"}));
+    for (const char* argument : {"success_detector", "failure_detector"})
+        EXPECT_EQ(
+            of_files({std::string("circular:") + argument + "=detect_blockpage:patterns=/no/such"}),
+            (Lines{"error 1: patterns=/no/such: No such file or directory (instance "
+                   "circular_1_1)"}));
+    EXPECT_EQ(of_files({"circular:failure_detector=my_detector:patterns=ads+block"}),
+              (Lines{"warning 1: patterns=ads+block: No such file or directory (instance "
+                     "circular_1_1)"}))
+        << "it may mean something else";
+    const std::string pipe = dir / "pipe";
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    EXPECT_EQ(of_files({"learn:groups=" + pipe}),
+              (Lines{"error 1: groups=" + pipe + ": not a regular file (instance learn_1_1)"}));
     EXPECT_EQ(of_files({"learn:groups=" + dir.file("empty", "# nothing\n")})[0].substr(0, 9),
               "warning 1");
     EXPECT_EQ(of_files({"learn:groups=" + dir.file("wide", "\xFF\xFE.\0a\0")}),
