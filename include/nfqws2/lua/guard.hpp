@@ -17,6 +17,7 @@
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace nfqws2::profile {
