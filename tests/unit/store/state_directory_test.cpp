@@ -220,7 +220,7 @@ TEST_F(StateDirectoryTest, AFileFullOfStrangeLinesIsSetAside) {
 TEST_F(StateDirectoryTest, RecordsAmongStrangeLinesAreKept) {
     std::string strange;
     while (strange.size() <= 70'000)
-        strange += "# a remark\n";
+        strange += "# a remark of somebody who has much to say\n";
     const std::string whole = head + line("a", 1) + strange + line("b", 2) + line("c", 3);
     edit(whole);
     log::ErrorCollector errors;
@@ -366,9 +366,10 @@ TEST_F(StateDirectoryTest, ItMayBeginWithAByteOrderMark) {
     {
         Process run(path);
         EXPECT_EQ(run.number("a"), 1);
+        run.set("b", 2);
     }
     EXPECT_EQ(errors.take(), "");
-    EXPECT_EQ(text(), head + line("a", 1));
+    EXPECT_EQ(text(), head + line("a", 1) + line("b", 2));
 }
 
 TEST_F(StateDirectoryTest, LinesMayEndAsInWindows) {

@@ -306,7 +306,8 @@ TEST(CheckFunctions, FunctionsThatArgumentsName) {
     EXPECT_EQ(about({"fake:blob=0x01:fool=mane"}).size(), 1U);
     EXPECT_EQ(about({"fake:blob=0x01:fool=:ipfrag"}), Lines{});
     EXPECT_EQ(about({"condition:iff=cond_true+mine"}),
-              (Lines{"error 1: iff=cond_true+mine: no such function (instance condition_1_1)"}));
+              (Lines{"error 1: iff=cond_true+mine: no such function (did you mean 'cond_true'?) "
+                     "(instance condition_1_1)"}));
     EXPECT_EQ(about({"circular:hostkey=mine+pass"}),
               (Lines{"error 1: hostkey=mine+pass: no such function (instance circular_1_1)"}));
     EXPECT_EQ(about({"fake:blob=0x01:fool=mine+pass"})[0].substr(0, 8), "error 1:");

@@ -227,6 +227,32 @@ TEST_F(ApiTest, TheListOfGlobalsNeedsNoScript) {
     EXPECT_GT(state.globals().size(), 50U);
 }
 
+class NotedEnd final : public OrderlyEnd {
+  public:
+    bool request(int exit_code) override {
+        code = exit_code;
+        return true;
+    }
+    int code = -1;
+};
+
+TEST_F(ApiTest, ExitCodesMayBeText) {
+    NotedEnd end;
+    Services services = with(&connections);
+    services.end = &end;
+    State daemon(services, {});
+    ASSERT_TRUE(daemon.open({}, {}, false));
+    used = daemon.lua();
+    EXPECT_NE(run("os.exit('3')").find("INTERRUPT by os.exit(3)"), std::string::npos);
+    EXPECT_EQ(end.code, 3);
+    EXPECT_NE(run("os.exit('x')").find("bad argument #1"), std::string::npos);
+#if LUA_VERSION_NUM >= 503
+    EXPECT_NE(run("os.exit(4.5)").find("bad argument #1"), std::string::npos);
+#endif
+    EXPECT_EQ(end.code, 3);
+    used = state.lua();
+}
+
 TEST_F(ApiTest, TheRestOfTheLibrariesStays) {
     for (const char* name :
          {"io.open", "os.getenv", "os.exit", "os.remove", "os.rename", "os.tmpname", "os.time",
