@@ -57,19 +57,16 @@ def test_a_bad_file_does_not_end_the_daemon(world: World):
     world.write("bad.toml", RULES.replace("drop", "dorp"))
     test_iptables.start(world, "NFQWS2_RULES=%s/rules.toml" % BASE)
     world.config(*test_iptables.COMMON, "NFQWS2_RULES=%s/bad.toml" % BASE)
-    reload_is_refused(world, "bad.toml:5:12: in rule '1/main#1': unknown action 'dorp'")
+    reload_is_refused(world, "a restart is needed")
     world.config(*test_iptables.COMMON, "NFQWS2_RULES=%s/none.toml" % BASE)
-    reload_is_refused(world, "none.toml: No such file or directory")
+    reload_is_refused(world, "a restart is needed")
     world.config(*test_iptables.COMMON, 'NFQWS2_RULES="/etc/a b.toml"')
     reload_is_refused(world, "NFQWS2_RULES must be a path without blanks")
     world.config(*test_iptables.COMMON, "NFQWS2_OPT='--filter-tcp=80 <HOSTLITS>'")
     reload_is_refused(world, "unknown placeholder <HOSTLITS>")
-    # A good one needs a start, and gets it.
     world.write("more.toml", RULES)
-    pid = world.processes("nfqws2")
     world.config(*test_iptables.COMMON, "NFQWS2_RULES=%s/more.toml" % BASE)
-    contains(world.service("reload"), "daemon 1 is started again for its new options")
-    assert world.processes("nfqws2") != pid, pid
+    reload_is_refused(world, "a restart is needed")
     world.service("stop")
 
 
