@@ -1,12 +1,13 @@
 #include "layers.hpp"
 
+#include "ip_protocols.hpp"
+
 #include <algorithm>
 
 namespace nfqws2::rules {
 namespace {
 
 namespace proto = packet::proto;
-constexpr std::uint8_t ipip = 4, ip6_in_ip = 41, gre = 47, esp = 50, sctp = 132;
 constexpr unsigned most_extensions = 16;
 
 // Walks upwards through one packet; each step fails where a header is broken or none follows.

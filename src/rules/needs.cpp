@@ -4,6 +4,7 @@
 // one thing only become one.
 #include "nfqws2/rules/needs.hpp"
 
+#include "ip_protocols.hpp"
 #include "program.hpp"
 
 #include <algorithm>
@@ -16,8 +17,7 @@ namespace {
 using Protocols = std::bitset<256>;
 using Ports = std::bitset<65'536>;
 
-constexpr std::size_t icmp = 1, ipip = 4, tcp = 6, udp = 17, ip6_in_ip = 41, gre = 47, esp = 50,
-                      ah = 51, icmp6 = 58, sctp = 132;
+namespace proto = packet::proto;
 
 Protocols only(std::initializer_list<std::size_t> numbers) {
     Protocols protocols;
@@ -27,7 +27,7 @@ Protocols only(std::initializer_list<std::size_t> numbers) {
 }
 
 Protocols with_inside() {
-    return only({ipip, ip6_in_ip, gre, ah});
+    return only({ipip, ip6_in_ip, gre, proto::ah});
 }
 
 // What a word of `protocol` is about. Behind an outer one other layers may follow.
@@ -42,16 +42,16 @@ const std::vector<Meaning>& meanings() {
         {layer_bit::ipv4, ~Protocols(), true, false, false},
         {layer_bit::ipv6, ~Protocols(), false, true, false},
         {layer_bit::eth | layer_bit::vlan, ~Protocols(), true, true, false},
-        {layer_bit::tcp, only({tcp}), true, true, false},
-        {layer_bit::udp, only({udp}), true, true, false},
+        {layer_bit::tcp, only({proto::tcp}), true, true, false},
+        {layer_bit::udp, only({proto::udp}), true, true, false},
         {layer_bit::sctp, only({sctp}), true, true, false},
-        {layer_bit::icmp, only({icmp}), true, false, false},
-        {layer_bit::icmpv6, only({icmp6}), false, true, false},
-        {layer_bit::ah, only({ah}), true, true, true},
+        {layer_bit::icmp, only({proto::icmp}), true, false, false},
+        {layer_bit::icmpv6, only({proto::icmpv6}), false, true, false},
+        {layer_bit::ah, only({proto::ah}), true, true, true},
         {layer_bit::esp, only({esp}), true, true, true},
         // An authentication header may stand in front of these.
-        {layer_bit::gre, only({gre, ah}), true, true, true},
-        {layer_bit::ipip, only({ipip, ip6_in_ip, ah}), true, true, true},
+        {layer_bit::gre, only({gre, proto::ah}), true, true, true},
+        {layer_bit::ipip, only({ipip, ip6_in_ip, proto::ah}), true, true, true},
         {layer_bit::tun_ipv4 | layer_bit::tun_ipv6 | layer_bit::tun_ah | layer_bit::tun_esp,
          with_inside(), true, true, true}};
     return all;
@@ -94,7 +94,7 @@ class Narrowing {
         only_families(need_.ipv4, need_.ipv6, has(4), has(6));
     }
     void by(const test::Port& test) {
-        transport_ &= only({tcp, udp, sctp});
+        transport_ &= only({proto::tcp, proto::udp, sctp});
         Ports ports;
         for (const Range16& range : test.ports)
             for (std::size_t port = range.low; port <= range.high; port++)
@@ -116,13 +116,13 @@ class Narrowing {
         if (network || outer) return only_families(need_.ipv4, need_.ipv6, v4, v6);
         only_families(transport_ipv4_, transport_ipv6_, v4, v6);
     }
-    void by(const test::Flags&) { transport_ &= only({tcp}); }
-    void by(const test::Options&) { transport_ &= only({tcp}); }
-    void by(const test::Mss&) { transport_ &= only({tcp}); }
-    void by(const test::WindowScale&) { transport_ &= only({tcp}); }
+    void by(const test::Flags&) { transport_ &= only({proto::tcp}); }
+    void by(const test::Options&) { transport_ &= only({proto::tcp}); }
+    void by(const test::Mss&) { transport_ &= only({proto::tcp}); }
+    void by(const test::WindowScale&) { transport_ &= only({proto::tcp}); }
     void by(const test::Icmp& test) {
-        const bool v6 = test.protocol == icmp6;
-        transport_ &= only({v6 ? icmp6 : icmp});
+        const bool v6 = test.protocol == proto::icmpv6;
+        transport_ &= only({v6 ? proto::icmpv6 : proto::icmp});
         only_families(transport_ipv4_, transport_ipv6_, !v6, v6);
         Ports kinds;
         for (const std::uint8_t type : test.types)
@@ -132,7 +132,7 @@ class Narrowing {
     }
     void by(const test::Spi& test) {
         if (test.inner) return inside();
-        outer_ &= only({ah, esp});
+        outer_ &= only({proto::ah, esp});
     }
     void by(const test::Set& test) {
         if (test.inner) inside();
@@ -143,7 +143,7 @@ class Narrowing {
     void by(const test::Length& test) { by(test.layer); }
     void by(const test::Sequence& test) { by(test.layer); }
     void by(Layer layer) {
-        if (layer == Layer::sec) outer_ &= only({ah, esp});
+        if (layer == Layer::sec) outer_ &= only({proto::ah, esp});
         if (layer == Layer::tun || layer == Layer::tun_net || layer == Layer::tun_sec) inside();
     }
     void only_way(bool incoming) { (incoming ? need_.out : need_.in) = false; }

@@ -239,11 +239,11 @@ def test_a_script_ends_the_program(env, workers, code, wanted):
         state = lab.folder + "/state"
         with env.daemon(lab, "--state-dir=" + state, "--lua-init=store('mine'):set('key', {n = 5})",
                         EXIT % ("3", code), troubled=True) as daemon:
+            lab.wait_for(lambda: lab.queue_state("client", QUEUE), "a queue is missing")
             daemon.process.send_signal(signal.SIGSTOP)
             for n in range(500):
                 send(lab, b"%d" % n)
-            lab.wait_for(lambda: sum(lab.queue_state("client", QUEUE + i)[2] for i in range(workers)) == 500,
-                         "the datagrams do not wait")
+            lab.wait_for(lambda: lab.queue_state("client", QUEUE)[2] == 500, "the datagrams do not wait")
             daemon.process.send_signal(signal.SIGCONT)
             check_equal("exit code", daemon.ended(), wanted)
             lab.wait_for(lambda: len(server.datagrams) == 500, "datagrams were lost")
