@@ -5,6 +5,7 @@
 #include "nfqws2/rules/needs.hpp"
 
 #include "ip_protocols.hpp"
+#include "nfqws2/packet/dissect.hpp"
 #include "program.hpp"
 
 #include <algorithm>
