@@ -58,18 +58,25 @@ class SmallBlocks {
     }
     bool keep(void* block, std::size_t size) {
         if (!fits(size) || size == 0 || size > most_) return false;
-        // So that sizes nobody wants any more do not hold the place for ever.
-        if (bytes_ + size > most_) give_back();
+        make_room(size);
         Block*& first = first_[size / step];
         first = new (block) Block{first};
         bytes_ += size;
         return true;
     }
 
+    // In turn from all sizes, so that those nobody wants any more do not hold the place for ever.
+    void make_room(std::size_t size) {
+        while (bytes_ + size > most_) {
+            next_ = next_ + 1 == first_.size() ? 0 : next_ + 1;
+            if (void* block = take(next_ * step)) below_(data_, block, next_ * step, 0);
+        }
+    }
+
     const lua_Alloc below_;
     void* const data_;
     const std::size_t most_;
-    std::size_t bytes_ = 0;
+    std::size_t bytes_ = 0, next_ = 0;
     std::array<Block*, largest / step + 1> first_{}; // by size
 };
 
