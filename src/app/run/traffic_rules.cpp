@@ -272,12 +272,12 @@ rules::Statistics TrafficRules::statistics() const {
     return out;
 }
 
-// In place: one write, then the rest of an older text is cut off.
 void TrafficRules::finish_dump() {
     while (dumping_)
         go_on_dumping();
 }
 
+// In place: one write, then the rest of an older text is cut off.
 void TrafficRules::write_statistics() {
     if (!config_.rules_stats || workers_.empty()) return;
     const std::string text = to_json(statistics());
