@@ -104,17 +104,25 @@ write_run_file() { # NAME LINES...
 	) 2>/dev/null
 }
 
+has_run_file() { # NAME
+	[ -f "$ZAPRET_RUN/$1" ]
+}
+
+remove_run_file() { # NAME
+	rm -f "$ZAPRET_RUN/$1"
+}
+
 note_started() { # NUM BINARY QNUM
 	write_run_file "daemon-$1" "$2" "$3"
 	return 0
 }
 
 note_stopped() { # NUM
-	rm -f "$ZAPRET_RUN/daemon-$1"
+	remove_run_file "daemon-$1"
 }
 
 was_started() { # NUM
-	[ -f "$ZAPRET_RUN/daemon-$1" ]
+	has_run_file "daemon-$1"
 }
 
 # Calls FUNC NUM BINARY QNUM for each daemon that was started.
