@@ -154,7 +154,7 @@ void find_hosts(benchmark::State& state, bool missing) {
     std::size_t i = 0;
     std::size_t found = 0;
     for (auto _ : state) {
-        found += list.contains(names[i], false) ? 1 : 0;
+        found += list.contains(HostName(names[i], false)) ? 1 : 0;
         i = i + 1 == names.size() ? 0 : i + 1;
     }
     benchmark::DoNotOptimize(found);
@@ -211,7 +211,7 @@ void BM_LongestDelayDuringReload(benchmark::State& state) {
         auto last = std::chrono::steady_clock::now();
         while (last - begin < std::chrono::milliseconds(600)) {
             store.poll();
-            benchmark::DoNotOptimize(list->contains("a.b.example.com", false));
+            benchmark::DoNotOptimize(list->contains(HostName("a.b.example.com", false)));
             const auto now = std::chrono::steady_clock::now();
             delays.push_back(std::chrono::duration<double>(now - last).count());
             last = now;
