@@ -9,6 +9,8 @@ floor, and the medians of these pairs are shown. With --baseline another build t
 pair. Output: one Markdown table per load. Goals: docs/contracts/goals.md#per-packet.
 
 loads  udp       flood of 64-byte packets, 64 flows, held back by the queue
+       udp-large the same with 1400 bytes
+       spoofed   the same from a million addresses; syn: SYNs from as many
        http      short connections (about 10 packets each, all queued)
        tcp       bulk upload over two connections
        latency   UDP round trips (two passages through the queue)
@@ -26,6 +28,7 @@ cases  batched, gso   the floor with batches, and with large packets left whole 
        typical        fake and multisplit on the first payload (http only)
        finished       instances are cut off after the first packets (tcp only)
        offload        the same with --offload-mark and its rules (tcp only)
+       rules-...      rules without a profile (rules_loads.py)
        ...-split      with --gso=0: the kernel cuts packets up before they are queued (tcp only)
 
 A merged packet counts as one. So for tcp the figures that tell something are the throughput and the
@@ -41,6 +44,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import rules_loads  # noqa: E402
 from lab import Lab, environment, why_unavailable  # noqa: E402
 
 QUEUE = 200
@@ -71,6 +75,7 @@ NFLUA_SCRIPT = ("local layout = data.layout{ttl = {64, 8}} function bench(frame,
                 "packet:layout(layout) return packet.ttl == 1 end")
 PROFILES.update({case + "-split": ["--gso=0"] + PROFILES[case]
                  for case in ("noprof", "finished", "pass")})
+PROFILES.update({case: [] for case in rules_loads.FILES})
 LOADS = {
     "udp": ["batched", "noprof", "ct-sim", "ct-queue", "pass", "ct-table", "nflua", "nflua-mask", "nfq"],
     "http": ["batched", "noprof", "pass", "typical"],
@@ -78,10 +83,18 @@ LOADS = {
             "pass", "pass-split"],
     "latency": ["batched", "noprof", "pass"],
     "overload": ["batched", "noprof", "pass"],
+    "udp-large": ["batched", "noprof"],
+    "spoofed": ["batched", "noprof"],
+    "syn": ["batched"],
 }
+for _case, (_load, _) in rules_loads.FILES.items():
+    LOADS[_load].append(_case)
 BY_NAME = ("ct-queue",)
 GOALS = {("udp", "noprof"): 0.85, ("udp", "pass"): 1.8, ("udp", "nfq"): 1.2, ("http", "noprof"): 0.9,
-         ("http", "pass"): 2.2, ("http", "typical"): 1.8, ("tcp", "noprof-split"): 0.85}
+         ("http", "pass"): 2.2, ("http", "typical"): 1.8, ("tcp", "noprof-split"): 0.85,
+         ("udp", "rules-10"): 0.45, ("udp", "rules-100"): 1.0, ("udp", "rules-100-drop"): 1.0,
+         ("spoofed", "rules-ratelimit"): 0.8, ("spoofed", "rules-marks"): 0.6, ("syn", "rules-tcpauth"): 2.0,
+         ("udp-large", "rules-seq"): 2.5}
 
 
 class Net(Lab):
@@ -102,6 +115,8 @@ class Net(Lab):
         for who, address in (("client", CLIENT), ("server", SERVER)):
             self.sh(who, "ip addr add %s/24 dev eth0; ip link set eth0 up txqueuelen 10000"
                     % address)
+            self.sh(who, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0; "
+                         "ip route add 10.0.0.0/8 dev eth0 via %s" % (SERVER if who == "client" else CLIENT))
             self.offloads_off(who, "eth0")
 
 
@@ -160,6 +175,8 @@ class Bench:
         more = ["--lua-init=" + NFLUA_SCRIPT] if case.startswith("nflua") else []
         if case == "nfq":
             return [os.path.abspath(program), *PROFILES[case]]
+        if case in rules_loads.FILES:
+            more.append("--rules=" + rules_loads.write(self.net.folder, case))
         return [os.path.abspath(program), "--qnum=%d" % QUEUE,
                 *("--lua-init=@%s/zapret-%s.lua" % (self.shared_copy(folder), name)
                   for name in LIBRARIES if name != "nflua" or case.startswith("nflua")), *more,
@@ -181,18 +198,21 @@ class Bench:
                 os.chmod(path, 0o755)
         return target
 
-    def load_command(self, load):
-        secs = str(self.options.secs)
+    def load_command(self, load, seconds):
+        secs = str(seconds)
         return [self.load] + {
-            "udp": ["udp-flood", SERVER, "7001", secs, "64"],
-            "overload": ["udp-flood", SERVER, "7001", secs, "1"],
+            "udp": ["udp-flood", SERVER, "7001", secs, "64", "64"],
+            "udp-large": ["udp-flood", SERVER, "7001", secs, "64", "1400"],
+            "overload": ["udp-flood", SERVER, "7001", secs, "1", "64"],
+            "spoofed": ["spoofed", "udp", SERVER, "7001", secs, str(rules_loads.SOURCES)],
+            "syn": ["spoofed", "syn", SERVER, "80", secs, str(rules_loads.SOURCES)],
             "tcp": ["tcp-bulk", SERVER, "7003", secs, "2"],
             "http": ["http", SERVER, "80", secs, "64"],
-            "latency": ["udp-ping", SERVER, "7002", str(int(self.options.secs * 2000))],
+            "latency": ["udp-ping", SERVER, "7002", str(int(seconds * 2000))],
         }[load]
 
-    def run_load(self, load):
-        argv = pinned(self.load_cpu, self.load_command(load))
+    def run_load(self, load, seconds=None):
+        argv = pinned(self.load_cpu, self.load_command(load, seconds or self.options.secs))
         return json.loads(self.net.run("client", *argv, timeout=self.options.secs * 10 + 60).stdout)
 
     def measure(self, load, name, case):
@@ -207,7 +227,10 @@ class Bench:
                               process, 60)
             self.net.queue_all(who, QUEUE, ways=ways,
                                offload_mark=OFFLOAD_MARK if case == "offload" else None)
+            if case in rules_loads.WARM_UP:
+                self.run_load(load, rules_loads.WARM_UP_SECONDS)
             before = cpu_seconds(process.pid)
+            seen = self.net.queue_state(who, QUEUE)[7]
             result = self.run_load(load)
             after = cpu_seconds(process.pid)
             row = self.net.queue_state(who, QUEUE)
@@ -219,7 +242,7 @@ class Bench:
             self.net.processes.remove(process)
         result.update(cpu=after[0] - before[0], user=after[1] - before[1],
                       system=after[2] - before[2], lost=lost, dropped=row[5] + row[6],
-                      packets=max(row[7] - lost, 1))
+                      packets=max(row[7] - seen - lost, 1))
         result["us"] = result["cpu"] / result["packets"] * 1e6
         return result
 

@@ -1,7 +1,10 @@
 // Load for the queue benches. Every client ends after a given time or count and prints one line of
 // JSON; the servers run until they are ended.
 //
-//   udp-flood ADDRESS PORT SECONDS FLOWS     64 bytes of payload, from FLOWS source ports
+//   udp-flood ADDRESS PORT SECONDS FLOWS SIZE   SIZE bytes of payload, from FLOWS source ports
+//   spoofed udp|syn ADDRESS PORT SECONDS SOURCES   one packet after the other from so many
+//   addresses
+//                                            of 10.0.0.0/8; 64 bytes of payload, or SYN
 //   udp-flows ADDRESS COUNT PORTS            a datagram of 64 bytes to each of so many ports of so
 //   many
 //                                            addresses, from ADDRESS and port 10000 on
@@ -15,7 +18,9 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +32,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { datagram = 64, max_samples = 1 << 20, max_events = 256, http_timeout_s = 3 };
+enum {
+    datagram = 64,
+    largest_datagram = 1472,
+    max_samples = 1 << 20,
+    max_events = 256,
+    http_timeout_s = 3
+};
 
 static _Noreturn void die(const char* what) {
     perror(what);
@@ -47,7 +58,7 @@ static struct sockaddr_in address_of(const char* text, const char* port) {
 }
 
 static int open_socket(int type) {
-    const int fd = socket(AF_INET, type, 0);
+    const int fd = socket(AF_INET, type, type == SOCK_RAW ? IPPROTO_RAW : 0);
     if (fd < 0) die("socket");
     return fd;
 }
@@ -105,6 +116,9 @@ static int udp_flood(char** args) {
     const struct sockaddr_in to = address_of(args[0], args[1]);
     const double seconds = atof(args[2]);
     const int flows = atoi(args[3]);
+    const size_t size = (size_t)atoi(args[4]);
+    static char payload[largest_datagram];
+    if (size > sizeof payload) die("size");
     int* sockets = calloc((size_t)flows, sizeof(int));
     if (sockets == NULL) die("memory");
     // Together the sockets may keep some hundred packets on the way.
@@ -113,17 +127,93 @@ static int udp_flood(char** args) {
         sockets[i] = open_client(SOCK_DGRAM, &to);
         setsockopt(sockets[i], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     }
-    char payload[datagram];
     memset(payload, '.', sizeof payload);
     uint64_t sent = 0, failed = 0;
     const double start = now();
     double elapsed = 0;
     for (int i = 0; elapsed < seconds; i = (i + 1) % flows) {
-        if (send(sockets[i], payload, sizeof payload, 0) > 0)
+        if (send(sockets[i], payload, size, 0) > 0)
             sent++;
         else
             failed++;
         if ((sent + failed) % 64 == 0) elapsed = now() - start;
+    }
+    printf("{\"count\": %llu, \"failed\": %llu, \"seconds\": %.4f}\n", (unsigned long long)sent,
+           (unsigned long long)failed, elapsed);
+    return 0;
+}
+
+// --- addresses that are not ours
+
+static uint32_t sum_of_words(const void* data, size_t size, uint32_t sum) {
+    const uint8_t* p = data;
+    for (size_t i = 0; i + 1 < size; i += 2)
+        sum += (uint32_t)p[i] << 8 | p[i + 1];
+    return sum;
+}
+
+static uint16_t folded(uint32_t sum) {
+    while (sum >> 16 != 0)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return htons((uint16_t)~sum);
+}
+
+struct spoofed_syn {
+    struct iphdr ip;
+    struct tcphdr tcp;
+};
+
+struct spoofed_datagram {
+    struct iphdr ip;
+    struct udphdr udp;
+    char payload[datagram];
+};
+
+// The kernel fills in the checksum of IPv4.
+static struct iphdr spoofed_header(const struct sockaddr_in* to, size_t size, uint8_t protocol) {
+    return (struct iphdr){.version = 4,
+                          .ihl = 5,
+                          .ttl = 64,
+                          .protocol = protocol,
+                          .tot_len = htons((uint16_t)size),
+                          .daddr = to->sin_addr.s_addr};
+}
+
+static void sum_syn(struct spoofed_syn* syn) {
+    syn->tcp.check = 0;
+    const uint32_t pseudo = sum_of_words(&syn->ip.saddr, 8, IPPROTO_TCP + sizeof syn->tcp);
+    syn->tcp.check = folded(sum_of_words(&syn->tcp, sizeof syn->tcp, pseudo));
+}
+
+static int spoofed(char** args) {
+    const bool is_syn = strcmp(args[0], "syn") == 0;
+    const struct sockaddr_in to = address_of(args[1], args[2]);
+    const double seconds = atof(args[3]);
+    const uint64_t sources = (uint64_t)atoll(args[4]),
+                   step = 7919; // a prime: neighbours do not follow
+    const int fd = open_socket(SOCK_RAW), buffer = 128 * 1024, on = 1;
+    setsockopt(fd, IPPROTO_IP, IP_HDRINCL, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    struct spoofed_syn syn = {.ip = spoofed_header(&to, sizeof syn, IPPROTO_TCP)};
+    syn.tcp = (struct tcphdr){
+        .source = htons(40000), .dest = to.sin_port, .doff = 5, .syn = 1, .window = htons(64240)};
+    struct spoofed_datagram udp = {.ip = spoofed_header(&to, sizeof udp, IPPROTO_UDP)};
+    udp.udp = (struct udphdr){
+        .source = htons(40000), .dest = to.sin_port, .len = htons(sizeof udp - sizeof udp.ip)};
+    const void* packet = is_syn ? (void*)&syn : (void*)&udp;
+    const size_t size = is_syn ? sizeof syn : sizeof udp;
+    uint64_t sent = 0, failed = 0;
+    const double start = now();
+    double elapsed = 0;
+    for (uint64_t i = 0; elapsed < seconds; i++) {
+        syn.ip.saddr = udp.ip.saddr = htonl(0x0a000001u + (uint32_t)(i * step % sources));
+        syn.tcp.seq = htonl((uint32_t)i);
+        if (is_syn) sum_syn(&syn);
+        if (sendto(fd, packet, size, 0, (const struct sockaddr*)&to, sizeof to) > 0)
+            sent++;
+        else
+            failed++;
+        if (i % 64 == 0) elapsed = now() - start;
     }
     printf("{\"count\": %llu, \"failed\": %llu, \"seconds\": %.4f}\n", (unsigned long long)sent,
            (unsigned long long)failed, elapsed);
@@ -361,7 +451,8 @@ static int http_server(const char* port) {
 int main(int argc, char** argv) {
     signal(SIGPIPE, SIG_IGN);
     const char* what = argc > 2 ? argv[1] : "";
-    if (argc == 6 && strcmp(what, "udp-flood") == 0) return udp_flood(argv + 2);
+    if (argc == 7 && strcmp(what, "udp-flood") == 0) return udp_flood(argv + 2);
+    if (argc == 7 && strcmp(what, "spoofed") == 0) return spoofed(argv + 2);
     if (argc == 5 && strcmp(what, "udp-flows") == 0) return udp_flows(argv + 2);
     if (argc == 5 && strcmp(what, "udp-ping") == 0) return udp_ping(argv + 2);
     if (argc == 6 && strcmp(what, "tcp-bulk") == 0) return tcp_bulk(argv + 2);

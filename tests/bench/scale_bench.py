@@ -64,7 +64,7 @@ class Scale:
             before = cpu_seconds(process.pid)[0]
             floods = [subprocess.Popen(
                 net.command("client", self.load, "udp-flood", target, PORT, str(self.options.secs),
-                            str(FLOWS)), stdout=subprocess.PIPE, text=True,
+                            str(FLOWS), "64"), stdout=subprocess.PIPE, text=True,
                 env=laboratory.environment()) for target in self.targets]
             said = [json.loads(flood.communicate()[0]) for flood in floods]
             after = cpu_seconds(process.pid)[0]
