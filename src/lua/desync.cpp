@@ -16,7 +16,6 @@
 #include "nfqws2/lua/connections.hpp"
 #include "nfqws2/lua/packet_rules.hpp"
 #include "nfqws2/lua/state.hpp"
-#include "table/push_connection.hpp"
 #include "table/push_rules.hpp"
 
 #include <algorithm>
@@ -241,10 +240,6 @@ void Desync::run_due(Run& run) {
     luaL_checkstack(L, 64, "desync");
     if (!state_.desync_table().push(L, view)) lua_error(L);
     const int desync_index = lua_gettop(L);
-    if (view.ct != nullptr) {
-        nfqws2::lua::push_facts(L, view.ct->facts());
-        lua_setfield(L, desync_index, "ct");
-    }
     if (view.rules != nullptr) {
         push_account(L, view.rules->account());
         lua_setfield(L, desync_index, "rules");

@@ -3,6 +3,7 @@
 
 #include "api/arguments.hpp"
 #include "table/fill.hpp"
+#include "table/push_connection.hpp"
 #include "table/push_packet.hpp"
 
 namespace nfqws2::lua {
@@ -12,10 +13,10 @@ namespace {
 // Sets fields of the table on top of the stack, each by its kind.
 class Table {
   public:
-    // The references are those of lists in the registry. `dissect` is for the table of a packet
-    // only.
-    Table(lua_State* L, int profile_texts_ref, int flows_ref,
-          const packet::Dissect* dissect = nullptr)
+    // The references are those of lists in the registry, for tables of packets and flows. `dissect`
+    // is for the table of a packet only.
+    explicit Table(lua_State* L, int profile_texts_ref = LUA_NOREF, int flows_ref = LUA_NOREF,
+                   const packet::Dissect* dissect = nullptr)
         : L_(L), profile_texts_ref_(profile_texts_ref), flows_ref_(flows_ref), dissect_(dissect) {}
 
     // Pushes a table with all fields of a structure, and room for `more`.
@@ -33,6 +34,23 @@ class Table {
     void set(const char* name, const Number& f) { set_integer(name, f.value); }
     void set(const char* name, const OptionalNumber& f) {
         if (f.value != 0) set_integer(name, f.value);
+    }
+    void set(const char* name, const KnownNumber& f) {
+        if (f.value >= 0) set_integer(name, static_cast<std::int64_t>(f.value));
+    }
+    void set(const char* name, const OptionalReal& f) {
+        if (f.value != 0) set(name, Real{f.value});
+    }
+    void set(const char* name, const CtStatusBits& f) {
+        if (f.value < 0) return;
+        lua_createtable(L_, 0, 4);
+        for (const packet::CtStatusName& one : packet::ct_status_names()) {
+            if ((static_cast<std::uint32_t>(f.value) & one.bit) == 0) continue;
+            lua::push(L_, one.name);
+            lua_pushboolean(L_, true);
+            lua_rawset(L_, -3);
+        }
+        lua_setfield(L_, -2, name);
     }
     void set(const char* name, const Counter& f) {
         set_integer(name, static_cast<std::int64_t>(f.value));
@@ -71,13 +89,14 @@ class Table {
         push_dissect(L_, *dissect_);
         lua_setfield(L_, -2, name);
     }
-    void set(const char* name, const TrackFacts& f) {
-        if (f.exists.value != 0) set_table(name, f);
-    }
-    void set(const char* name, const TcpFacts& f) {
+    // A table that may be absent.
+    template <typename Structure>
+    requires requires(const Structure& f) { f.exists; }
+    void set(const char* name, const Structure& f) {
         if (f.exists.value != 0) set_table(name, f);
     }
     void set(const char* name, const TargetFacts& f) { set_table(name, f); }
+    void set(const char* name, const CtCounterFacts& f) { set_table(name, f); }
     void set(const char* name, const PosFacts& f) {
         lua_createtable(L_, 0, 5);
         set("dt", f.dt);
@@ -134,6 +153,18 @@ void DesyncTable::push_by_api(lua_State* L, const PacketView& view) const {
     fill(facts, view);
     // arg, func, func_n, func_instance, plan
     Table(L, profile_texts_ref_, flows_.ref(), view.dis).push(facts, 5);
+}
+
+void push_facts(lua_State* L, const packet::CtFacts& known) {
+    CtFacts facts;
+    fill(facts, known);
+    Table(L).push(facts);
+}
+
+void push_connection(lua_State* L, packet::CtSource source, const packet::Connection& connection) {
+    CtFacts facts;
+    fill(facts, source, connection);
+    Table(L).push(facts);
 }
 
 } // namespace nfqws2::lua

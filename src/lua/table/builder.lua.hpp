@@ -10,7 +10,7 @@ namespace nfqws2::lua {
 inline constexpr const char* builder_chunk = "=fast_table";
 
 inline constexpr std::string_view builder_template = R"lua(
-local facts_address, facts_size, payload_names, l7_names, profile_texts, states = ...
+local facts_address, facts_size, payload_names, l7_names, profile_texts, states, status_names = ...
 local ffi = require("ffi")
 -- The builder becomes one long trace with a constant for each key: the usual limits would abort it.
 require("jit.opt").start("maxrecord=8000", "maxirconst=2000")
@@ -21,10 +21,18 @@ if ffi.sizeof("struct desync") ~= facts_size then return nil end
 local facts = ffi.cast("struct desync *", facts_address)
 local str, G, error = ffi.string, _G, error
 local floor = math.floor
+local band = require("bit").band
 local L3_V4, L3_V6, L4_TCP, L4_UDP, L4_ICMP = 1, 2, 1, 2, 3
 
 -- Of an OptionalBoolean.
 local known = { false, true }
+
+local function has(status, bit)
+	return band(status, bit) ~= 0 or nil
+end
+
+-- All but the bits that build_flags() names.
+local rare_bits = 0xfffffe40
 
 local function u16(p, i)
 	return p[i] * 256 + p[i + 1]
@@ -147,6 +155,39 @@ end
 
 local function build_target(f)
 	return { $target }
+end
+
+-- Bits of a status, those of most connections first.
+local function build_flags(status)
+	local flags = {
+		expected = has(status, 1), seen_reply = has(status, 2), assured = has(status, 4),
+		confirmed = has(status, 8), src_nat = has(status, 0x10), dst_nat = has(status, 0x20),
+		src_nat_done = has(status, 0x80), dst_nat_done = has(status, 0x100),
+	}
+	if band(status, rare_bits) ~= 0 then
+		for bit, name in pairs(status_names) do flags[name] = has(status, bit) end
+	end
+	return flags
+end
+
+local function build_ct_tuple(f)
+	if f.exists ~= 0 then return { $ct_tuple } end
+end
+
+local function build_ct_nat(f)
+	if f.exists ~= 0 then return { $ct_nat } end
+end
+
+local function build_ct_counter(f)
+	return { $ct_counter }
+end
+
+local function build_ct_counters(f)
+	if f.exists ~= 0 then return { $ct_counters } end
+end
+
+local function build_ct(f)
+	if f.exists ~= 0 then return { $ct } end
 end
 
 local function build()

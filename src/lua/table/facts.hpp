@@ -110,6 +110,62 @@ NFQWS2_FACTS(TrackFacts, "track", "build_track(f.%)", NFQWS2_TRACK);
     FIELD(OptionalNumber, port)
 NFQWS2_FACTS(TargetFacts, "target", "build_target(f.%)", NFQWS2_TARGET);
 
+// desync.ct.orig, reply and master
+#define NFQWS2_CT_TUPLE(FIELD) \
+    FIELD(Hidden, exists) \
+    FIELD(Number, proto) \
+    FIELD(Text, src) \
+    FIELD(Text, dst) \
+    FIELD(KnownNumber, sport) \
+    FIELD(KnownNumber, dport) \
+    FIELD(KnownNumber, icmp_type) \
+    FIELD(KnownNumber, icmp_code) \
+    FIELD(KnownNumber, icmp_id)
+NFQWS2_FACTS(CtTupleFacts, "ct_tuple", "build_ct_tuple(f.%)", NFQWS2_CT_TUPLE);
+
+#define NFQWS2_CT_NAT(FIELD) \
+    FIELD(Hidden, exists) \
+    FIELD(Text, src) \
+    FIELD(KnownNumber, sport) \
+    FIELD(Text, dst) \
+    FIELD(KnownNumber, dport)
+NFQWS2_FACTS(CtNatFacts, "ct_nat", "build_ct_nat(f.%)", NFQWS2_CT_NAT);
+
+#define NFQWS2_CT_COUNTER(FIELD) \
+    FIELD(Counter, packets) \
+    FIELD(Counter, bytes)
+NFQWS2_FACTS(CtCounterFacts, "ct_counter", "build_ct_counter(f.%)", NFQWS2_CT_COUNTER);
+
+#define NFQWS2_CT_COUNTERS(FIELD) \
+    FIELD(Hidden, exists) \
+    FIELD(CtCounterFacts, orig) \
+    FIELD(CtCounterFacts, reply)
+NFQWS2_FACTS(CtCountersFacts, "ct_counters", "build_ct_counters(f.%)", NFQWS2_CT_COUNTERS);
+
+// desync.ct; what ct_lookup() gives has no state.
+#define NFQWS2_CT(FIELD) \
+    FIELD(Hidden, exists) \
+    FIELD(Text, source) \
+    FIELD(Text, state) \
+    FIELD(OptionalBoolean, exact) \
+    FIELD(Text, dir) \
+    FIELD(KnownNumber, id) \
+    FIELD(KnownNumber, mark) \
+    FIELD(OptionalNumber, zone) \
+    FIELD(KnownNumber, status) \
+    FIELD(CtStatusBits, flags) \
+    FIELD(KnownNumber, timeout) \
+    FIELD(Text, helper) \
+    FIELD(Text, tcp_state) \
+    FIELD(CtTupleFacts, orig) \
+    FIELD(CtTupleFacts, reply) \
+    FIELD(CtTupleFacts, master) \
+    FIELD(CtNatFacts, nat) \
+    FIELD(CtCountersFacts, counters) \
+    FIELD(OptionalReal, start) \
+    FIELD(Text, labels)
+NFQWS2_FACTS(CtFacts, "ct", "build_ct(f.%)", NFQWS2_CT);
+
 // The table itself, but for what is replaced before each call (Desync::call).
 #define NFQWS2_DESYNC(FIELD) \
     FIELD(DissectFacts, dis) \
@@ -132,6 +188,7 @@ NFQWS2_FACTS(TargetFacts, "target", "build_target(f.%)", NFQWS2_TARGET);
     FIELD(Message, reasm_data) \
     FIELD(Text, decrypt_data) \
     FIELD(Mss, tcp_mss) \
+    FIELD(CtFacts, ct) \
     FIELD(Hidden, valid) /* the addresses are good: a packet's table is being built right now */
 NFQWS2_FACTS(Facts, "desync", "", NFQWS2_DESYNC);
 
@@ -143,8 +200,9 @@ NFQWS2_FACTS(Facts, "desync", "", NFQWS2_DESYNC);
 
 template <typename... Structure> struct Structures {};
 // Each after those that it has inside.
-using AllStructures = Structures<Text, Message, DissectFacts, TcpFacts, SideFacts, PosFacts,
-                                 TrackFacts, TargetFacts, Facts>;
+using AllStructures =
+    Structures<Text, Message, DissectFacts, TcpFacts, SideFacts, PosFacts, TrackFacts, TargetFacts,
+               CtTupleFacts, CtNatFacts, CtCounterFacts, CtCountersFacts, CtFacts, Facts>;
 
 template <typename Structure>
 inline constexpr KindText name_of = Structure::c_type.substr(KindText("struct ").size());

@@ -35,6 +35,15 @@ template <typename E> void push_names(lua_State* L) {
     }
 }
 
+// The names of bits of a connection's status, by bit.
+void push_status_names(lua_State* L) {
+    lua_newtable(L);
+    for (const packet::CtStatusName& one : packet::ct_status_names()) {
+        push(L, one.name);
+        lua_rawseti(L, -2, static_cast<int>(one.bit));
+    }
+}
+
 // The compiled builder knows them as numbers.
 static_assert(static_cast<int>(packet::L3::ipv4) == 1 && static_cast<int>(packet::L3::ipv6) == 2);
 static_assert(static_cast<int>(packet::L4::tcp) == 1 && static_cast<int>(packet::L4::udp) == 2 &&
@@ -64,7 +73,8 @@ void DesyncTable::open(lua_State* L) {
     push_names<protocol::L7>(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, profile_texts_ref_);
     lua_rawgeti(L, LUA_REGISTRYINDEX, flows_.ref());
-    if (lua_pcall(L, 6, 2, 0) != 0 || !lua_isfunction(L, -2)) {
+    push_status_names(L);
+    if (lua_pcall(L, 7, 2, 0) != 0 || !lua_isfunction(L, -2)) {
         // No FFI in this build of LuaJIT: the C API way is always there.
         lua_settop(L, 0);
         facts_.reset();

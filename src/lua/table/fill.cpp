@@ -1,5 +1,8 @@
 #include "table/fill.hpp"
 
+#include "nfqws2/base/clock.hpp"
+#include "nfqws2/lua/connections.hpp"
+
 namespace nfqws2::lua {
 
 namespace {
@@ -68,7 +71,91 @@ Mss mss_of(const PacketView& view) {
     return {view.tcp_mss != 0 ? view.tcp_mss : Mss::of_global};
 }
 
+template <typename Value> KnownNumber if_known(const std::optional<Value>& value) {
+    return {value ? static_cast<double>(*value) : KnownNumber::absent};
+}
+
+void fill(CtTupleFacts& f, const packet::CtTuple& t) {
+    f = {};
+    f.exists = {1};
+    f.proto = {t.proto};
+    f.src = bytes(t.src.bytes());
+    f.dst = bytes(t.dst.bytes());
+    if (t.has_ports()) {
+        f.sport = {static_cast<double>(t.sport)};
+        f.dport = {static_cast<double>(t.dport)};
+    } else if (t.is_icmp()) {
+        f.icmp_type = {static_cast<double>(t.icmp_type)};
+        f.icmp_code = {static_cast<double>(t.icmp_code)};
+        f.icmp_id = {static_cast<double>(t.icmp_id)};
+    }
+}
+
+// A translation shows where an answer does not come from where the question went, or goes
+// elsewhere.
+void fill(CtNatFacts& f, const packet::Connection& c) {
+    const bool source = c.reply.dst != c.orig.src || c.reply.dport != c.orig.sport;
+    const bool destination = c.reply.src != c.orig.dst || c.reply.sport != c.orig.dport;
+    f = {};
+    f.exists = {source || destination};
+    const bool ports = c.orig.has_ports();
+    if (source) {
+        f.src = bytes(c.reply.dst.bytes());
+        if (ports) f.sport = {static_cast<double>(c.reply.dport)};
+    }
+    if (destination) {
+        f.dst = bytes(c.reply.src.bytes());
+        if (ports) f.dport = {static_cast<double>(c.reply.sport)};
+    }
+}
+
+CtCounterFacts counted(const packet::CtCounter& counter) {
+    return {{static_cast<double>(counter.packets)}, {static_cast<double>(counter.bytes)}};
+}
+
+void fill_connection(CtFacts& f, const packet::Connection& c) {
+    f.id = if_known(c.id);
+    f.mark = if_known(c.mark);
+    f.zone = {c.zone};
+    f.status = if_known(c.status);
+    f.flags = {f.status.value};
+    f.timeout = if_known(c.timeout);
+    f.helper = unless_empty(c.helper.text());
+    f.tcp_state = unless_empty(name(c.tcp_state));
+    fill(f.orig, c.orig);
+    fill(f.reply, c.reply);
+    if (c.master) fill(f.master, *c.master);
+    fill(f.nat, c);
+    f.counters.exists = {c.counted};
+    if (c.counted) {
+        f.counters.orig = counted(c.orig_counter);
+        f.counters.reply = counted(c.reply_counter);
+    }
+    f.start = {static_cast<double>(c.start_ns / second_ns) +
+               static_cast<double>(c.start_ns % second_ns) * 1e-9};
+    if (c.labels) f.labels = bytes(*c.labels);
+}
+
 } // namespace
+
+void fill(CtFacts& f, const packet::CtFacts& known_facts) {
+    f = {};
+    f.exists = {1};
+    f.source = bytes(as_bytes(name(known_facts.source)));
+    f.state = bytes(as_bytes(name(known_facts.state)));
+    f.exact = known(known_facts.exact);
+    if (known_facts.direction != packet::CtDirection::unknown)
+        f.dir = bytes(
+            as_bytes(known_facts.direction == packet::CtDirection::reply ? "reply" : "original"));
+    if (known_facts.connection) fill_connection(f, *known_facts.connection);
+}
+
+void fill(CtFacts& f, packet::CtSource source, const packet::Connection& connection) {
+    f = {};
+    f.exists = {1};
+    f.source = bytes(as_bytes(name(source)));
+    fill_connection(f, connection);
+}
 
 void fill(DissectFacts& f, const packet::Dissect& d) {
     f.packet = {d.packet.data()};
@@ -127,6 +214,8 @@ void fill(Facts& f, const PacketView& view) {
     f.reasm_data = {reasm.data, reasm.size};
     f.decrypt_data = if_there(view.decrypt_data);
     f.tcp_mss = mss_of(view);
+    f.ct.exists = {0};
+    if (view.ct != nullptr) fill(f.ct, view.ct->facts());
 }
 
 } // namespace nfqws2::lua

@@ -12,6 +12,9 @@ void fill(Facts& facts, const PacketView& view);
 void fill(DissectFacts& facts, const packet::Dissect& dissect);
 void fill(TrackFacts& facts, const flow::Track& track, const flow::Positions& positions,
           bool direct_is_client);
+void fill(CtFacts& facts, const packet::CtFacts& known);
+// Without what belongs to a packet.
+void fill(CtFacts& facts, packet::CtSource source, const packet::Connection& connection);
 
 // The places of kind ProfileText.
 inline std::uint32_t name_place(const profile::Profile& profile) {

@@ -33,6 +33,12 @@ struct OptionalNumber {
     static constexpr KindText c_type = "uint32_t", lua = "f.% ~= 0 and f.% or nil";
     std::uint32_t value; // 0 = absent
 };
+// A whole number that may be 0 and yet be there.
+struct KnownNumber {
+    static constexpr KindText c_type = "double", lua = "f.% >= 0 and f.% or nil";
+    static constexpr double absent = -1;
+    double value = absent;
+};
 // A whole number of more than 32 bits. The FFI would make an object of it, so it is held as Lua
 // holds it.
 struct Counter {
@@ -42,6 +48,11 @@ struct Counter {
 struct Real {
     static constexpr KindText c_type = "double", lua = "f.%";
     double value;
+};
+
+struct OptionalReal {
+    static constexpr KindText c_type = "double", lua = "f.% ~= 0 and f.% or nil";
+    double value; // 0 = absent
 };
 
 struct Boolean {
@@ -75,6 +86,11 @@ struct ProfileText {
 struct FlowState {
     static constexpr KindText c_type = "uint32_t", lua = "states[f.%]";
     std::uint32_t value;
+};
+// Bits of the status of a connection (packet::ct_status_names), as a table of their names.
+struct CtStatusBits {
+    static constexpr KindText c_type = "double", lua = "f.% >= 0 and build_flags(f.%) or nil";
+    double value = KnownNumber::absent;
 };
 struct Mss {
     static constexpr KindText c_type = "uint32_t", lua = "mss";

@@ -5,6 +5,7 @@
 #include "lua/table/desync_table.hpp"
 
 #include "nfqws2/base/file.hpp"
+#include "nfqws2/lua/connections.hpp"
 #include "nfqws2/profile/list_store.hpp"
 
 #include <filesystem>
@@ -121,6 +122,79 @@ TEST_F(DesyncTableTest, WithoutTheCompilerTheOtherWayIsTaken) {
     EXPECT_TRUE(takes_the_compiled_way());
     state.guard().compiler().shut(L());
     EXPECT_FALSE(takes_the_compiled_way());
+}
+
+class KnownConnection final : public PacketConnection {
+  public:
+    packet::CtFacts known;
+    packet::CtState state() override { return known.state; }
+    const packet::CtFacts& facts() override { return known; }
+    const char* set(const packet::CtChanges&) override { return nullptr; }
+    int expect(const packet::CtExpectation&) override { return 0; }
+};
+
+packet::CtTuple tcp_tuple(const char* src, std::uint16_t sport, const char* dst,
+                          std::uint16_t dport) {
+    packet::CtTuple t;
+    t.proto = 6;
+    t.src = *IpAddress::parse(src);
+    t.dst = *IpAddress::parse(dst);
+    t.sport = sport;
+    t.dport = dport;
+    return t;
+}
+
+TEST_F(DesyncTableTest, ConnectionsAreTheSameBothWays) {
+    const std::vector<std::uint8_t> bytes = *from_hex(
+        "4500002800010000400666CB0A0100010A0100029C4001BB000003E8000000005010FAF000000000");
+    const packet::Dissect d = packet::dissect(bytes);
+    KnownConnection ct;
+    PacketView view;
+    view.dis = &d;
+    view.profile = &profiles->by_number(1);
+    view.target = d.source();
+    view.ct = &ct;
+    const auto same = [&] { // and compiled, too
+        for (int i = 0; i < 100; i++)
+            if (const std::string text = difference(view); !text.empty()) return text;
+        return std::string();
+    };
+    EXPECT_EQ(same(), ""); // nothing is known
+    EXPECT_EQ(eval("a.ct.state .. (a.ct.dir or '-')"), "unknown-");
+
+    ct.known = {
+        packet::CtSource::queue, packet::CtState::related, packet::CtDirection::reply, true, {}};
+    packet::Connection& c = ct.known.connection.emplace();
+    c.orig = tcp_tuple("10.0.0.1", 1000, "10.0.0.2", 443);
+    c.reply = tcp_tuple("10.0.0.2", 443, "10.0.0.1", 1000);
+    EXPECT_EQ(same(), "");
+    EXPECT_EQ(eval("a.ct.id or a.ct.mark or a.ct.flags or a.ct.nat or a.ct.counters or a.ct.start"),
+              "nil");
+
+    c.id = 0xFFFFFFFF, c.mark = 0, c.timeout = 0, c.zone = 7, c.status = 0x800003BF;
+    c.tcp_state = packet::CtTcp::established;
+    c.helper = packet::CtHelper("ftp");
+    c.master = tcp_tuple("10.0.0.1", 999, "10.0.0.2", 21);
+    c.reply = tcp_tuple("192.168.0.2", 8443, "203.0.113.1", 60000);
+    c.counted = true;
+    c.orig_counter = {1, 5'000'000'000}, c.reply_counter = {0, 0};
+    c.start_ns = 1'700'000'000'500'000'000;
+    c.labels.emplace();
+    EXPECT_EQ(same(), "");
+    EXPECT_EQ(eval("a.ct.flags.dying and a.ct.flags.confirmed and a.ct.flags.hw_offload == nil"),
+              "true");
+    EXPECT_EQ(eval("a.ct.id .. ' ' .. a.ct.nat.sport .. ' ' .. a.ct.nat.dport .. ' ' .. "
+                   "a.ct.counters.orig.bytes"),
+              "4294967295 60000 8443 5000000000");
+
+    packet::CtTuple& echo = c.orig;
+    echo = {};
+    echo.proto = 1, echo.icmp_type = 8, echo.icmp_id = 77;
+    echo.src = *IpAddress::parse("10.0.0.1"), echo.dst = *IpAddress::parse("10.0.0.2");
+    EXPECT_EQ(same(), "");
+    EXPECT_EQ(eval("a.ct.orig.icmp_type .. ' ' .. a.ct.orig.icmp_code .. ' ' .. a.ct.orig.icmp_id"),
+              "8 0 77");
+    EXPECT_EQ(eval("a.ct.orig.sport"), "nil");
 }
 
 // It reads memory, and setfenv() gives back what it finds at a level of the stack.
@@ -319,7 +393,9 @@ void number_all(Structure& facts, const std::string& path, std::vector<std::stri
         if constexpr (requires { typename Kind::Self; }) {
             number_all(field, path + "." + name, conditions);
         } else if constexpr (std::is_same_v<Kind, Number> || std::is_same_v<Kind, OptionalNumber> ||
-                             std::is_same_v<Kind, Counter> || std::is_same_v<Kind, Real>) {
+                             std::is_same_v<Kind, Counter> || std::is_same_v<Kind, Real> ||
+                             std::is_same_v<Kind, KnownNumber> ||
+                             std::is_same_v<Kind, OptionalReal>) {
             const std::size_t value = 100 + conditions.size();
             field.value = static_cast<decltype(field.value)>(value);
             conditions.push_back(path + "." + name + " == " + std::to_string(value));
