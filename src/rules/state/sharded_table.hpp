@@ -235,7 +235,7 @@ template <typename Entry> class ShardedTable {
         if (number >= count()) return 0;
         auto in_part = static_cast<std::uint32_t>(cursor);
         {
-            Part& part = parts_[number].part;
+            Part& part = parts_[static_cast<std::size_t>(number)].part;
             const auto held = lock(part);
             for (int i = 0; i < steps_of_scan; i++) {
                 in_part = part.scan(in_part, visit);

@@ -9,18 +9,11 @@ const std::string translate = "[[profile]]\n[[profile.rule]]\nmatch = [ { src = 
                               "action = [ { snat = \"192.0.2.7\" }, { mark = { value = 5 } }, "
                               "{ mark = { how = \"save\" } } ]\n";
 
-class RulesStage : public ::testing::Test {
-  protected:
-    void SetUp() override {
-        if (!rules::in_this_build()) GTEST_SKIP() << "rules are not part of this build";
-    }
-};
-
 std::string source_of(Bytes packet) {
     return IpAddress::v4(packet.data() + 12).text();
 }
 
-TEST_F(RulesStage, WhatTheyChangeLeavesThoughNobodyElseChangesIt) {
+TEST(RulesStage, WhatTheyChangeLeavesThoughNobodyElseChangesIt) {
     Machine machine({{"--lua-desync=pass"}, "", {}, translate});
     const Outcome outcome = machine.out(udp(client4, server4, "hello"));
     ASSERT_TRUE(outcome.modified());
@@ -28,7 +21,7 @@ TEST_F(RulesStage, WhatTheyChangeLeavesThoughNobodyElseChangesIt) {
     EXPECT_EQ(std::optional<std::uint32_t>(5), machine.new_mark);
 }
 
-TEST_F(RulesStage, AScriptsPacketIsTheTranslatedOne) {
+TEST(RulesStage, AScriptsPacketIsTheTranslatedOne) {
     Machine machine({{"--payload=all", "--lua-desync=modify"}, "", {}, translate});
     const Outcome outcome = machine.out(udp(client4, server4, "hello"));
     ASSERT_TRUE(outcome.modified());
@@ -36,7 +29,7 @@ TEST_F(RulesStage, AScriptsPacketIsTheTranslatedOne) {
     EXPECT_EQ(std::optional<std::uint32_t>(5), machine.new_mark);
 }
 
-TEST_F(RulesStage, APacketThatIsNotJudgedKeepsNothingOfTheOneBefore) {
+TEST(RulesStage, APacketThatIsNotJudgedKeepsNothingOfTheOneBefore) {
     Machine machine({{"--lua-desync=pass"}, "", {}, translate});
     machine.out(udp(client4, server4, "hello"));
     const Buffer other = udp(client4, server4, "other");
@@ -48,7 +41,7 @@ TEST_F(RulesStage, APacketThatIsNotJudgedKeepsNothingOfTheOneBefore) {
     EXPECT_EQ(std::nullopt, machine.new_mark);
 }
 
-TEST_F(RulesStage, ADroppedPacketMakesNoFlow) {
+TEST(RulesStage, ADroppedPacketMakesNoFlow) {
     Machine machine(
         {{"--lua-desync=pass"},
          "",
@@ -61,7 +54,7 @@ TEST_F(RulesStage, ADroppedPacketMakesNoFlow) {
 }
 
 // Every second packet: the hello's pieces come fourth and fifth.
-TEST_F(RulesStage, AHeldPacketKeepsWhatWasSaidOfIt) {
+TEST(RulesStage, AHeldPacketKeepsWhatWasSaidOfIt) {
     Config config{{"--payload=tls_client_hello", "--lua-desync=show_rules"},
                   "function show_rules(ctx, d) tell(d.rules.profile, d.rules.register, "
                   "d.rules.hits[1], #d.rules.hits, d.replay_piece) end",
@@ -74,7 +67,7 @@ TEST_F(RulesStage, AHeldPacketKeepsWhatWasSaidOfIt) {
               c.part(700, 1115).told);
 }
 
-TEST_F(RulesStage, WithoutRulesScriptsSeeNone) {
+TEST(RulesStage, WithoutRulesScriptsSeeNone) {
     Machine machine({{"--payload=all", "--lua-desync=show_rules"},
                      "function show_rules(ctx, d) tell(d.rules) end",
                      {}});
