@@ -334,7 +334,7 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     lua_setfield(L, desync_index, "arg");
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.func_ref);
     lua_setfield(L, desync_index, "func");
-    lua_pushinteger(L, instance.func_n);
+    lua_pushinteger(L, static_cast<lua_Integer>(instance.func_n));
     lua_setfield(L, desync_index, "func_n");
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.name_ref);
     lua_setfield(L, desync_index, "func_instance");
