@@ -409,7 +409,8 @@ std::string State::run_code(const std::string& name, const std::string& code) {
         return load_text(L, code, chunk.c_str());
     }();
     if (!good) return log_lua_error(L, where);
-    // A line without an end gets an error of the limit then, where a compiled loop takes the process along.
+    // A line without an end gets an error of the limit then, where a compiled loop takes the
+    // process along.
     Compiler::leave_out(L);
     guard_.enter_code(name);
     const GuardScope scope(guard_);

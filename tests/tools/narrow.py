@@ -50,7 +50,8 @@ def main():
         entries = [entry for entry in json.load(file) if not any(part in entry["file"] for part in NOT_HERE)]
 
     def compiled(entry):
-        return subprocess.run(narrowed(entry["command"]), cwd=entry["directory"], capture_output=True, text=True, check=False)
+        return subprocess.run(narrowed(entry["command"]), cwd=entry["directory"], capture_output=True, text=True,
+                              check=False)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as several:
         for entry, done in zip(entries, several.map(compiled, entries)):
             name = os.path.relpath(entry["file"], folder)
