@@ -216,6 +216,7 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
         log::error_text(error);
         return 1;
     }
+    if (only_looks(arguments_)) leave_output_files_alone();
     set_exe_dir(argv[0]);
     reloader_.emplace(argc, argv, arguments_);
     config_.privileges.drop = sandbox::can_change_identity();
@@ -242,7 +243,8 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
 }
 
 bool Program::prepare_files() {
-    if (!make_writable(config_) || !compile_rules()) return false;
+    const bool runs_lua = config_.check || !config_.dry_run;
+    if ((runs_lua && !make_writable(config_)) || !compile_rules()) return false;
     give_files_away(config_, lists_);
     return files_readable();
 }

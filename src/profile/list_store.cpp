@@ -121,6 +121,11 @@ struct ListStore::Impl {
         files.push_back(std::make_shared<File>(path));
         return files.back();
     }
+    // An automatic list that is not there because nothing shall be made.
+    std::shared_ptr<HostListFile> stand_in(const std::string& path) const {
+        auto file = find(hosts, find_output_place(path, LastLink::follow).path);
+        return file != nullptr && file->opened ? file : nullptr;
+    }
     std::shared_ptr<ListFile> file_at(std::size_t index) const {
         if (index < hosts.size()) return hosts[index];
         return nets[index - hosts.size()];
@@ -176,6 +181,7 @@ ListStore::~ListStore() = default;
 std::shared_ptr<HostList> ListStore::host_file(const std::string& path, std::string* error) {
     const auto real = existing_path(path);
     if (!real) {
+        if (auto stand_in = impl_->stand_in(path)) return stand_in;
         *error = no_access("hostlist", path);
         return nullptr;
     }
@@ -217,6 +223,9 @@ std::shared_ptr<HostList> ListStore::auto_host_file(const std::string& path, std
     }
     auto file = Impl::registered(impl_->hosts, output.path);
     file->set_automatic();
+    struct stat st {}; // a stand-in is read as it is, it has no name
+    if (fstat(output.file.get(), &st) == 0 && S_ISCHR(st.st_mode))
+        file->opened.reset(fcntl(output.file.get(), F_DUPFD_CLOEXEC, 3));
     impl_->to_give.push_back(std::move(output));
     return file;
 }
