@@ -209,8 +209,7 @@ bool load_file(lua_State* L, const std::string& path) {
         }
         chunk = opened; // shown as [string "path.gz"]
     }
-    std::string_view source = as_text(raw.data);
-    if (source.starts_with("\xEF\xBB\xBF")) source.remove_prefix(3);
+    std::string_view source = without_byte_order_mark(as_text(raw.data));
     // A "#!" line is dropped but its newline stays, so that line numbers are right.
     if (source.starts_with("#")) source.remove_prefix(std::min(source.find('\n'), source.size()));
     if (log::debug_enabled()) log::debug("LUA RUN FILE: %s", opened.c_str());

@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/bytes.hpp"
 #include "nfqws2/base/file.hpp"
+#include "nfqws2/base/text.hpp"
 
 #include <fcntl.h>
 #include <sys/sysmacros.h>
@@ -187,8 +188,8 @@ void ListScanner::scan_line(std::string_view line) {
     std::size_t i = 0;
     if (first_) { // a byte order mark would spoil the first entry
         first_ = false;
-        if (line.starts_with("\xEF\xBB\xBF")) i = 3;
-        utf16_ = line.starts_with("\xFF\xFE") || line.starts_with("\xFE\xFF");
+        i = line.size() - without_byte_order_mark(line).size();
+        utf16_ = is_utf16(line);
     }
     if (skipping_) {
         while (i < line.size() && !is_line_end(line[i]))

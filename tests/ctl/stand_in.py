@@ -141,7 +141,8 @@ class Daemon:
     @staticmethod
     def on_learn(request):
         if request.get("action") in ("pin", "forget", "import"):
-            yield {"end": True, "count": 2, "damaged": 1, "older": 0, "no_room": 1}
+            yield {"end": True, "count": 2, "older": 0, "damaged": 1, "damaged_lines": [2], "no_room": 1,
+                   "no_room_lines": [1]}
             return
         if request.get("action") == "export":
             yield {"record": "web/www.example.com\t1764457000\t2592000\tcur=2"}
