@@ -546,6 +546,7 @@ int Program::run_with_kernel() {
 }
 
 int Program::run_without_queue(Workers& workers) {
+    workers[0].loops = true;
     if (config_.fuzz_packets != 0) run_fuzz(workers[0], *random_, config_.fuzz_packets);
     if (config_.lua_run)
         if (const int code = run_script(workers[0])) return code;

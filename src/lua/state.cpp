@@ -174,7 +174,7 @@ int end_process(lua_State* L) {
     const std::optional<int> code = exit_code_of(L);
     const Services& services = state_of(L).services();
     if (code && services.end != nullptr && services.end->request(*code)) {
-        state_of(L).guard().say_who_interrupts(*code);
+        state_of(L).guard().say_who_interrupts(*code, services.may_wait);
         return luaL_error(L, "INTERRUPT by os.exit(%d)", *code);
     }
     if (code && services.queues != nullptr) services.queues->release();
