@@ -195,14 +195,14 @@ bool load_file(lua_State* L, const std::string& path) {
             return false;
         }
     }
-    ReadResult raw = read_file(opened);
+    ReadResult raw = read_file(opened, longest_script);
     if (!raw.ok()) {
         log::error("LUA file '%s': %s", opened.c_str(), raw.error.c_str());
         return false;
     }
     std::string chunk = "@" + opened;
     if (is_gzip(raw.data)) {
-        raw = gunzip(raw.data);
+        raw = gunzip(raw.data, longest_script);
         if (!raw.ok()) {
             log::error("could not unzip lua file '%s': %s", opened.c_str(), raw.error.c_str());
             return false;
