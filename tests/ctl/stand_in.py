@@ -166,7 +166,8 @@ class Daemon:
                          "buckets": table, "sources": table, "answers_limited": 0}}
         yield {"counter": {"name": "UDP", "packets": 12, "bytes": 4000, "idle_ms": 1500}}
         yield {"counter": {"name": HOSTILE, "packets": 0, "bytes": 0, "idle_ms": None}}
-        yield {"meter": {"kind": "ratelimit", "id": 8, "exceed": 12, "violate": 0, "buckets_full": 0}}
+        yield {"meter": {"kind": "ratelimit", "id": 8, "buckets": 31, "exceed": 12, "violate": 0,
+                         "buckets_full": 0}}
         yield {"tcpauth": {"id": 1, "sources": 4, "challenged": 9, "passed": 4}}
         for name in ("measure", "too-much"):
             yield {"rule": {"name": name, "profile": "web", "chain": "main", "packets": 12, "bytes": 4000,
