@@ -474,9 +474,9 @@ def test_number_of_a_queue_again(env):
 
 
 def test_beside_the_queue_of_the_daemon(env):
-    """A strategy's own queue (nfq.attach) beside the one of the program."""
-    run = ("--lua-init=require 'nfq' h = nfq.open() q = nfq.create_queue(h, 0) nfq.set_mode(q) "
-           "nfq.attach(h, function(d) return 'accept', nfq.get_payload(d):sub(1, -2) .. '!' end)")
+    """A strategy's own queue (nfq.attach) beside the one of the program. Of several workers one gets it."""
+    run = ("--lua-init=require 'nfq' h = nfq.open() q = nfq.create_queue(h, 0) if q then nfq.set_mode(q) "
+           "nfq.attach(h, function(d) return 'accept', nfq.get_payload(d):sub(1, -2) .. '!' end) end")
     with env.lab() as lab:
         queue_datagrams(lab)
         with env.daemon(lab, "--lua-allow=queue", run):
