@@ -269,7 +269,10 @@ bool Program::enter_fence() {
 }
 
 bool Program::load_files() {
-    if (config_.check) lists_.keep_warnings(); // they are in the report
+    if (config_.check)
+        lists_.keep_warnings(); // they are in the report
+    else if (config_.dry_run)
+        lists_.only_test();
     std::string culprit;
     if (load_blobs() && lists_.load_all(&culprit)) return true;
     blame_file(culprit, state_);
