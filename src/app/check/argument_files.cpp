@@ -21,7 +21,7 @@ constexpr std::string_view blanks = " \t\v\f";
 
 // A word for something that is known later, or that means more than it says.
 bool is_literal(const std::string& value) {
-    return !value.empty() && value[0] != '%' && value[0] != '#' && value[0] != '\\';
+    return !value.empty() && !is_reference(value) && value[0] != '\\';
 }
 
 // Detectors of the user may have an argument of this name too.

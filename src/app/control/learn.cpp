@@ -16,7 +16,6 @@ using control::Request;
 using store::RecordPointer;
 
 constexpr std::size_t lines_per_piece = 200;
-constexpr std::int64_t default_limit = 1000;
 
 // The store of the scripts; theirs is the room if there is none yet.
 struct Table {
@@ -70,7 +69,7 @@ class LinesAnswer : public Answer {
 
 class ListAnswer final : public LinesAnswer {
   public:
-    ListAnswer(std::vector<LearnedHost> hosts, std::int64_t limit) : hosts_(std::move(hosts)) {
+    ListAnswer(std::vector<LearnedHost> hosts, std::uint64_t limit) : hosts_(std::move(hosts)) {
         const auto most = static_cast<std::size_t>(limit);
         if (most == 0 || hosts_.size() <= most) return;
         hosts_.resize(most);
@@ -107,9 +106,8 @@ class ExportAnswer final : public LinesAnswer {
 };
 
 std::unique_ptr<Answer> list(const Table& table, const Request& request, Refusal*) {
-    const std::int64_t* limit = request.number("limit");
     return std::make_unique<ListAnswer>(learned_hosts(wanted_records(table, Wanted(request))),
-                                        limit != nullptr ? *limit : default_limit);
+                                        limit_of(request));
 }
 
 std::unique_ptr<Answer> export_all(const Table& table, const Request& request, Refusal*) {
