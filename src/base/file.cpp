@@ -99,8 +99,8 @@ ReadResult read_file(const std::string& path, std::size_t limit, int patience_ms
         room = chunk;
         // Before its first writer a pipe would seem to be at its end.
         if (may_wait && !is_readable(fd.get(), patience_ms))
-            return failure(path, format("nothing comes through the pipe for %d s",
-                                        patience_ms / 1000));
+            return failure(path,
+                           format("nothing comes through the pipe for %d s", patience_ms / 1000));
         const ssize_t n = read(fd.get(), result.data.data() + used, result.data.size() - used);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return failure(path, std::strerror(errno));

@@ -55,8 +55,8 @@ State& state() {
 constinit thread_local std::string_view thread_label;
 constinit thread_local std::string* diverted = nullptr; // Diversion
 
-// It was opened without waiting. A pipe stays so: who does not read must not stop packets, and loses
-// lines. Elsewhere, as on a terminal, none are lost.
+// It was opened without waiting. A pipe stays so: who does not read must not stop packets, and
+// loses lines. Elsewhere, as on a terminal, none are lost.
 void take_up(State& s, FileDescriptor file) {
     s.output.file = std::move(file);
     const int fd = s.output.file.get();

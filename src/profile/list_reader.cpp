@@ -229,9 +229,8 @@ ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry&
     const FileDescriptor fd = opened ? std::move(opened) : open_list_file(path, &error);
     if (!fd) return failed({}, error);
     TextBuffer text(entry);
-    ListFileResult result =
-        is_gzip_file(fd.get()) ? scan_gzip(fd.get(), path, text, limit)
-                               : scan_plain(fd.get(), path, text, limit);
+    ListFileResult result = is_gzip_file(fd.get()) ? scan_gzip(fd.get(), path, text, limit)
+                                                   : scan_plain(fd.get(), path, text, limit);
     result.opened = true;
     result.utf16 = text.utf16();
     return result;

@@ -30,11 +30,11 @@ namespace nfqws2::store {
 namespace {
 
 constexpr std::string_view header = "nfqws2-store 1", suffix = ".tsv";
-constexpr std::size_t max_file = 16 * 1024 * 1024;           // far more than the stores may hold
-constexpr std::size_t most_strange = 64 * 1024; // bytes of lines that are carried along
-constexpr unsigned most_set_aside = 9;          // besides the first
-constexpr unsigned patience = 10;               // looks at a file that is never left in peace
-constexpr std::chrono::seconds last_wait{1};    // for who is writing, at the end
+constexpr std::size_t max_file = 16 * 1024 * 1024; // far more than the stores may hold
+constexpr std::size_t most_strange = 64 * 1024;    // bytes of lines that are carried along
+constexpr unsigned most_set_aside = 9;             // besides the first
+constexpr unsigned patience = 10;                  // looks at a file that is never left in peace
+constexpr std::chrono::seconds last_wait{1};       // for who is writing, at the end
 constexpr const char* lock_name = ".lock";
 
 std::string file_of(const std::string& store) {

@@ -55,7 +55,8 @@ struct ListFileResult {
     std::uint64_t bytes = 0; // of text
     std::string error;       // "zlib decompression failed : result -3", "P: Is a directory"
 };
-// Bytes of text, inflated. A device, or a packed file that grows a thousandfold, must end some time.
+// Bytes of text, inflated. A device, or a packed file that grows a thousandfold, must end some
+// time.
 inline constexpr std::uint64_t most_list_text = std::uint64_t{4} << 30;
 // `opened`: it is open already, whatever it is. A path is read only if it comes to an end. Entries
 // that came before an error were handed out.

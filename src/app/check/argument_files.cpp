@@ -57,8 +57,7 @@ class FileCheck {
             return add(unreadable(),
                        read.error.substr(read.error.starts_with(here) ? here.size() : 0));
         std::string_view text = as_text(read.data);
-        if (is_utf16(text))
-            return add(unreadable(), "it is UTF-16, UTF-8 is needed");
+        if (is_utf16(text)) return add(unreadable(), "it is UTF-16, UTF-8 is needed");
         text = without_byte_order_mark(text);
         std::size_t number = 0;
         for (const std::string_view line : split(text, '\n')) {

@@ -15,7 +15,8 @@ namespace nfqws2::app {
 // only tells how the start goes on is left out. The options are only looked at.
 bool wants_silence(const Arguments& arguments);
 
-// It ends with an answer about options that a daemon may have meanwhile (--check, --dry-run, --explain,
+// It ends with an answer about options that a daemon may have meanwhile (--check, --dry-run,
+// --explain,
 // --print-rules), or about itself.
 bool only_looks(const Arguments& arguments);
 

@@ -138,9 +138,9 @@ TEST(ListFile, TextThatDoesNotEnd) {
     const TempDir dir;
     const std::string packed = dir.write("packed", gzip(std::string(limit + (8 << 20), '\n')));
     for (const std::string& path : {std::string("/dev/zero"), packed}) {
-        const ListFileResult result =
-            scan_list_file(path, [](std::string_view, const ListLine&) {},
-                           FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC)), limit);
+        const ListFileResult result = scan_list_file(
+            path, [](std::string_view, const ListLine&) {},
+            FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC)), limit);
         EXPECT_FALSE(result.ok);
         EXPECT_EQ(result.error, path + ": more than 32 MB of text");
     }

@@ -126,8 +126,12 @@ TEST(Candidate, SaysWhatIsWrongAndWhere) {
 TEST(Candidate, WhatRunsIsNoReasonToRefuse) {
     const TempDir dir;
     const std::string groups = dir.file("groups", ".example one\n");
-    const Texts gap = {"--qnum=1", "--lua-desync=circular", "--lua-desync=f:strategy=2", "--new",
-                       "--lua-desync=learn:groups=" + groups, "--lua-desync=f:strategy=1"};
+    const Texts gap = {"--qnum=1",
+                       "--lua-desync=circular",
+                       "--lua-desync=f:strategy=2",
+                       "--new",
+                       "--lua-desync=learn:groups=" + groups,
+                       "--lua-desync=f:strategy=1"};
     Running running(gap);
     running.globals["circular"] = running.globals["learn"] = "function";
     std::filesystem::remove(groups);
