@@ -121,9 +121,11 @@ struct ListStore::Impl {
         files.push_back(std::make_shared<File>(path));
         return files.back();
     }
-    // An automatic list that is not there because nothing shall be made.
+    // An automatic list that is not there because nothing shall be made. Keeps errno.
     std::shared_ptr<HostListFile> stand_in(const std::string& path) const {
+        const int saved_errno = errno;
         auto file = find(hosts, find_output_place(path, LastLink::follow).path);
+        errno = saved_errno;
         return file != nullptr && file->opened ? file : nullptr;
     }
     std::shared_ptr<ListFile> file_at(std::size_t index) const {
