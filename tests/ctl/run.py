@@ -236,8 +236,8 @@ def test_learned_strategies_as_a_file(w):
         with open(file, "w") as f:
             f.write(text * 1 + "web/x\t1\t1\tcur=2\n" * 3000)
         del daemon.asked[:]
-        text = w.ask("learn", "import", file)
-        contains(text, " records", "lines cannot be understood, left out: %s:3, %s:" % (file, file),
+        contains(w.ask("learn", "import", file), " records",
+                 "lines cannot be understood, left out: %s:3, %s:" % (file, file),
                  "do not fit (--store-max), left out: %s:2, %s:" % (file, file))
         sent = [asked["records"] for asked in daemon.asked]
         assert len(sent) > 2 and all(len(piece) < 32768 for piece in sent), [len(piece) for piece in sent]
