@@ -75,6 +75,7 @@ void write_meters(JsonWriter& json, const Statistics& from) {
         json.open_object();
         for (const Statistics::Meter& meter : meters) {
             json.key(std::to_string(meter.id)).open_object();
+            json.key("buckets").number(meter.counts.buckets);
             json.key("exceed").number(meter.counts.exceed);
             json.key("violate").number(meter.counts.violate);
             json.key("buckets_full").number(meter.counts.buckets_full);

@@ -30,12 +30,11 @@ namespace nfqws2::store {
 namespace {
 
 constexpr std::string_view header = "nfqws2-store 1", suffix = ".tsv";
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; // editors put it there
-constexpr std::size_t max_file = 16 * 1024 * 1024;           // far more than the stores may hold
-constexpr std::size_t most_strange = 64 * 1024; // bytes of lines that are carried along
-constexpr unsigned most_set_aside = 9;          // besides the first
-constexpr unsigned patience = 10;               // looks at a file that is never left in peace
-constexpr std::chrono::seconds last_wait{1};    // for who is writing, at the end
+constexpr std::size_t max_file = 16 * 1024 * 1024; // far more than the stores may hold
+constexpr std::size_t most_strange = 64 * 1024;    // bytes of lines that are carried along
+constexpr unsigned most_set_aside = 9;             // besides the first
+constexpr unsigned patience = 10;                  // looks at a file that is never left in peace
+constexpr std::chrono::seconds last_wait{1};       // for who is writing, at the end
 constexpr const char* lock_name = ".lock";
 
 std::string file_of(const std::string& store) {
@@ -201,7 +200,7 @@ StateDirectory::Text StateDirectory::parse(std::string_view text) {
     const auto without_return = [](std::string_view line) {
         return line.substr(0, line.size() - (line.ends_with('\r') ? 1 : 0));
     };
-    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    text = without_byte_order_mark(text);
     const std::vector<std::string_view> lines = split(text, '\n');
     Text found;
     found.ours = without_return(lines.front()) == header;

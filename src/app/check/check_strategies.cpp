@@ -1,5 +1,6 @@
 #include "check/check_strategies.hpp"
 
+#include "check/known_functions.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <cstdlib>
@@ -12,11 +13,6 @@ namespace {
 using profile::LuaInstance;
 
 constexpr std::string_view numbers[] = {"fails", "time", "retry", "memory", "explore"};
-
-// Filled in while the program runs, from a global or a record.
-bool is_reference(const std::string& value) {
-    return value.size() > 1 && (value[0] == '%' || value[0] == '#');
-}
 
 std::optional<double> number_of(const std::string& text) {
     char* end = nullptr;

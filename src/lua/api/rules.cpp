@@ -266,7 +266,8 @@ void set_rules(lua_State* L, const rules::Statistics& from) {
 void set_meters(lua_State* L, const char* name, const std::vector<rules::Statistics::Meter>& from) {
     lua_createtable(L, 0, static_cast<int>(from.size()));
     for (const rules::Statistics::Meter& meter : from) {
-        lua_createtable(L, 0, 3);
+        lua_createtable(L, 0, 4);
+        set_count(L, "buckets", meter.counts.buckets);
         set_count(L, "exceed", meter.counts.exceed);
         set_count(L, "violate", meter.counts.violate);
         set_count(L, "buckets_full", meter.counts.buckets_full);

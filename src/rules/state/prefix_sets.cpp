@@ -220,7 +220,7 @@ PrefixFileReport PrefixSetsBuilder::add_file(unsigned set, const std::string& pa
     if (!opened) return report;
     const profile::ListFileResult read = profile::scan_list_file(path, take, std::move(opened));
     if (!read.ok)
-        report.error = read.gzip ? path + ": " + read.error : read.error;
+        report.error = read.error.starts_with(path) ? read.error : path + ": " + read.error;
     else if (read.utf16)
         report.error = path + ": this is UTF-16, a list is UTF-8";
     else if (report.networks > most_networks)
