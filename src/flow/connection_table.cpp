@@ -19,6 +19,7 @@
 //
 // End of a track: out of table and wheel, then the observer is told, then the memory goes. A pinned
 // track is kept until the last pin is gone; meanwhile its tuple may get a new track.
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/flow/connection_table.hpp"
 
 #include "dump.hpp"
@@ -548,8 +549,7 @@ void ConnectionTable::dump(
     std::vector<const Track*> tracks;
     tracks.reserve(t.table.size());
     t.table.for_each([&](std::uint32_t index) { tracks.push_back(&t.at(index)); });
-    std::sort(tracks.begin(), tracks.end(),
-              [](const Track* a, const Track* b) { return a->number() < b->number(); });
+    sort_stably(tracks, [](const Track* a, const Track* b) { return a->number() < b->number(); });
     const std::int64_t now = t.clock.boot_ns();
     for (const Track* track : tracks)
         line(*track, describe(*track, now));
