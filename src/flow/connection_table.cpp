@@ -19,8 +19,8 @@
 //
 // End of a track: out of table and wheel, then the observer is told, then the memory goes. A pinned
 // track is kept until the last pin is gone; meanwhile its tuple may get a new track.
-#include "nfqws2/base/sort.hpp"
 #include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include "dump.hpp"
 #include "expiry_wheel.hpp"
@@ -543,8 +543,8 @@ void ConnectionTable::clear() {
             t.retire(index);
 }
 
-void ConnectionTable::dump(
-    const std::function<void(const Track&, const std::string&)>& line) const {
+[[gnu::cold]] void
+ConnectionTable::dump(const std::function<void(const Track&, const std::string&)>& line) const {
     const Impl& t = *impl_;
     std::vector<const Track*> tracks;
     tracks.reserve(t.table.size());
