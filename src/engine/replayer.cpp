@@ -5,7 +5,6 @@
 #include "nfqws2/protocol/quic.hpp"
 #include "nfqws2/protocol/tls.hpp"
 
-
 namespace nfqws2::engine {
 
 namespace {

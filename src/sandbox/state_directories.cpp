@@ -5,8 +5,8 @@
 // its files belong to the user, and still scripts shall not rewrite them.
 //
 // No link is followed, no other file system entered. What could not be looked at is not granted.
-#include "nfqws2/base/sort.hpp"
 #include "nfqws2/sandbox/state_directories.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/sandbox/file_rules.hpp"

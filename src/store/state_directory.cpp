@@ -7,8 +7,8 @@
 //
 // Nothing on the way of a packet waits for this: the thread copies pointers under the lock of the
 // stores and compares them with those it has written last.
-#include "nfqws2/base/sort.hpp"
 #include "nfqws2/store/state_directory.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"

@@ -2,8 +2,8 @@
 // of the list of writes (an import: at its front). So a reader takes a pointer under the lock and
 // decodes it outside, and a copy of everything costs a counter for each record. Whoever writes to
 // the disk compares pointers.
-#include "nfqws2/base/sort.hpp"
 #include "nfqws2/store/stores.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include <algorithm>
 

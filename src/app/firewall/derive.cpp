@@ -350,8 +350,7 @@ void Deriver::finish() {
         // One that asks the connection ends the search for the packets of the other side.
         return std::tuple(rule.way, rule.transport, rule.any_port(), !rule.any_side);
     };
-    sort_stably(result_.rules,
-                [&](const Rule& a, const Rule& b) { return place(a) < place(b); });
+    sort_stably(result_.rules, [&](const Rule& a, const Rule& b) { return place(a) < place(b); });
     // Sets that no rule names any more.
     std::map<std::size_t, std::size_t> kept;
     std::vector<AddressSet> sets;
