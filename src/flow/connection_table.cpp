@@ -20,6 +20,7 @@
 // End of a track: out of table and wheel, then the observer is told, then the memory goes. A pinned
 // track is kept until the last pin is gone; meanwhile its tuple may get a new track.
 #include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include "dump.hpp"
 #include "expiry_wheel.hpp"
@@ -542,14 +543,13 @@ void ConnectionTable::clear() {
             t.retire(index);
 }
 
-void ConnectionTable::dump(
-    const std::function<void(const Track&, const std::string&)>& line) const {
+[[gnu::cold]] void
+ConnectionTable::dump(const std::function<void(const Track&, const std::string&)>& line) const {
     const Impl& t = *impl_;
     std::vector<const Track*> tracks;
     tracks.reserve(t.table.size());
     t.table.for_each([&](std::uint32_t index) { tracks.push_back(&t.at(index)); });
-    std::sort(tracks.begin(), tracks.end(),
-              [](const Track* a, const Track* b) { return a->number() < b->number(); });
+    sort_stably(tracks, [](const Track* a, const Track* b) { return a->number() < b->number(); });
     const std::int64_t now = t.clock.boot_ns();
     for (const Track* track : tracks)
         line(*track, describe(*track, now));

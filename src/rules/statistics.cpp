@@ -2,6 +2,7 @@
 
 #include "in_force.hpp"
 #include "nfqws2/base/json.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include <algorithm>
 #include <map>
@@ -123,7 +124,7 @@ void Fastest::see(const Meters::Listed& bucket) {
 
 std::vector<Meters::Listed> Fastest::sorted() const {
     std::vector<Meters::Listed> out = heap_;
-    std::ranges::sort(out, faster);
+    sort_stably(out, faster);
     return out;
 }
 

@@ -8,6 +8,7 @@
 // Nothing on the way of a packet waits for this: the thread copies pointers under the lock of the
 // stores and compares them with those it has written last.
 #include "nfqws2/store/state_directory.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
@@ -77,7 +78,7 @@ std::vector<std::string> stores_in(int directory) {
         if (file.size() > suffix.size() && file.ends_with(suffix))
             names.emplace_back(file.substr(0, file.size() - suffix.size()));
     }
-    std::sort(names.begin(), names.end());
+    sort_stably(names);
     return names;
 }
 
@@ -281,8 +282,7 @@ void StateDirectory::add_records(std::size_t store, const Contents& found, const
     std::vector<RecordPointer> records;
     for (const auto& [key, record] : found)
         records.push_back(record);
-    std::stable_sort(records.begin(), records.end(),
-                     [](const auto& a, const auto& b) { return a->written < b->written; });
+    sort_stably(records, [](const auto& a, const auto& b) { return a->written < b->written; });
     for (const RecordPointer& record : records) {
         const auto before = file.written.find(record->key);
         const bool ours = before != file.written.end() && same(before->second, *record);

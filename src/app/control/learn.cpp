@@ -3,6 +3,7 @@
 #include "learned_hosts.hpp"
 
 #include "nfqws2/base/json.hpp"
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
@@ -88,8 +89,7 @@ class ListAnswer final : public LinesAnswer {
 class ExportAnswer final : public LinesAnswer {
   public:
     explicit ExportAnswer(std::vector<RecordPointer> records) : records_(std::move(records)) {
-        std::sort(records_.begin(), records_.end(),
-                  [](const auto& a, const auto& b) { return a->key < b->key; });
+        sort_stably(records_, [](const auto& a, const auto& b) { return a->key < b->key; });
     }
 
   private:

@@ -8,6 +8,7 @@
 #include "check/check_strategies.hpp"
 #include "check/check_words.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/sort.hpp"
 #include "options/command_line.hpp"
 #include "options/ct_options.hpp"
 #include "start/startup.hpp"
@@ -245,7 +246,7 @@ void Candidate::forget_states() {
             const bool same = at != now.end() && calls_the_same(*at->second, instance);
             (same ? kept : next_.forgotten).push_back(state_key(instance));
         }
-    std::ranges::sort(kept);
+    sort_stably(kept);
     std::erase_if(next_.forgotten,
                   [&](const std::string& key) { return std::ranges::binary_search(kept, key); });
 }

@@ -248,8 +248,8 @@ TableCounts Meters::counts() const {
     return parts_->table.counts();
 }
 
-std::uint64_t Meters::scan(std::uint64_t cursor, std::int64_t now_ns,
-                           const std::function<void(const Listed&)>& see) const {
+[[gnu::cold]] std::uint64_t Meters::scan(std::uint64_t cursor, std::int64_t now_ns,
+                                         const std::function<void(const Listed&)>& see) const {
     const std::lock_guard held(lock_);
     std::vector<std::pair<std::uint16_t, std::uint8_t>> ids; // by tag
     for (const auto& weak : limits_)
