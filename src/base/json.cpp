@@ -10,6 +10,21 @@ bool is_continuation(char c) {
     return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
+// Length of the UTF-8 character at the start of `text`, 0 if it is not valid (RFC 3629: no overlong
+// forms, no surrogates, nothing above U+10FFFF).
+std::size_t utf8_length(std::string_view text) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (first < 0x80) return 1;
+    const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
+    for (std::size_t i = 1; i < length; i++)
+        if (!is_continuation(text[i])) return 0;
+    const auto second = static_cast<unsigned char>(text[1]);
+    const bool bad = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+                     (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
+    return bad ? 0 : length;
+}
+
 void append_byte_escape(std::string& out, char c) {
     static constexpr char digits[] = "0123456789abcdef";
     const auto byte = static_cast<unsigned char>(c);
@@ -44,19 +59,6 @@ void append_ascii(std::string& out, char c) {
 }
 
 } // namespace
-
-std::size_t utf8_length(std::string_view text) {
-    const auto first = static_cast<unsigned char>(text[0]);
-    if (first < 0x80) return 1;
-    const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-    for (std::size_t i = 1; i < length; i++)
-        if (!is_continuation(text[i])) return 0;
-    const auto second = static_cast<unsigned char>(text[1]);
-    const bool bad = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-                     (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
-    return bad ? 0 : length;
-}
 
 void append_utf8(std::string& text, std::uint32_t character) {
     const auto add = [&text](std::uint32_t byte) { text += static_cast<char>(byte); };

@@ -68,7 +68,7 @@ compile() { # $1 = compiler, $2 = release
 	step "$2: packages for $1" "$log-packages.log" inside "$root" "" sh -c "apt-get update -q &&
 		apt-get install -y -q $package cmake ninja-build ccache pkg-config python3 \
 			libnetfilter-queue-dev libnetfilter-conntrack-dev libmnl-dev libluajit-5.1-dev zlib1g-dev libcap-dev \
-			libseccomp-dev libc-ares-dev libmbedtls-dev libpcap-dev libmaxminddb-dev libgtest-dev \
+			libseccomp-dev libc-ares-dev libmbedtls-dev libpcap-dev libtomlplusplus-dev libmaxminddb-dev libgtest-dev \
 			nlohmann-json3-dev &&
 		apt-get clean" || return
 	step "$2: $1 builds" "$log-build.log" inside "$root" "$ccache_bind" sh -c "cd /src &&

@@ -8,9 +8,6 @@
 
 namespace nfqws2 {
 
-// Length of the UTF-8 character that `text`, which is not empty, begins with. 0: it is not valid
-// (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
-std::size_t utf8_length(std::string_view text);
 // A character as UTF-8.
 void append_utf8(std::string& text, std::uint32_t character);
 

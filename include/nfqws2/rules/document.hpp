@@ -1,5 +1,5 @@
 // A rules file as values that know their place: what the reader works with, whatever wrote the
-// text.
+// text. Small, so that the parser's own headers stay in one source (toml.cpp).
 #pragma once
 
 #include <cstdint>
@@ -48,8 +48,7 @@ struct SyntaxError {
     Place at;
     std::string text;
 };
-// TOML 1.0 (toml.cpp). Members are in the order of their keys. False: `error` says why. `file` goes
-// into all places.
+// False: `error` says why. `file` goes into all places.
 bool parse_toml(std::string_view text, std::uint16_t file, Node& root, SyntaxError& error);
 bool can_parse(); // this build can
 
