@@ -23,7 +23,7 @@ fast_setup() {
 	}
 	FAST=1
 	WANT_STATISTICS=1
-	mkfifo "$WORK/ask" "$WORK/answer"
+	mkfifo "$WORK/ask"
 	area_claim
 	ports_setup
 	engine_setup
@@ -54,14 +54,15 @@ batch_take() {
 
 # Takes the next strategies of the plan; the first must be KEY, if there is one, else the plan is wrong.
 batch_fill() { # KEY
-	PLAN_AT=$(KEY=$1 awk -v at="$PLAN_AT" -v left="$BATCH_SIZE" -v scouted="$WORK/scouted" -v keys="$WORK/keys" '
+	plan_wait "$PARALLEL_MAX"
+	PLAN_AT=$(KEY=$1 awk -v at="$PLAN_AT" -v lines="$PLAN_LINES" -v left="$BATCH_SIZE" -v scouted="$WORK/scouted" -v keys="$WORK/keys" '
 		BEGIN {
 			printf "" >keys
 			while ((getline line < scouted) > 0) known[line] = 1
 			first = ENVIRON["KEY"] != ""
 		}
 		NR <= at { next }
-		left == 0 || wrong { exit }
+		NR > lines || left == 0 || wrong { exit }
 		{ at = NR }
 		$0 in known { next }
 		first && $0 != ENVIRON["KEY"] { wrong = 1; exit }
@@ -70,7 +71,7 @@ batch_fill() { # KEY
 			left--
 			print >keys
 		}
-		END { print at }' "$WORK/plan")
+		END { print at }' "$WORK/plan.$PLAN_ID")
 	[ -s "$WORK/keys" ]
 }
 
@@ -86,13 +87,9 @@ batch_grow() { # by half, or twice
 }
 
 batch_next() { # KEY: makes and runs the batch that begins with it
-	local limit
 	batch_grow
 	if [ "$PLAN_STALE" = 1 ] || ! batch_fill "$1"; then
-		# Each plan begins with all that was asked for before. The one that came true to its end will do so for long.
-		limit=$((BATCH_SIZE * 2))
-		[ "$PLAN_STALE" = 1 ] || limit=$((BATCH_SIZE * 16))
-		plan_make $((CALL_N - 1)) $limit
+		plan_make $((CALL_N - 1))
 		batch_fill "$1" || printf '%s\n' "$1" >"$WORK/keys"
 	fi
 	PLAN_WRONG=0 PLAN_STALE=0
