@@ -176,7 +176,7 @@ search_rounds() { # MOST; 0 = until something is found or all was tried
 
 search_wanted() {
 	[ "$SIMULATE" = 1 ] && return 1
-	exists awk || return 1
+	"$BLOCKPROBE" --help >/dev/null 2>&1 || return 1
 	[ "$SCANLEVEL" = quick ] || { [ "$SCANLEVEL" = standard ] && [ "$FAST_NOW" = 1 ]; }
 }
 

@@ -23,6 +23,11 @@ End run_batch(const Options& options, Asker& asker, std::FILE* strategies, std::
 // costs that line, with a message.
 End run_jobs(const Options& options, Asker& asker, std::FILE* jobs, std::FILE* results);
 
+// Which strategies to try next (pool.hpp): of the requests of scripts, one a line, as many as asked
+// for; or what can be learned from what was tried. Reads the files "tried" and "mechanisms" of the
+// folder.
+End propose(const Options& options, std::FILE* requests, std::FILE* results);
+
 // Asked to end: what runs is given up.
 bool is_stopped();
 void stop_at_signals();

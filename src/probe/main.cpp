@@ -27,6 +27,9 @@ int main(int argc, char** argv) {
     if (!read_options(argc, argv, options, exit_code)) {
         return exit_code;
     }
+    if (options.proposes()) {
+        return propose(options, stdin, stdout) == End::done ? 0 : 2;
+    }
     stop_at_signals();
     raise_limit_of_files();
     const auto asker = make_asker(options);

@@ -52,6 +52,13 @@ constexpr char usage[] =
     " --repeats=<N>          attempts for each (default 1)\n"
     " --at-once              all attempts of one at the same time\n"
     "\n"
+    "Or it proposes what to try next, of lines \"SCRIPT TAB STRATEGY\", by the files \"tried\" "
+    "(SHARE TAB\n"
+    "STRATEGY) and \"mechanisms\" of the folder.\n"
+    "\n"
+    " --pick=<N>             so many strategies\n"
+    " --learn                what was learned: lines \"MECHANISM WORKED FAILED\"\n"
+    "\n"
     " --help                 this text\n"
     "\n"
     "Exit code 0: done, 1: wrong words, 2: it does not work, 3: enough.\n";
@@ -82,6 +89,8 @@ enum Option {
     opt_ranges,
     opt_repeats,
     opt_at_once,
+    opt_pick,
+    opt_learn,
 };
 
 constexpr option long_options[] = {
@@ -110,11 +119,14 @@ constexpr option long_options[] = {
     {"ranges", required_argument, nullptr, opt_ranges},
     {"repeats", required_argument, nullptr, opt_repeats},
     {"at-once", no_argument, nullptr, opt_at_once},
+    {"pick", required_argument, nullptr, opt_pick},
+    {"learn", no_argument, nullptr, opt_learn},
     {nullptr, 0, nullptr, 0},
 };
 
 constexpr std::size_t ranges_needed = 4;
 constexpr std::uint32_t most_repeats = 1000;
+constexpr std::uint32_t most_picks = 100000;
 constexpr std::size_t most_headers = 10000;
 
 template <typename Number>
@@ -192,7 +204,11 @@ bool read_ranges(const char* text, std::vector<Range>& ranges) {
 
 // What belongs together is there.
 bool is_whole(const Options& o) {
-    if (o.folder.empty()) {
+    if (o.proposes() && o.folder.empty()) {
+        std::fputs("--pick and --learn need --folder\n", stderr);
+        return false;
+    }
+    if (o.folder.empty() || o.proposes()) {
         return true;
     }
     for (const auto& address : o.addresses) {
@@ -229,6 +245,11 @@ bool apply_to_strategies(int option, Options& o) {
         return number(optarg, 1, most_repeats, o.repeats);
     case opt_at_once:
         o.at_once = true;
+        return true;
+    case opt_pick:
+        return number(optarg, 1, most_picks, o.pick);
+    case opt_learn:
+        o.learn = true;
         return true;
     default:
         std::fputs(usage, stderr);

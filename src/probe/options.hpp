@@ -45,6 +45,11 @@ struct Options {
     std::vector<Range> ranges;
     std::uint32_t repeats = 1;
     bool at_once = false; // the attempts of a strategy
+    // What to try next, instead of testing it.
+    std::uint32_t pick = 0; // so many strategies
+    bool learn = false;     // what was learned of mechanisms
+
+    bool proposes() const { return pick > 0 || learn; }
 };
 
 // HOST::ADDRESS:PORT, for curl.
