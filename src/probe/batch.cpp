@@ -1,16 +1,16 @@
 #include "batch.hpp"
 
 #include "daemon.hpp"
+#include "item.hpp"
 #include "lines.hpp"
+#include "numbers.hpp"
 #include "pace.hpp"
 #include "ports.hpp"
-#include "strategy.hpp"
 #include "words.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -31,46 +31,14 @@ namespace {
 
 constexpr std::size_t slots = 4;
 constexpr std::size_t small_slots = 2; // from this one on
-constexpr std::size_t no_limit_of_group = std::numeric_limits<std::size_t>::max();
 constexpr unsigned most_port_tries = 8;
+// What outlives a batch: the pace, and where the ports stand.
+constexpr const char* pace_file = "/pace";
 // The last packets of connections shall find the daemon: a server that misses them keeps the
 // connection.
 constexpr std::chrono::milliseconds time_to_close(40);
 
 using Clock = std::chrono::steady_clock;
-
-struct Item {
-    Strategy strategy;
-    std::vector<std::uint16_t> ports;
-    std::vector<Attempt> attempts;
-    std::size_t crowd = no_limit_of_group; // most strategies of a group that it may be in
-    unsigned port_tries = 0;
-    int error = 0; // of the strategy, no network's
-    std::string error_text;
-    bool done = false;
-
-    int code() const; // of the last bad attempt
-    bool has(int attempt_code) const;
-    bool was_connected() const; // each time
-};
-
-int Item::code() const {
-    int last = 0;
-    for (const auto& attempt : attempts) {
-        last = attempt.code != 0 ? attempt.code : last;
-    }
-    return last;
-}
-
-bool Item::has(int attempt_code) const {
-    return std::any_of(attempts.begin(), attempts.end(),
-                       [&](const Attempt& a) { return a.code == attempt_code; });
-}
-
-bool Item::was_connected() const {
-    return std::all_of(attempts.begin(), attempts.end(),
-                       [](const Attempt& a) { return a.code == 0 || a.connected; });
-}
 
 struct Slot {
     Slot(Ports own_ports, Daemon own_daemon) : ports(own_ports), daemon(std::move(own_daemon)) {}
@@ -97,8 +65,7 @@ class Batch {
   private:
     using Queue = std::deque<std::size_t>;
 
-    std::vector<std::uint32_t> read_state() const;
-    void write_state() const;
+    void keep() const;
     bool step();
 
     std::size_t running() const;
@@ -137,35 +104,17 @@ class Batch {
     std::string said_;
 };
 
-// --- what outlives a batch: the pace, and where the ports stand
-
-std::vector<std::uint32_t> Batch::read_state() const {
-    const ReadResult file = read_file(options_.folder + "/pace", 4096);
-    const std::string text(file.data.begin(), file.data.end());
-    std::string_view rest = text;
-    std::vector<std::uint32_t> numbers;
-    for (auto word = take_word(rest); !word.empty(); word = take_word(rest)) {
-        numbers.push_back(
-            static_cast<std::uint32_t>(std::strtoul(std::string(word).c_str(), nullptr, 10)));
-    }
-    return numbers;
-}
-
-void Batch::write_state() const {
-    const std::string path = options_.folder + "/pace";
-    std::string text = std::to_string(pace_.limit()) + ' ' + std::to_string(pace_.trust());
+void Batch::keep() const {
+    std::vector<std::uint32_t> numbers{pace_.limit(), pace_.trust()};
     for (const Slot& slot : slots_) {
-        text += ' ' + std::to_string(slot.ports.next());
+        numbers.push_back(slot.ports.next());
     }
-    if (std::FILE* const file = std::fopen(path.c_str(), "we")) {
-        std::fputs(text.c_str(), file);
-        std::fclose(file);
-    }
+    write_numbers(options_.folder + pace_file, numbers);
 }
 
 Batch::Batch(const Options& options, Asker& asker)
     : options_(options), asker_(asker), pace_(options.parallel, options.parallel, most_trust) {
-    auto state = read_state();
+    auto state = read_numbers(options.folder + pace_file);
     if (state.size() == 2 + slots) {
         pace_ = Pace(options.parallel, state[0], state[1]);
     } else {
@@ -504,7 +453,7 @@ End Batch::run() {
         }
         answers.clear();
     }
-    write_state();
+    keep();
     for (Slot& slot : slots_) {
         give_up(slot);
     }
@@ -512,21 +461,6 @@ End Batch::run() {
 }
 
 // --- results
-
-std::string result_text(const Item& item, std::size_t number) {
-    std::string list;
-    std::size_t good = 0;
-    for (const Attempt& attempt : item.attempts) {
-        list += attempt_text(attempt) + '\n';
-        good += attempt.code == 0 ? 1 : 0;
-    }
-    const int code = item.error != 0 ? item.error : item.code();
-    const std::string& why = item.error != 0 ? item.error_text : "";
-    return "result_" + std::to_string(number) +
-           "() {\nRESULT_KEY=" + quote_word(item.strategy.key) + " R_CODE=" + std::to_string(code) +
-           " R_ERROR=" + quote_word(why) + " R_N=" + std::to_string(item.attempts.size()) +
-           " R_OK=" + std::to_string(good) + " R_LIST=" + quote_word(list) + "\n}\n";
-}
 
 bool Batch::write(std::FILE* results) const {
     std::string text;
