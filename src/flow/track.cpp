@@ -1,6 +1,8 @@
 #include "nfqws2/flow/track.hpp"
 
 #include "flow_memory.hpp"
+#include "nfqws2/flow/pieces.hpp"
+#include "tcp_state.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -60,6 +62,21 @@ Positions Track::positions() const {
 std::uint16_t Track::common_mss() const {
     if (d_.client.mss == 0 || d_.server.mss == 0) return 0;
     return std::min(d_.client.mss, d_.server.mss);
+}
+
+Track::Stretch Track::foresee(const packet::Dissect& d, std::uint32_t piece_size,
+                              bool from_server) const {
+    detail::SideData side = from_server ? d_.server : d_.client;
+    const auto size = static_cast<std::uint32_t>(d.payload.size());
+    const auto [count, last] = pieces_of(size, piece_size);
+    const std::uint32_t first_size = count == 1 ? size : piece_size;
+    detail::count_packets(side, 1, first_size);
+    detail::move_to(side, d, {0, first_size});
+    Stretch stretch{expand(side), {}};
+    if (count != 1) detail::count_packets(side, count - 1, size - first_size);
+    detail::move_to(side, d, {last, size - last});
+    stretch.last = expand(side);
+    return stretch;
 }
 
 void Track::set_hostname(std::string_view name, bool is_ip, bool discovered) {
