@@ -45,11 +45,13 @@ bool is_settled(const flow::Track& track) {
 
 } // namespace
 
-MergedWay MergedRule::way_of(Passage& p, bool may_call) const {
+MergedWay MergedRule::way_of(Passage& p, bool may_call) {
     if (!find_flow(p)) return MergedWay::split;
     if (p.is_tcp()) p.piece_size = piece_size(p);
     if (finished_.nothing_left(p, Ways::this_one)) return MergedWay::whole;
-    return may_call && suits_one_call(p) ? MergedWay::one_call : MergedWay::split;
+    if (!may_call || !suits_one_call(p)) return MergedWay::split;
+    before_ = p.track->counters();
+    return MergedWay::one_call;
 }
 
 bool MergedRule::find_flow(Passage& p) const {

@@ -23,7 +23,9 @@ class MergedRule {
     // Looked at for the first time. Unless it is to be split, the passage gets the flow, its
     // profile, and the size of the pieces. `may_call`: nothing but flow and scripts takes notice of
     // the packet.
-    MergedWay way_of(Passage& p, bool may_call) const;
+    MergedWay way_of(Passage& p, bool may_call);
+    // Scripts want the pieces of a packet that they were shown: it was never counted.
+    void take_back(Passage& p) const { p.track->take_back(before_); }
 
   private:
     bool find_flow(Passage& p) const;
@@ -37,6 +39,7 @@ class MergedRule {
     flow::ConnectionTable* connections_; // nullptr with --ctrack-disable
     const FinishedRule& finished_;
     lua::Desync& desync_;
+    flow::Track::Counters before_{}; // the packet that is to be shown
 };
 
 } // namespace nfqws2::engine

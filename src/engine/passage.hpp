@@ -43,7 +43,6 @@ struct Passage {
     // Scripts may feed packets themselves, which may expire tracks: not this one.
     std::optional<flow::ConnectionTable::Pin> pin;
     std::optional<flow::Positions> positions;        // see positions_of()
-    std::optional<flow::Track::Counters> uncounted;  // before this packet, with one_call
     std::optional<profile::ProfileSet::Older> older; // its held packets belong to older profiles
     bool reverse = false;                            // from the server to the client of the flow
     bool incoming = false; // what Lua calls "in": reverse, inverted by --server

@@ -131,7 +131,7 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
 // Scripts may want its pieces after all.
 capture::Verdict Pipeline::show_merged(Passage& p) {
     const capture::Verdict verdict = lua_.run(p);
-    if (verdict.action == capture::Action::split) p.track->take_back(*p.uncounted);
+    if (verdict.action == capture::Action::split) merged_.take_back(p);
     return verdict;
 }
 
@@ -172,7 +172,6 @@ void Pipeline::find_flow(Passage& p) {
     bool reverse = false;
     if (connections_) {
         connections_->purge();
-        if (p.one_call) p.uncounted = p.track->counters();
         const flow::ConnectionTable::Found found = connections_->feed(p.dis, p.piece_size);
         p.track = found.track;
         reverse = found.reverse;

@@ -358,7 +358,7 @@ ConnectionTable::Found ConnectionTable::feed(const packet::Dissect& d, std::uint
     const std::uint8_t state_before = data.state;
     const auto size = static_cast<std::uint32_t>(d.payload.size());
     const auto [pieces, last] = pieces_of(size, piece_size);
-    detail::count_packets(found.reverse ? data.server : data.client, pieces, size);
+    detail::count_packets(data, pieces, size, found.reverse);
     if (tcp && last != 0) detail::follow_tcp(data, d, {0, last}, found.reverse);
     if (tcp) detail::follow_tcp(data, d, {last, size - last}, found.reverse);
     const bool state_changed = data.state != state_before;

@@ -17,15 +17,22 @@ Handshake handshake_of(std::uint8_t tcp_flags);
 // The packet opens a new connection over the tuple of an older one.
 bool starts_over(const TrackData& track, const packet::Dissect& d);
 
-// By their sender: any packet, or several with so much payload together.
-void count_packets(SideData& sender, std::uint32_t packets, std::size_t payload_size);
+// Any packet, or several with so much payload together; `from_server` is the flow's direction.
+void count_packets(TrackData& track, std::uint32_t packets, std::size_t payload_size,
+                   bool from_server);
 // Part of a TCP payload.
 struct Part {
     std::uint32_t offset, size;
 };
-// To where it stands, by its sender. TCP only, after count_packets.
-void move_to(SideData& sender, const packet::Dissect& d, Part part);
-// The same, and all else that the packet tells; `from_server` is the flow's direction.
+// TCP only, after count_packets.
 void follow_tcp(TrackData& track, const packet::Dissect& d, Part part, bool from_server);
+
+// What its sender will have counted behind so many pieces of a TCP packet, which carry so many
+// bytes together; `last` is the last of them.
+struct Packets {
+    std::uint32_t number, bytes;
+    Part last;
+};
+SideData foresee(SideData sender, const packet::Dissect& d, Packets packets);
 
 } // namespace nfqws2::flow::detail

@@ -66,17 +66,14 @@ std::uint16_t Track::common_mss() const {
 
 Track::Stretch Track::foresee(const packet::Dissect& d, std::uint32_t piece_size,
                               bool from_server) const {
-    detail::SideData side = from_server ? d_.server : d_.client;
+    const detail::SideData& sender = from_server ? d_.server : d_.client;
     const auto size = static_cast<std::uint32_t>(d.payload.size());
     const auto [count, last] = pieces_of(size, piece_size);
     const std::uint32_t first_size = count == 1 ? size : piece_size;
-    detail::count_packets(side, 1, first_size);
-    detail::move_to(side, d, {0, first_size});
-    Stretch stretch{expand(side), {}};
-    if (count != 1) detail::count_packets(side, count - 1, size - first_size);
-    detail::move_to(side, d, {last, size - last});
-    stretch.last = expand(side);
-    return stretch;
+    const detail::SideData first = detail::foresee(sender, d, {1, first_size, {0, first_size}});
+    if (count == 1) return {expand(first), expand(first)};
+    return {expand(first),
+            expand(detail::foresee(first, d, {count - 1, size - first_size, {last, size - last}}))};
 }
 
 void Track::set_hostname(std::string_view name, bool is_ip, bool discovered) {

@@ -284,13 +284,13 @@ TEST_F(TcpStateTest, AMergedPacketBeyondTwoGigabytes) {
 TEST(CountPacket, CarriesBeyond32Bits) {
     detail::TrackData d;
     d.server.pcounter_low = d.server.pdcounter_low = d.server.pbcounter_low = UINT32_MAX;
-    detail::count_packets(d.server, 1, 10);
+    detail::count_packets(d, 1, 10, true);
     EXPECT_EQ(d.server.pcounter_low, 0U);
     EXPECT_EQ(d.server.pcounter_high, 1U);
     EXPECT_EQ(d.server.pdcounter_high, 1U);
     EXPECT_EQ(d.server.pbcounter_low, 9U);
     EXPECT_EQ(d.server.pbcounter_high, 1U);
-    detail::count_packets(d.server, 1, 0);
+    detail::count_packets(d, 1, 0, true);
     EXPECT_EQ(d.server.pcounter_low, 1U);
     EXPECT_EQ(d.server.pdcounter_low, 0U);
     EXPECT_EQ(d.client.pcounter_low, 0U);
