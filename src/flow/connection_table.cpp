@@ -29,6 +29,7 @@
 #include "hold_list.hpp"
 #include "nfqws2/base/linear_hash.hpp"
 #include "nfqws2/base/siphash.hpp"
+#include "nfqws2/flow/pieces.hpp"
 #include "past_list.hpp"
 #include "tcp_state.hpp"
 #include "tuple.hpp"
@@ -357,10 +358,9 @@ ConnectionTable::Found ConnectionTable::feed(const packet::Dissect& d, std::uint
     data.last_ns = now;
     const std::uint8_t state_before = data.state;
     const auto size = static_cast<std::uint32_t>(d.payload.size());
-    const std::uint32_t before_last = piece_size == 0 || size == 0 ? 0 : (size - 1) / piece_size;
-    const std::uint32_t last = before_last * piece_size;
-    detail::count_packets(data, before_last + 1, size, found.reverse);
-    if (tcp && before_last != 0) detail::follow_tcp(data, d, {0, last}, found.reverse);
+    const auto [pieces, last] = pieces_of(size, piece_size);
+    detail::count_packets(data, pieces, size, found.reverse);
+    if (tcp && last != 0) detail::follow_tcp(data, d, {0, last}, found.reverse);
     if (tcp) detail::follow_tcp(data, d, {last, size - last}, found.reverse);
     const bool state_changed = data.state != state_before;
     if (!data.flags.answered || state_changed) t.settle(*found.track, state_changed);
