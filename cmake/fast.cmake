@@ -8,13 +8,13 @@ set(built_for_speed
     capture/link_layer capture/netfilter_socket capture/nfqueue capture/partial_checksum capture/pcap_source
     capture/queued_frame capture/raw_sender capture/verdict_batch
     engine/direction engine/distance_memory engine/engine engine/fast_open engine/fastpath engine/finished_rule
-    engine/first_drop engine/lua_stage engine/passage engine/payload_detector engine/pipeline
+    engine/first_drop engine/lua_stage engine/merged_rule engine/passage engine/payload_detector engine/pipeline
     engine/profile_selector engine/rules_stage
     flow/connection_table flow/ct_ftp flow/ct_table flow/ct_tcp flow/ct_tuple flow/hold_list flow/ip_cache
     flow/slab_pool flow/tcp_state flow/track flow/tuple
     lua/api/arguments lua/api/bit lua/api/control lua/api/packet lua/api/payload lua/api/send lua/desync
     lua/flow_states lua/guard/guard lua/guard/memory lua/guard/shed lua/guard/waiting lua/table/api_table
-    lua/table/fast_table lua/table/fill lua/table/keys lua/table/push_connection lua/table/push_packet
+    lua/table/fast_table lua/table/fill lua/table/keys lua/table/push_packet
     lua/table/push_rules lua/table/read_packet
     packet/blueprint packet/checksum packet/connection packet/dissect packet/header_walk packet/header_writer
     packet/reconstruct
@@ -24,7 +24,7 @@ set(built_for_speed
     protocol/http protocol/marker protocol/mtproto protocol/quic protocol/quic_frames protocol/quic_keys
     protocol/stun protocol/tls protocol/wireguard protocol/xmpp
     rules/answer rules/bucket_key rules/facts rules/judge rules/layers rules/state/bucket rules/state/marks
-    rules/state/meters rules/state/prefix_sets rules/state/prefix_text rules/translate)
+    rules/state/meters rules/state/prefix_sets rules/state/prefix_text rules/state/tcp_auth rules/translate)
 list(TRANSFORM built_for_speed REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/\\1.cpp")
 foreach(source IN LISTS built_for_speed)
     if(NOT EXISTS ${source})
