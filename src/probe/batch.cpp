@@ -32,6 +32,8 @@ namespace {
 constexpr std::size_t slots = 4;
 constexpr std::size_t small_slots = 2; // from this one on
 constexpr unsigned most_port_tries = 8;
+// Functions of results that a shell has at the same time: some look for a function one by one.
+constexpr std::size_t piece = 64;
 // What outlives a batch: the pace, and where the ports stand.
 constexpr const char* pace_file = "/pace";
 // The last packets of connections shall find the daemon: a server that misses them keeps the
@@ -335,15 +337,14 @@ void Batch::end_group(Slot& slot) {
     std::size_t unconnected = 0;
     for (const std::size_t index : group) {
         Item& item = items_[index];
+        const bool bad = item.code() != 0;
         if (item.has(code_port) && item.port_tries++ < most_port_tries) {
             again(index);
-        } else if (item.code() == 0) {
-            finish(index);
-        } else if (!alive) {
+        } else if (bad && !alive) {
             suspects.push_back(index);
-        } else if (!item.error_text.empty()) {
+        } else if (bad && !item.error_text.empty()) {
             fail(index, code_daemon, item.error_text);
-        } else if (!item.was_connected() && pace_.doubts()) {
+        } else if (bad && !item.was_connected() && pace_.doubts()) {
             unconnected_.push_back(index);
             ++unconnected;
         } else {
@@ -467,13 +468,18 @@ bool Batch::write(std::FILE* results) const {
     std::size_t count = 0;
     std::size_t good = 0;
     for (const Item& item : items_) {
-        if (item.done) {
-            text += result_text(item, ++count);
-            good += item.error == 0 && item.code() == 0 ? 1 : 0;
+        if (!item.done) {
+            continue;
         }
+        if (count % piece == 0) {
+            text +=
+                (count == 0 ? "" : "}\n") + ("piece_" + std::to_string(count / piece)) + "() {\n";
+        }
+        text += result_text(item, count++ % piece);
+        good += item.error == 0 && item.code() == 0 ? 1 : 0;
     }
-    text += "RESULTS=" + std::to_string(count) + " RESULTS_GOOD=" + std::to_string(good) +
-            " BATCH_SAID=" + quote_word(said_) + '\n';
+    text += (count == 0 ? "" : "}\n") + std::string("RESULTS=") + std::to_string(count) +
+            " RESULTS_GOOD=" + std::to_string(good) + " BATCH_SAID=" + quote_word(said_) + '\n';
     return std::fwrite(text.data(), 1, text.size(), results) == text.size() &&
            std::fflush(results) == 0;
 }
