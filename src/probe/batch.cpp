@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ constexpr const char* pace_file = "/pace";
 // The last packets of connections shall find the daemon: a server that misses them keeps the
 // connection.
 constexpr std::chrono::milliseconds time_to_close(40);
+// Ports of connections whose end one side has missed rest for a minute or two.
+constexpr std::chrono::milliseconds time_to_rest(250);
+constexpr std::chrono::minutes longest_rest(3);
 
 using Clock = std::chrono::steady_clock;
 
@@ -52,6 +56,8 @@ struct Slot {
     std::size_t open = 0;            // items without all of their answers
     bool asking = false;
     Clock::time_point answered; // the last question
+    Clock::time_point rests_until;
+    std::optional<Clock::time_point> without_ports; // since then
 
     bool waits_for_daemon() const { return !group.empty() && !asking; }
     bool waits_for_end() const { return asking && open == 0; }
@@ -79,6 +85,7 @@ class Batch {
     std::vector<std::size_t> choose(std::size_t number, std::size_t most);
     bool fits(const Item& item, std::size_t number, const Item* first) const;
     void start(Slot& slot, const std::vector<std::size_t>& group);
+    void wait_for_ports(Slot& slot, const std::vector<std::size_t>& items);
     Words words_of(Slot& slot);
     void look(Slot& slot);
     void ask(std::size_t index, std::uint32_t number);
@@ -196,7 +203,8 @@ void Batch::fill(std::size_t number) {
     Slot& slot = slots_[number];
     const std::size_t now = pace_.now();
     const std::size_t busy = running();
-    if (!slot.group.empty() || busy >= now || (crowded_ && !in_round())) {
+    if (!slot.group.empty() || busy >= now || (crowded_ && !in_round()) ||
+        Clock::now() < slot.rests_until) {
         return;
     }
     // Two slots share what may run at once; half of the ports rest.
@@ -209,21 +217,42 @@ void Batch::fill(std::size_t number) {
 }
 
 void Batch::start(Slot& slot, const std::vector<std::size_t>& group) {
+    std::vector<std::size_t> without_ports;
     for (const std::size_t index : group) {
         Item& item = items_[index];
         item.attempts.clear();
         item.error_text.clear();
         item.ports = slot.ports.take(options_.repeats);
         if (item.ports.empty()) {
-            fail(index, code_daemon, "no local port is free");
+            without_ports.push_back(index);
         } else {
             slot.group.push_back(index);
             slot_of_[index] = static_cast<std::size_t>(&slot - slots_.data());
         }
     }
     if (!slot.group.empty()) {
+        slot.without_ports.reset();
         slot.daemon.start(words_of(slot));
         slot.asking = false;
+    }
+    if (!without_ports.empty()) {
+        wait_for_ports(slot, without_ports);
+    }
+}
+
+void Batch::wait_for_ports(Slot& slot, const std::vector<std::size_t>& items) {
+    const auto now = Clock::now();
+    slot.rests_until = now + time_to_rest;
+    if (!slot.without_ports) {
+        slot.without_ports = now;
+    }
+    const bool in_vain = now - *slot.without_ports > longest_rest;
+    for (auto index = items.rbegin(); index != items.rend(); ++index) {
+        if (in_vain) {
+            fail(*index, code_daemon, "no local port is free");
+        } else {
+            again(*index);
+        }
     }
 }
 
