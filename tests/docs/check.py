@@ -46,7 +46,8 @@ CONTRACTS = "docs/contracts"
 TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md", "docs/config.ru.md": "docs/config.md",
               "docs/rules.ru.md": "docs/rules.md", "docs/custom-scripts.ru.md": "docs/custom-scripts.md",
               "docs/lists.ru.md": "docs/lists.md", "docs/cookbook.ru.md": "docs/cookbook.md",
-              "docs/blockcheck2.ru.md": "docs/blockcheck2.md"}
+              "docs/blockcheck2.ru.md": "docs/blockcheck2.md", "docs/nflua.ru.md": "docs/nflua.md",
+              "docs/nfq.ru.md": "docs/nfq.md"}
 # Long options of other tools that the documents mention, and the example of development.md.
 FOREIGN = set("""
     queue-num queue-bypass dport sport dports sports mark connbytes connbytes-dir connbytes-mode
