@@ -130,8 +130,7 @@ void InstanceCheck::check_names() {
 }
 
 void InstanceCheck::check_value(std::string_view name, std::string_view value) {
-    if (value.size() > 1 && (value[0] == '%' || value[0] == '#'))
-        return check_reference(name, value.substr(1));
+    if (is_reference(value)) return check_reference(name, value.substr(1));
     const KnownArgument* known = known_ != nullptr ? find_argument(*known_, name) : nullptr;
     if (known == nullptr || value.starts_with('\\')) return;
     switch (known->kind) {

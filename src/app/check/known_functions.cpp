@@ -89,6 +89,10 @@ bool is_of_kind(std::string_view name, ArgumentKind kind) {
     return std::ranges::any_of(orchestration_arguments(), fits);
 }
 
+bool is_reference(std::string_view value) {
+    return value.size() > 1 && (value[0] == '%' || value[0] == '#');
+}
+
 bool names_detectors(std::string_view name) {
     return name == "success_detector" || name == "failure_detector";
 }

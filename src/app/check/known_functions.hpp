@@ -39,6 +39,9 @@ const KnownArgument* find_argument(const KnownFunction& function, std::string_vi
 // Does an argument of this name take such a value, of whatever function?
 bool is_of_kind(std::string_view name, ArgumentKind kind);
 
+// Is the value filled in while the program runs, from a global or a record (%name, #name)?
+bool is_reference(std::string_view value);
+
 // Does an argument of this name take several functions with + between them?
 bool names_detectors(std::string_view name);
 
