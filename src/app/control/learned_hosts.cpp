@@ -154,6 +154,13 @@ void Learnings::add_keys(const profile::Profile& profile) {
     }
 }
 
+unsigned Learnings::last_strategy(std::string_view key) const {
+    unsigned last = 0;
+    for (const Key& one : keys_)
+        if (one.name == key) last = std::max(last, one.strategies);
+    return last;
+}
+
 std::vector<TriedStrategy> Learnings::tried_with(const Key& key, std::string_view host) const {
     std::vector<TriedStrategy> all;
     const std::string name = key.name + '/' + std::string(host) + '/';

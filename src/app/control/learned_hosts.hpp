@@ -59,6 +59,8 @@ class Learnings {
     std::optional<LearnResults> of_host(std::string_view host) const;
     // The sums of all hosts; nullopt: the instance does not learn.
     std::optional<std::vector<TriedStrategy>> sums(const profile::LuaInstance& instance) const;
+    // The highest number of a strategy of a key; 0: no instance uses it, or they have none.
+    unsigned last_strategy(std::string_view key) const;
 
   private:
     struct Key {

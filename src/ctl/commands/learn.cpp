@@ -49,7 +49,7 @@ void print_end(const Shared& shared, const Json& end) {
     const auto add = [&](const char* key, const char* what) {
         if (const auto count = number(end, key); count > 0) text += std::to_string(count) + what;
     };
-    add("older", " records are older than what is known, left out\n");
+    add("older", " records have expired or are older than what is known, left out\n");
     add("damaged", " lines cannot be understood, left out\n");
     add("no_room", " records do not fit (--store-max), left out\n");
     print(text);
@@ -65,8 +65,12 @@ void pin(const Shared& shared, const Order& order) {
 }
 
 void forget(const Shared& shared, const Order& order) {
-    Json request = request_of(order);
-    if (order.all) request["all"] = true;
+    // No host has this name, and nobody who writes it means one.
+    const bool everything = order.all || order.subject == "all";
+    Order about = order;
+    if (order.subject == "all") about.subject.clear();
+    Json request = request_of(about);
+    if (everything) request["all"] = true;
     print_end(shared, shared.connect().ask_for_end(request));
 }
 

@@ -115,6 +115,12 @@ TEST_F(LearningsTest, OfAHost) {
     EXPECT_FALSE(learnings.of_host("b.example"));
 }
 
+TEST_F(LearningsTest, KnowTheLastStrategy) {
+    const Learnings learnings(&stores, *generation);
+    EXPECT_EQ(learnings.last_strategy("web"), 2U);
+    EXPECT_EQ(learnings.last_strategy("other"), 0U);
+}
+
 TEST_F(LearningsTest, OfAnInstance) {
     stores.set(store, "web/*/2", {{"ok", 7.0}});
     const Learnings learnings(&stores, *generation);
