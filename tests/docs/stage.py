@@ -41,6 +41,8 @@ os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
 NAMES = ("blocked.example", "www.blocked.example", "other.example")
 FILTERED = ("blocked.example", "other.example")
 URLS = "http://blocked.example/,https://blocked.example/"
+# Puts the files into the folder that later commands name without one: whoever runs a block alone needs it.
+PREPARES = re.compile(r"(?:cp .*\n)+$")
 TROUBLE = re.compile(r"LUA ERROR|desync ERROR|AddressSanitizer|runtime error:|PANIC")
 # What a script may say that runs when the program is told to end.
 INTERRUPTED = re.compile(r"(?s)LUA ERROR: INTERRUPT.*?desync ERROR\. passing packet unmodified\.")
