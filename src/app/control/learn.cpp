@@ -27,12 +27,6 @@ struct Table {
     std::vector<RecordPointer> records() const { return stores.records(number); }
 };
 
-// A name may end with the root of all names, that of a record does not.
-std::string_view without_root(std::string_view host) {
-    if (host.ends_with('.')) host.remove_suffix(1);
-    return host;
-}
-
 // What a request is about: a key, a host, or all.
 struct Wanted {
     std::optional<std::string> key, host;
@@ -40,7 +34,7 @@ struct Wanted {
     explicit Wanted(const Request& request) {
         if (const std::string* text = request.text("key")) key = key_part(*text);
         if (const std::string* text = request.text("host"))
-            host = *text == "*" ? "*" : key_part(ascii_lower(without_root(*text)));
+            host = *text == "*" ? "*" : host_part(ascii_lower(*text));
     }
     bool admits(std::string_view record) const {
         const auto name = record_name(record);

@@ -106,6 +106,11 @@ std::string key_part(std::string_view text) {
     return part;
 }
 
+std::string host_part(std::string_view host) {
+    if (host.ends_with('.')) host.remove_suffix(1);
+    return key_part(host);
+}
+
 void write_strategies(JsonWriter& json, const std::vector<TriedStrategy>& strategies) {
     json.open_array();
     for (const TriedStrategy& one : strategies) {
@@ -172,7 +177,7 @@ std::vector<TriedStrategy> Learnings::tried_with(const Key& key, std::string_vie
 
 std::optional<LearnResults> Learnings::of_host(std::string_view host) const {
     std::optional<LearnResults> results;
-    const std::string part = key_part(host);
+    const std::string part = host_part(host);
     for (const Key& key : keys_) {
         const auto own = stores_->get(store_, key.name + '/' + part);
         if (!own) continue;
