@@ -143,7 +143,7 @@ end
 local function record_names(desync)
 	local key, host = automate_host_key(desync)
 	if not key then return nil end
-	host = tostring(host)
+	host = tostring(host):gsub("%.$", "") -- a name may end with the root of all names
 	if desync.arg.groups then host = group_of(host, desync) end
 	return key_part(key), key_part(host)
 end

@@ -10,6 +10,7 @@
 #include "check/check_functions.hpp"
 #include "check/check_instances.hpp"
 #include "check/check_lists.hpp"
+#include "check/check_nflua.hpp"
 #include "check/check_profiles.hpp"
 #include "check/check_strategies.hpp"
 #include "check/check_traffic_rules.hpp"
@@ -431,6 +432,7 @@ void Program::check_lua(std::shared_ptr<const rules::InForce> rules) {
         check_functions(profiles, by_name, report_);
         check_detectors(profiles, by_name, report_);
         check_strategies(profiles, report_);
+        check_nflua(profiles, report_);
         return;
     }
     std::string why = errors_->take();

@@ -143,6 +143,7 @@ int LiveQueueHandle::bind_family(std::uint16_t family, bool bind) {
 int LiveQueueHandle::create(std::uint16_t number) {
     if (find(number) != nullptr) return EBUSY;
     if (is_left(number)) return EBUSY;
+    if (door_.is_taken(number)) return EPERM; // as the kernel says of one that somebody has
     if (const int error = command(number, AF_UNSPEC, NFQNL_CFG_CMD_BIND)) {
         if (error == ENOBUFS) unbind(number); // nobody knows what came of it
         return error;
@@ -153,7 +154,8 @@ int LiveQueueHandle::create(std::uint16_t number) {
 
 int LiveQueueHandle::set_mode(std::uint16_t queue, CopyMode mode, std::uint16_t range) {
     constexpr std::uint32_t with_connections = NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_CONNTRACK;
-    if (door_.connections_ && configure(queue, mode, range, with_connections) == 0) return 0;
+    if (door_.options_.connections && configure(queue, mode, range, with_connections) == 0)
+        return 0;
     const int error = configure(queue, mode, range, NFQA_CFG_F_FAIL_OPEN);
     return error == 0 ? 0 : configure(queue, mode, range, 0); // a kernel before 3.6
 }
@@ -333,7 +335,7 @@ bool LiveQueueHandle::read(const nlmsghdr* message, QueuedPacket& packet) {
         if ((info & NFQA_SKB_CSUMNOTREADY) != 0) complete_checksum(data);
         input.data = packet.whole = data;
     }
-    if (door_.connections_ && attributes[NFQA_CT] != nullptr) {
+    if (door_.options_.connections && attributes[NFQA_CT] != nullptr) {
         input.ct = {static_cast<const std::uint8_t*>(mnl_attr_get_payload(attributes[NFQA_CT])),
                     mnl_attr_get_payload_len(attributes[NFQA_CT])};
         input.ct_info = u32_of(attributes[NFQA_CT_INFO]);

@@ -15,6 +15,11 @@ namespace {
                    hint);
 }
 
+// What to show of a bad item: the whole value if there is nothing where it should be.
+std::string_view shown(std::string_view item, std::string_view value) {
+    return item.empty() ? value : item;
+}
+
 std::string name_hint(std::string_view word, const std::vector<std::string_view>& known) {
     const std::string_view best = nearest(ascii_lower(word), known);
     if (!best.empty()) return " (did you mean '" + std::string(best) + "'?)";
@@ -52,7 +57,7 @@ packet::CtStateSet parse_ct_states(const char* option, std::string_view value) {
             for (const CtState one : {CtState::fresh, CtState::established, CtState::related,
                                       CtState::invalid, CtState::untracked})
                 known.push_back(packet::name(one));
-            refuse_option(option, item, name_hint(item, known));
+            refuse_option(option, shown(item, value), name_hint(item, known));
         }
         states.add(*state);
     }
@@ -76,7 +81,8 @@ void CtFilters::set_zones(std::string_view value) {
     for (const std::string_view item : items_of(value, &inverted)) {
         const auto range = zone_range(item);
         if (!range)
-            refuse_option("filter-ctzone", item, " (should be zones of 0..65535 like 1,5-8)");
+            refuse_option("filter-ctzone", shown(item, value),
+                          " (should be zones of 0..65535 like 1,5-8)");
         ranges.push_back(*range);
     }
     zones = std::move(ranges);
@@ -88,7 +94,7 @@ void CtFilters::set_helpers(std::string_view value) {
     std::vector<std::string> names;
     for (const std::string_view item : items_of(value, &inverted)) {
         if (item.empty() || item.size() > packet::CtHelper::max_size)
-            refuse_option("filter-cthelper", item,
+            refuse_option("filter-cthelper", shown(item, value),
                           " (should be names of 1 to 15 characters, * for any, - for none)");
         names.emplace_back(item);
     }
@@ -106,7 +112,7 @@ void CtFilters::set_status(std::string_view value) {
             std::vector<std::string_view> names;
             for (const packet::CtStatusName& one : known)
                 names.push_back(one.name);
-            refuse_option("filter-ctstatus", item, name_hint(item, names));
+            refuse_option("filter-ctstatus", shown(item, value), name_hint(item, names));
         }
         bits |= found->bit;
     }

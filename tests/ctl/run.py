@@ -222,6 +222,8 @@ def test_filters_reach_the_daemon(w):
         assert daemon.asked[-1] == {"cmd": "learn", "action": "forget", "host": "a.example"}
         w.ask("learn", "forget", "--all")
         assert daemon.asked[-1] == {"cmd": "learn", "action": "forget", "all": True}
+        w.ask("learn", "forget", "all")
+        assert daemon.asked[-1] == {"cmd": "learn", "action": "forget", "all": True}
         w.ask("log", "debug")
         assert daemon.asked[-1] == {"cmd": "log", "level": "debug"}
 

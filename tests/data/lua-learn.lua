@@ -379,6 +379,7 @@ do -- groups, nld, keys
 	check("a name", open("x.one.example", arg).lua_state.learn.host, "first")
 	check("the suffix", open("y.two.example", arg).lua_state.learn.host, "two.example")
 	check("the longest suffix", open("z.deep.one.example", arg).lua_state.learn.host, "deep.one.example")
+	check("the root of all names", open("c.example.", { key = "k" }).lua_state.learn.host, "c.example")
 	check("no group", open("xone.example", arg).lua_state.learn.host, "xone.example")
 	os.remove(file)
 	local said, say = {}, DLOG_ERR

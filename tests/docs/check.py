@@ -46,13 +46,14 @@ CONTRACTS = "docs/contracts"
 TRANSLATED = {"README.ru.md": "README.md", "docs/manual.ru.md": "docs/manual.md", "docs/config.ru.md": "docs/config.md",
               "docs/rules.ru.md": "docs/rules.md", "docs/custom-scripts.ru.md": "docs/custom-scripts.md",
               "docs/lists.ru.md": "docs/lists.md", "docs/cookbook.ru.md": "docs/cookbook.md",
-              "docs/blockcheck2.ru.md": "docs/blockcheck2.md"}
+              "docs/blockcheck2.ru.md": "docs/blockcheck2.md", "docs/nflua.ru.md": "docs/nflua.md",
+              "docs/nfq.ru.md": "docs/nfq.md"}
 # Long options of other tools that the documents mention, and the example of development.md.
 FOREIGN = set("""
     queue-num queue-bypass dport sport dports sports mark connbytes connbytes-dir connbytes-mode
     ctstate tcp-flags notrack prefix-length v4-threshold family local-port connect-to resolve http3 update
     pcap-limit filter-ttl preset install build target now reload global gtest help verbose output-on-failure
-    or-mark set-xmark helper long list shell compiler prefix no-block yes set html json cacert top why
+    or-mark set-xmark helper ctdir function long list shell compiler prefix no-block yes set html json cacert top why
 """.split())
 # Globals of Lua itself; everything else that scripts see as a function is native.
 LUA_ITSELF = set("""
@@ -305,9 +306,13 @@ def run_blocks(tally, name, text, program, lua, no_lab):
             title = "%s:%d" % (name, block.line)
             if block.kind == "file":
                 place.write(block.mark, block.text)
-            if block.kind != "run" or not tally.wants(title):
+            if block.kind != "run":
                 continue
             mark = Mark(block.mark)
+            if not tally.wants(title):
+                if stage.PREPARES.match(block.text) and mark.kind == "offline":
+                    place.offline(block, mark)
+                continue
             if mark.kind in ("no", "walk"):
                 continue
             reason = (no_lab if mark.kind == "lab" else None) or stage.missing_tool(block.text)

@@ -15,6 +15,9 @@ lab      runs in the client, the box or the server of support/lab.py. `nfqws2` t
            open=URL,...     closed before, open after; `-` for none. Default: all four
            try=N            how often an opening is tried (1)
            closed=URL,...   still closed after
+           said="TEXT"      what the program prints contains it after that
+           ftp              the server is one of FTP too: a passive data connection opens after, and
+                            a connection to its port that nothing announced does not
 file     is written to the folder.
 """
 import os
@@ -30,6 +33,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 import lab as laboratory  # noqa: E402
 import processes  # noqa: E402
 from expect import Failure, comes_true  # noqa: E402
+from passive_ftp import PassiveServer  # noqa: E402
 
 # What is run drops its rights and may not look at itself at its end.
 os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
@@ -37,6 +41,8 @@ os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
 NAMES = ("blocked.example", "www.blocked.example", "other.example")
 FILTERED = ("blocked.example", "other.example")
 URLS = "http://blocked.example/,https://blocked.example/"
+# Puts the files into the folder that later commands name without one: whoever runs a block alone needs it.
+PREPARES = re.compile(r"(?:cp .*\n)+$")
 TROUBLE = re.compile(r"LUA ERROR|desync ERROR|AddressSanitizer|runtime error:|PANIC")
 # What a script may say that runs when the program is told to end.
 INTERRUPTED = re.compile(r"(?s)LUA ERROR: INTERRUPT.*?desync ERROR\. passing packet unmodified\.")
@@ -202,7 +208,12 @@ class Stage:
             for url in closed:
                 if opens(lab, url, 4) or opens(lab, url, 6):
                     raise Failure("%s is open" % url)
+            if "ftp" in mark.flags and not only_rules:
+                PassiveServer(lab).judge()
             said = self.end_daemons(daemons)
+            for text in [] if only_rules else mark.values["said"]:
+                if text not in said:
+                    raise Failure("the program did not say %r:\n%s" % (text, said[-2500:]))
             if TROUBLE.search(INTERRUPTED.sub("", said)):
                 raise Failure("the program complained:\n%s" % said[-2500:])
 

@@ -133,6 +133,23 @@ def test_import_pushes_nothing_out(env):
             check_equal("sums", world.results("*"), [(1, 6, 0)])
 
 
+def test_orders_of_people(env):
+    """A pin must be a strategy there is; names may end with the root; what has expired is not taken."""
+    with env.lab() as lab:
+        world = World(env, lab)
+        with world.daemon():
+            refused = ask(world.socket, "learn", action="pin", key="web", host=SITES[0], strategy=4)
+            check("the strategies of 'web' are 1 to 3" in str(refused), "told: %s", refused)
+            check_equal("nothing is kept", ask(world.socket, "learn")[-1]["count"], 0)
+            ask(world.socket, "learn", action="pin", key="web", host=SITES[0] + ".", strategy=3)
+            pins = [(record["host"], record["pin"]) for record in named(ask(world.socket, "learn"), "learn")]
+            check_equal("pins", pins, [(SITES[0], 3)])
+            check_equal("of another key", ask(world.socket, "learn", action="pin", key="no", host="a", strategy=9)[-1],
+                        {"end": True, "count": 1})
+            end = ask(world.socket, "learn", action="import", records="web/old.example\t1000\t60\tcur=1")[-1]
+            check_equal("expired", (end["count"], end["older"]), (0, 1))
+
+
 def test_groups_of_a_file(env):
     """Read by who has no rights and within the fence; without it there is no start."""
     with env.lab() as lab:

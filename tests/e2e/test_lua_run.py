@@ -8,9 +8,10 @@ import subprocess
 import packets
 from cases import Skipped
 from expect import wait_for_text
-from harness import CRASH, DATA, cases, check, check_equal, laboratory, without_root
+from harness import CRASH, DATA, QUEUE, cases, check, check_equal, laboratory, without_root
 
 CLIENT, SERVER = laboratory.CLIENT4, laboratory.SERVER4
+WORKERS = laboratory.WORKERS
 SO_NO_CHECK = 11
 
 
@@ -471,6 +472,16 @@ def test_number_of_a_queue_again(env):
            "nfq.close(h) print('done')")
     with env.lab() as lab:
         check("done" in Script(env, lab, run).end(), "it did not end")
+
+
+def test_the_queues_of_the_daemon_are_taken(env):
+    """Also while Lua is initialised, before the daemon has opened them."""
+    run = ("--lua-init=require 'nfq' h = nfq.open() for n = %d, %d do local q, why, code = nfq.create_queue(h, n) "
+           "print('got', n, type(q), why, code) end" % (QUEUE, QUEUE + WORKERS))
+    with env.lab() as lab, env.daemon(lab, "--lua-allow=queue", run) as daemon:
+        for number in range(QUEUE, QUEUE + WORKERS):
+            daemon.wait_output("got\t%d\tnil\tOperation not permitted\t1\n" % number)
+        daemon.wait_output("got\t%d\tuserdata\t" % (QUEUE + WORKERS))
 
 
 def test_beside_the_queue_of_the_daemon(env):

@@ -718,6 +718,23 @@ def test_code_from_outside(env, control):
             daemon.wait_output("somebody else than root")
 
 
+def test_code_that_cannot_be_sent(env):
+    """A file that is not there is named once; a program that ends is not waited for."""
+    with env.lab() as lab, env.folder() as folder:
+        path = os.path.join(folder, "socket")
+        with env.daemon(lab, "--lua-control=" + path, "--lua-call-limit=0", libraries=()) as daemon:
+            answer = send(env, lab, path, "@/no/such.lua")
+            check_equal("answer", (answer.returncode, answer.stderr),
+                        (1, "--lua-send: /no/such.lua: No such file or directory\n"))
+            sender = lab.start("client", env.program, "--lua-send=" + path, "print('runs') while true do end")
+            daemon.wait_output("runs")
+            daemon.process.kill()
+            daemon.ended()
+            check_equal("exit code", sender.wait(laboratory.PATIENCE), 1)
+            with open(sender.log) as f:
+                check_equal("what it says", f.read(), path + ": the program has ended without an answer\n")
+
+
 # --- the example of the document
 
 DOCUMENT = os.path.join(HERE, "..", "..", "docs", "nflua.md")
@@ -786,6 +803,14 @@ def test_newer_syntax(env):
               result.stderr)
     result = env.run("--intercept=0", "--lua-init=x = = 7")
     check(result.returncode != 0 and "written for" not in result.stderr, "%s", result.stderr)
+
+
+@without_root
+def test_what_drops_everything_is_told(env):
+    for options, told in (("nflua", True), ("nflua:tcp_payload", False)):
+        result = run(env, "", "--lua-desync=" + options)
+        check(("instance nflua_1_1: without func= every packet matches and is dropped" in result.said + result.errors)
+              == told, "%s: %s%s", options, result.said, result.errors)
 
 
 @without_root

@@ -141,6 +141,25 @@ def test_openwrt_keeps_what_was_learned(world: World):
     equal(world.read("/opt/memory/300/learn.tsv"), "two\n")
 
 
+def test_openwrt_copies_that_are_cut_short(world: World):
+    """A full flash keeps the copy that is there and nothing half; of a power cut the whole copy remains."""
+    openwrt(world, "fw4", "STATE_DIR=/opt/memory", "STATE_COPY=/opt/flash/state")
+    world.write("/opt/flash/state/300/learn.tsv", "one\n")
+    world.write("/opt/memory/300/learn.tsv", "two\n")
+    world.tool("cp", '#!/bin/sh\nfor to; do :; done\nmkdir -p "$to" && echo half >"$to/half"\nexit 1\n')
+    contains(verb(world, "save_state"), "cannot copy /opt/memory to /opt/flash/state")
+    equal((os.listdir("/opt/flash"), world.read("/opt/flash/state/300/learn.tsv")), (["state"], "one\n"))
+    os.remove("/opt/bin/cp")
+    # The copy was whole, and the power failed before it had its place.
+    shutil.rmtree("/opt/flash/state")
+    world.write("/opt/flash/state.new/300/learn.tsv", "three\n")
+    world.write("/opt/flash/state.part/300/learn.tsv", "half\n")
+    shutil.rmtree("/opt/memory")
+    verb(world, "start")
+    equal(world.read("/opt/memory/300/learn.tsv"), "three\n")
+    equal((os.listdir("/opt/flash"), world.read("/opt/flash/state/300/learn.tsv")), (["state"], "three\n"))
+
+
 def test_openwrt_verbs_and_daemons(world: World):
     openwrt(world, "fw4", "WS_USER=")
     world.write("init.d/openwrt/custom.d/50-x", "alloc_dnum D_X\nalloc_qnum Q_X\n"

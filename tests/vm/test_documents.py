@@ -26,8 +26,6 @@ def live_blocks():
 
 
 BLOCKS, FOR_LONG = live_blocks()
-# Puts the files into the folder that later commands name without one.
-PREPARES = re.compile(r"(?:cp .*\n)+$")
 
 
 @cases(BLOCKS)
@@ -38,7 +36,7 @@ def test_block(env, name, line):
         for block in documents.document(os.path.join(ROOT, name)).blocks:
             if block.kind == "file":
                 place.write(block.mark, block.text)
-            if block.kind == "run" and PREPARES.match(block.text):
+            if block.kind == "run" and stage.PREPARES.match(block.text):
                 place.offline(block, documents.Mark(block.mark))
             if block.line == line:
                 try:

@@ -1,5 +1,6 @@
 #include "check/check_detectors.hpp"
 
+#include "check/known_functions.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
@@ -27,8 +28,12 @@ class DetectorCheck {
         : instance_(instance), globals_(globals), report_(report) {}
 
     void run() {
+        if (!globals_.contains("automate_result") && globals_.contains(instance_.func))
+            add(Level::error, instance_.func + " needs zapret-auto.lua, which no --lua-init loads");
         look("success_detector");
         look("failure_detector");
+        check_default();
+        check_packets();
     }
 
   private:
@@ -46,7 +51,8 @@ class DetectorCheck {
     void check(const Need& need) {
         const std::string who(need.detector);
         const flow::RangePos& upper = instance_.in_range.to;
-        if (instance_.in_range.from.mode == 'x' || upper.mode == 'x')
+        blind_ = sees_nothing();
+        if (blind_)
             return add(Level::warning, who + " sees no answers: --in-range lets none through");
         const std::string* given = instance_.argument(need.argument);
         const std::uint64_t bytes = given != nullptr
@@ -67,6 +73,24 @@ class DetectorCheck {
         if (packets && *packets * most_of_a_packet < bytes + handshake * most_of_a_packet)
             add(Level::warning, as_far + ", which do not fit into " + *queued + " packets");
     }
+    // Those that are taken if none is named judge by answers too.
+    void check_default() {
+        if (blind_ || !sees_nothing()) return;
+        for (const char* argument : {"success_detector", "failure_detector"}) {
+            if (instance_.argument(argument) != nullptr) continue;
+            return add(Level::warning, std::string("without ") + argument +
+                                           "= answers decide, and --in-range lets none through");
+        }
+    }
+    void check_packets() {
+        const std::string* packets = instance_.argument("in_pkts");
+        if (packets == nullptr || is_reference(*packets) || *packets == "all") return;
+        if (!parse_uint(*packets, UINT32_MAX))
+            add(Level::warning, "in_pkts=" + *packets + " is neither a number nor 'all'");
+    }
+    bool sees_nothing() const {
+        return instance_.in_range.from.mode == 'x' || instance_.in_range.to.mode == 'x';
+    }
     bool told_by_globals() const {
         return globals_.contains("in_pkts_tcp") || globals_.contains("in_pkts_udp");
     }
@@ -74,6 +98,7 @@ class DetectorCheck {
     const LuaInstance& instance_;
     const LuaGlobals& globals_;
     Report& report_;
+    bool blind_ = false; // which was said
 };
 
 } // namespace

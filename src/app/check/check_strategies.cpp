@@ -12,7 +12,20 @@ namespace {
 
 using profile::LuaInstance;
 
-constexpr std::string_view numbers[] = {"fails", "time", "retry", "memory", "explore"};
+struct Number {
+    std::string_view name;
+    double least, most;
+    const char* should_be;
+};
+constexpr double any = 1e12;
+constexpr double a_little = 0.001; // more than nothing
+constexpr Number numbers[] = {{"fails", 1, any, "1 or more"},
+                              {"time", a_little, any, "more than 0"},
+                              {"retry", 0, any, "0 or more"},
+                              {"memory", a_little, any, "more than 0"},
+                              {"explore", 0, 1, "from 0 to 1"}};
+// Arguments that name something.
+constexpr std::string_view names[] = {"groups", "patterns", "success_detector", "failure_detector"};
 
 std::optional<double> number_of(const std::string& text) {
     char* end = nullptr;
@@ -27,12 +40,11 @@ class StrategyCheck {
         : orchestrator_(orchestrator), report_(report) {}
 
     void run(std::span<const LuaInstance> followers) {
-        for (const std::string_view name : numbers) {
-            const std::string* text = orchestrator_.argument(name);
-            if (text != nullptr && !is_reference(*text) && !number_of(*text))
-                add(Level::warning,
-                    std::string(name) + "=" + *text + " is no number, the default is taken");
-        }
+        for (const Number& number : numbers)
+            check_number(number);
+        for (const std::string_view name : names)
+            if (const std::string* text = orchestrator_.argument(name); text && text->empty())
+                add(Level::error, std::string(name) + "= is empty: leave it out or name something");
         std::set<double> found;
         for (const LuaInstance& follower : followers) {
             const std::string* text = follower.argument("strategy");
@@ -54,6 +66,15 @@ class StrategyCheck {
     }
 
   private:
+    void check_number(const Number& number) {
+        const std::string* text = orchestrator_.argument(number.name);
+        if (text == nullptr || is_reference(*text)) return;
+        const auto value = number_of(*text);
+        const std::string given = std::string(number.name) + "=" + *text;
+        if (!value) return add(Level::warning, given + " is no number, the default is taken");
+        if (*value >= number.least && *value <= number.most) return;
+        add(Level::warning, given + ": it should be " + number.should_be);
+    }
     void add(Level level, const std::string& text) {
         report_.add(level, orchestrator_.position, text + " (instance " + orchestrator_.name + ")");
     }

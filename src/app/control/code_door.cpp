@@ -19,6 +19,7 @@
 #include <optional>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 namespace nfqws2::app {
@@ -125,6 +126,44 @@ bool CodeDoor::take(Workers& workers, bool all) {
     return true;
 }
 
+namespace {
+
+// Is the socket at the path the one it was, and does somebody listen there? Datagrams tell nobody
+// that who should answer has ended.
+class Listener {
+  public:
+    explicit Listener(const sockaddr_un& address) : address_(address), inode_(inode()) {}
+    bool is_there() {
+        const FileDescriptor probe(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        return inode() == inode_ &&
+               (!probe || connect(probe.get(), generic(address_), sizeof address_) == 0);
+    }
+
+  private:
+    ino_t inode() const {
+        struct stat st {};
+        return stat(address_.sun_path, &st) == 0 ? st.st_ino : 0;
+    }
+    sockaddr_un address_;
+    ino_t inode_;
+};
+
+// Until an answer can be read. Why not, or "".
+const char* await_answer(int fd, Listener& listener) {
+    constexpr int patience_ms = 60'000; // beyond what a call may take
+    constexpr int step_ms = 200;
+    pollfd wanted{fd, POLLIN, 0};
+    for (int waited = 0; waited < patience_ms; waited += step_ms) {
+        if (poll(&wanted, 1, step_ms) > 0) return "";
+        if (listener.is_there()) continue;
+        // It may have answered before it ended.
+        return poll(&wanted, 1, 0) > 0 ? "" : "the program has ended without an answer";
+    }
+    return "there is no answer";
+}
+
+} // namespace
+
 int send_code(const std::string& path, const std::string& what) {
     const auto fail = [](const std::string& of, const char* why) {
         std::fprintf(stderr, "%s: %s\n", of.c_str(), why);
@@ -133,7 +172,7 @@ int send_code(const std::string& path, const std::string& what) {
     std::string code = what;
     if (what.starts_with('@')) {
         const ReadResult file = read_file(what.substr(1), lua::longest_script);
-        if (!file.ok()) return fail(what.substr(1), file.error.c_str());
+        if (!file.ok()) return fail("--lua-send", file.error.c_str());
         code = what.substr(1) + '\0' + std::string(as_text(file.data));
     }
     if (code.size() > longest) return fail("--lua-send", "more than 65535 bytes");
@@ -141,6 +180,7 @@ int send_code(const std::string& path, const std::string& what) {
     to.sun_family = AF_UNIX;
     if (path.size() >= sizeof to.sun_path) return fail(path, "the path is too long");
     std::memcpy(to.sun_path, path.c_str(), path.size() + 1);
+    Listener listener(to);
     const FileDescriptor fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_un own{};
     own.sun_family = AF_UNIX;
@@ -149,9 +189,7 @@ int send_code(const std::string& path, const std::string& what) {
         connect(fd.get(), generic(to), sizeof to) != 0 ||
         send(fd.get(), code.data(), code.size(), 0) < 0)
         return fail(path, std::strerror(errno));
-    constexpr int patience_ms = 60'000; // beyond what a call may take
-    pollfd wanted{fd.get(), POLLIN, 0};
-    if (poll(&wanted, 1, patience_ms) <= 0) return fail(path, "there is no answer");
+    if (const char* why = await_answer(fd.get(), listener); *why != '\0') return fail(path, why);
     std::string text(longest, '\0');
     const ssize_t size = recv(fd.get(), text.data(), text.size(), 0);
     if (size < 0) return fail(path, std::strerror(errno));

@@ -22,6 +22,7 @@ constexpr std::size_t lines_per_piece = 200;
 struct Table {
     store::Stores& stores;
     std::size_t number;
+    const profile::Generation& profiles; // in force
 
     std::vector<RecordPointer> records() const { return stores.records(number); }
 };
@@ -33,7 +34,7 @@ struct Wanted {
     explicit Wanted(const Request& request) {
         if (const std::string* text = request.text("key")) key = key_part(*text);
         if (const std::string* text = request.text("host"))
-            host = *text == "*" ? "*" : key_part(ascii_lower(*text));
+            host = *text == "*" ? "*" : host_part(ascii_lower(*text));
     }
     bool admits(std::string_view record) const {
         const auto name = record_name(record);
@@ -157,6 +158,13 @@ std::unique_ptr<Answer> pin(const Table& table, const Request& request, Refusal*
     const auto key = wanted.key ? wanted.key : only_key(table, refusal);
     if (!key) return nullptr;
     const std::int64_t* strategy = request.number("strategy");
+    if (strategy != nullptr) {
+        const unsigned last = Learnings(&table.stores, table.profiles).last_strategy(*key);
+        if (last != 0 && *strategy > last) {
+            refusal->text = "the strategies of '" + *key + "' are 1 to " + std::to_string(last);
+            return nullptr;
+        }
+    }
     const std::string name = *key + '/' + *wanted.host;
     // A worker may write at the same time; then once more.
     for (;;) {
@@ -221,7 +229,8 @@ void import_one(const Table& table, const store::Record& record, std::uint64_t l
     using Insertion = store::Stores::Insertion;
     for (;;) {
         const RecordPointer now = table.stores.find(table.number, record.key);
-        if (now != nullptr && now->written > record.written) {
+        if (record.expired(table.stores.now()) ||
+            (now != nullptr && now->written > record.written)) {
             imported.older++;
             return;
         }
@@ -235,8 +244,8 @@ void import_one(const Table& table, const store::Record& record, std::uint64_t l
     }
 }
 
-// Lines of a file; what is older than what is known is left out, and so is what would push out
-// something else.
+// Lines of a file; what has expired or is older than what is known is left out, and so is what
+// would push out something else.
 std::unique_ptr<Answer> import_lines(const Table& table, const Request& request, Refusal* refusal) {
     const std::string* text = request.text("records");
     refusal->text = "'records' is needed";
@@ -287,7 +296,8 @@ std::unique_ptr<Answer> act(const Subject& subject, const Request& request, Refu
         *refusal = {"failed", error};
         return nullptr;
     }
-    return action->make({*stores, *number}, request, refusal);
+    const profile::GenerationPtr profiles = subject.workers.shared().profiles.generation();
+    return action->make({*stores, *number, *profiles}, request, refusal);
 }
 
 } // namespace

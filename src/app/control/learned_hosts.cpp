@@ -107,6 +107,11 @@ std::string key_part(std::string_view text) {
     return part;
 }
 
+std::string host_part(std::string_view host) {
+    if (host.ends_with('.')) host.remove_suffix(1);
+    return key_part(host);
+}
+
 void write_strategies(JsonWriter& json, const std::vector<TriedStrategy>& strategies) {
     json.open_array();
     for (const TriedStrategy& one : strategies) {
@@ -155,6 +160,13 @@ void Learnings::add_keys(const profile::Profile& profile) {
     }
 }
 
+unsigned Learnings::last_strategy(std::string_view key) const {
+    unsigned last = 0;
+    for (const Key& one : keys_)
+        if (one.name == key) last = std::max(last, one.strategies);
+    return last;
+}
+
 std::vector<TriedStrategy> Learnings::tried_with(const Key& key, std::string_view host) const {
     std::vector<TriedStrategy> all;
     const std::string name = key.name + '/' + std::string(host) + '/';
@@ -166,7 +178,7 @@ std::vector<TriedStrategy> Learnings::tried_with(const Key& key, std::string_vie
 
 std::optional<LearnResults> Learnings::of_host(std::string_view host) const {
     std::optional<LearnResults> results;
-    const std::string part = key_part(host);
+    const std::string part = host_part(host);
     for (const Key& key : keys_) {
         const auto own = stores_->get(store_, key.name + '/' + part);
         if (!own) continue;

@@ -32,8 +32,9 @@ struct LearnedHost {
 // Of records in any order; sorted by key and host.
 std::vector<LearnedHost> learned_hosts(const std::vector<store::RecordPointer>& records);
 
-// As the script makes a part of a key of it.
+// As the script makes a part of a key of it; of a host without the root of all names at its end.
 std::string key_part(std::string_view text);
+std::string host_part(std::string_view host);
 
 struct RecordName {
     std::string_view key, host;
@@ -59,6 +60,8 @@ class Learnings {
     std::optional<LearnResults> of_host(std::string_view host) const;
     // The sums of all hosts; nullopt: the instance does not learn.
     std::optional<std::vector<TriedStrategy>> sums(const profile::LuaInstance& instance) const;
+    // The highest number of a strategy of a key; 0: no instance uses it, or they have none.
+    unsigned last_strategy(std::string_view key) const;
 
   private:
     struct Key {

@@ -59,6 +59,31 @@ protocol::DisableSet disable_set(const OptionValue& value, const char* error) {
     return result;
 }
 
+const std::vector<std::string_view> kernel_words = {"conntrack", "queue", "netlink"};
+
+std::string_view kernel_word_meant_by(std::string_view word) {
+    const std::string_view best = nearest(word, kernel_words);
+    if (!best.empty() || word.empty()) return best;
+    for (const std::string_view known : kernel_words)
+        if (known.starts_with(word)) return known;
+    return "";
+}
+
+// For a value that names no file and was perhaps to be words of the kernel.
+std::string kernel_word_hint(const std::string& value) {
+    std::string meant, unknown;
+    for (const std::string_view word : split(value, ',')) {
+        const std::string_view best = kernel_word_meant_by(word);
+        if (!best.empty())
+            meant += (meant.empty() ? "" : ",") + std::string(best);
+        else if (!word.empty())
+            unknown = word;
+    }
+    if (meant.empty()) return "";
+    if (unknown.empty()) return " (did you mean '" + meant + "'?)";
+    return " ('" + unknown + "' is none of conntrack, queue, netlink)";
+}
+
 // False: not every word between the commas is one of these.
 bool allow_kernel(const std::string& value, lua::KernelAccess& access) {
     for (const std::string_view word : split(value, ',')) {
@@ -265,7 +290,8 @@ void add_lua_allow(ParseState& state, const OptionValue& value) {
     }
     char* real = realpath(value->c_str(), nullptr);
     if (real == nullptr)
-        throw BadValue("cannot access " + *value + " (" + std::strerror(errno) + ")");
+        throw BadValue("cannot access " + *value + " (" + std::strerror(errno) + ")" +
+                       kernel_word_hint(*value));
     state.config.lua_allow.emplace_back(real);
     std::free(real);
 }

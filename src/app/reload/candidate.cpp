@@ -4,6 +4,7 @@
 #include "check/check_detectors.hpp"
 #include "check/check_instances.hpp"
 #include "check/check_lists.hpp"
+#include "check/check_nflua.hpp"
 #include "check/check_profiles.hpp"
 #include "check/check_strategies.hpp"
 #include "check/check_words.hpp"
@@ -259,6 +260,7 @@ void Candidate::check() {
     check_profiles(next_.profiles->profiles, report_);
     check_instances(next_.profiles->profiles, circumstances, report_);
     check_strategies(next_.profiles->profiles, report_);
+    check_nflua(next_.profiles->profiles, report_);
     check_argument_files(next_.profiles->profiles, report_);
     // New code may define what is missing; then its own state is asked.
     if (!lua_items_.empty()) return;

@@ -3,12 +3,22 @@
 #include "nfqws2/base/log.hpp"
 
 namespace nfqws2::app {
+namespace {
+
+capture::LiveQueues::Options script_queues(const Config& config) {
+    capture::LiveQueues::Options options;
+    options.connections = config.engine.ct == packet::CtSource::queue;
+    options.first_taken = config.qnum.value_or(0);
+    options.taken = config.intercept && config.qnum ? config.workers : 0;
+    return options;
+}
+
+} // namespace
 
 WorkerSockets::WorkerSockets(const Config& config, unsigned number, Random& random)
     : random_(random),
       network_([this](std::string_view interface) { return wlan_.ssid(interface); }),
-      sender_({config.bind_fix4, config.bind_fix6}),
-      script_queues_(config.engine.ct == packet::CtSource::queue) {
+      sender_({config.bind_fix4, config.bind_fix6}), script_queues_(script_queues(config)) {
     queue_options_.number = static_cast<std::uint16_t>(config.qnum.value_or(0) + number);
     // A trace shows packets as they are on the wire.
     queue_options_.take_merged = config.gso && config.trace_file.empty();

@@ -1,6 +1,7 @@
 #include "start/startup.hpp"
 
 #include "check/argument_files.hpp"
+#include "check/check_nflua.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/profile/lua_call.hpp"
@@ -34,6 +35,10 @@ void print_profiles(const Config& config) {
     log::status("we have %zu user defined desync profile(s) and default low priority profile 0",
                 config.user_profiles);
     log::status("we have %zu user defined desync template(s)", config.templates);
+    for (const auto& profile : config.profiles)
+        for (const auto& instance : profile->instances)
+            if (const std::string why = drops_everything(instance); !why.empty())
+                log::status("instance %s: %s", instance.name.c_str(), why.c_str());
     if (!log::debug_enabled()) return;
     for (const auto& profile : config.profiles)
         for (const auto& instance : profile->instances)

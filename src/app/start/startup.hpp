@@ -6,7 +6,8 @@
 
 namespace nfqws2::app {
 
-// Numbers of profiles and templates; with debugging the instances of each profile.
+// Numbers of profiles and templates, instances that drop everything; with debugging the instances
+// of each profile.
 void print_profiles(const Config& config);
 
 // --writable: makes the directory, gives it to the target user, sets WRITABLE and WRITEABLE.

@@ -60,8 +60,12 @@ void pin(const Shared& shared, const Order& order) {
 }
 
 void forget(const Shared& shared, const Order& order) {
-    Json request = request_of(order);
-    if (order.all) request["all"] = true;
+    // No host has this name, and nobody who writes it means one.
+    const bool everything = order.all || order.subject == "all";
+    Order about = order;
+    if (order.subject == "all") about.subject.clear();
+    Json request = request_of(about);
+    if (everything) request["all"] = true;
     print_end(shared, shared.connect().ask_for_end(request));
 }
 
@@ -182,7 +186,7 @@ std::string import_text(const std::string& file, const Json& sum) {
         if (lines != nullptr) text += places_text(file, sum[lines], count);
         text += "\n";
     };
-    add("older", " records are older than what is known, left out", nullptr);
+    add("older", " records have expired or are older than what is known, left out", nullptr);
     add("damaged", " lines cannot be understood, left out", "damaged_lines");
     add("no_room", " records do not fit (--store-max), left out", "no_room_lines");
     return text;

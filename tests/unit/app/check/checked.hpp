@@ -7,6 +7,7 @@
 #include "app/check/check_functions.hpp"
 #include "app/check/check_instances.hpp"
 #include "app/check/check_lists.hpp"
+#include "app/check/check_nflua.hpp"
 #include "app/check/check_profiles.hpp"
 #include "app/check/check_strategies.hpp"
 #include "app/check/check_words.hpp"
@@ -43,6 +44,10 @@ class Checked {
     }
     Checked& strategies() {
         check_strategies(parsed_.config().profiles, report);
+        return *this;
+    }
+    Checked& nflua() {
+        check_nflua(parsed_.config().profiles, report);
         return *this;
     }
     Checked& words() {

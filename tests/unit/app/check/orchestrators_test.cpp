@@ -61,6 +61,52 @@ TEST(CheckStrategies, NumbersAreNumbers) {
                      "(instance learn_1_1)"}));
 }
 
+TEST(CheckStrategies, NumbersAreWithinReason) {
+    const std::pair<const char*, const char*> bad[] = {
+        {"retry=-1", "0 or more"}, {"memory=0", "more than 0"},  {"time=-5", "more than 0"},
+        {"fails=0", "1 or more"},  {"explore=5", "from 0 to 1"}, {"explore=nan", "from 0 to 1"}};
+    for (const auto& [argument, wanted] : bad)
+        EXPECT_EQ(of_strategies({std::string("learn:") + argument, "a:strategy=1"}),
+                  (Lines{std::string("warning 1: ") + argument + ": it should be " + wanted +
+                         " (instance learn_1_1)"}));
+    EXPECT_EQ(of_strategies({"learn:retry=0:memory=0.5:explore=1:fails=1", "a:strategy=1"}),
+              Lines());
+}
+
+TEST(CheckStrategies, NamesNameSomething) {
+    for (const char* argument : {"groups", "patterns", "success_detector", "failure_detector"})
+        EXPECT_EQ(of_strategies({std::string("circular:") + argument + "=", "a:strategy=1"}),
+                  (Lines{std::string("error 1: ") + argument +
+                         "= is empty: leave it out or name something (instance circular_1_1)"}));
+}
+
+TEST(CheckDetectors, AreLoaded) {
+    LuaGlobals globals = {{"learn", "function"}};
+    EXPECT_EQ(of_detectors("a", "key=k", globals),
+              (Lines{"error 2: learn needs zapret-auto.lua, which no --lua-init loads (instance "
+                     "learn_1_1)"}));
+    globals["automate_result"] = "function";
+    EXPECT_EQ(of_detectors("a", "key=k", globals), Lines());
+}
+
+TEST(CheckDetectors, WantAnswersByDefault) {
+    EXPECT_EQ(of_detectors("x", "key=k"),
+              (Lines{"warning 2: without success_detector= answers decide, and --in-range lets "
+                     "none through (instance learn_1_1)"}));
+    EXPECT_EQ(of_detectors("x", "success_detector=mine"),
+              (Lines{"warning 2: without failure_detector= answers decide, and --in-range lets "
+                     "none through (instance learn_1_1)"}));
+    EXPECT_EQ(of_detectors("x", "success_detector=mine:failure_detector=mine"), Lines());
+}
+
+TEST(CheckDetectors, CountPackets) {
+    EXPECT_EQ(of_detectors("a", "in_pkts=abc"),
+              (Lines{"warning 2: in_pkts=abc is neither a number nor 'all' (instance "
+                     "learn_1_1)"}));
+    for (const char* good : {"7", "all", "%how_many"})
+        EXPECT_EQ(of_detectors("a", std::string("in_pkts=") + good), Lines());
+}
+
 TEST(CheckDetectors, AreToldWhatIsQueued) {
     EXPECT_EQ(
         of_detectors("a", "failure_detector=detect_silence"),

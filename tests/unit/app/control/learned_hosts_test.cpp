@@ -113,6 +113,13 @@ TEST_F(LearningsTest, OfAHost) {
     EXPECT_EQ(results->ok, 5);
     EXPECT_EQ(results->bad, 4);
     EXPECT_FALSE(learnings.of_host("b.example"));
+    EXPECT_TRUE(learnings.of_host("a.example.")) << "the same name";
+}
+
+TEST_F(LearningsTest, KnowTheLastStrategy) {
+    const Learnings learnings(&stores, *generation);
+    EXPECT_EQ(learnings.last_strategy("web"), 2U);
+    EXPECT_EQ(learnings.last_strategy("other"), 0U);
 }
 
 TEST_F(LearningsTest, OfAnInstance) {

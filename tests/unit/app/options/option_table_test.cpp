@@ -177,7 +177,12 @@ const Refused refused[] = {
     {"--lua-init=@/no/dir/f.lua", "bad file '/no/dir/f.lua'"},
     {"--lua-run=@/no/dir/f.lua", "bad file '/no/dir/f.lua'"},
     {"--lua-run=f.lua", "to run a file write --lua-run=@f.lua"},
-    {"--lua-allow=conntrack,wires", "cannot access conntrack,wires"},
+    {"--lua-allow=conntrack,wires", "cannot access conntrack,wires (No such file or directory) "
+                                    "('wires' is none of conntrack, queue, netlink)"},
+    {"--lua-allow=contrack", "cannot access contrack (No such file or directory) "
+                             "(did you mean 'conntrack'?)"},
+    {"--lua-allow=conntrack,que", "cannot access conntrack,que (No such file or directory) "
+                                  "(did you mean 'conntrack,queue'?)"},
     {"--lua-gc=-1", "lua-gc must be >=0"},
     {"--lua-call-limit=1s", "lua-call-limit must be 0..86400000 : 1s"},
     {"--lua-wait-limit=-1", "lua-wait-limit must be 0..86400000 : -1"},
@@ -199,6 +204,11 @@ const Refused refused[] = {
     {"--ct-sim-helper=sip", "--ct-sim-helper: only ftp is simulated"},
     {"--ct-state=nwe", "bad value for --ct-state: 'nwe' (did you mean 'new'?)"},
     {"--filter-ctstate=x", "bad value for --filter-ctstate: 'x'"},
+    {"--filter-ctstate=new,", "bad value for --filter-ctstate: 'new,'"},
+    {"--filter-ctstate=~", "bad value for --filter-ctstate: '~'"},
+    {"--filter-ctzone=1,,2", "bad value for --filter-ctzone: '1,,2'"},
+    {"--filter-cthelper=ftp,", "bad value for --filter-cthelper: 'ftp,'"},
+    {"--filter-ctstatus=~", "bad value for --filter-ctstatus: '~'"},
     {"--filter-ctmark=x", "bad value for --filter-ctmark: 'x'"},
     {"--filter-ctzone=65536", "bad value for --filter-ctzone: '65536'"},
     {"--filter-cthelper=", "bad value for --filter-cthelper: ''"},
