@@ -18,6 +18,11 @@ class Review {
   private:
     void marks();
     void algorithms();
+    void order();
+    void order_of(std::uint32_t chain, std::vector<std::uint8_t>& before);
+    std::uint8_t asked(Slice tests) const;
+    std::uint8_t set_by(const Rule& rule) const;
+    bool set_somewhere(Algorithm algorithm) const;
     void counters_and_sets();
     void geoip();
     void unreachable_rules();
@@ -75,6 +80,99 @@ void Review::algorithms() {
                     "' is asked, but no action sets one");
 }
 
+std::uint8_t algorithm_bit(Algorithm algorithm) {
+    return static_cast<std::uint8_t>(1U << static_cast<unsigned>(algorithm));
+}
+
+// None: leaves the register as it is, or empties it.
+Algorithm set_by(const Action& action) {
+    if (std::holds_alternative<action::Rate>(action)) return Algorithm::rate;
+    if (std::holds_alternative<action::RateLimit>(action)) return Algorithm::ratelimit;
+    if (std::holds_alternative<action::Sample>(action)) return Algorithm::sample;
+    if (std::holds_alternative<action::TcpAuth>(action)) return Algorithm::tcpauth;
+    const auto* verdict = std::get_if<action::SetVerdict>(&action);
+    return verdict != nullptr ? verdict->algorithm : Algorithm::none;
+}
+
+std::uint8_t Review::asked(Slice tests) const {
+    std::uint8_t bits = 0;
+    for (std::uint32_t i = tests.begin; i < tests.end; i++)
+        if (const auto* verdict = std::get_if<test::Verdict>(&program_.tests[i].condition))
+            bits |= algorithm_bit(verdict->algorithm);
+    return bits;
+}
+
+std::uint8_t Review::set_by(const Rule& rule) const {
+    std::uint8_t bits = 0;
+    for (std::uint32_t i = rule.actions.begin; i < rule.actions.end; i++)
+        bits |= algorithm_bit(rules::set_by(program_.actions[i]));
+    return bits;
+}
+
+bool Review::set_somewhere(Algorithm algorithm) const {
+    const auto seen = build_.algorithms.find(algorithm);
+    return seen != build_.algorithms.end() && seen->second.set;
+}
+
+// One chain: `before` has, for each chain that may be reached, whose verdicts the register may hold
+// at its start.
+void Review::order_of(std::uint32_t chain, std::vector<std::uint8_t>& before) {
+    std::uint8_t known = before[chain]; // not 0: the bit of "none" says that it is reached
+    for (std::uint32_t r = program_.chains[chain].rules.begin; r < program_.chains[chain].rules.end;
+         r++) {
+        const Rule& rule = program_.rules[r];
+        for (const Word& word : algorithm_words()) {
+            const auto algorithm = static_cast<Algorithm>(word.value);
+            if ((asked(rule.tests) & ~known & algorithm_bit(algorithm)) == 0) continue;
+            if (!set_somewhere(algorithm)) continue; // algorithms() says it
+            warn(r, "a verdict of '" + std::string(word.name) +
+                        "' is asked, but no rule before this one sets it");
+        }
+        known |= set_by(rule);
+        if (rule.actions.begin == rule.actions.end) continue;
+        const auto* go = std::get_if<action::Goto>(&program_.actions[rule.actions.end - 1]);
+        if (go != nullptr) before[go->chain] |= known;
+    }
+}
+
+// Chains are walked from the main ones on, each when all that lead to it were.
+void Review::order() {
+    std::vector<std::uint8_t> before(program_.chains.size());
+    std::vector<std::uint32_t> leading(program_.chains.size());
+    const auto each_goto = [&](std::uint32_t chain, auto&& take) {
+        const Slice rules = program_.chains[chain].rules;
+        for (std::uint32_t r = rules.begin; r < rules.end; r++) {
+            const Slice actions = program_.rules[r].actions;
+            if (actions.begin == actions.end) continue;
+            if (const auto* go = std::get_if<action::Goto>(&program_.actions[actions.end - 1]))
+                take(go->chain);
+        }
+    };
+    for (std::uint32_t i = 0; i < before.size(); i++)
+        each_goto(i, [&](std::uint32_t to) { leading[to]++; });
+    std::vector<std::uint32_t> next;
+    for (std::uint32_t i = 0; i < before.size(); i++)
+        if (leading[i] == 0) next.push_back(i);
+    for (std::size_t i = 0; i < program_.profiles.size(); i++) {
+        before[program_.profiles[i].main] = algorithm_bit(Algorithm::none);
+        if (asked(program_.profiles[i].tests) != 0)
+            findings_.warn(build_.profiles[i], "a verdict is asked by the match of a profile: no "
+                                               "rule can have set one before");
+    }
+    while (!next.empty()) {
+        const std::uint32_t chain = next.back();
+        next.pop_back();
+        if (before[chain] == 0)
+            findings_.warn(build_.chains[chain],
+                           "no rule goes to the chain '" + program_.chains[chain].name + "'");
+        else
+            order_of(chain, before);
+        each_goto(chain, [&](std::uint32_t to) {
+            if (--leading[to] == 0) next.push_back(to);
+        });
+    }
+}
+
 void Review::counters_and_sets() {
     std::vector<bool> used(program_.sets.size());
     const auto note = [&](Slice tests, std::uint32_t profile) {
@@ -93,9 +191,6 @@ void Review::counters_and_sets() {
 }
 
 void Review::geoip() {
-    if (build_.asks_geoip && program_.geoip_files.empty())
-        findings_.warn(build_.geoip_at, "'geoip' is asked, but there is no [geoip] file: it never "
-                                        "holds");
     for (std::uint32_t i = 0; i < program_.rules.size(); i++) {
         const Rule& rule = program_.rules[i];
         const Slice of_profile = program_.profiles[rule.profile].tests;
@@ -253,6 +348,7 @@ void Review::translation() {
 void Review::run() {
     marks();
     algorithms();
+    order();
     counters_and_sets();
     geoip();
     unreachable_rules();
