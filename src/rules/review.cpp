@@ -34,6 +34,8 @@ class Review {
     bool ends_always(const Rule& rule) const;
     bool stays(const Condition& condition) const;
     bool covers(const Rule& earlier, const Rule& later) const;
+    bool taken_together(std::size_t number, std::size_t& left) const;
+    const test::Address* plain_address(std::uint32_t number) const; // outer, not turned round
     bool takes_all_of(const Profile& earlier, const Profile& later, std::size_t& left) const;
     Place place(std::uint32_t rule) const {
         const auto found = places_.find(rule);
@@ -259,22 +261,28 @@ void Review::unreachable_rules() {
     }
 }
 
+const test::Address* Review::plain_address(std::uint32_t number) const {
+    const auto* address = std::get_if<test::Address>(&program_.tests[number].condition);
+    const bool plain = address != nullptr && !program_.tests[number].inverted && !address->inner;
+    return plain ? address : nullptr;
+}
+
+// Whether one of them holds all of `narrow`. `left`: how many may be compared.
+bool any_holds(const std::vector<Prefix>& prefixes, const Prefix& narrow, std::size_t& left) {
+    return std::ranges::any_of(prefixes, [&](const Prefix& prefix) {
+        if (left == 0) return false;
+        left--;
+        return prefix.length <= narrow.length && prefix.contains(narrow.address);
+    });
+}
+
 // Whether the tests of the earlier profile are about outer addresses only, and hold for all packets
 // of the later one.
 // `left`: prefixes that may be compared; without any the answer is no.
 bool Review::takes_all_of(const Profile& earlier, const Profile& later, std::size_t& left) const {
-    const auto plain_address = [&](std::uint32_t i) -> const test::Address* {
-        const auto* address = std::get_if<test::Address>(&program_.tests[i].condition);
-        return address != nullptr && !program_.tests[i].inverted && !address->inner ? address
-                                                                                    : nullptr;
-    };
     const auto holds_all = [&left](const test::Address& wide, const test::Address& narrow) {
         return wide.end == narrow.end && std::ranges::all_of(narrow.prefixes, [&](const auto& one) {
-                   return std::ranges::any_of(wide.prefixes, [&](const Prefix& prefix) {
-                       if (left == 0) return false;
-                       left--;
-                       return prefix.length <= one.length && prefix.contains(one.address);
-                   });
+                   return any_holds(wide.prefixes, one, left);
                });
     };
     for (std::uint32_t i = earlier.tests.begin; i < earlier.tests.end; i++) {
@@ -289,6 +297,29 @@ bool Review::takes_all_of(const Profile& earlier, const Profile& later, std::siz
     return true;
 }
 
+// Whether profiles before this one that look at nothing but one address share its packets out.
+bool Review::taken_together(std::size_t number, std::size_t& left) const {
+    const auto taken_before = [&](End end, const Prefix& prefix) {
+        for (std::size_t i = 0; i < number; i++) {
+            const Slice tests = program_.profiles[i].tests;
+            if (tests.end != tests.begin + 1) continue;
+            const test::Address* address = plain_address(tests.begin);
+            if (address != nullptr && address->end == end &&
+                any_holds(address->prefixes, prefix, left))
+                return true;
+        }
+        return false;
+    };
+    const Slice tests = program_.profiles[number].tests;
+    for (std::uint32_t i = tests.begin; i < tests.end; i++) {
+        const test::Address* address = plain_address(i);
+        if (address == nullptr) continue;
+        const auto is_taken = [&](const Prefix& one) { return taken_before(address->end, one); };
+        if (std::ranges::all_of(address->prefixes, is_taken)) return true;
+    }
+    return false;
+}
+
 void Review::unreachable_profiles() {
     std::size_t pairs_left = most_pairs;
     for (std::size_t i = 1; i < program_.profiles.size(); i++) {
@@ -297,7 +328,13 @@ void Review::unreachable_profiles() {
         const auto taker = std::find_if(program_.profiles.begin(), end, [&](const Profile& one) {
             return takes_all_of(one, later, pairs_left);
         });
-        if (taker == end) continue;
+        if (taker == end) {
+            if (taken_together(i, pairs_left))
+                findings_.warn(build_.profiles[i], "profile '" + later.name +
+                                                       "' is never chosen: profiles before it "
+                                                       "take all its packets together");
+            continue;
+        }
         const bool all = taker->tests.begin == taker->tests.end;
         findings_.warn(build_.profiles[i],
                        "profile '" + later.name + "' is never chosen: profile '" + taker->name +

@@ -77,6 +77,26 @@ TEST(Review, ChainsThatNobodyGoesTo) {
     EXPECT_EQ("", warnings(head + "[[profile.rule]]\naction = [ { goto = \"c\" } ]\n" + chain));
 }
 
+// Each of the earlier profiles takes a part.
+TEST(Review, ProfilesThatOthersHideTogether) {
+    const auto profile = [](const std::string& match) {
+        return "[[profile]]\nmatch = [ " + match + " ]\n";
+    };
+    const std::string one = profile("{ src = \"10.0.0.0/8\" }");
+    const std::string two = profile("{ src = [\"172.16.0.0/12\", \"fd00::/8\"] }");
+    const std::string both = profile("{ dport = 1 }, { src = [\"10.1.0.0/16\", \"fd00::1\"] }");
+    EXPECT_EQ("f.toml:6:1: profile '3' is never chosen: profiles before it take all its packets "
+              "together\n",
+              warnings("version = 1\n" + one + two + both));
+    EXPECT_EQ("", warnings("version = 1\n" + two + both));
+    // Only some of the packets, another end, or more than these.
+    const std::string some = profile("{ src = \"10.0.0.0/8\" }, { dport = 2 }");
+    EXPECT_EQ("", warnings("version = 1\n" + some + two + both));
+    EXPECT_EQ("", warnings("version = 1\n" + profile("{ dst = \"10.0.0.0/8\" }") + two + both));
+    EXPECT_EQ("", warnings("version = 1\n" + one + two +
+                           profile("{ src = [\"10.1.0.0/16\", \"192.0.2.0/24\"] }")));
+}
+
 TEST(Review, PresetsThatNobodyUses) {
     const std::string preset = R"([preset.p]
 params = { port = 70000 }
