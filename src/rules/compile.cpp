@@ -45,16 +45,18 @@ void Compiler::compile(const Node& root) {
     root_keys(root);
     if (findings_.failed()) return;
     find_cycles();
+    need_databases();
     if (findings_.failed()) return;
     note_used_sets();
     note_pieces();
     note_link();
     review(*program_, build_, places_);
+    check_unused_presets();
 }
 
 void Compiler::root_keys(const Node& root) {
     Members members(values(), root, "a rules file");
-    const Node* version = members.need("version");
+    const Node* version = members.take("version");
     numbers(members);
     const Node* limits_table = members.take("limits");
     const Node* geo = members.take("geoip");
@@ -63,7 +65,14 @@ void Compiler::root_keys(const Node& root) {
     const Node* preset_table = members.take("preset");
     const Node* profile_list = members.take("profile");
     members.finish();
-    if (version != nullptr) (void)values().number(*version, {1, 1});
+    if (version != nullptr)
+        check_version(*version);
+    else
+        findings_.error(root.at,
+                        profile_list == nullptr && (sets != nullptr || preset_table != nullptr)
+                            ? "this file is for 'include' in a file of rules: it has no "
+                              "'version' and no profile"
+                            : "a rules file needs 'version'");
     if (limits_table != nullptr) limits(*limits_table);
     if (geo != nullptr) geoip(*geo, main_directory_);
     if (include_list != nullptr) includes(*include_list, main_directory_);
@@ -71,6 +80,13 @@ void Compiler::root_keys(const Node& root) {
     if (preset_table != nullptr) presets(*preset_table, files_.front());
     program_->views.push_back({global_sets_, 0});
     if (profile_list != nullptr) profiles(*profile_list);
+}
+
+void Compiler::check_version(const Node& node) {
+    if (!node.is(Node::Kind::integer)) return values().wrong_kind(node, "the number 1");
+    if (node.integer != 1)
+        findings_.error(node.at, "version " + std::to_string(node.integer) +
+                                     ": this program reads version 1");
 }
 
 void Compiler::numbers(Members& members) {
@@ -145,7 +161,7 @@ void Compiler::include(const Node& node, const std::string& directory) {
     const Node* sets = members.take("set");
     const Node* preset_table = members.take("preset");
     members.finish();
-    if (version != nullptr) (void)values().number(*version, {1, 1});
+    if (version != nullptr) check_version(*version);
     if (sets != nullptr) global_sets(*sets, path);
     if (preset_table != nullptr) presets(*preset_table, path);
 }
@@ -209,13 +225,14 @@ void Compiler::profile(const Node& node) {
 // All names before any rule: a rule may go to a chain below.
 std::vector<Compiler::PlannedChain> Compiler::plan_chains(const Node* rules, const Node* chains) {
     std::vector<PlannedChain> plan;
-    const auto add = [&](const std::string& name, const Node* list) {
+    const auto add = [&](const std::string& name, Place at, const Node* list) {
         const auto index = static_cast<std::uint32_t>(program_->chains.size());
         program_->chains.push_back({name, {}});
+        build_.chains.push_back(at);
         names_.chains[name] = index;
         plan.push_back({list, index});
     };
-    add("main", rules);
+    add("main", {}, rules);
     if (chains == nullptr) return plan;
     if (!chains->is(Node::Kind::array)) {
         values().wrong_kind(*chains, "an array of tables");
@@ -237,7 +254,7 @@ std::vector<Compiler::PlannedChain> Compiler::plan_chains(const Node* rules, con
         else if (program_->chains.size() >= most_chains)
             findings_.error(name->at, "more than " + std::to_string(most_chains) + " chains");
         else
-            add(*text, list);
+            add(*text, item.at, list);
     }
     return plan;
 }
@@ -255,10 +272,41 @@ void Compiler::chain(const PlannedChain& planned) {
     program_->chains[chain_].rules.end = count();
 }
 
+std::optional<RuleKeys> read_rule_keys(const Values& values, const Node& node) {
+    if (!node.is(Node::Kind::table)) {
+        values.wrong_kind(node, "a table");
+        return std::nullopt;
+    }
+    Members members(values, node, "a rule");
+    RuleKeys keys;
+    keys.name = members.take("name");
+    const Node* comment = members.take("comment");
+    keys.enabled = members.take("enabled");
+    keys.preset = members.take("preset");
+    if (keys.preset != nullptr) {
+        keys.params = members.take("params");
+    } else {
+        keys.match = members.take("match");
+        keys.action = members.take("action");
+    }
+    members.finish();
+    if (comment != nullptr) (void)values.text(*comment);
+    return keys;
+}
+
+void read_tests_and_actions(Build& build, const Names& names, const Node& rule,
+                            const RuleKeys& keys, std::vector<Test>& tests,
+                            std::vector<Action>& actions) {
+    if (keys.match != nullptr) read_matches(build, names, *keys.match, tests);
+    if (keys.action != nullptr)
+        read_actions(build, names, *keys.action, actions);
+    else
+        build.values.findings().error(rule.at, "a rule needs 'action'");
+}
+
 // A rule of the file, or of a preset that is used under `outer_name`.
 void Compiler::rule(const Node& node, const std::string& outer_name) {
     if (findings_.full()) return;
-    if (!node.is(Node::Kind::table)) return values().wrong_kind(node, "a table");
     const std::string default_name = program_->profiles[profile_].name + "/" +
                                      program_->chains[chain_].name + "#" +
                                      std::to_string(number_ + 1);
@@ -270,25 +318,14 @@ void Compiler::rule(const Node& node, const std::string& outer_name) {
                                            : default_name;
     findings_.where = "rule '" + name + "'";
 
-    Members members(values(), node, "a rule");
-    const Node* name_node = members.take("name");
-    const Node* comment = members.take("comment");
-    const Node* enabled = members.take("enabled");
-    const Node* preset = members.take("preset");
-    if (comment != nullptr) (void)values().text(*comment);
-    if (name_node != nullptr && !values().name(*name_node)) name = default_name;
-    const bool is_on = enabled == nullptr || values().boolean(*enabled).value_or(true);
-    if (preset != nullptr) {
-        const Node* params = members.take("params");
-        members.finish();
-        if (is_on) use_preset(node, *preset, params);
-    } else {
-        members.take("match");
-        members.take("action");
-        members.finish();
-        if (!rule_names_.insert(name).second)
-            findings_.error(node.at, "there is a rule of this name already");
-        add_rule(node, name, is_on);
+    if (const auto keys = read_rule_keys(values(), node)) {
+        if (keys->name != nullptr && !values().name(*keys->name)) name = default_name;
+        const bool is_on =
+            keys->enabled == nullptr || values().boolean(*keys->enabled).value_or(true);
+        if (keys->preset == nullptr)
+            add_rule(node, *keys, name, is_on);
+        else if (is_on)
+            use_preset(node, *keys->preset, keys->params);
     }
     findings_.where = outside;
 }
@@ -300,12 +337,16 @@ void Compiler::use_preset(const Node& node, const Node& name, const Node* params
     if (preset == nullptr) return values().unknown_word(name.at, *text, "preset", presets_.names());
     if (params != nullptr && !params->is(Node::Kind::table))
         return values().wrong_kind(*params, "a table");
+    used_presets_.insert(*text);
     const Member* named = node.find("name");
     for (const Node& item : presets_.expand(values(), *preset, node.at, params))
         rule(item, named != nullptr ? named->value.text : "");
 }
 
-void Compiler::add_rule(const Node& node, const std::string& name, bool enabled) {
+void Compiler::add_rule(const Node& node, const RuleKeys& keys, const std::string& name,
+                        bool enabled) {
+    if (!rule_names_.insert(name).second)
+        findings_.error(node.at, "there is a rule of this name already");
     number_++;
     Program& program = *program_;
     const auto mark = std::pair(program.tests.size(), program.actions.size());
@@ -315,13 +356,7 @@ void Compiler::add_rule(const Node& node, const std::string& name, bool enabled)
     out.chain = chain_;
     out.tests.begin = static_cast<std::uint32_t>(program.tests.size());
     out.actions.begin = static_cast<std::uint32_t>(program.actions.size());
-    const Member* match = node.find("match");
-    const Member* action = node.find("action");
-    if (match != nullptr) read_matches(build_, names_, match->value, program.tests);
-    if (action != nullptr)
-        read_actions(build_, names_, action->value, program.actions);
-    else
-        findings_.error(node.at, "a rule needs 'action'");
+    read_tests_and_actions(build_, names_, node, keys, program.tests, program.actions);
     out.tests.end = static_cast<std::uint32_t>(program.tests.size());
     out.actions.end = static_cast<std::uint32_t>(program.actions.size());
     if (!enabled) {

@@ -51,6 +51,55 @@ void Compiler::find_cycles() {
     }
 }
 
+// Without one no address has a country, and `not geoip` would drop everything.
+void Compiler::need_databases() {
+    const Program& program = *program_;
+    if (!program.geoip_files.empty()) return;
+    const auto asks = [&](Slice tests) {
+        const auto from = program.tests.begin();
+        return std::any_of(from + tests.begin, from + tests.end, [](const Test& test) {
+            return std::holds_alternative<test::Geo>(test.condition);
+        });
+    };
+    const char* const text = "'geoip' needs a database: the file has no [geoip]";
+    for (std::uint32_t i = 0; i < program.profiles.size(); i++)
+        if (asks(program.profiles[i].tests)) return findings_.error(build_.profiles[i], text);
+    for (std::uint32_t i = 0; i < program.rules.size(); i++) {
+        if (!asks(program.rules[i].tests)) continue;
+        findings_.where = "rule '" + program.rules[i].name + "'";
+        findings_.error(places_[i], text);
+        findings_.where.clear();
+        return;
+    }
+}
+
+// With its defaults, as far as it has them. What is wrong there harms nobody yet.
+void Compiler::check_preset(const std::string& name, const Preset& preset) {
+    Findings aside = findings_;
+    Program program;
+    Build build{program, Values(aside), {}, {}, {}, {}, {}, {}, {}};
+    Names names;
+    names.any = true;
+    const std::vector<Node> rules = presets_.expand(build.values, preset, preset.at, nullptr);
+    if (rules.empty()) return;
+    for (const Node& rule : rules) {
+        const auto keys = read_rule_keys(build.values, rule);
+        if (!keys) continue;
+        std::vector<Test> tests;
+        std::vector<Action> actions;
+        read_tests_and_actions(build, names, rule, *keys, tests, actions);
+    }
+    findings_.where = "preset '" + name + "'";
+    for (const Findings::Positioned& one : aside.positioned())
+        findings_.warn(one.at, one.text);
+    findings_.where.clear();
+}
+
+void Compiler::check_unused_presets() {
+    for (const auto& [name, preset] : presets_.all())
+        if (!used_presets_.contains(name)) check_preset(name, preset);
+}
+
 // Only sets that a match asks for are built, and their values kept only where one asks for those.
 void Compiler::note_used_sets() {
     Program& program = *program_;

@@ -25,7 +25,7 @@ class Compiler {
     enum class Files : std::uint8_t { may_be_read, are_out_of_reach };
     explicit Compiler(Files files)
         : files_in_reach_(files == Files::may_be_read), program_(std::make_shared<Program>()),
-          build_{*program_, Values(findings_), {}, {}, {}, {}, false, {}, {}, {}} {}
+          build_{*program_, Values(findings_), {}, {}, {}, {}, {}, {}, {}} {}
 
     void compile(std::string_view text, const std::string& name);
     void compile(const Node& root);
@@ -35,6 +35,7 @@ class Compiler {
     // False: said.
     bool parse(std::string_view text, const std::string& name, Node& root);
     void root_keys(const Node& root);
+    void check_version(const Node& node);
     void numbers(Members& members);
     void limits(const Node& node);
     void geoip(const Node& node, const std::string& directory);
@@ -55,8 +56,11 @@ class Compiler {
     void chain(const PlannedChain& planned);
     void rule(const Node& node, const std::string& outer_name);
     void use_preset(const Node& node, const Node& name, const Node* params);
-    void add_rule(const Node& node, const std::string& name, bool enabled);
+    void add_rule(const Node& node, const RuleKeys& keys, const std::string& name, bool enabled);
     void find_cycles();
+    void need_databases();
+    void check_unused_presets();
+    void check_preset(const std::string& name, const Preset& preset);
     void note_used_sets();
     void note_pieces();
     void note_link();
@@ -72,7 +76,7 @@ class Compiler {
     std::string main_directory_;
     Names names_; // of the present profile, and the global sets
     std::vector<std::uint32_t> global_sets_;
-    std::set<std::string, std::less<>> profile_names_, rule_names_;
+    std::set<std::string, std::less<>> profile_names_, rule_names_, used_presets_;
     std::uint32_t profile_ = 0, chain_ = 0, number_ = 0; // where rules are added
     std::map<std::uint32_t, Place> places_;              // of rules
     std::size_t rules_read_ = 0;                         // also those that are switched off

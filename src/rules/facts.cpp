@@ -228,16 +228,19 @@ bool Facts::in_lan(const IpAddress& address) const {
                                [&](const Prefix& prefix) { return prefix.contains(address); });
 }
 
-// As the pipeline guesses it without a flow. Where both interfaces are known (FORWARD) that says
-// nothing of a router's packets: the networks behind it decide, if they were named.
+// As the pipeline guesses it without a flow, by the interfaces. On a router these say nothing of
+// what passes it, nor whether what comes in is from behind it: the networks there decide, if they
+// were named. What has an output interface alone was made here.
 Facts::Way Facts::way() {
     if (way_ != Way::unknown) return way_;
-    const bool both = !subject_.ifin.empty() && !subject_.ifout.empty();
-    if (!both || rules_->program->lan.empty())
-        return way_ = !subject_.ifin.empty() && subject_.ifout.empty() ? Way::in : Way::out;
+    const bool comes = !subject_.ifin.empty(), goes = !subject_.ifout.empty();
+    const Way guess = comes && !goes ? Way::in : Way::out;
+    if (rules_->program->lan.empty()) return way_ = guess;
     const bool from = in_lan(layers_.net.source), to = in_lan(layers_.net.destination);
-    if (from == to) return way_ = Way::none;
-    return way_ = to ? Way::in : Way::out;
+    if (from && to) return way_ = Way::none;
+    if (from) return way_ = Way::out;
+    if (comes && goes) return way_ = to ? Way::in : Way::none;
+    return way_ = guess;
 }
 
 bool Facts::check(const test::Direction& test) {

@@ -20,6 +20,7 @@ void Findings::error(Place at, const std::string& text) {
     if (full()) return;
     errors_.push_back(line(at, text));
     positioned_.push_back({at, where.empty() ? text : "in " + where + ": " + text});
+    if (full()) errors_.push_back(files_.front() + ": there may be more errors behind these");
 }
 
 void Findings::warn(Place at, const std::string& text) {

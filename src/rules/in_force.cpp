@@ -29,6 +29,10 @@ bool read_view(const Program& program, const SetView& view, PrefixSetsBuilder& b
         const PrefixFileReport report = builder.add_file(*number, set.file);
         for (const std::string& complaint : report.complaints)
             warnings->push_back(complaint);
+        if (report.bad_lines > report.complaints.size())
+            warnings->push_back(set.file + ": " +
+                                std::to_string(report.bad_lines - report.complaints.size()) +
+                                " more lines are no networks");
         if (report.ok) continue;
         *error = report.error;
         return false;

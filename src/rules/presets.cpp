@@ -77,6 +77,7 @@ void Presets::add(const Values& values, const Member& member, const std::string&
     if (comment != nullptr) (void)values.text(*comment);
     Preset preset;
     preset.file = file;
+    preset.at = member.at;
     if (params != nullptr && !params->is(Node::Kind::table)) {
         values.wrong_kind(*params, "a table");
         return;

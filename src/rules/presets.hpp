@@ -11,6 +11,7 @@ namespace nfqws2::rules {
 
 struct Preset {
     std::string file;
+    Place at;
     Node params;             // defaults, a table
     std::vector<Node> rules; // as written
 };

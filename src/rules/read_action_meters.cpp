@@ -137,6 +137,11 @@ Got read_sample(const Context& c, const Node& node) {
         const auto fields = read_key(c, *key);
         if (!fields) return std::nullopt;
         out.key = *fields;
+        if (out.random) {
+            c.values.findings().error(key->at, "'key' chooses whole flows, \"random\" single "
+                                               "packets: one of them");
+            return std::nullopt;
+        }
     }
     out.number = c.build.program.samples++;
     c.build.note_algorithm(Algorithm::sample, node.at, true);

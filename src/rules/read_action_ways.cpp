@@ -81,6 +81,7 @@ Got read_goto(const Context& c, const Node& node) {
     if (!name) return std::nullopt;
     const auto found = c.names.chains.find(*name);
     if (found != c.names.chains.end()) return action::Goto{found->second};
+    if (c.names.any) return action::Goto{};
     std::vector<std::string_view> known;
     for (const auto& [known_name, index] : c.names.chains)
         known.push_back(known_name);

@@ -24,6 +24,7 @@ std::optional<std::uint32_t> find_set(const Context& c, const Node& name,
     if (kind != 1U) found = look(c.names.local_sets);
     if (!found && kind != 0U) found = look(c.names.global_sets);
     if (found) return found;
+    if (c.names.any) return 0;
     std::vector<std::string_view> known;
     for (const auto& [known_name, index] : c.names.local_sets)
         known.push_back(known_name);
@@ -104,13 +105,9 @@ Got read_geo(const Context& c, const Node& node) {
         return std::nullopt;
     }
     std::string why_not;
-    if (!GeoDatabases::available(&why_not)) {
+    if (!c.names.any && !GeoDatabases::available(&why_not)) {
         c.values.findings().error(node.at, why_not);
         return std::nullopt;
-    }
-    if (!c.build.asks_geoip) {
-        c.build.asks_geoip = true;
-        c.build.geoip_at = node.at;
     }
     if (!good) return std::nullopt;
     return out;

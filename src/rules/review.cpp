@@ -18,6 +18,11 @@ class Review {
   private:
     void marks();
     void algorithms();
+    void order();
+    void order_of(std::uint32_t chain, std::vector<std::uint8_t>& before);
+    std::uint8_t asked(Slice tests) const;
+    std::uint8_t set_by(const Rule& rule) const;
+    bool set_somewhere(Algorithm algorithm) const;
     void counters_and_sets();
     void geoip();
     void unreachable_rules();
@@ -29,6 +34,8 @@ class Review {
     bool ends_always(const Rule& rule) const;
     bool stays(const Condition& condition) const;
     bool covers(const Rule& earlier, const Rule& later) const;
+    bool taken_together(std::size_t number, std::size_t& left) const;
+    const test::Address* plain_address(std::uint32_t number) const; // outer, not turned round
     bool takes_all_of(const Profile& earlier, const Profile& later, std::size_t& left) const;
     Place place(std::uint32_t rule) const {
         const auto found = places_.find(rule);
@@ -75,6 +82,99 @@ void Review::algorithms() {
                     "' is asked, but no action sets one");
 }
 
+std::uint8_t algorithm_bit(Algorithm algorithm) {
+    return static_cast<std::uint8_t>(1U << static_cast<unsigned>(algorithm));
+}
+
+// None: leaves the register as it is, or empties it.
+Algorithm set_by(const Action& action) {
+    if (std::holds_alternative<action::Rate>(action)) return Algorithm::rate;
+    if (std::holds_alternative<action::RateLimit>(action)) return Algorithm::ratelimit;
+    if (std::holds_alternative<action::Sample>(action)) return Algorithm::sample;
+    if (std::holds_alternative<action::TcpAuth>(action)) return Algorithm::tcpauth;
+    const auto* verdict = std::get_if<action::SetVerdict>(&action);
+    return verdict != nullptr ? verdict->algorithm : Algorithm::none;
+}
+
+std::uint8_t Review::asked(Slice tests) const {
+    std::uint8_t bits = 0;
+    for (std::uint32_t i = tests.begin; i < tests.end; i++)
+        if (const auto* verdict = std::get_if<test::Verdict>(&program_.tests[i].condition))
+            bits |= algorithm_bit(verdict->algorithm);
+    return bits;
+}
+
+std::uint8_t Review::set_by(const Rule& rule) const {
+    std::uint8_t bits = 0;
+    for (std::uint32_t i = rule.actions.begin; i < rule.actions.end; i++)
+        bits |= algorithm_bit(rules::set_by(program_.actions[i]));
+    return bits;
+}
+
+bool Review::set_somewhere(Algorithm algorithm) const {
+    const auto seen = build_.algorithms.find(algorithm);
+    return seen != build_.algorithms.end() && seen->second.set;
+}
+
+// One chain: `before` has, for each chain that may be reached, whose verdicts the register may hold
+// at its start.
+void Review::order_of(std::uint32_t chain, std::vector<std::uint8_t>& before) {
+    std::uint8_t known = before[chain]; // not 0: the bit of "none" says that it is reached
+    for (std::uint32_t r = program_.chains[chain].rules.begin; r < program_.chains[chain].rules.end;
+         r++) {
+        const Rule& rule = program_.rules[r];
+        for (const Word& word : algorithm_words()) {
+            const auto algorithm = static_cast<Algorithm>(word.value);
+            if ((asked(rule.tests) & ~known & algorithm_bit(algorithm)) == 0) continue;
+            if (!set_somewhere(algorithm)) continue; // algorithms() says it
+            warn(r, "a verdict of '" + std::string(word.name) +
+                        "' is asked, but no rule before this one sets it");
+        }
+        known |= set_by(rule);
+        if (rule.actions.begin == rule.actions.end) continue;
+        const auto* go = std::get_if<action::Goto>(&program_.actions[rule.actions.end - 1]);
+        if (go != nullptr) before[go->chain] |= known;
+    }
+}
+
+// Chains are walked from the main ones on, each when all that lead to it were.
+void Review::order() {
+    std::vector<std::uint8_t> before(program_.chains.size());
+    std::vector<std::uint32_t> leading(program_.chains.size());
+    const auto each_goto = [&](std::uint32_t chain, auto&& take) {
+        const Slice rules = program_.chains[chain].rules;
+        for (std::uint32_t r = rules.begin; r < rules.end; r++) {
+            const Slice actions = program_.rules[r].actions;
+            if (actions.begin == actions.end) continue;
+            if (const auto* go = std::get_if<action::Goto>(&program_.actions[actions.end - 1]))
+                take(go->chain);
+        }
+    };
+    for (std::uint32_t i = 0; i < before.size(); i++)
+        each_goto(i, [&](std::uint32_t to) { leading[to]++; });
+    std::vector<std::uint32_t> next;
+    for (std::uint32_t i = 0; i < before.size(); i++)
+        if (leading[i] == 0) next.push_back(i);
+    for (std::size_t i = 0; i < program_.profiles.size(); i++) {
+        before[program_.profiles[i].main] = algorithm_bit(Algorithm::none);
+        if (asked(program_.profiles[i].tests) != 0)
+            findings_.warn(build_.profiles[i], "a verdict is asked by the match of a profile: no "
+                                               "rule can have set one before");
+    }
+    while (!next.empty()) {
+        const std::uint32_t chain = next.back();
+        next.pop_back();
+        if (before[chain] == 0)
+            findings_.warn(build_.chains[chain],
+                           "no rule goes to the chain '" + program_.chains[chain].name + "'");
+        else
+            order_of(chain, before);
+        each_goto(chain, [&](std::uint32_t to) {
+            if (--leading[to] == 0) next.push_back(to);
+        });
+    }
+}
+
 void Review::counters_and_sets() {
     std::vector<bool> used(program_.sets.size());
     const auto note = [&](Slice tests, std::uint32_t profile) {
@@ -93,9 +193,6 @@ void Review::counters_and_sets() {
 }
 
 void Review::geoip() {
-    if (build_.asks_geoip && program_.geoip_files.empty())
-        findings_.warn(build_.geoip_at, "'geoip' is asked, but there is no [geoip] file: it never "
-                                        "holds");
     for (std::uint32_t i = 0; i < program_.rules.size(); i++) {
         const Rule& rule = program_.rules[i];
         const Slice of_profile = program_.profiles[rule.profile].tests;
@@ -164,22 +261,28 @@ void Review::unreachable_rules() {
     }
 }
 
+const test::Address* Review::plain_address(std::uint32_t number) const {
+    const auto* address = std::get_if<test::Address>(&program_.tests[number].condition);
+    const bool plain = address != nullptr && !program_.tests[number].inverted && !address->inner;
+    return plain ? address : nullptr;
+}
+
+// Whether one of them holds all of `narrow`. `left`: how many may be compared.
+bool any_holds(const std::vector<Prefix>& prefixes, const Prefix& narrow, std::size_t& left) {
+    return std::ranges::any_of(prefixes, [&](const Prefix& prefix) {
+        if (left == 0) return false;
+        left--;
+        return prefix.length <= narrow.length && prefix.contains(narrow.address);
+    });
+}
+
 // Whether the tests of the earlier profile are about outer addresses only, and hold for all packets
 // of the later one.
 // `left`: prefixes that may be compared; without any the answer is no.
 bool Review::takes_all_of(const Profile& earlier, const Profile& later, std::size_t& left) const {
-    const auto plain_address = [&](std::uint32_t i) -> const test::Address* {
-        const auto* address = std::get_if<test::Address>(&program_.tests[i].condition);
-        return address != nullptr && !program_.tests[i].inverted && !address->inner ? address
-                                                                                    : nullptr;
-    };
     const auto holds_all = [&left](const test::Address& wide, const test::Address& narrow) {
         return wide.end == narrow.end && std::ranges::all_of(narrow.prefixes, [&](const auto& one) {
-                   return std::ranges::any_of(wide.prefixes, [&](const Prefix& prefix) {
-                       if (left == 0) return false;
-                       left--;
-                       return prefix.length <= one.length && prefix.contains(one.address);
-                   });
+                   return any_holds(wide.prefixes, one, left);
                });
     };
     for (std::uint32_t i = earlier.tests.begin; i < earlier.tests.end; i++) {
@@ -194,6 +297,29 @@ bool Review::takes_all_of(const Profile& earlier, const Profile& later, std::siz
     return true;
 }
 
+// Whether profiles before this one that look at nothing but one address share its packets out.
+bool Review::taken_together(std::size_t number, std::size_t& left) const {
+    const auto taken_before = [&](End end, const Prefix& prefix) {
+        for (std::size_t i = 0; i < number; i++) {
+            const Slice tests = program_.profiles[i].tests;
+            if (tests.end != tests.begin + 1) continue;
+            const test::Address* address = plain_address(tests.begin);
+            if (address != nullptr && address->end == end &&
+                any_holds(address->prefixes, prefix, left))
+                return true;
+        }
+        return false;
+    };
+    const Slice tests = program_.profiles[number].tests;
+    for (std::uint32_t i = tests.begin; i < tests.end; i++) {
+        const test::Address* address = plain_address(i);
+        if (address == nullptr) continue;
+        const auto is_taken = [&](const Prefix& one) { return taken_before(address->end, one); };
+        if (std::ranges::all_of(address->prefixes, is_taken)) return true;
+    }
+    return false;
+}
+
 void Review::unreachable_profiles() {
     std::size_t pairs_left = most_pairs;
     for (std::size_t i = 1; i < program_.profiles.size(); i++) {
@@ -202,7 +328,13 @@ void Review::unreachable_profiles() {
         const auto taker = std::find_if(program_.profiles.begin(), end, [&](const Profile& one) {
             return takes_all_of(one, later, pairs_left);
         });
-        if (taker == end) continue;
+        if (taker == end) {
+            if (taken_together(i, pairs_left))
+                findings_.warn(build_.profiles[i], "profile '" + later.name +
+                                                       "' is never chosen: profiles before it "
+                                                       "take all its packets together");
+            continue;
+        }
         const bool all = taker->tests.begin == taker->tests.end;
         findings_.warn(build_.profiles[i],
                        "profile '" + later.name + "' is never chosen: profile '" + taker->name +
@@ -253,6 +385,7 @@ void Review::translation() {
 void Review::run() {
     marks();
     algorithms();
+    order();
     counters_and_sets();
     geoip();
     unreachable_rules();

@@ -2,6 +2,8 @@
 #include "nfqws2/rules/document.hpp"
 
 #if NFQWS2_HAVE_TOML
+#include "toml_depth.hpp"
+
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0 // neither they nor streams for numbers, which are large
 #define TOML_FLOAT_CHARCONV 1
@@ -40,7 +42,7 @@ Place place_of(const toml::source_region& region, std::uint16_t file) {
     return {file, region.begin.line, region.begin.column};
 }
 
-// As deep as the parser lets a file nest (256).
+// As deep as a text may nest.
 Node convert(const toml::node& from, std::uint16_t file) {
     Node to;
     to.at = place_of(from.source(), file);
@@ -73,6 +75,11 @@ Node convert(const toml::node& from, std::uint16_t file) {
 } // namespace
 
 bool parse_toml(std::string_view text, std::uint16_t file, Node& root, SyntaxError& error) {
+    if (const auto at = too_deep(text)) {
+        error = {{file, at->line, at->column},
+                 "tables are nested too deep: " + std::to_string(most_nested) + " levels at most"};
+        return false;
+    }
     try {
         root = convert(toml::parse(text), file);
         return true;

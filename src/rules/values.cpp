@@ -48,8 +48,14 @@ void Values::wrong_kind(const Node& node, const char* wanted) const {
 
 void Values::unknown_word(Place at, std::string_view word, const char* what,
                           const std::vector<std::string_view>& known) const {
-    findings_.error(at, std::string("unknown ") + what + " '" + std::string(word) + "'" +
-                            did_you_mean(word, known));
+    constexpr std::size_t most_listed = 40;
+    std::string hint = did_you_mean(word, known);
+    if (hint.empty() && !known.empty() && known.size() <= most_listed) {
+        hint = "; known:";
+        for (const std::string_view one : known)
+            hint += " " + std::string(one);
+    }
+    findings_.error(at, std::string("unknown ") + what + " '" + std::string(word) + "'" + hint);
 }
 
 std::optional<std::uint64_t> Values::number(const Node& node, Bounds bounds) const {

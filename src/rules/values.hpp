@@ -40,6 +40,7 @@ class Values {
     std::optional<std::string> name(const Node& node) const; // 1..64 of [A-Za-z0-9_.-]
 
     void wrong_kind(const Node& node, const char* wanted) const;
+    // Names what was meant, or all that is known if that is little.
     void unknown_word(Place at, std::string_view word, const char* what,
                       const std::vector<std::string_view>& known) const;
     Findings& findings() const { return findings_; }

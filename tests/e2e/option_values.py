@@ -47,8 +47,10 @@ VALUES = {
     "workers": limits(1, 64),
     "rules": (["$F/rules.toml"], [("", "name of a file"), ("/no/dir/rules", "No such file")]),
     # Good ones need --rules: see the effect.
-    "rules-stats": ([], [("", "name of a file"), ("$F/stats:0", "1..86400"), ("/no/dir/stats", "No such file")]),
-    "rules-capture": ([], [("", "name of a file"), ("$F/capture:0", "1..1000000"), ("/no/dir/c", "No such file")]),
+    "rules-stats": ([], [("", "name of a file"), ("/no/dir/stats", "No such file"), ("$F/stats:0", "1..86400"),
+                         ("$F/stats:abc", "1..86400.*needs the number too"), ("$F/a:b:86401", "1..86400")]),
+    "rules-capture": ([], [("", "name of a file"), ("/no/dir/c", "No such file"), ("$F/capture:0", "1..1000000"),
+                           ("$F/capture:", "1..1000000.*needs the number too")]),
     "rules-export": ([], [("", "name of a file"), ("unix:", "empty or too long"), ("/no/dir/e", "No such file")]),
     "state-dir": (["$F/state", ""], [("/no/dir/s", "No such file|bad file")]),
     "state-interval": limits(1, 604800), "store-max": limits(1, 1000000),

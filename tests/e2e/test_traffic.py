@@ -73,6 +73,22 @@ def test_without_packets(env):
             daemon.wait_output("sources: 0 entries")
 
 
+@cases({"header": ("[%s]\n",), "key": ("%s = 1\n",), "inline": ("a = { %s = 1 }\n",)})
+def test_a_file_that_nests_without_end(env, form):
+    """A running program refuses it and goes on."""
+    with env.folder() as folder, env.lab() as lab:
+        rules = os.path.join(folder, "rules.toml")
+        write_rules(rules, "drop")
+        with env.daemon(lab, "--rules=" + rules) as daemon:
+            with open(rules, "w", encoding="utf-8") as f:
+                f.write("version = 1\n" + form % ".".join(["a"] * 50000))
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.wait_output("rules.toml:2:")
+            daemon.wait_output("rules: the old ones stay in force")
+            write_rules(rules, "accept")
+            daemon.wait_output("rules are read again")
+
+
 def test_fastest_keys(env):
     """SIGUSR2 looks at the buckets piece by piece, and tells the fastest sources behind the tables."""
     with env.folder() as folder, env.lab() as lab, DatagramServer(lab, "server", PORT, echo=False) as server:

@@ -26,6 +26,15 @@ def udp_limit(program):
     expect(run.out, [PACKETS["U"]] * 10 + [PACKETS["S"]], "what leaves")
 
 
+def udp_limit_twice(program):
+    """Each use with a meter and a mark of its own."""
+    second = 'rate = 10, block = "1m" }\n[[profile.rule]]\npreset = "udp-limit"\n' \
+             'params = { rate = 4, block = "2m", id = 20, mark = 20 '
+    flood = [(n / 1000, PACKETS["U"]) for n in range(12)]
+    run = play(program, "udp-limit", flood + [(75, PACKETS["S"]), (130, PACKETS["S"])], second)
+    expect(run.out, [PACKETS["U"]] * 4 + [PACKETS["S"]], "what leaves")
+
+
 def geo_only(program):
     with tempfile.TemporaryDirectory() as work:
         database = os.path.join(work, "places.mmdb")
@@ -66,4 +75,4 @@ def bogons(program):
     expect(run.out, others[:1], "what leaves with other sources")
 
 
-CASES = [udp_limit, geo_only, syn_auth, dns_amplification, fragments, bogons]
+CASES = [udp_limit, udp_limit_twice, geo_only, syn_auth, dns_amplification, fragments, bogons]

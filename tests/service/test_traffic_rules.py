@@ -122,7 +122,7 @@ def test_a_file_that_turns_bad(world: World):
     world.config(*test_iptables.COMMON, *AUTO, "NFQWS2_RULES=%s/rules.toml" % BASE)
     world.sh(SCRIPT + " start 2>/opt/log")
     pid, before = world.processes("nfqws2"), queued(world)
-    said = "rules.toml:1:11: a number 1..1 is needed here"
+    said = "rules.toml:1:11: version 2: this program reads version 1"
     world.write("rules.toml", "version = 2")
     contains(world.service("reload"), said)
     world.wait_for(lambda: "rules: the old ones stay in force" in world.read("/opt/log"), "not in the log")

@@ -20,14 +20,17 @@ void set_rules(ParseState& state, const OptionValue& value) {
 
 namespace {
 
-// FILE[:NUMBER]: takes a number off the path.
+// FILE[:NUMBER]: takes a number off the path. What else stands behind the last colon of the file's
+// name is a mistake, more often than a part of the name.
 std::optional<std::uint64_t> take_number(std::string& path, std::uint64_t most, const char* what) {
     const std::size_t colon = path.rfind(':');
-    if (colon == std::string::npos) return std::nullopt;
+    if (colon == std::string::npos || path.find('/', colon) != std::string::npos)
+        return std::nullopt;
     const auto number = parse_uint(std::string_view(path).substr(colon + 1), most);
-    if (number == 0U)
-        throw BadValue(std::string(what) + " must be 1.." + std::to_string(most) + " : " + path);
-    if (number) path.resize(colon);
+    if (!number || number == 0U)
+        throw BadValue(std::string(what) + " must be 1.." + std::to_string(most) + " : " + path +
+                       (number ? "" : " (a file with ':' in its name needs the number too)"));
+    path.resize(colon);
     return number;
 }
 

@@ -30,7 +30,15 @@ std::string rule(const std::string& match, const std::string& action = "[\"drop\
 TEST(Compile, OnlyTheVersionIsNeeded) {
     EXPECT_EQ("", errors("version = 1\n"));
     EXPECT_EQ("f.toml:1:1: a rules file needs 'version'\n", errors(""));
-    EXPECT_NE(std::string::npos, errors("version = 2\n").find("f.toml:1:11: a number 1..1"));
+    EXPECT_NE(std::string::npos,
+              errors("version = 2\n").find("f.toml:1:11: version 2: this program reads version 1"));
+    EXPECT_NE(
+        std::string::npos,
+        errors("version = \"1\"\n").find("f.toml:1:11: the number 1 is needed here, not text"));
+    EXPECT_EQ(
+        "f.toml:1:1: this file is for 'include' in a file of rules: it has no 'version' and no "
+        "profile\n",
+        errors("[set.a]\nprefixes = [\"10.0.0.0/8\"]\n"));
 }
 
 TEST(Compile, SyntaxErrorsEndTheFile) {
@@ -128,7 +136,8 @@ TEST(Compile, TellsAtMostTwentyErrors) {
     for (int i = 0; i < 30; i++)
         text += "[[profile.rule]]\naction = [\"dorp\"]\n";
     const std::string told = errors(text);
-    EXPECT_EQ(20, std::count(told.begin(), told.end(), '\n'));
+    EXPECT_EQ(21, std::count(told.begin(), told.end(), '\n'));
+    EXPECT_TRUE(told.ends_with("f.toml: there may be more errors behind these\n")) << told;
 }
 
 TEST(Compile, MetersOfOneIdAgree) {
@@ -245,6 +254,32 @@ TEST(Compile, NamesRegularFilesOnly) {
     rmdir(directory);
 }
 
+// Three bad lines of a set are shown, the others counted.
+TEST(Compile, BadLinesOfSetsAreCounted) {
+    char path[] = "/tmp/nfqws2-rules-XXXXXX";
+    const int fd = mkstemp(path);
+    ASSERT_GE(fd, 0);
+    close(fd);
+    const auto told = [&](const char* lines_of_file) {
+        std::ofstream(path) << lines_of_file;
+        const Compiled compiled =
+            compile_text("version = 1\n[set.a]\nfile = \"" + std::string(path) +
+                             "\"\n[[profile]]\nmatch = [ { pset = { name = "
+                             "\"a\" } } ]\n",
+                         "f.toml");
+        EXPECT_EQ("", lines(compiled.errors));
+        std::string error;
+        std::vector<std::string> warnings;
+        EXPECT_NE(nullptr, read_data(compiled.program, {}, &error, &warnings)) << error;
+        return warnings;
+    };
+    EXPECT_EQ(3U, told("10.0.0.0/8\nx\ny\nz\n").size());
+    const auto many = told("v\nw\n10.0.0.0/8\nx\ny\nz\n");
+    ASSERT_EQ(4U, many.size());
+    EXPECT_EQ(std::string(path) + ": 2 more lines are no networks", many.back());
+    unlink(path);
+}
+
 TEST(Compile, PresetsStayBounded) {
     std::string text = "version = 1\n[preset.a]\nparams = { x = [";
     for (int i = 0; i < 2000; i++)
@@ -263,9 +298,9 @@ TEST(Compile, WarnsOfWhatIsOdd) {
     };
     has(rule("[ { hmark = { id = 3 } } ]"), "no rule sets hmark with id 3");
     has(rule("[ { verdict = { rate = \"exceed\" } } ]"), "no action sets one");
-    has(rule("[ { geoip = { country = \"RU\" } } ]"), "there is no [geoip] file");
-    has(rule("[ { not = { geoip = { country = \"RU\" } } } ]"), "add { dir = \"in\" }");
-    has(rule("[ { geoip = { country = \"QQ\" } } ]"), "no country has the code 'QQ'");
+    const std::string database = "[geoip]\nfile = \"none.mmdb\"\n";
+    has(rule("[ { not = { geoip = { country = \"RU\" } } } ]") + database, "add { dir = \"in\" }");
+    has(rule("[ { geoip = { country = \"QQ\" } } ]") + database, "no country has the code 'QQ'");
     has(rule("[]") + "[[profile.rule]]\naction = [\"accept\"]\n", "never reached");
     has(rule("[]", "[{ tcpauth = { id = 1, syn = \"hs\" } }]"), "drops nothing by itself");
     has(rule("[ { protocol = \"vlan\" } ]"), "queues show a link layer on a bridge only");

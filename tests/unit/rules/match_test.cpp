@@ -293,7 +293,7 @@ action = [ { stats = "named" } ]
 )";
     World world(rules);
     world.about.ifin = "eth0";
-    world.feed(U());
+    world.feed(ipv4({"192.0.2.1", "198.51.100.1"}, 17, udp(1, 2, "")));
     EXPECT_EQ(1U, world.counter("in"));
     world.about.ifin = "wan0";
     world.about.ifout = "lan0";
@@ -305,6 +305,42 @@ action = [ { stats = "named" } ]
     world.feed(ipv4({"10.0.0.1", "10.0.0.5"}, 17, udp(1, 2, ""))); // within it: neither
     EXPECT_EQ(2U, world.counter("in"));
     EXPECT_EQ(1U, world.counter("out"));
+}
+
+// What comes from the networks behind the router is not in, whatever the queue shows of it.
+TEST(Match, DirectionOfOneInterfaceKnowsLan) {
+    const struct {
+        const char *source, *destination, *with_input, *with_output, *with_both;
+    } packets[] = {
+        {"10.0.0.5", "10.0.0.1", "", "", ""},           // to the router itself
+        {"10.0.0.5", "192.0.2.1", "out", "out", "out"}, // to elsewhere
+        {"192.0.2.1", "10.0.0.5", "in", "out", "in"},   // an answer
+        {"192.0.2.1", "198.51.100.1", "in", "out", ""}, // to and from the router's own address
+    };
+    const std::string rules = R"([[profile]]
+[[profile.rule]]
+match = [ { dir = "in" } ]
+action = [ { mark = { value = 1 } }, { mark = { how = "save" } }, "accept" ]
+[[profile.rule]]
+match = [ { dir = "out" } ]
+action = [ { mark = { value = 2 } }, { mark = { how = "save" } }, "accept" ]
+)";
+    const auto way = [](World& world, const Packet& packet, const char* ifin, const char* ifout) {
+        world.about.ifin = ifin;
+        world.about.ifout = ifout;
+        const auto mark = world.feed(packet).mark;
+        return std::string(mark == 1U ? "in" : mark == 2U ? "out" : "");
+    };
+    World named("lan = [\"10.0.0.0/8\"]\n" + rules), nameless(rules);
+    for (const auto& one : packets) {
+        const Packet packet = ipv4({one.source, one.destination}, 17, udp(1, 2, ""));
+        const std::string what = std::string(one.source) + " > " + one.destination;
+        EXPECT_EQ(one.with_input, way(named, packet, "eth0", "")) << what;
+        EXPECT_EQ(one.with_output, way(named, packet, "", "eth0")) << what;
+        EXPECT_EQ(one.with_both, way(named, packet, "eth0", "eth1")) << what;
+        EXPECT_EQ("in", way(nameless, packet, "eth0", "")) << what;
+        EXPECT_EQ("out", way(nameless, packet, "", "eth0")) << what;
+    }
 }
 
 // More extension headers than that are no honest packet.

@@ -114,6 +114,13 @@ TEST_F(RulesApi, ATextIsCheckedWithPlaces) {
     EXPECT_NE(eval("errors[1].text").find("dorp"), std::string::npos);
 }
 
+TEST_F(RulesApi, ATextThatNestsWithoutEndIsRefused) {
+    EXPECT_EQ(run("ok, errors = rules_check('version = 1\\n[' .. string.rep('a.', 50000) .. 'a]')"),
+              "");
+    EXPECT_EQ(eval("tostring(ok) .. errors[1].line .. errors[1].text"),
+              "nil2tables are nested too deep: 64 levels at most");
+}
+
 // A script might learn of files that it may not open.
 TEST_F(RulesApi, ACheckOpensNoFile) {
     EXPECT_EQ(run("ok, errors = rules_check('version = 1\\ninclude = [\"/etc/passwd\"]')"), "");
