@@ -10,7 +10,7 @@ set(built_for_speed
     engine/direction engine/distance_memory engine/engine engine/fast_open engine/fastpath engine/finished_rule
     engine/first_drop engine/lua_stage engine/merged_rule engine/passage engine/payload_detector engine/pipeline
     engine/profile_selector engine/rules_stage
-    flow/connection_table flow/ct_ftp flow/ct_table flow/ct_tcp flow/ct_tuple flow/hold_list flow/ip_cache
+    flow/connection_table flow/ct_ftp flow/ct_table flow/ct_tcp flow/ct_tuple flow/hold_list flow/ip_cache flow/range
     flow/slab_pool flow/tcp_state flow/track flow/tuple
     lua/api/arguments lua/api/bit lua/api/control lua/api/packet lua/api/payload lua/api/send lua/desync
     lua/flow_states lua/guard/guard lua/guard/memory lua/guard/shed lua/guard/waiting lua/table/api_table

@@ -19,6 +19,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <mutex>
+#include <poll.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ struct State {
     std::string* collected = nullptr; // ErrorCollector
     Listener* listener = nullptr;
     bool debug_to_target = false, listener_wants_debug = false;
+    std::uint64_t lost = 0; // lines that a pipe had no room for
 
     void settle_debug() const { detail::debug_on = debug_to_target || listener_wants_debug; }
 };
@@ -55,8 +57,16 @@ State& state() {
 constinit thread_local std::string_view thread_label;
 constinit thread_local std::string* diverted = nullptr; // Diversion
 
-// It was opened without waiting. A pipe stays so: who does not read must not stop packets, and
-// loses lines. Elsewhere, as on a terminal, none are lost.
+// How long a line waits for a pipe that is full, and the start for somebody who reads.
+constexpr int room_patience_ms = 1000, reader_patience_ms = 10'000, reader_step_ms = 50;
+
+bool is_named_pipe(const std::string& path) {
+    struct stat st {};
+    return lstat(path.c_str(), &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+// It was opened without waiting. A named pipe stays so: who does not read must not stop packets for
+// ever, and loses lines. Elsewhere none are lost, as on a terminal or the pipe behind /dev/stdout.
 void take_up(State& s, FileDescriptor file) {
     s.output.file = std::move(file);
     const int fd = s.output.file.get();
@@ -64,7 +74,7 @@ void take_up(State& s, FileDescriptor file) {
     if (fstat(fd, &st) != 0) return;
     s.device = st.st_dev;
     s.inode = st.st_ino;
-    if (!S_ISFIFO(st.st_mode)) fcntl(fd, F_SETFL, O_APPEND);
+    if (!is_named_pipe(s.output.path)) fcntl(fd, F_SETFL, O_APPEND);
 }
 
 void follow_rotation(State& s) {
@@ -76,19 +86,55 @@ void follow_rotation(State& s) {
     take_up(s, std::move(fresh));
 }
 
-void write_all(int fd, std::string_view line) {
+bool has_room(int fd, int patience_ms) {
+    pollfd wanted{fd, POLLOUT, 0};
+    return poll(&wanted, 1, patience_ms) > 0;
+}
+
+// False: there was no room for it.
+bool write_all(int fd, std::string_view line) {
     while (!line.empty()) {
         const ssize_t n = write(fd, line.data(), line.size());
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return;
+        if (n < 0 && errno == EAGAIN) {
+            if (has_room(fd, room_patience_ms)) continue;
+            return false;
+        }
+        if (n <= 0) return true;
         line.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+}
+
+// Once a line has waited in vain, those behind it are lost without waiting until there is room.
+void write_file(State& s, std::string_view line) {
+    const int fd = s.output.file.get();
+    if (s.lost != 0) {
+        if (!has_room(fd, 0)) {
+            s.lost++;
+            return;
+        }
+        const std::string note = "\n" + std::to_string(s.lost) + " lines lost, nobody read them\n";
+        if (!write_all(fd, note)) return;
+        s.lost = 0;
+    }
+    if (!write_all(fd, line)) s.lost++;
+}
+
+// A named pipe is waited for, as if it were opened in the usual way, but not for ever.
+OutputFile open_target(const std::string& path) {
+    for (int waited = 0;; waited += reader_step_ms) {
+        OutputFile fresh = open_output_file(path, O_WRONLY | O_APPEND | O_TRUNC | O_NONBLOCK);
+        if (fresh || errno != ENXIO || !is_named_pipe(path) || waited >= reader_patience_ms)
+            return fresh;
+        poll(nullptr, 0, reader_step_ms);
     }
 }
 
 void write_target(State& s, int priority, std::string_view line) {
     if (s.target == Target::file) {
         follow_rotation(s);
-        write_all(s.output.file.get(), line);
+        write_file(s, line);
     } else if (s.target == Target::syslog) {
         line.remove_prefix(std::min(line.find_first_not_of('\n'), line.size()));
         if (!line.empty()) syslog(priority, "%.*s", static_cast<int>(line.size() - 1), line.data());
@@ -272,9 +318,10 @@ void set_target_syslog() {
 }
 
 bool set_target_file(const std::string& path, std::string* why) {
-    OutputFile fresh = open_output_file(path, O_WRONLY | O_APPEND | O_TRUNC | O_NONBLOCK);
+    OutputFile fresh = open_target(path);
     if (!fresh) {
-        if (why != nullptr) *why = errno == ENXIO ? "nobody reads from this pipe" : fresh.error;
+        const bool unread = errno == ENXIO && is_named_pipe(path);
+        if (why != nullptr) *why = unread ? "nobody reads from this pipe" : fresh.error;
         return false;
     }
     set_target(Target::file);
@@ -282,6 +329,7 @@ bool set_target_file(const std::string& path, std::string* why) {
     const std::lock_guard guard(s.lock);
     FileDescriptor file = std::move(fresh.file);
     s.output = std::move(fresh);
+    s.lost = 0;
     take_up(s, std::move(file));
     return true;
 }

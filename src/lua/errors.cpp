@@ -46,7 +46,8 @@ std::string log_lua_error(lua_State* L, const std::string& where) {
     const std::size_t traceback = text.find("\nstack traceback:");
     std::string message = text.substr(0, traceback);
     Guard* const guard = Guard::current();
-    if (guard != nullptr && guard->ends_quietly()) return message;
+    const bool is_end = message.find("INTERRUPT by os.exit") != message.npos;
+    if (is_end && guard != nullptr && guard->ends_quietly()) return message;
     log::error("LUA ERROR: %s", message.c_str());
     if (guard != nullptr && guard->take_refused())
         log::error("  the limit of %u MB is reached (--lua-mem-limit)",

@@ -19,7 +19,7 @@ $structures
 ]]
 if ffi.sizeof("struct desync") ~= facts_size then return nil end
 local facts = ffi.cast("struct desync *", facts_address)
-local str, G, error = ffi.string, _G, error
+local str, G, error, pairs = ffi.string, _G, error, pairs
 local floor = math.floor
 local band = require("bit").band
 local L3_V4, L3_V6, L4_TCP, L4_UDP, L4_ICMP = 1, 2, 1, 2, 3

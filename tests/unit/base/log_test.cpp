@@ -108,6 +108,46 @@ TEST_F(LogTest, PipeThatNobodyReadsLosesLines) {
     EXPECT_EQ(line, std::string(1000, 'x') + "\n");
 }
 
+// One that is slow, and comes after the start, gets everything.
+TEST_F(LogTest, PipeWhoseReaderIsSlowGetsEveryLine) {
+    ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+    std::size_t bytes = 0;
+    std::thread reader([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        const FileDescriptor fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        std::string buffer(4096, '\0');
+        for (ssize_t n = 0; (n = read(fd.get(), buffer.data(), buffer.size())) > 0;)
+            bytes += static_cast<std::size_t>(n);
+    });
+    const auto write_much = [&] {
+        alarm(60);
+        if (!log::set_target_file(path_)) std::exit(1);
+        for (int i = 0; i < 2000; i++)
+            log::debug("%s", std::string(1000, 'x').c_str());
+        std::exit(0);
+    };
+    EXPECT_EXIT(write_much(), testing::ExitedWithCode(0), "");
+    reader.join();
+    EXPECT_EQ(bytes, 2000U * 1001U);
+}
+
+TEST_F(LogTest, PipeSaysHowManyLinesWereLost) {
+    ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+    const FileDescriptor reader(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    ASSERT_TRUE(log::set_target_file(path_));
+    for (int i = 0; i < 100; i++)
+        log::debug("%s", std::string(1000, 'x').c_str());
+    std::string all(200000, '\0');
+    ASSERT_GT(read(reader.get(), all.data(), all.size()), 0);
+    log::debug("there");
+    const ssize_t n = read(reader.get(), all.data(), all.size());
+    log::set_target_none();
+    ASSERT_GT(n, 0);
+    all.resize(static_cast<std::size_t>(n));
+    EXPECT_NE(all.find(" lines lost, nobody read them\nthere\n"), all.npos) << all;
+}
+
 TEST_F(LogTest, FileGetsAllClasses) {
     ASSERT_TRUE(log::set_target_file(path_));
     EXPECT_EQ(log::target_file(), path_);
