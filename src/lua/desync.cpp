@@ -336,7 +336,7 @@ bool Desync::wants_pieces(Run& run, PreparedInstance& prepared, Deeds deeds) {
         "%s: a function that takes merged packets has to pass them and to send nothing",
         describe(view, profile.instances[run.at]).c_str());
     if (!std::exchange(prepared.reported, true))
-        log::error("%s. Its flows get the packets one by one from now on.", error.c_str());
+        log::error("%s. Such a flow gets its packets one by one from now on.", error.c_str());
     view.track->set_wants_pieces();
     prepared.counts.errors++;
     // What was sent before a drop was sent in place of the packet.
