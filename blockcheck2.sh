@@ -34,7 +34,7 @@ die() { # EXIT-CODE TEXT
 . "$ZAPRET_BASE/common/fwtype.sh"
 . "$ZAPRET_BASE/common/dialog.sh"
 . "$ZAPRET_BASE/common/virt.sh"
-for part in help words ask system dns rules curl daemon attempt plan slots group prober fast pool search expect progress kind report json learn result tests; do
+for part in help words ask system dns rules curl daemon attempt plan ports engine fast pool search expect progress kind report json learn result tests; do
 	. "$ZAPRET_BASE/common/blockcheck/$part.sh"
 done
 
@@ -99,7 +99,8 @@ set_defaults() {
 	set_default QNUM $(($$ % 64536 + 1000))
 	find_binary NFQWS2 nfq2/nfqws2
 	find_binary MDIG mdig/mdig
-	[ "$PROBER" = 0 ] || find_binary PROBER probe/blockprobe
+	[ -z "$PROBER" ] || [ "$PROBER" = 0 ] || BLOCKPROBE=$PROBER
+	find_binary BLOCKPROBE probe/blockprobe
 	# src/ctl/serve/blockcheck.hpp looks there.
 	# In no STATE_DIR: one that is there at the start of a router counts as restored.
 	set_default BLOCKCHECK_LAST /var/lib/zapret2-blockcheck/last.json
@@ -148,12 +149,13 @@ cleanup() {
 		wait "$WATCHDOG"
 	} 2>/dev/null
 	# shellcheck disable=SC2086 # lists of words
-	kill $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $KIND_READER $last 2>/dev/null
-	for pid in $CURL_PID $ATTEMPT_PIDS $WORKER_PIDS $KIND_READER; do
+	kill $CURL_PID $ATTEMPT_PIDS $KIND_READER $last 2>/dev/null
+	for pid in $CURL_PID $ATTEMPT_PIDS $KIND_READER; do
 		wait "$pid" 2>/dev/null
 	done
 	[ -z "$last" ] || end_at_last "$last"
-	daemon_stop_all
+	engine_stop
+	daemon_stop 0
 	planner_stop
 	pool_end
 	expect_end
@@ -196,7 +198,7 @@ watchdog_start() {
 		done
 		[ -d "$WORK" ] || exit 0
 		WATCHDOG=
-		# Twice: a worker may have begun another curl meanwhile.
+		# Twice: another curl may have begun meanwhile.
 		# shellcheck disable=SC2046 # a list of words
 		kill -9 $(cat "$WORK"/pids/*)
 		# shellcheck disable=SC2046 # a list of words

@@ -92,9 +92,7 @@ service_link(. lua ${CMAKE_INSTALL_FULL_DATADIR}/nfqws2/lua)
 service_link(nfq2 nfqws2 ${CMAKE_INSTALL_FULL_SBINDIR}/nfqws2)
 service_link(ip2net ip2net ${CMAKE_INSTALL_FULL_BINDIR}/ip2net)
 service_link(mdig mdig ${CMAKE_INSTALL_FULL_BINDIR}/mdig)
-if(NFQWS2_HAVE_PROBE)
-    service_link(probe blockprobe ${CMAKE_INSTALL_FULL_LIBEXECDIR}/nfqws2/blockprobe)
-endif()
+service_link(probe blockprobe ${CMAKE_INSTALL_FULL_LIBEXECDIR}/nfqws2/blockprobe)
 
 # The user's files are made once and never overwritten.
 install(DIRECTORY DESTINATION ${service_etc}/custom.d)

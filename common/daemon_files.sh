@@ -72,7 +72,11 @@ make_daemon_file() { # BINARY WORDS...
 	shift
 	DAEMON_COMMAND_FILE=
 	mdf_queue=$(queue_of_options "$@")
-	has_daemon_file "$mdf_binary" "$mdf_queue" || return 1
+	if ! has_daemon_file "$mdf_binary" "$mdf_queue"; then
+		# One of an earlier start would be taken for this daemon's.
+		! is_number "$mdf_queue" || rm -f "$(daemon_file "$mdf_queue")"
+		return 1
+	fi
 	if ! write_daemon_file "$(daemon_file "$mdf_queue")" "$mdf_queue" "$@"; then
 		echo "WARNING: $ZAPRET_RUN cannot be written to, the daemon gets no control socket" >&2
 		return 1

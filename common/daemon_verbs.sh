@@ -101,17 +101,33 @@ same_command() { # PID WORDS...
 	[ "$(tr '\000' '\n' 2>/dev/null <"/proc/$sc_pid/cmdline")" = "$(printf '%s\n' "$@")" ]
 }
 
+# Has this process its options from its file, and shall it?
+runs_from_file() { # PID BINARY QNUM
+	local rff_file
+	rff_file=$(daemon_file "$3")
+	has_daemon_file "$2" "$3" && [ -f "$rff_file" ] && same_command "$1" "$2" "@$rff_file" "--qnum=$3"
+}
+
+# Has it them on its command line, all that there are now, and no file to get?
+runs_from_words() { # PID QNUM BINARY WORDS...
+	local rfw_pid="$1" rfw_queue="$2"
+	shift 2
+	if has_daemon_file "$1" "$rfw_queue" && [ -w "$ZAPRET_RUN" ]; then
+		return 1
+	fi
+	same_command "$rfw_pid" "$@"
+}
+
 reload_daemon_alone() { # NUM PIDFILE BINARY WORDS...
 	local rda_num="$1" rda_pidfile="$2" rda_binary="$3" rda_pid rda_queue rda_file
 	shift 3
 	if rda_pid=$(daemon_pid "$rda_pidfile" "$rda_binary"); then
 		rda_queue=$(queue_of_options "$@")
 		rda_file=$(daemon_file "$rda_queue")
-		if has_daemon_file "$rda_binary" "$rda_queue" && [ -f "$rda_file" ] &&
-			same_command "$rda_pid" "$rda_binary" "@$rda_file" "--qnum=$rda_queue"; then
+		if runs_from_file "$rda_pid" "$rda_binary" "$rda_queue"; then
 			reload_file "$rda_num" "$rda_binary" "$rda_pid" "$rda_file" "$rda_queue" "$@"
 			[ $? = 2 ] || return 0
-		elif same_command "$rda_pid" "$rda_binary" "$@"; then
+		elif runs_from_words "$rda_pid" "$rda_queue" "$rda_binary" "$@"; then
 			send_reload_of_lists "$rda_binary" "$rda_pid"
 			return 0
 		elif ! would_start "$rda_binary" "$@"; then

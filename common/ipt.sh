@@ -429,7 +429,7 @@ zapret_do_firewall_standard_nfqws_rules_ipt() { # MODE
 	local NFQWS2_UDP_PKT_OUT="$NFQWS2_UDP_PKT_OUT" NFQWS2_UDP_PKT_IN="$NFQWS2_UDP_PKT_IN"
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
 	if [ "$1" = 1 ]; then
-		fill_auto_settings || return 1
+		fill_auto_settings_of_rules || return 1
 	elif [ -n "$(auto_settings)" ]; then
 		return 0 # they have gone with the state file
 	fi

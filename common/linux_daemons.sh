@@ -92,21 +92,29 @@ auto_settings() { # prints the names of those that are `auto`
 
 AUTO_SETTINGS_FILE=auto-settings # of ZAPRET_RUN
 
-# Gives each setting that is `auto` its value.
+# Gives each setting that is `auto` its value. Sets AUTO_SETTINGS_ANSWER to what the program has said.
 fill_auto_settings() {
-	local fas_name fas_value fas_wanted fas_answer
+	local fas_name fas_value fas_wanted
+	AUTO_SETTINGS_ANSWER=
 	fas_wanted=$(auto_settings)
 	[ -n "$fas_wanted" ] || return 0
-	if ! fas_answer=$(settings_of_strategy); then
+	if ! AUTO_SETTINGS_ANSWER=$(settings_of_strategy); then
 		zapret_failed "no rules for the standard daemon: what is auto needs options that the program takes"
 		return 1
 	fi
-	write_run_file "$AUTO_SETTINGS_FILE" "$fas_answer"
 	for fas_name in $fas_wanted; do
-		fas_value=$(printf '%s\n' "$fas_answer" | sed -n "s/^$fas_name=\([0-9a-z,-]*\)\$/\1/p")
+		fas_value=$(printf '%s\n' "$AUTO_SETTINGS_ANSWER" | sed -n "s/^$fas_name=\([0-9a-z,-]*\)\$/\1/p")
 		eval "$fas_name=\$fas_value"
 		echo "$fas_name=$fas_value (auto)"
 	done
+}
+
+# The same for rules that are set with these values. Only they are noted: a look must not hide from a later one
+# that the rules in force have other values.
+fill_auto_settings_of_rules() {
+	fill_auto_settings || return 1
+	[ -z "$AUTO_SETTINGS_ANSWER" ] || write_run_file "$AUTO_SETTINGS_FILE" "$AUTO_SETTINGS_ANSWER"
+	return 0
 }
 
 # Would rules that are set now have other numbers than those that were set?

@@ -321,7 +321,7 @@ zapret_apply_firewall_standard_nfqws_rules_nft() {
 	local NFQWS2_TCP_PKT_OUT="$NFQWS2_TCP_PKT_OUT" NFQWS2_TCP_PKT_IN="$NFQWS2_TCP_PKT_IN"
 	local NFQWS2_UDP_PKT_OUT="$NFQWS2_UDP_PKT_OUT" NFQWS2_UDP_PKT_IN="$NFQWS2_UDP_PKT_IN"
 	[ "$NFQWS2_ENABLE" = 1 ] || return 0
-	fill_auto_settings || return 1
+	fill_auto_settings_of_rules || return 1
 	nft_apply_nfqws_in_out tcp "$NFQWS2_PORTS_TCP" "$NFQWS2_TCP_PKT_OUT" "$NFQWS2_TCP_PKT_IN"
 	nft_apply_nfqws_in_out tcp "$NFQWS2_PORTS_TCP_KEEPALIVE" keepalive "$NFQWS2_TCP_PKT_IN"
 	nft_apply_nfqws_in_out udp "$NFQWS2_PORTS_UDP" "$NFQWS2_UDP_PKT_OUT" "$NFQWS2_UDP_PKT_IN"

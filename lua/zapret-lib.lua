@@ -100,6 +100,8 @@ function pass(ctx, desync)
 	DLOG("pass")
 end
 
+if takes_merged then takes_merged(pass) end
+
 -- Logs the whole desync table.
 function pktdebug(ctx, desync)
 	DLOG("desync:")

@@ -103,7 +103,7 @@ result_not_started() { # SLOT QUOTED-ARGS
 classic_test() { # TESTF DOMAIN QUOTED-STRATEGY
 	local args="$PKTWS_PRE $3 $PKTWS_POST" queue="$QNUM"
 	if [ -n "$RULE_SLOTS" ]; then
-		slot_take_ports 0 $((REPEATS * 2))
+		own_ports_take $((REPEATS * 2))
 		CURL_PORTS=$TAKEN-$((TAKEN + REPEATS * 2 - 1))
 	fi
 	daemon_start 0 "$queue" "$args"

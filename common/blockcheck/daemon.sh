@@ -87,13 +87,6 @@ daemon_stop() { # SLOT
 	return 0
 }
 
-daemon_stop_all() {
-	local slot
-	for slot in 0 1 2 3; do
-		daemon_stop $slot
-	done
-}
-
 daemon_last_words() { # SLOT: DAEMON_SAID becomes the last line of its complaint
 	local line
 	DAEMON_SAID=

@@ -54,11 +54,11 @@ json_text() { # NAME FILE: JSON_MEMBER becomes a member with the text of a file,
 
 # The whole run as one object: the last line of --json, and what is kept of the last run.
 json_summary() {
-	local text
+	local text time
 	[ -n "$BLOCKCHECK_JSON" ] || last_wanted || return 0
-	json_lines "$WORK/report"
+	time=$(seconds_now)
 	json_kinds
-	text="{\"time\":$(seconds_now),\"summary\":$JSON_ARRAY,\"blocking\":[$JSON_KINDS]"
+	text="\"blocking\":[$JSON_KINDS]"
 	json_str "$TEST"
 	text="$text,\"test\":$JSON_STR"
 	json_str "$CURL_VERSION"
@@ -73,8 +73,15 @@ json_summary() {
 	json_text options "$WORK/options"
 	text="$text,$JSON_MEMBER"
 	json_text learn "$WORK/learn"
-	printf '%s\n' "$text,$JSON_MEMBER}" >"$WORK/summary.json"
-	[ -z "$BLOCKCHECK_JSON" ] || cat "$WORK/summary.json" >>"$BLOCKCHECK_JSON"
+	text="$text,$JSON_MEMBER}"
+	[ -z "$BLOCKCHECK_JSON" ] || {
+		json_lines "$WORK/report"
+		printf '%s\n' "{\"time\":$time,\"summary\":$JSON_ARRAY,$text" >>"$BLOCKCHECK_JSON"
+	}
+	last_wanted || return 0
+	last_shorten
+	json_lines "$WORK/report.last"
+	printf '%s\n' "{\"time\":$time,\"summary\":$JSON_ARRAY,\"counts\":{$(cat "$WORK/counts")},$text" >"$WORK/summary.json"
 	last_keep "$WORK/summary.json"
 }
 
@@ -85,9 +92,23 @@ last_wanted() {
 	[ "$BLOCKCHECK_LAST" != 0 ] && [ "$SIMULATE" != 1 ] && [ "$SKIP_PKTWS" != 1 ]
 }
 
+# Thousands of strategies may work, and the page of nfqws2ctl takes files of 4 MB: the first ones of each test stand in the
+# file, and how many there are (counts).
+last_shorten() {
+	LC_ALL=C awk -v counts="$WORK/counts" "$JSON_AWK"'
+		{
+			test = $1 " " $2 " " $3
+			if (!(test in count)) order[++tests] = test
+			if (++count[test] == 1 || (count[test] <= 20 && kept < 8000)) { print; kept++ }
+		}
+		END {
+			printf "" >counts
+			for (i = 1; i <= tests; i++) printf "%s\"%s\":%d", (i > 1 ? "," : ""), json(order[i]), count[order[i]] >counts
+		}' "$WORK/report" >"$WORK/report.last"
+}
+
 last_keep() { # FILE
 	local file="$BLOCKCHECK_LAST"
-	last_wanted || return 0
 	[ ! -d "$file" ] || {
 		echo "the result cannot be kept in $file: it is a folder"
 		return 0

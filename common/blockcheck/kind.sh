@@ -138,7 +138,7 @@ KIND_PORTS=16 # of which curl takes one that is free
 
 kind_take_ports() { # sets first and last
 	if [ "$FAST" = 1 ]; then
-		slot_take_ports 0 $KIND_PORTS
+		own_ports_take $KIND_PORTS
 		first=$TAKEN
 	else
 		first=$(random 2048 60000)

@@ -11,14 +11,19 @@
 #
 #   true run                         planner (waits on a pipe)
 #   asks for S, not tested yet
-#   "KNOWN LIMIT" ------------------> runs the function in a copy of itself:
-#                                     KNOWN results replayed, then LIMIT requests written to a file
-#   <-------------------------------- count
+#   "ID KNOWN" ---------------------> runs the function in a copy of itself, in the background:
+#                                     KNOWN results replayed, then requests written to plan.ID
+#   takes them while they come        some thousands, then it waits for plan.ID.more
+#
+# A plan that is not wanted any more is removed: the next request of its copy is the last one.
+
+PLAN_PORTION=4096
 
 planner_start() { # FUNC TESTF DOMAIN
+	PLAN_ID=0
 	: >"$WORK/known"
 	# Both ends open for reading and writing: no open waits for the other side.
-	exec 6<>"$WORK/ask" 7<>"$WORK/answer"
+	exec 6<>"$WORK/ask"
 	planner_loop "$@" &
 	PLANNER=$!
 	pids_note planner $PLANNER
@@ -29,26 +34,41 @@ planner_stop() {
 	kill -9 "$PLANNER" 2>/dev/null
 	wait "$PLANNER" 2>/dev/null
 	PLANNER=
-	[ -d "$WORK" ] && pids_note planner
-	exec 6>&- 7>&-
+	[ ! -d "$WORK" ] || {
+		rm -f "$WORK"/plan.*
+		pids_note planner
+	}
+	exec 6>&-
 }
 
 planner_loop() { # FUNC TESTF DOMAIN
-	local known limit
+	local id known
 	trap '' INT HUP QUIT
-	while read -r known limit <&6; do
-		(planner_run "$known" "$limit" "$@") >/dev/null 2>&1 </dev/null 6>&- 7>&-
-		echo ready >&7
+	while read -r id known <&6; do
+		(planner_run "$id" "$known" "$@") >/dev/null 2>&1 </dev/null 6>&- &
 	done
 }
 
-planner_run() { # KNOWN LIMIT FUNC TESTF DOMAIN
-	PLANNING=1 PLAN_N=0 PLAN_KNOWN=$1 PLAN_LIMIT=$2
-	exec 5>"$WORK/plan"
+planner_run() { # ID KNOWN FUNC TESTF DOMAIN
+	PLANNING=1 PLAN_N=0 PLAN_FILE=$WORK/plan.$1 PLAN_KNOWN=$2
+	exec 5>>"$PLAN_FILE"
+	# A script may end the copy of the shell.
+	trap 'plan_is_wanted && true >"$PLAN_FILE.done"' EXIT
 	# shellcheck disable=SC1091 # our own file: codes of the strategies that did not fail with 28
 	. "$WORK/known"
 	shift 2
 	"$@"
+}
+
+plan_is_wanted() {
+	[ -f "$PLAN_FILE" ]
+}
+
+plan_pause() {
+	while plan_is_wanted && [ ! -f "$PLAN_FILE.more" ]; do
+		msleep 20
+	done
+	rm -f "$PLAN_FILE.more"
 }
 
 # What pktws_curl_test does in a planner.
@@ -73,21 +93,34 @@ plan_request() { # TESTF DOMAIN ARGS...
 		eval "code=\${PLAN_CODE_$PLAN_N:-28}"
 		return "$code"
 	fi
-	[ "$PLAN_LIMIT" = 0 ] && return 28
+	plan_is_wanted || exit 0
 	shift 2
 	words_quote "$@"
 	printf '%s\n' "$testf $dom $QUOTED" >&5
-	PLAN_LIMIT=$((PLAN_LIMIT - 1))
-	[ $PLAN_LIMIT -gt 0 ] || exit 0
+	[ $(((PLAN_N - PLAN_KNOWN) % PLAN_PORTION)) != 0 ] || plan_pause
 	return 28
 }
 
-plan_make() { # KNOWN LIMIT: a new plan
-	local reply
-	: >"$WORK/plan"
-	echo "$1 $2" >&6
-	read -r reply <&7 && [ "$reply" = ready ]
-	PLAN_AT=0
+plan_make() { # KNOWN: a new plan
+	rm -f "$WORK/plan.$PLAN_ID" "$WORK/plan.$PLAN_ID".*
+	PLAN_ID=$((PLAN_ID + 1)) PLAN_AT=0
+	: >"$WORK/plan.$PLAN_ID"
+	echo "$PLAN_ID $1" >&6
+}
+
+# PLAN_LINES becomes how many lines the plan has, when COUNT of them are behind PLAN_AT or it has an end. Not for ever:
+# a planner that ended without a word has no next line.
+plan_wait() { # COUNT
+	local file="$WORK/plan.$PLAN_ID" left=3000 ended
+	while :; do
+		ended=0
+		[ ! -f "$file.done" ] || ended=1
+		PLAN_LINES=$(wc -l <"$file")
+		[ "$PLAN_LINES" -lt $((PLAN_AT + $1)) ] && [ $ended = 0 ] && [ $left -gt 0 ] || break
+		: >"$file.more"
+		left=$((left - 1))
+		msleep 20
+	done
 }
 
 plan_note_result() { # NUMBER CODE

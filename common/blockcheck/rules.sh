@@ -5,7 +5,7 @@
 # own whose names hold our pid. They are given to the firewall as one transaction. Removal does not
 # depend on what was added: everything that carries our name goes.
 # The classic engine queues all traffic to the addresses under test; the fast engine only traffic of
-# our own source ports, each slot's range to the slot's queue (RULE_SLOTS: "FIRST:LAST:QUEUE ..."). With
+# our own source ports, each range to its queue (RULE_SLOTS: "FIRST:LAST:QUEUE ..."). With
 # RULE_WATCH=1 all answers are queued too.
 
 rules_names() {

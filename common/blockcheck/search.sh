@@ -6,8 +6,7 @@
 # run, so that there is something to tell early; the results are kept for the scripts, which get them without
 # another test. Level force and SIMULATE search nothing.
 #
-# The fast engine tests a round at once; with quick, the worker that is the first to be done with a strategy that
-# works stops the others (file enough). The classic engine tests one after another, in the order of the pool.
+# The fast engine tests a round at once; with quick, the first strategy that is done and works ends it (ENGINE_CODE=3). The classic engine tests one after another, in the order of the pool.
 
 SEARCH_ROUNDS=4 # of level standard without a success
 SEARCH_TIMES=3  # good attempts that level quick wants of a strategy
@@ -81,24 +80,16 @@ search_result() { # KEY
 	strategy_done "$KEY_TESTF" "$KEY_DOM"
 }
 
-# Those of the picks that can run beside others, if no result is kept from another run, are the batch.
-search_take_batch() {
-	: >"$WORK/keys"
-	cp "$WORK/picks" "$WORK/picks.left"
-	[ "$FAST_NOW" = 1 ] && [ -z "$RESUME" ] || return 0
-	PRE=$PKTWS_PRE POST=$PKTWS_POST awk -v keys="$WORK/keys" "$SPLIT_AWK"'{
-		# A quoted word may have a TAB.
-		key = line = substr($0, index($0, "\t") + 1)
-		sub(/^[^ ]+ [^ ]+ /, "", line)
-		if (split_strategy(ENVIRON["PRE"] " " line " " ENVIRON["POST"])) print key >keys
-		else print
-	}' "$WORK/picks" >"$WORK/picks.left"
-}
-
-# Tests the strategies of $WORK/picks.
+# Tests the strategies of $WORK/picks. Without results of another run they are the batch as they are.
 search_round() {
 	local script key
-	search_take_batch
+	if [ "$FAST_NOW" = 1 ] && [ -z "$RESUME" ]; then
+		# A quoted word may have a TAB.
+		awk '{ print substr($0, index($0, "\t") + 1) }' "$WORK/picks" >"$WORK/keys"
+		search_batch
+		return
+	fi
+	: >"$WORK/keys"
 	# Descriptor 3: a test may read what is on the standard input.
 	while IFS=$TAB read -r script key <&3; do
 		key_split "$key"
@@ -109,45 +100,37 @@ search_round() {
 			else
 				search_note "$key"
 			fi
-		elif [ "$FAST_NOW" = 1 ] && fast_can "$PKTWS_PRE $KEY_QUOTED $PKTWS_POST"; then
+		elif [ "$FAST_NOW" = 1 ]; then
 			printf '%s\n' "$key" >>"$WORK/keys"
-		elif [ "$SCANLEVEL" = quick ]; then
-			search_one "$key"
 		else
-			printf -- '-\t%s\n' "$key" >>"$WORK/tried"
+			search_one "$key"
 		fi
 		[ "$SCANLEVEL" = quick ] && [ -n "$FOUND" ] && return 0
-	done 3<"$WORK/picks.left"
+	done 3<"$WORK/picks"
 	search_batch
 }
 
 search_batch() {
 	[ -s "$WORK/keys" ] || return 0
-	rm -f "$WORK/enough"
 	SEARCHING=1
 	batch_run
 	SEARCHING=
 	while result_read; do
-		# Stopped before its last attempt: its turn may come again.
-		[ "$SCANLEVEL" = quick ] && [ "$R_CODE" = 0 ] && [ "$R_N" -lt "$REPEATS" ] && continue
 		key_split "$RESULT_KEY"
 		[ "$SCANLEVEL" != quick ] || SCRIPT=$(search_script_of "$RESULT_KEY")
 		search_result "$RESULT_KEY"
 	done
 	RESULT_KEY=
-	[ -n "$FOUND" ] || search_lost
-	rm -f "$WORK/enough"
+	[ -n "$FOUND" ] || [ "$ENGINE_CODE" = 3 ] || search_lost
 }
 
 search_script_of() { # KEY: prints the script that a pick comes from
 	KEY=$1 awk '{ at = index($0, "\t") } substr($0, at + 1) == ENVIRON["KEY"] { print substr($0, 1, at - 1); exit }' "$WORK/picks"
 }
 
-# What got no result, for want of a port: level quick tests it alone, from more ports; else the scripts will. What was
-# only stopped has its turn again.
+# What got no result, as a test that only the shell knows: level quick tests it alone; else the scripts will.
 search_lost() {
 	local key fast="$FAST_NOW"
-	[ -f "$WORK/enough" ] && return 0
 	awk 'FILENAME == ARGV[1] { seen[substr($0, index($0, "\t") + 1)] = 1; next } !($0 in seen)' "$WORK/tried" "$WORK/keys" >"$WORK/lost"
 	if [ "$SCANLEVEL" != quick ]; then
 		sed "s/^/-$TAB/" "$WORK/lost" >>"$WORK/tried"
@@ -162,29 +145,17 @@ search_lost() {
 	FAST_NOW=$fast
 }
 
-# A worker is done with a strategy that works.
-search_enough() {
-	[ "$SEARCHING" = 1 ] && [ "$SCANLEVEL" = quick ] || return 0
-	: >"$WORK/enough"
-	# shellcheck disable=SC2046 # a list of words
-	kill $(cat "$WORK/pids/workers") 2>/dev/null
-}
-
-search_is_enough() {
-	[ "$SEARCHING" = 1 ] && [ -f "$WORK/enough" ]
-}
-
 # --- all of it ------------------------------------------------------------------------------------
 
 search_count() { # ROUND: how many strategies it shall have
 	SEARCH_COUNT=1
 	[ "$FAST_NOW" = 1 ] || return 0
-	SEARCH_COUNT=$INFLIGHT
+	SEARCH_COUNT=$PARALLEL_MAX
 	[ "$SCANLEVEL" = quick ] || return 0
 	# Nothing of the likely ones has worked: more at a time.
-	[ "$1" -le 3 ] || SEARCH_COUNT=$((INFLIGHT * 2))
-	[ "$1" -le 6 ] || SEARCH_COUNT=$((INFLIGHT * 8))
-	[ "$SEARCH_COUNT" -le "$FAST_LIMIT" ] || SEARCH_COUNT=$FAST_LIMIT
+	[ "$1" -le 3 ] || SEARCH_COUNT=$((PARALLEL_MAX * 2))
+	[ "$1" -le 6 ] || SEARCH_COUNT=$((PARALLEL_MAX * 8))
+	[ "$SEARCH_COUNT" -le "$FAST_MAX_BATCH" ] || SEARCH_COUNT=$FAST_MAX_BATCH
 }
 
 search_rounds() { # MOST; 0 = until something is found or all was tried
@@ -205,7 +176,7 @@ search_rounds() { # MOST; 0 = until something is found or all was tried
 
 search_wanted() {
 	[ "$SIMULATE" = 1 ] && return 1
-	exists awk || return 1
+	"$BLOCKPROBE" --help >/dev/null 2>&1 || return 1
 	[ "$SCANLEVEL" = quick ] || { [ "$SCANLEVEL" = standard ] && [ "$FAST_NOW" = 1 ]; }
 }
 
@@ -214,7 +185,6 @@ search_wanted() {
 search_quick() { # FUNC TESTF DOMAIN
 	local times="$REPEATS" broken=0
 	[ "$REPEATS" -ge $SEARCH_TIMES ] || REPEATS=$SEARCH_TIMES
-	[ "$FAST_NOW" = 0 ] || slots_share
 	resume_begin "$2" "$3"
 	RESUME_ASTRAY=1
 	pool_begin "$@"
@@ -229,7 +199,6 @@ search_quick() { # FUNC TESTF DOMAIN
 	pool_end
 	pool_learn
 	REPEATS=$times
-	[ "$FAST_NOW" = 0 ] || slots_share
 	[ "$POOL_SIZE" -gt 0 ] && [ $broken = 0 ]
 }
 
@@ -239,7 +208,7 @@ search_scout() { # FUNC TESTF DOMAIN
 	RESUME_ASTRAY=1
 	pool_begin "$@"
 	pool_wait
-	if [ ! -f "$WORK/pool.done" ] || [ "$(wc -l <"$WORK/requests")" -gt $((INFLIGHT * 4)) ]; then
+	if [ ! -f "$WORK/pool.done" ] || [ "$(wc -l <"$WORK/requests")" -gt $((PARALLEL_MAX * 4)) ]; then
 		search_rounds $SEARCH_ROUNDS
 		SCRIPT=
 		progress_clear

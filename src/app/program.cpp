@@ -217,6 +217,7 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
         log::error_text(error);
         return 1;
     }
+    if (only_looks(arguments_)) leave_output_files_alone();
     set_exe_dir(argv[0]);
     reloader_.emplace(argc, argv, arguments_);
     config_.privileges.drop = sandbox::can_change_identity();
@@ -243,7 +244,8 @@ Program::ExitCode Program::parse(int argc, const char* const* argv) {
 }
 
 bool Program::prepare_files() {
-    if (!make_writable(config_) || !compile_rules()) return false;
+    const bool runs_lua = config_.check || !config_.dry_run;
+    if ((runs_lua && !make_writable(config_)) || !compile_rules()) return false;
     give_files_away(config_, lists_);
     return files_readable();
 }
@@ -268,7 +270,10 @@ bool Program::enter_fence() {
 }
 
 bool Program::load_files() {
-    if (config_.check) lists_.keep_warnings(); // they are in the report
+    if (config_.check)
+        lists_.keep_warnings(); // they are in the report
+    else if (config_.dry_run)
+        lists_.only_test();
     std::string culprit;
     if (load_blobs() && lists_.load_all(&culprit)) return true;
     blame_file(culprit, state_);
@@ -546,6 +551,7 @@ int Program::run_with_kernel() {
 }
 
 int Program::run_without_queue(Workers& workers) {
+    workers[0].loops = true;
     if (config_.fuzz_packets != 0) run_fuzz(workers[0], *random_, config_.fuzz_packets);
     if (config_.lua_run)
         if (const int code = run_script(workers[0])) return code;

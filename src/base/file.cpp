@@ -1,5 +1,7 @@
 #include "nfqws2/base/file.hpp"
 
+#include "nfqws2/base/text.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <climits>
@@ -7,6 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -55,6 +58,15 @@ class Inflater {
     bool ready_;
 };
 
+bool is_readable(int fd, int patience_ms) {
+    pollfd waiting{fd, POLLIN, 0};
+    int ready = 0;
+    do
+        ready = poll(&waiting, 1, patience_ms);
+    while (ready < 0 && errno == EINTR);
+    return ready != 0;
+}
+
 uInt piece(std::size_t n) {
     return static_cast<uInt>(std::min<std::size_t>(n, UINT_MAX));
 }
@@ -66,10 +78,14 @@ void FileDescriptor::reset(int fd) {
     fd_ = fd;
 }
 
-ReadResult read_file(const std::string& path, std::size_t limit) {
-    const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+ReadResult read_file(const std::string& path, std::size_t limit, int patience_ms) {
+    const bool patient = patience_ms < 0;
+    const FileDescriptor fd(
+        open(path.c_str(), O_RDONLY | O_CLOEXEC | (patient ? 0 : O_NONBLOCK | O_NOCTTY)));
     struct stat st {};
     if (!fd || fstat(fd.get(), &st) < 0) return failure(path, std::strerror(errno));
+    const bool may_wait = !patient && S_ISFIFO(st.st_mode);
+    if (!patient && !may_wait) fcntl(fd.get(), F_SETFL, 0);
 
     ReadResult result;
     const bool sized = S_ISREG(st.st_mode) && st.st_size > 0;
@@ -81,6 +97,10 @@ ReadResult read_file(const std::string& path, std::size_t limit) {
     for (;;) {
         if (used == result.data.size()) result.data.resize(used + std::max(room, used / 2));
         room = chunk;
+        // Before its first writer a pipe would seem to be at its end.
+        if (may_wait && !is_readable(fd.get(), patience_ms))
+            return failure(path,
+                           format("nothing comes through the pipe for %d s", patience_ms / 1000));
         const ssize_t n = read(fd.get(), result.data.data() + used, result.data.size() - used);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return failure(path, std::strerror(errno));

@@ -55,22 +55,25 @@ State& state() {
 constinit thread_local std::string_view thread_label;
 constinit thread_local std::string* diverted = nullptr; // Diversion
 
-void remember_identity(State& s) {
+// It was opened without waiting. A pipe stays so: who does not read must not stop packets, and
+// loses lines. Elsewhere, as on a terminal, none are lost.
+void take_up(State& s, FileDescriptor file) {
+    s.output.file = std::move(file);
+    const int fd = s.output.file.get();
     struct stat st {};
-    if (fstat(s.output.file.get(), &st) == 0) {
-        s.device = st.st_dev;
-        s.inode = st.st_ino;
-    }
+    if (fstat(fd, &st) != 0) return;
+    s.device = st.st_dev;
+    s.inode = st.st_ino;
+    if (!S_ISFIFO(st.st_mode)) fcntl(fd, F_SETFL, O_APPEND);
 }
 
 void follow_rotation(State& s) {
     struct stat st {};
     const std::string& path = s.output.path;
     if (stat(path.c_str(), &st) == 0 && st.st_dev == s.device && st.st_ino == s.inode) return;
-    FileDescriptor fresh = reopen_output_file(path, O_WRONLY | O_APPEND | O_CREAT);
+    FileDescriptor fresh = reopen_output_file(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK);
     if (!fresh) return;
-    s.output.file = std::move(fresh);
-    remember_identity(s);
+    take_up(s, std::move(fresh));
 }
 
 void write_all(int fd, std::string_view line) {
@@ -269,16 +272,17 @@ void set_target_syslog() {
 }
 
 bool set_target_file(const std::string& path, std::string* why) {
-    OutputFile fresh = open_output_file(path, O_WRONLY | O_APPEND | O_TRUNC);
+    OutputFile fresh = open_output_file(path, O_WRONLY | O_APPEND | O_TRUNC | O_NONBLOCK);
     if (!fresh) {
-        if (why != nullptr) *why = fresh.error;
+        if (why != nullptr) *why = errno == ENXIO ? "nobody reads from this pipe" : fresh.error;
         return false;
     }
     set_target(Target::file);
     State& s = state();
     const std::lock_guard guard(s.lock);
+    FileDescriptor file = std::move(fresh.file);
     s.output = std::move(fresh);
-    remember_identity(s);
+    take_up(s, std::move(file));
     return true;
 }
 

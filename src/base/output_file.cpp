@@ -28,6 +28,7 @@ constexpr int always = O_CLOEXEC | O_NOCTTY;
 constexpr uid_t root = 0;
 
 uid_t future_user = root;
+bool left_alone = false;
 
 bool is_of_root_alone(const struct stat& directory) {
     return directory.st_uid == root && (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0;
@@ -191,6 +192,12 @@ class RightsOf {
     bool has_groups_ = false, taken_ = false;
 };
 
+// What stands for a file that is not there, if it could be made in this directory; else -1, errno.
+int stand_in(int directory) {
+    if (faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) != 0) return -1;
+    return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 // Opens the file that a walk has found.
 class Opening {
   public:
@@ -222,6 +229,7 @@ int Opening::open_existing() {
 
 // Another daemon that shares the file may make it at the same moment.
 int Opening::create(bool& created) {
+    if (left_alone) return stand_in(walk_.directory());
     const int fd = openat(walk_.directory(), walk_.name().c_str(),
                           flags_ | always | O_NOFOLLOW | O_CREAT | O_EXCL, new_file_mode);
     created = fd >= 0;
@@ -312,9 +320,20 @@ OutputFile open_as_root(const std::string& path, int flags) {
     return own ? opening.with_own_rights(true) : opening.with_rights_of_owner();
 }
 
+// `flags` with O_CREAT.
+int open_or_create(const std::string& path, int flags) {
+    if (!left_alone) return open(path.c_str(), flags | always, new_file_mode);
+    const int fd = open(path.c_str(), (flags & ~O_CREAT) | always);
+    if (fd >= 0 || errno != ENOENT) return fd;
+    const OutputPlace place = find_output_place(path, LastLink::follow);
+    if (place.directory) return stand_in(place.directory.get());
+    errno = ENOENT;
+    return -1;
+}
+
 OutputFile open_as_user(const std::string& path, int flags) {
     OutputFile result;
-    result.file.reset(open(path.c_str(), (flags & ~O_TRUNC) | O_CREAT | always, new_file_mode));
+    result.file.reset(open_or_create(path, (flags & ~O_TRUNC) | O_CREAT));
     if (!result.file) result.error = std::strerror(errno);
     if (result.file) result.path = absolute_path(path).value_or(path);
     return result;
@@ -325,7 +344,7 @@ OutputFile open_as_user(const std::string& path, int flags) {
 OutputFile open_output_file(const std::string& path, int flags) {
     OutputFile result = geteuid() == root ? open_as_root(path, flags) : open_as_user(path, flags);
     struct stat st {};
-    if (!result || (flags & O_TRUNC) == 0) return result;
+    if (!result || left_alone || (flags & O_TRUNC) == 0) return result;
     if (fstat(result.file.get(), &st) < 0 ||
         (S_ISREG(st.st_mode) && ftruncate(result.file.get(), 0) < 0)) {
         result.error = std::strerror(errno);
@@ -337,9 +356,10 @@ OutputFile open_output_file(const std::string& path, int flags) {
 FileDescriptor reopen_output_file(const std::string& path, int flags) {
     // Packets are waiting: a pipe that somebody has put in the place of the file must not stop
     // them.
-    if (geteuid() != root)
-        return FileDescriptor(
-            open(path.c_str(), flags | always | O_NOFOLLOW | O_NONBLOCK, new_file_mode));
+    const int careful = flags | O_NOFOLLOW | O_NONBLOCK;
+    if (geteuid() != root && (flags & O_CREAT) != 0)
+        return FileDescriptor(open_or_create(path, careful));
+    if (geteuid() != root) return FileDescriptor(open(path.c_str(), careful | always));
     Walk walk;
     if (!walk.to(path, LastLink::keep)) return {};
     return Opening(walk, flags).with_own_rights((flags & O_CREAT) != 0).file;
@@ -349,6 +369,10 @@ OutputPlace find_output_place(const std::string& path, LastLink last) {
     Walk walk;
     if (!walk.to(path, last)) return {{}, {}, {}, walk.error()};
     return {walk.take_directory(), walk.name(), walk.path(), {}};
+}
+
+void leave_output_files_alone() {
+    left_alone = true;
 }
 
 void expect_output_files_of(unsigned uid) {

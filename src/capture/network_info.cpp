@@ -67,10 +67,9 @@ IpAddress broadcast_of(const Network& n) {
 
 bool Network::contains(const IpAddress& a) const {
     if (a.version != address.version || a.empty()) return false;
-    const IpAddress mask = netmask_of(*this);
-    for (std::size_t i = 0; i < a.bytes().size(); i++)
-        if (((a.raw[i] ^ address.raw[i]) & mask.raw[i]) != 0) return false;
-    return true;
+    const unsigned whole = prefix / 8, rest = prefix % 8;
+    if (std::memcmp(a.raw.data(), address.raw.data(), whole) != 0) return false;
+    return rest == 0 || (a.raw[whole] ^ address.raw[whole]) >> (8 - rest) == 0;
 }
 
 IpAddress LiveNetworkInfo::source_for(const IpAddress& target) {

@@ -129,7 +129,7 @@ lua::Limits Engine::Impl::lua_limits() const {
     return {options.lua_call_ms, options.lua_memory_mb, options.lua_wait_ms, options.in_thread};
 }
 
-Engine::Impl::Impl(Options opts, Services svc)
+[[gnu::cold]] Engine::Impl::Impl(Options opts, Services svc)
     : options(std::move(opts)), services(std::move(svc)), sender(*services.sender),
       now(*services.clock), connections(make_connections()),
       own_ip_cache(services.ip_cache != nullptr

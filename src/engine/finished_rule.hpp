@@ -11,19 +11,24 @@ enum class Ways : std::uint8_t { this_one, both };
 class FinishedRule {
   public:
     FinishedRule(const Options& options, const profile::ProfileSet& profiles,
-                 flow::ConnectionTable* connections, const ProfileSelector& selector)
-        : options_(options), profiles_(profiles), connections_(connections), selector_(selector) {}
+                 const ProfileSelector& selector)
+        : options_(options), profiles_(profiles), selector_(selector) {}
 
-    // The packet has a track and a profile.
+    // Both of a packet that has a track and a profile.
     bool nothing_left(Passage& p, Ways ways) const;
-    // Of a merged packet, which is looked at for the first time.
-    bool passes_whole(Passage& p);
+    // Whether a protocol or a host that is not known yet would change anything but what scripts
+    // are shown.
+    bool awaits_names(Passage& p, Ways ways) const;
 
   private:
     const Options& options_;
     const profile::ProfileSet& profiles_;
-    flow::ConnectionTable* connections_;
     const ProfileSelector& selector_;
 };
+
+// Nothing of the flow is held back or joined, and no detector of an automatic list watches it.
+bool detectors_done(const flow::Track& track);
+// Protocol and host of the flow, as far as these ways could tell them.
+bool names_known(const Passage& p, Ways ways);
 
 } // namespace nfqws2::engine

@@ -30,12 +30,6 @@ constexpr std::size_t news_size = 64; // fewer new bytes are not worth waiting o
 // is shown to scripts as what it is for them, something unknown.
 constexpr std::size_t telling_size = 6, signature_size = 11;
 
-// Flags of a segment that is more than its data.
-bool is_plain_data(const packet::Dissect& d) {
-    using namespace packet::tcp_flag;
-    return (d.tcp_flags() & (fin | rst | syn | urg)) == 0;
-}
-
 Bytes quic_connection(Bytes datagram) {
     const auto header = protocol::parse_quic_initial(datagram);
     return header ? header->dcid : Bytes();

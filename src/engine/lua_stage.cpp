@@ -23,6 +23,7 @@ lua::PacketView view_of(Passage& p) {
     view.target_port = p.target_port;
     view.payload = p.payload;
     view.l7 = p.l7;
+    if (p.one_call) view.merged = p.pieces();
     view.replay = p.replay;
     if (p.reasm_data)
         view.reasm_data = p.reasm_data;

@@ -3,6 +3,7 @@
 
 #include "ct_facts.hpp"
 #include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/flow/pieces.hpp"
 #include "nfqws2/lua/desync.hpp"
 #include "nfqws2/packet/dissect.hpp"
 #include "nfqws2/profile/profile_set.hpp"
@@ -30,7 +31,8 @@ struct Passage {
     std::uint32_t mark = 0;
     std::string_view ifin, ifout;
     bool merged = false;          // the kernel has joined several packets to this one
-    std::uint32_t piece_size = 0; // TCP payload in each of those, if this one passes whole
+    std::uint32_t piece_size = 0; // TCP payload in each of those, if this one is not split
+    bool one_call = false;        // it goes to scripts as it is
     bool bare_syn = false;        // its data was taken off
     Bytes ct_attribute;           // with --ct=queue: what the kernel says of its connection
     std::optional<std::uint32_t> ct_info;
@@ -68,6 +70,8 @@ struct Passage {
     bool outgoing() const { return !incoming; }
     bool is_tcp() const { return dis.l4 == packet::L4::tcp; }
     bool is_replay() const { return replay.has_value(); }
+    // How many packets it counts as.
+    std::uint32_t pieces() const { return flow::pieces_of(dis.payload.size(), piece_size).count; }
     bool holding() const { return track != nullptr && track->holding(); }
 };
 
@@ -81,6 +85,12 @@ enum class Detected : std::uint8_t {
 inline const flow::Positions& positions_of(Passage& p) {
     if (!p.positions) p.positions = p.track->positions();
     return *p.positions;
+}
+
+// TCP: the segment is not more than its data.
+inline bool is_plain_data(const packet::Dissect& d) {
+    using namespace packet::tcp_flag;
+    return (d.tcp_flags() & (fin | rst | syn | urg)) == 0;
 }
 
 // The first known payload decides the protocol of the flow.

@@ -19,7 +19,8 @@ Pipeline::Pipeline(const Surroundings& around)
       detector_(around.options, around.ip_cache, joiner_, past_, holder_, watch_),
       selector_(around.options, around.services, around.ip_cache, watch_, story_, around.by_profile,
                 around.ct),
-      finished_(around.options, *around.services.profiles, connections_, selector_),
+      finished_(around.options, *around.services.profiles, selector_),
+      merged_(around.options, *around.services.profiles, connections_, finished_, around.desync),
       distances_(around.ip_cache, around.options.server), fast_open_(around.options),
       fastpath_(around.options.fastpath_workaround, around.ip_cache),
       first_drop_(around.options.server), lua_(around.desync, story_, around.ct, rules_.get()) {
@@ -70,9 +71,7 @@ capture::Verdict Pipeline::route(Passage& p) {
     around_.now.update();
     around_.ip_cache.purge();
     around_.upkeep.look();
-    const bool needs_pieces = rules_ != nullptr && rules_->needs_pieces();
-    if (p.merged && (needs_pieces || !finished_.passes_whole(p)))
-        return {capture::Action::split, {}};
+    if (p.merged && must_be_split(p)) return {capture::Action::split, {}};
     if (!p.dis.is_ip()) {
         story_.passes("invalid packet - neither ipv4 or ipv6", "not IP");
         return {};
@@ -97,6 +96,13 @@ capture::Verdict Pipeline::route(Passage& p) {
     return raw_ip(p);
 }
 
+bool Pipeline::must_be_split(Passage& p) {
+    if (rules_ != nullptr && rules_->needs_pieces()) return true;
+    const MergedWay way = merged_.way_of(p, rules_ == nullptr && around_.ct == nullptr);
+    p.one_call = way == MergedWay::one_call;
+    return way == MergedWay::split;
+}
+
 capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
     find_flow(p);
     if (around_.ct != nullptr) around_.ct->arrives(p);
@@ -119,7 +125,14 @@ capture::Verdict Pipeline::tcp_or_udp(Passage& p) {
         return {};
     }
     story_.goes_to_lua(p);
-    return first_drop_.substitute(p, lua_.run(p), false);
+    return p.one_call ? show_merged(p) : first_drop_.substitute(p, lua_.run(p), false);
+}
+
+// Scripts may want its pieces after all.
+capture::Verdict Pipeline::show_merged(Passage& p) {
+    const capture::Verdict verdict = lua_.run(p);
+    if (verdict.action == capture::Action::split) merged_.take_back(p);
+    return verdict;
 }
 
 capture::Verdict Pipeline::icmp(Passage& p) {

@@ -8,6 +8,7 @@
 #include "finished_rule.hpp"
 #include "first_drop.hpp"
 #include "lua_stage.hpp"
+#include "merged_rule.hpp"
 #include "onlooker.hpp"
 #include "payload_detector.hpp"
 #include "profile_selector.hpp"
@@ -55,6 +56,8 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
     capture::Verdict icmp(Passage& p);
     capture::Verdict raw_ip(Passage& p);
     capture::Verdict judge_piece(Passage& p, Bytes message) override;
+    bool must_be_split(Passage& p);
+    capture::Verdict show_merged(Passage& p);
 
     void enter(Passage& p, const capture::InputPacket& packet);
     void find_flow(Passage& p);
@@ -75,6 +78,7 @@ class Pipeline final : public flow::TrackObserver, private PieceJudge {
     PayloadDetector detector_;
     ProfileSelector selector_;
     FinishedRule finished_;
+    MergedRule merged_;
     DistanceMemory distances_;
     FastOpen fast_open_;
     Fastpath fastpath_;

@@ -1,10 +1,9 @@
 #include "replayer.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/protocol/quic.hpp"
 #include "nfqws2/protocol/tls.hpp"
-
-#include <algorithm>
 
 namespace nfqws2::engine {
 
@@ -17,8 +16,7 @@ void begin_with_the_head(flow::HeldPackets& pieces, std::uint32_t first_seq) {
     };
     const std::uint32_t half = 0x80000000U; // what is before the head counts as its part
     if (offset(pieces.front()) == 0 || offset(pieces.front()) >= half) return;
-    std::stable_sort(pieces.begin(), pieces.end(),
-                     [&](const auto& a, const auto& b) { return offset(a) < offset(b); });
+    sort_stably(pieces, [&](const auto& a, const auto& b) { return offset(a) < offset(b); });
 }
 
 } // namespace

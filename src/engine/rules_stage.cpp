@@ -55,13 +55,6 @@ class ForeseenConnection final : public rules::SubjectConnection {
     bool all_ = false;
 };
 
-// As many as it stands for, as the connection table counts them.
-std::uint32_t pieces_of(const Passage& p) {
-    const std::size_t size = p.dis.payload.size();
-    if (!p.merged || p.piece_size == 0 || size == 0) return 1;
-    return static_cast<std::uint32_t>((size - 1) / p.piece_size + 1);
-}
-
 } // namespace
 
 RulesStage::RulesStage(const Options& options, const Services& services, Onlooker& onlooker)
@@ -78,7 +71,7 @@ std::optional<capture::Verdict> RulesStage::judge(Passage& p, std::int64_t now_n
     std::optional<ForeseenConnection> connection;
     if (ct != nullptr) connection.emplace(*ct, p);
     const rules::Ruling ruling =
-        judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, pieces_of(p), now_ns,
+        judge_.judge({p.dis.packet, p.mark, p.ifin, p.ifout, p.pieces(), now_ns,
                       connection ? &*connection : nullptr, p.link});
     judged_ = &p;
     account_.reset();

@@ -20,6 +20,7 @@
 // End of a track: out of table and wheel, then the observer is told, then the memory goes. A pinned
 // track is kept until the last pin is gone; meanwhile its tuple may get a new track.
 #include "nfqws2/flow/connection_table.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include "dump.hpp"
 #include "expiry_wheel.hpp"
@@ -28,6 +29,7 @@
 #include "hold_list.hpp"
 #include "nfqws2/base/linear_hash.hpp"
 #include "nfqws2/base/siphash.hpp"
+#include "nfqws2/flow/pieces.hpp"
 #include "past_list.hpp"
 #include "tcp_state.hpp"
 #include "tuple.hpp"
@@ -356,10 +358,9 @@ ConnectionTable::Found ConnectionTable::feed(const packet::Dissect& d, std::uint
     data.last_ns = now;
     const std::uint8_t state_before = data.state;
     const auto size = static_cast<std::uint32_t>(d.payload.size());
-    const std::uint32_t before_last = piece_size == 0 || size == 0 ? 0 : (size - 1) / piece_size;
-    const std::uint32_t last = before_last * piece_size;
-    detail::count_packets(data, before_last + 1, size, found.reverse);
-    if (tcp && before_last != 0) detail::follow_tcp(data, d, {0, last}, found.reverse);
+    const auto [pieces, last] = pieces_of(size, piece_size);
+    detail::count_packets(data, pieces, size, found.reverse);
+    if (tcp && last != 0) detail::follow_tcp(data, d, {0, last}, found.reverse);
     if (tcp) detail::follow_tcp(data, d, {last, size - last}, found.reverse);
     const bool state_changed = data.state != state_before;
     if (!data.flags.answered || state_changed) t.settle(*found.track, state_changed);
@@ -542,14 +543,13 @@ void ConnectionTable::clear() {
             t.retire(index);
 }
 
-void ConnectionTable::dump(
-    const std::function<void(const Track&, const std::string&)>& line) const {
+[[gnu::cold]] void
+ConnectionTable::dump(const std::function<void(const Track&, const std::string&)>& line) const {
     const Impl& t = *impl_;
     std::vector<const Track*> tracks;
     tracks.reserve(t.table.size());
     t.table.for_each([&](std::uint32_t index) { tracks.push_back(&t.at(index)); });
-    std::sort(tracks.begin(), tracks.end(),
-              [](const Track* a, const Track* b) { return a->number() < b->number(); });
+    sort_stably(tracks, [](const Track* a, const Track* b) { return a->number() < b->number(); });
     const std::int64_t now = t.clock.boot_ns();
     for (const Track* track : tracks)
         line(*track, describe(*track, now));

@@ -85,6 +85,21 @@ void move_seq(SideData& side, std::uint32_t seq) {
     side.seq = seq;
 }
 
+// This and the next become part of their callers, for which each packet pays.
+inline void count(SideData& sender, std::uint32_t packets, std::size_t payload_size) {
+    add48(sender.pcounter_low, sender.pcounter_high, packets);
+    if (payload_size == 0) return;
+    add48(sender.pdcounter_low, sender.pdcounter_high, packets);
+    const auto n = static_cast<std::uint32_t>(payload_size);
+    sender.pbcounter_low += n;
+    if (sender.pbcounter_low < n) sender.pbcounter_high++;
+}
+
+inline void stand_at(SideData& sender, const packet::Dissect& d, Part part) {
+    move_seq(sender, d.tcp_seq() + part.offset);
+    sender.pos = sender.seq + part.size;
+}
+
 void move_highest(SideData& side, bool handshake, bool has_data) {
     if (handshake) {
         side.uppos = side.uppos_prev = side.pos;
@@ -118,13 +133,13 @@ bool starts_over(const TrackData& track, const packet::Dissect& d) {
 
 void count_packets(TrackData& track, std::uint32_t packets, std::size_t payload_size,
                    bool from_server) {
-    SideData& side = from_server ? track.server : track.client;
-    add48(side.pcounter_low, side.pcounter_high, packets);
-    if (payload_size == 0) return;
-    add48(side.pdcounter_low, side.pdcounter_high, packets);
-    const auto n = static_cast<std::uint32_t>(payload_size);
-    side.pbcounter_low += n;
-    if (side.pbcounter_low < n) side.pbcounter_high++;
+    count(from_server ? track.server : track.client, packets, payload_size);
+}
+
+SideData foresee(SideData sender, const packet::Dissect& d, Packets packets) {
+    count(sender, packets.number, packets.bytes);
+    stand_at(sender, d, packets.last);
+    return sender;
 }
 
 void follow_tcp(TrackData& track, const packet::Dissect& d, Part part, bool from_server) {
@@ -137,8 +152,7 @@ void follow_tcp(TrackData& track, const packet::Dissect& d, Part part, bool from
     if (handshake) take_options(side, d);
     side.winsize = d.tcp_window();
     side.window_scaled = !handshake;
-    move_seq(side, d.tcp_seq() + part.offset);
-    side.pos = side.seq + part.size;
+    stand_at(side, d, part);
     if ((d.tcp_flags() & flag::ack) != 0) {
         move_seq(other, d.tcp_ack());
         other.pos = other.seq;

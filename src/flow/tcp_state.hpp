@@ -27,4 +27,12 @@ struct Part {
 // TCP only, after count_packets.
 void follow_tcp(TrackData& track, const packet::Dissect& d, Part part, bool from_server);
 
+// What its sender will have counted behind so many pieces of a TCP packet, which carry so many
+// bytes together; `last` is the last of them.
+struct Packets {
+    std::uint32_t number, bytes;
+    Part last;
+};
+SideData foresee(SideData sender, const packet::Dissect& d, Packets packets);
+
 } // namespace nfqws2::flow::detail

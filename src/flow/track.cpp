@@ -1,6 +1,8 @@
 #include "nfqws2/flow/track.hpp"
 
 #include "flow_memory.hpp"
+#include "nfqws2/flow/pieces.hpp"
+#include "tcp_state.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -60,6 +62,18 @@ Positions Track::positions() const {
 std::uint16_t Track::common_mss() const {
     if (d_.client.mss == 0 || d_.server.mss == 0) return 0;
     return std::min(d_.client.mss, d_.server.mss);
+}
+
+Track::Stretch Track::foresee(const packet::Dissect& d, std::uint32_t piece_size,
+                              bool from_server) const {
+    const detail::SideData& sender = from_server ? d_.server : d_.client;
+    const auto size = static_cast<std::uint32_t>(d.payload.size());
+    const auto [count, last] = pieces_of(size, piece_size);
+    const std::uint32_t first_size = count == 1 ? size : piece_size;
+    const detail::SideData first = detail::foresee(sender, d, {1, first_size, {0, first_size}});
+    if (count == 1) return {expand(first), expand(first)};
+    return {expand(first),
+            expand(detail::foresee(first, d, {count - 1, size - first_size, {last, size - last}}))};
 }
 
 void Track::set_hostname(std::string_view name, bool is_ip, bool discovered) {

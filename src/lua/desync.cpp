@@ -5,6 +5,7 @@
 #include "nfqws2/lua/desync.hpp"
 
 #include "desync_call.hpp"
+#include "desync_text.hpp"
 #include "errors.hpp"
 #include "guard/collector.hpp"
 #include "table/desync_table.hpp"
@@ -20,6 +21,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace nfqws2::lua {
 
@@ -49,51 +51,6 @@ std::optional<Skipped> why_not(const PacketView& view, const profile::LuaInstanc
     return std::nullopt;
 }
 
-// The flow has gone too far for the instance.
-void log_beyond(const PacketView& view, const profile::LuaInstance& instance) {
-    const flow::Range& range = instance.range(view.outgoing);
-    const flow::SidePositions* side = view.direct();
-    const int wrapped = side != nullptr && side->rseq_over_2g ? 1 : 0;
-    const auto overflow = [wrapped](char mode) { return mode == 's' || mode == 'p' ? wrapped : 0; };
-    log::debug("* lua '%s' : %s pos %s overflow %d %d is beyond range %s (ctrack %s)",
-               instance.name.c_str(), view.outgoing ? "out" : "in",
-               flow::position_text(range, side).c_str(), overflow(range.from.mode),
-               overflow(range.to.mode), flow::to_text(range).c_str(),
-               side != nullptr ? "enabled" : "disabled");
-}
-
-void log_range(const PacketView& view, const profile::LuaInstance& instance, bool inside) {
-    const flow::Range& range = instance.range(view.outgoing);
-    log::debug("* lua '%s' : %s pos %s %s range %s", instance.name.c_str(),
-               view.outgoing ? "out" : "in", flow::position_text(range, view.direct()).c_str(),
-               inside ? "in" : "not in", flow::to_text(range).c_str());
-}
-
-void log_payload(const PacketView& view, const profile::LuaInstance& instance, bool wanted) {
-    const std::string payload(protocol::name(view.payload));
-    log::debug("* lua '%s' : payload_type '%s' %s filter", instance.name.c_str(), payload.c_str(),
-               wanted ? "satisfy" : "does not satisfy");
-}
-
-// Why an instance is called (nullopt) or not.
-void log_decision(const PacketView& view, const profile::LuaInstance& instance,
-                  std::optional<Skipped> why) {
-    if (why == Skipped::cutoff) {
-        log::debug("* lua '%s' : cutoff", instance.name.c_str());
-        return;
-    }
-    const bool in_range = why != Skipped::range;
-    // Said already, when the instances were looked through.
-    if (!in_range && flow::beyond_range(instance.range(view.outgoing), view.direct())) return;
-    log_range(view, instance, in_range);
-    if (in_range) log_payload(view, instance, why != Skipped::payload);
-    if (why == Skipped::ct_state)
-        log::debug(
-            "* lua '%s' : ct state '%s' does not satisfy filter", instance.name.c_str(),
-            std::string(name(view.ct != nullptr ? view.ct->state() : packet::CtState::unknown))
-                .c_str());
-}
-
 } // namespace
 
 // The part of a packet's run that works inside a protected call.
@@ -106,9 +63,20 @@ struct Desync::Run {
     capture::Verdict answer;
 };
 
+// What an instance did.
+struct Desync::Deeds {
+    bool changes, drops; // the packet
+    bool sends;          // others
+};
+
 Desync::Desync(State& state) : state_(state), eras_(state) {
 }
 Desync::~Desync() = default;
+
+bool Desync::takes_merged(const profile::Profile& profile, std::size_t instance) {
+    return function_takes_merged(state_.lua(),
+                                 eras_.of(profile).profiles[profile.number][instance].func_ref);
+}
 
 bool Desync::prepare(const profile::ProfileSet& profiles) {
     lua_State* L = state_.lua();
@@ -280,6 +248,11 @@ void Desync::run_due(Run& run) {
             return;
         }
         int action = *result & verdict_mask;
+        if (view.merged != 0) {
+            const Deeds deeds{action != verdict_pass || running.replaced, action == verdict_drop,
+                              state_.sent() != sent_before};
+            if (wants_pieces(run, prepared[i], deeds)) return;
+        }
         if (running.replaced) {
             // What instances before this one wanted to be rebuilt is in what it got, or gone.
             if (action == verdict_pass) action = verdict_modify;
@@ -334,7 +307,7 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     lua_setfield(L, desync_index, "arg");
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.func_ref);
     lua_setfield(L, desync_index, "func");
-    lua_pushinteger(L, instance.func_n);
+    lua_pushinteger(L, static_cast<lua_Integer>(instance.func_n));
     lua_setfield(L, desync_index, "func_n");
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.name_ref);
     lua_setfield(L, desync_index, "func_instance");
@@ -352,6 +325,29 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     }();
     if (status != 0) return instance_failed(log_lua_error(L, describe(view, instance)));
     return verdict_of(lua_gettop(L) - desync_index, view, instance);
+}
+
+// Asked about an instance that was shown a merged packet. True: it is to be shown its pieces.
+bool Desync::wants_pieces(Run& run, PreparedInstance& prepared, Deeds deeds) {
+    if (!deeds.changes && !deeds.sends) return false;
+    const PacketView& view = *run.view;
+    const profile::Profile& profile = *view.profile;
+    const std::string error = nfqws2::format(
+        "%s: a function that takes merged packets has to pass them and to send nothing",
+        describe(view, profile.instances[run.at]).c_str());
+    if (!std::exchange(prepared.reported, true))
+        log::error("%s. Its flows get the packets one by one from now on.", error.c_str());
+    view.track->set_wants_pieces();
+    prepared.counts.errors++;
+    // What was sent before a drop was sent in place of the packet.
+    if (!deeds.changes || (deeds.drops && deeds.sends)) {
+        errors_++;
+        return false;
+    }
+    instance_failed(error);
+    if (observer_ != nullptr) tell_skipped(profile, run.at + 1, Skipped::error);
+    run.answer.action = capture::Action::split;
+    return true;
 }
 
 // To later instances.

@@ -44,6 +44,9 @@ DesyncCall& check_ctx(lua_State* L, int index = 1);
 // What packet_replace() does; raises an error if the bytes cannot be a packet.
 void replace_packet(lua_State* L, DesyncCall& call, Bytes packet);
 
+// Whether the function that is the global of this name has called takes_merged(); raises nothing.
+bool function_takes_merged(lua_State* L, int name_ref);
+
 // Pushes the one userdata that stands for the running call, whichever that is.
 void push_ctx(lua_State* L);
 

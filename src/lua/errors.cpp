@@ -45,8 +45,10 @@ std::string log_lua_error(lua_State* L, const std::string& where) {
     lua_pop(L, 1);
     const std::size_t traceback = text.find("\nstack traceback:");
     std::string message = text.substr(0, traceback);
+    Guard* const guard = Guard::current();
+    if (guard != nullptr && guard->ends_quietly()) return message;
     log::error("LUA ERROR: %s", message.c_str());
-    if (Guard* guard = Guard::current(); guard != nullptr && guard->take_refused())
+    if (guard != nullptr && guard->take_refused())
         log::error("  the limit of %u MB is reached (--lua-mem-limit)",
                    guard->limits().memory_megabytes);
     if (!where.empty()) log::error("  in %s", where.c_str());

@@ -13,7 +13,8 @@ inline constexpr int message_handler_index = 1;
 void push_message_handler(lua_State* L);
 
 // Pops the error value left by a failed protected call and logs it: "LUA ERROR: <message>", then
-// `where` (may be empty) and the traceback. Returns the message.
+// `where` (may be empty) and the traceback. Nothing if the error is the end that the program has
+// given itself. Returns the message.
 std::string log_lua_error(lua_State* L, const std::string& where);
 
 // For lua_atpanic(): an error outside of every protected call ends the program.

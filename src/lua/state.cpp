@@ -174,7 +174,7 @@ int end_process(lua_State* L) {
     const std::optional<int> code = exit_code_of(L);
     const Services& services = state_of(L).services();
     if (code && services.end != nullptr && services.end->request(*code)) {
-        state_of(L).guard().say_who_interrupts(*code);
+        state_of(L).guard().say_who_interrupts(*code, services.may_wait);
         return luaL_error(L, "INTERRUPT by os.exit(%d)", *code);
     }
     if (code && services.queues != nullptr) services.queues->release();
@@ -195,22 +195,21 @@ bool load_file(lua_State* L, const std::string& path) {
             return false;
         }
     }
-    ReadResult raw = read_file(opened);
+    ReadResult raw = read_file(opened, longest_script);
     if (!raw.ok()) {
         log::error("LUA file '%s': %s", opened.c_str(), raw.error.c_str());
         return false;
     }
     std::string chunk = "@" + opened;
     if (is_gzip(raw.data)) {
-        raw = gunzip(raw.data);
+        raw = gunzip(raw.data, longest_script);
         if (!raw.ok()) {
             log::error("could not unzip lua file '%s': %s", opened.c_str(), raw.error.c_str());
             return false;
         }
         chunk = opened; // shown as [string "path.gz"]
     }
-    std::string_view source = as_text(raw.data);
-    if (source.starts_with("\xEF\xBB\xBF")) source.remove_prefix(3);
+    std::string_view source = without_byte_order_mark(as_text(raw.data));
     // A "#!" line is dropped but its newline stays, so that line numbers are right.
     if (source.starts_with("#")) source.remove_prefix(std::min(source.find('\n'), source.size()));
     if (log::debug_enabled()) log::debug("LUA RUN FILE: %s", opened.c_str());
@@ -409,6 +408,9 @@ std::string State::run_code(const std::string& name, const std::string& code) {
         return load_text(L, code, chunk.c_str());
     }();
     if (!good) return log_lua_error(L, where);
+    // A line without an end gets an error of the limit then, where a compiled loop takes the
+    // process along.
+    Compiler::leave_out(L);
     guard_.enter_code(name);
     const GuardScope scope(guard_);
     return lua_pcall(L, 0, 0, message_handler_index) == 0 ? "" : log_lua_error(L, where);

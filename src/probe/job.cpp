@@ -12,15 +12,6 @@ namespace {
 
 constexpr std::uint32_t most_attempts = 10000;
 
-// The next word of a line, which becomes what stands behind it.
-std::string_view take_word(std::string_view& line) {
-    const auto begin = std::min(line.find_first_not_of(" \t\r\n"), line.size());
-    line.remove_prefix(begin);
-    const auto word = line.substr(0, line.find_first_of(" \t\r\n"));
-    line.remove_prefix(word.size());
-    return word;
-}
-
 template <typename Number> bool take_number(std::string_view& line, Number& number) {
     auto word = take_word(line);
     int base = 10;
@@ -32,7 +23,17 @@ template <typename Number> bool take_number(std::string_view& line, Number& numb
     return error == std::errc() && end == word.data() + word.size() && !word.empty();
 }
 
-std::optional<Protocol> protocol_named(std::string_view name) {
+} // namespace
+
+std::string_view take_word(std::string_view& line) {
+    const auto begin = std::min(line.find_first_not_of(" \t\r\n"), line.size());
+    line.remove_prefix(begin);
+    const auto word = line.substr(0, line.find_first_of(" \t\r\n"));
+    line.remove_prefix(word.size());
+    return word;
+}
+
+std::optional<Protocol> protocol_named(std::string_view test) {
     constexpr std::array<std::pair<std::string_view, Protocol>, 4> names{{
         {"curl_test_http", Protocol::http},
         {"curl_test_https_tls12", Protocol::tls12},
@@ -40,7 +41,7 @@ std::optional<Protocol> protocol_named(std::string_view name) {
         {"curl_test_http3", Protocol::http3},
     }};
     const auto* const found = std::find_if(names.begin(), names.end(),
-                                           [&](const auto& pair) { return pair.first == name; });
+                                           [&](const auto& pair) { return pair.first == test; });
     return found == names.end() ? std::nullopt : std::optional(found->second);
 }
 
@@ -50,9 +51,7 @@ bool is_address(const std::string& text) {
            inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
 }
 
-} // namespace
-
-std::string_view Job::host() const {
+std::string_view Page::host() const {
     return std::string_view(place).substr(0, place.find('/'));
 }
 

@@ -1,27 +1,48 @@
+#include "batch.hpp"
 #include "options.hpp"
-#include "transfers.hpp"
 
 #include <csignal>
-#include <curl/curl.h>
+#include <cstdio>
+#include <sys/resource.h>
+
+namespace {
+
+// A connection takes a few descriptors.
+void raise_limit_of_files() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+} // namespace
 
 int main(int argc, char** argv) {
+    using namespace nfqws2::probe;
     // A TLS library writes to connections that the other side may have closed.
     std::signal(SIGPIPE, SIG_IGN);
-    nfqws2::probe::Options options;
+    Options options;
     int exit_code = 0;
-    if (!nfqws2::probe::read_options(argc, argv, options, exit_code)) {
+    if (!read_options(argc, argv, options, exit_code)) {
         return exit_code;
     }
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        std::fputs("libcurl does not start\n", stderr);
+    if (options.proposes()) {
+        return propose(options, stdin, stdout) == End::done ? 0 : 2;
+    }
+    stop_at_signals();
+    raise_limit_of_files();
+    const auto asker = make_asker(options);
+    if (!asker) {
+        std::fputs("libcurl is missing or does not start: --curl names a program instead\n",
+                   stderr);
         return 2;
     }
-    const auto end = nfqws2::probe::run_jobs(options, stdin, stdout);
-    curl_global_cleanup();
-    switch (end) {
-    case nfqws2::probe::End::done:
+    const auto run = options.folder.empty() ? run_jobs : run_batch;
+    switch (run(options, *asker, stdin, stdout)) {
+    case End::done:
         return 0;
-    case nfqws2::probe::End::enough:
+    case End::enough:
         return 3;
     default:
         return 2;

@@ -1,5 +1,8 @@
 #include "options.hpp"
 
+#include "words.hpp"
+
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -12,11 +15,12 @@ namespace nfqws2::probe {
 namespace {
 
 constexpr char usage[] =
-    "Usage: blockprobe [OPTION]... <jobs >results\n"
+    "Usage: blockprobe [OPTION]... <jobs >answers\n"
+    "       blockprobe --folder=<folder> [OPTION]... <strategies >results\n"
     "Asks for pages, many at once, for blockcheck2. A job is a line:\n"
     "  INDEX FIRST LAST PORT ADDRESS TEST DOMAIN[/URI] [MARK]\n"
     "attempts FIRST to LAST from the local ports from PORT on (0: any), with TEST curl_test_http,\n"
-    "curl_test_https_tls12, curl_test_https_tls13 or curl_test_http3. A result is a line:\n"
+    "curl_test_https_tls12, curl_test_https_tls13 or curl_test_http3. An answer is a line:\n"
     "  INDEX|NUMBER|CODE|STATUS|BYTES|MS|CONNECTED|ADDRESS|ERROR\n"
     "with the code that the curl program would end with, or 254 for an answer that is not the "
     "site's.\n"
@@ -25,13 +29,39 @@ constexpr char usage[] =
     " --max-time=<ms>        for an attempt (default 2000)\n"
     " --http-port=<N> --https-port=<N> --quic-port=<N>\n"
     " --head                 HTTPS and HTTP/3: only the header of the page\n"
-    " --stop-at-failure      no more attempts of a job after a bad one\n"
-    " --enough               end with the first job whose attempts are all good\n"
+    " --stop-at-failure      no more attempts after a bad one\n"
+    " --enough               end with the first whose attempts are all good\n"
     " --user-agent=<text>    (default Mozilla)\n"
     " --header-file=<file>   more headers, one a line\n"
     " --cacert=<file>        authorities to trust\n"
     " --insecure             trust everybody\n"
-    " --help                 this text\n";
+    " --curl=<program>       ask with the curl program instead of libcurl\n"
+    " --curl-words=<words>   more words for it\n"
+    " --tls-max              it knows --tls-max\n"
+    "\n"
+    "With a folder it tests strategies, lines \"TEST DOMAIN[/URI] WORDS...\", each with an nfqws2 "
+    "that\n"
+    "it starts, many in one. Words are quoted as for a shell. Results are functions of a shell.\n"
+    "\n"
+    " --folder=<folder>      of the run, for its files\n"
+    " --daemon=<words>       nfqws2 and the words before its queue\n"
+    " --scripts=<words>      those behind it\n"
+    " --before=<words> --behind=<words>   around each strategy\n"
+    " --addresses=<list>     of the site, in turn\n"
+    " --ranges=<list>        FIRST:LAST:QUEUE, four times: local ports and their queue\n"
+    " --repeats=<N>          attempts for each (default 1)\n"
+    " --at-once              all attempts of one at the same time\n"
+    "\n"
+    "Or it proposes what to try next, of lines \"SCRIPT TAB STRATEGY\", by the files \"tried\" "
+    "(SHARE TAB\n"
+    "STRATEGY) and \"mechanisms\" of the folder.\n"
+    "\n"
+    " --pick=<N>             so many strategies\n"
+    " --learn                what was learned: lines \"MECHANISM WORKED FAILED\"\n"
+    "\n"
+    " --help                 this text\n"
+    "\n"
+    "Exit code 0: done, 1: wrong words, 2: it does not work, 3: enough.\n";
 
 enum Option {
     opt_help = 1,
@@ -47,6 +77,20 @@ enum Option {
     opt_headers,
     opt_cacert,
     opt_insecure,
+    opt_curl,
+    opt_curl_words,
+    opt_tls_max,
+    opt_folder,
+    opt_daemon,
+    opt_scripts,
+    opt_before,
+    opt_behind,
+    opt_addresses,
+    opt_ranges,
+    opt_repeats,
+    opt_at_once,
+    opt_pick,
+    opt_learn,
 };
 
 constexpr option long_options[] = {
@@ -63,9 +107,26 @@ constexpr option long_options[] = {
     {"header-file", required_argument, nullptr, opt_headers},
     {"cacert", required_argument, nullptr, opt_cacert},
     {"insecure", no_argument, nullptr, opt_insecure},
+    {"curl", required_argument, nullptr, opt_curl},
+    {"curl-words", required_argument, nullptr, opt_curl_words},
+    {"tls-max", no_argument, nullptr, opt_tls_max},
+    {"folder", required_argument, nullptr, opt_folder},
+    {"daemon", required_argument, nullptr, opt_daemon},
+    {"scripts", required_argument, nullptr, opt_scripts},
+    {"before", required_argument, nullptr, opt_before},
+    {"behind", required_argument, nullptr, opt_behind},
+    {"addresses", required_argument, nullptr, opt_addresses},
+    {"ranges", required_argument, nullptr, opt_ranges},
+    {"repeats", required_argument, nullptr, opt_repeats},
+    {"at-once", no_argument, nullptr, opt_at_once},
+    {"pick", required_argument, nullptr, opt_pick},
+    {"learn", no_argument, nullptr, opt_learn},
     {nullptr, 0, nullptr, 0},
 };
 
+constexpr std::size_t ranges_needed = 4;
+constexpr std::uint32_t most_repeats = 1000;
+constexpr std::uint32_t most_picks = 100000;
 constexpr std::size_t most_headers = 10000;
 
 template <typename Number>
@@ -101,6 +162,101 @@ bool read_headers(const char* path, std::vector<std::string>& headers) {
     return true;
 }
 
+bool read_list(const char* text, std::vector<std::string>& list) {
+    auto read = read_words(text);
+    if (!read) {
+        std::fprintf(stderr, "a quote has no end in '%s'\n", text);
+        return false;
+    }
+    list = std::move(*read);
+    return true;
+}
+
+bool read_range(std::string_view text, Range& range) {
+    for (std::uint16_t* const number : {&range.first, &range.last, &range.queue}) {
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
+        if (error != std::errc()) {
+            return false;
+        }
+        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+        if ((number == &range.queue) != text.empty() ||
+            text.substr(0, 1) != (text.empty() ? "" : ":")) {
+            return false;
+        }
+        text.remove_prefix(text.empty() ? 0 : 1);
+    }
+    return range.first > 0 && range.last >= range.first;
+}
+
+bool read_ranges(const char* text, std::vector<Range>& ranges) {
+    std::string_view rest = text;
+    for (auto word = take_word(rest); !word.empty(); word = take_word(rest)) {
+        Range range;
+        if (!read_range(word, range)) {
+            std::fprintf(stderr, "invalid ports '%s'. should be FIRST:LAST:QUEUE.\n",
+                         std::string(word).c_str());
+            return false;
+        }
+        ranges.push_back(range);
+    }
+    return true;
+}
+
+// What belongs together is there.
+bool is_whole(const Options& o) {
+    if (o.proposes() && o.folder.empty()) {
+        std::fputs("--pick and --learn need --folder\n", stderr);
+        return false;
+    }
+    if (o.folder.empty() || o.proposes()) {
+        return true;
+    }
+    for (const auto& address : o.addresses) {
+        if (!is_address(address)) {
+            std::fprintf(stderr, "invalid address '%s'\n", address.c_str());
+            return false;
+        }
+    }
+    if (o.daemon.empty() || o.addresses.empty() || o.ranges.size() != ranges_needed) {
+        std::fputs("--folder needs --daemon, --addresses and four --ranges\n", stderr);
+        return false;
+    }
+    return true;
+}
+
+bool apply_to_strategies(int option, Options& o) {
+    switch (option) {
+    case opt_folder:
+        o.folder = optarg;
+        return true;
+    case opt_daemon:
+        return read_list(optarg, o.daemon);
+    case opt_scripts:
+        return read_list(optarg, o.scripts);
+    case opt_before:
+        return read_list(optarg, o.before);
+    case opt_behind:
+        return read_list(optarg, o.behind);
+    case opt_addresses:
+        return read_list(optarg, o.addresses);
+    case opt_ranges:
+        return read_ranges(optarg, o.ranges);
+    case opt_repeats:
+        return number(optarg, 1, most_repeats, o.repeats);
+    case opt_at_once:
+        o.at_once = true;
+        return true;
+    case opt_pick:
+        return number(optarg, 1, most_picks, o.pick);
+    case opt_learn:
+        o.learn = true;
+        return true;
+    default:
+        std::fputs(usage, stderr);
+        return false;
+    }
+}
+
 bool apply(int option, Options& o) {
     switch (option) {
     case opt_parallel:
@@ -126,6 +282,7 @@ bool apply(int option, Options& o) {
         o.user_agent = optarg;
         return true;
     case opt_headers:
+        o.header_file = optarg;
         return read_headers(optarg, o.headers);
     case opt_cacert:
         o.cacert = optarg;
@@ -133,13 +290,28 @@ bool apply(int option, Options& o) {
     case opt_insecure:
         o.insecure = true;
         return true;
+    case opt_curl:
+        o.curl = optarg;
+        return true;
+    case opt_curl_words:
+        return read_list(optarg, o.curl_words);
+    case opt_tls_max:
+        o.tls_max = true;
+        return true;
     default:
-        std::fputs(usage, stderr);
-        return false;
+        return apply_to_strategies(option, o);
     }
 }
 
 } // namespace
+
+std::string connect_to(const Page& page, const Options& options) {
+    const unsigned port = page.plain()                       ? options.http_port
+                          : page.protocol == Protocol::http3 ? options.quic_port
+                                                             : options.https_port;
+    const std::string address = page.ipv6() ? '[' + page.address + ']' : page.address;
+    return std::string(page.host()) + "::" + address + ':' + std::to_string(port);
+}
 
 bool read_options(int argc, char** argv, Options& options, int& exit_code) {
     exit_code = 1;
@@ -158,7 +330,7 @@ bool read_options(int argc, char** argv, Options& options, int& exit_code) {
         std::fprintf(stderr, "unknown argument '%s'\n", argv[optind]);
         return false;
     }
-    return true;
+    return is_whole(options);
 }
 
 } // namespace nfqws2::probe

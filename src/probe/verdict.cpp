@@ -6,6 +6,8 @@ namespace nfqws2::probe {
 
 namespace {
 
+constexpr std::size_t longest_location = 4096;
+
 char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -57,21 +59,30 @@ void judge_http(Attempt& attempt, std::string_view location, std::string_view ho
     }
 }
 
-std::string attempt_line(std::uint32_t index, std::uint32_t number, const Attempt& attempt,
-                         std::string_view address) {
-    std::string line = std::to_string(index) + '|' + std::to_string(number) + '|' +
-                       std::to_string(attempt.code) + '|' + std::to_string(attempt.status) + '|' +
-                       std::to_string(attempt.bytes) + '|' + std::to_string(attempt.milliseconds) +
-                       '|' + (attempt.connected ? '1' : '0') + '|';
-    line += address;
-    line += '|';
-    // What the other side wrote may be in the text: nothing that ends the line, nothing for a
-    // terminal.
-    for (const char c : attempt.error) {
-        line += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? ' ' : c;
+void note_location(std::string& location, std::string_view line) {
+    constexpr std::string_view name = "location:";
+    if (line.substr(0, 5) == "HTTP/") {
+        location.clear();
+    } else if (same_name(line.substr(0, name.size()), name)) {
+        line.remove_prefix(name.size());
+        line.remove_prefix(line.substr(0, 1) == " " ? 1 : 0);
+        location = line.substr(0, std::min(line.find_last_not_of("\r\n") + 1, longest_location));
     }
-    line += '\n';
-    return line;
+}
+
+std::string plain_text(std::string_view text) {
+    std::string plain;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        plain += byte < ' ' || byte == 0x7f ? ' ' : byte > 0x7f ? '?' : c;
+    }
+    return plain;
+}
+
+std::string attempt_text(const Attempt& attempt) {
+    return std::to_string(attempt.code) + '|' + std::to_string(attempt.status) + '|' +
+           std::to_string(attempt.bytes) + '|' + std::to_string(attempt.milliseconds) + '|' +
+           (attempt.connected ? "1|" : "0|") + attempt.address + '|' + plain_text(attempt.error);
 }
 
 } // namespace nfqws2::probe

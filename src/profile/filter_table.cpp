@@ -14,7 +14,8 @@ constexpr const char* port_form = "ports like 80,443,1000-2000 or ~22 for all ot
 
 // Refuses as "<what> : <value> (<the item that is wrong>, should be <form>)".
 template <typename Filter>
-void add_items(Filter& filter, std::string_view value, const char* what, const char* form) {
+[[gnu::cold]] void add_items(Filter& filter, std::string_view value, const char* what,
+                             const char* form) {
     if (filter.add(value)) return;
     std::string wrong;
     for (const std::string_view item : split(value, ',')) {

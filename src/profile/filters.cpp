@@ -59,7 +59,7 @@ bool MarkFilter::set(std::string_view text) {
     return true;
 }
 
-bool PortFilter::add(std::string_view list) {
+[[gnu::cold]] bool PortFilter::add(std::string_view list) {
     std::vector<Item> added;
     for (std::string_view text : split(list, ',')) {
         if (text == "*") {
@@ -114,7 +114,7 @@ void PortFilter::index() {
             bitmap_[port / 64] |= std::uint64_t{1} << (port % 64);
 }
 
-bool IcmpFilter::add(std::string_view list) {
+[[gnu::cold]] bool IcmpFilter::add(std::string_view list) {
     std::vector<Item> added;
     for (std::string_view text : split(list, ',')) {
         if (text == "*" || text == "-") {
@@ -155,7 +155,7 @@ bool IcmpFilter::matches(std::uint8_t type, std::uint8_t code) const {
     return false;
 }
 
-bool ProtocolFilter::add(std::string_view list) {
+[[gnu::cold]] bool ProtocolFilter::add(std::string_view list) {
     std::vector<Item> added;
     for (std::string_view text : split(list, ',')) {
         if (text == "*" || text == "-") {

@@ -2,6 +2,7 @@
 
 #include "nfqws2/base/bytes.hpp"
 #include "nfqws2/base/file.hpp"
+#include "nfqws2/base/text.hpp"
 
 #include <fcntl.h>
 #include <sys/sysmacros.h>
@@ -77,7 +78,7 @@ class Inflater {
     Inflater& operator=(const Inflater&) = delete;
 
     // Inflates all of `data` into `text`; Z_STREAM_END after the first member.
-    int feed(MutBytes data, TextBuffer& text, std::size_t& bytes) {
+    int feed(MutBytes data, TextBuffer& text, std::uint64_t& bytes) {
         if (!ok_) return Z_MEM_ERROR;
         stream_.next_in = data.data();
         stream_.avail_in = static_cast<uInt>(data.size());
@@ -121,7 +122,12 @@ FileDescriptor open_list_file(const std::string& path, std::string* error) {
     return {};
 }
 
-ListFileResult scan_gzip(int fd, const std::string& path, TextBuffer& text) {
+std::string too_long(const std::string& path, std::uint64_t limit) {
+    constexpr std::uint64_t megabyte = 1024 * 1024;
+    return path + ": more than " + std::to_string(limit / megabyte) + " MB of text";
+}
+
+ListFileResult scan_gzip(int fd, const std::string& path, TextBuffer& text, std::uint64_t limit) {
     ListFileResult result;
     result.gzip = true;
     Inflater inflater;
@@ -136,19 +142,21 @@ ListFileResult scan_gzip(int fd, const std::string& path, TextBuffer& text) {
         if (state == Z_STREAM_END) break;
         if (state != Z_OK)
             return failed(result, "zlib decompression failed : result " + std::to_string(state));
+        if (result.bytes > limit) return failed(result, too_long(path, limit));
     }
     text.finish();
     result.ok = true;
     return result;
 }
 
-ListFileResult scan_plain(int fd, const std::string& path, TextBuffer& text) {
+ListFileResult scan_plain(int fd, const std::string& path, TextBuffer& text, std::uint64_t limit) {
     ListFileResult result;
     for (;;) {
         const ssize_t count = read_some(fd, text.free_space());
         if (count < 0) return failed(result, read_error(path, errno));
         if (count == 0) break;
         result.bytes += static_cast<std::size_t>(count);
+        if (result.bytes > limit) return failed(result, too_long(path, limit));
         text.filled(static_cast<std::size_t>(count));
     }
     text.finish();
@@ -187,8 +195,8 @@ void ListScanner::scan_line(std::string_view line) {
     std::size_t i = 0;
     if (first_) { // a byte order mark would spoil the first entry
         first_ = false;
-        if (line.starts_with("\xEF\xBB\xBF")) i = 3;
-        utf16_ = line.starts_with("\xFF\xFE") || line.starts_with("\xFE\xFF");
+        i = line.size() - without_byte_order_mark(line).size();
+        utf16_ = is_utf16(line);
     }
     if (skipping_) {
         while (i < line.size() && !is_line_end(line[i]))
@@ -216,13 +224,13 @@ void ListScanner::scan_line(std::string_view line) {
 }
 
 ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry,
-                              FileDescriptor opened) {
+                              FileDescriptor opened, std::uint64_t limit) {
     std::string error;
     const FileDescriptor fd = opened ? std::move(opened) : open_list_file(path, &error);
     if (!fd) return failed({}, error);
     TextBuffer text(entry);
-    ListFileResult result =
-        is_gzip_file(fd.get()) ? scan_gzip(fd.get(), path, text) : scan_plain(fd.get(), path, text);
+    ListFileResult result = is_gzip_file(fd.get()) ? scan_gzip(fd.get(), path, text, limit)
+                                                   : scan_plain(fd.get(), path, text, limit);
     result.opened = true;
     result.utf16 = text.utf16();
     return result;

@@ -2,7 +2,7 @@
 
 namespace nfqws2::profile {
 
-std::string Profile::label() const {
+[[gnu::cold]] std::string Profile::label() const {
     return std::to_string(number) + " (" + (profile_name.empty() ? "noname" : profile_name) + ")";
 }
 

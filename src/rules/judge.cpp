@@ -136,7 +136,7 @@ class Judge::Run {
     Tally* counting_ = nullptr; // the rule whose actions run
 };
 
-void Judge::Run::replace(std::shared_ptr<const InForce> next) {
+[[gnu::cold]] void Judge::Run::replace(std::shared_ptr<const InForce> next) {
     const Program& program = *next->program;
     std::vector<Tally> of_rules(program.rules.size()), of_counters(program.counters.size());
     if (rules != nullptr) {
@@ -447,7 +447,7 @@ Account Judge::account() const {
     return out;
 }
 
-std::vector<Judge::RuleCounts> Judge::rule_counts() const {
+[[gnu::cold]] std::vector<Judge::RuleCounts> Judge::rule_counts() const {
     const std::lock_guard guard(run_->lock);
     const Program& program = *run_->rules->program;
     std::vector<RuleCounts> out;

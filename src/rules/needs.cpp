@@ -191,8 +191,10 @@ class Collector {
 
   private:
     void add(const Rule& rule) {
-        const auto actions = program_.actions.begin();
-        if (std::none_of(actions + rule.actions.begin, actions + rule.actions.end, acts)) return;
+        const auto actions =
+            std::span(program_.actions)
+                .subspan(rule.actions.begin, rule.actions.end - rule.actions.begin);
+        if (std::none_of(actions.begin(), actions.end(), acts)) return;
         const Profile& profile = program_.profiles[rule.profile];
         Need need;
         Narrowing narrowing(need);

@@ -2,6 +2,7 @@
 
 #include "in_force.hpp"
 #include "nfqws2/base/json.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include <algorithm>
 #include <map>
@@ -75,6 +76,7 @@ void write_meters(JsonWriter& json, const Statistics& from) {
         json.open_object();
         for (const Statistics::Meter& meter : meters) {
             json.key(std::to_string(meter.id)).open_object();
+            json.key("buckets").number(meter.counts.buckets);
             json.key("exceed").number(meter.counts.exceed);
             json.key("violate").number(meter.counts.violate);
             json.key("buckets_full").number(meter.counts.buckets_full);
@@ -122,7 +124,7 @@ void Fastest::see(const Meters::Listed& bucket) {
 
 std::vector<Meters::Listed> Fastest::sorted() const {
     std::vector<Meters::Listed> out = heap_;
-    std::ranges::sort(out, faster);
+    sort_stably(out, faster);
     return out;
 }
 

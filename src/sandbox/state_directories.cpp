@@ -6,6 +6,7 @@
 //
 // No link is followed, no other file system entered. What could not be looked at is not granted.
 #include "nfqws2/sandbox/state_directories.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/sandbox/file_rules.hpp"
@@ -157,7 +158,7 @@ std::optional<std::vector<Name>> Search::read_names(DIR* dir) {
         }
         names.push_back({entry->d_name, entry->d_type});
     }
-    std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) {
+    sort_stably(names, [](const Name& a, const Name& b) {
         const int of_a = rank(a.text), of_b = rank(b.text);
         return of_a != of_b ? of_a < of_b : a.text < b.text;
     });
@@ -182,7 +183,7 @@ void Search::all_beginning_with(const std::string& prefix) {
     std::vector<std::string> names; // other entries of a place like /etc are not looked at
     while (const dirent* entry = readdir(dir.get()))
         if (std::string_view(entry->d_name).starts_with(begin)) names.emplace_back(entry->d_name);
-    std::sort(names.begin(), names.end());
+    sort_stably(names);
     for (const std::string& name : names) {
         struct stat st {};
         if (fstatat(dirfd(dir.get()), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) continue;

@@ -8,6 +8,7 @@
 // Nothing on the way of a packet waits for this: the thread copies pointers under the lock of the
 // stores and compares them with those it has written last.
 #include "nfqws2/store/state_directory.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include "nfqws2/base/log.hpp"
 #include "nfqws2/base/text.hpp"
@@ -30,12 +31,11 @@ namespace nfqws2::store {
 namespace {
 
 constexpr std::string_view header = "nfqws2-store 1", suffix = ".tsv";
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; // editors put it there
-constexpr std::size_t max_file = 16 * 1024 * 1024;           // far more than the stores may hold
-constexpr std::size_t most_strange = 64 * 1024; // bytes of lines that are carried along
-constexpr unsigned most_set_aside = 9;          // besides the first
-constexpr unsigned patience = 10;               // looks at a file that is never left in peace
-constexpr std::chrono::seconds last_wait{1};    // for who is writing, at the end
+constexpr std::size_t max_file = 16 * 1024 * 1024; // far more than the stores may hold
+constexpr std::size_t most_strange = 64 * 1024;    // bytes of lines that are carried along
+constexpr unsigned most_set_aside = 9;             // besides the first
+constexpr unsigned patience = 10;                  // looks at a file that is never left in peace
+constexpr std::chrono::seconds last_wait{1};       // for who is writing, at the end
 constexpr const char* lock_name = ".lock";
 
 std::string file_of(const std::string& store) {
@@ -78,7 +78,7 @@ std::vector<std::string> stores_in(int directory) {
         if (file.size() > suffix.size() && file.ends_with(suffix))
             names.emplace_back(file.substr(0, file.size() - suffix.size()));
     }
-    std::sort(names.begin(), names.end());
+    sort_stably(names);
     return names;
 }
 
@@ -201,7 +201,7 @@ StateDirectory::Text StateDirectory::parse(std::string_view text) {
     const auto without_return = [](std::string_view line) {
         return line.substr(0, line.size() - (line.ends_with('\r') ? 1 : 0));
     };
-    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    text = without_byte_order_mark(text);
     const std::vector<std::string_view> lines = split(text, '\n');
     Text found;
     found.ours = without_return(lines.front()) == header;
@@ -282,8 +282,7 @@ void StateDirectory::add_records(std::size_t store, const Contents& found, const
     std::vector<RecordPointer> records;
     for (const auto& [key, record] : found)
         records.push_back(record);
-    std::stable_sort(records.begin(), records.end(),
-                     [](const auto& a, const auto& b) { return a->written < b->written; });
+    sort_stably(records, [](const auto& a, const auto& b) { return a->written < b->written; });
     for (const RecordPointer& record : records) {
         const auto before = file.written.find(record->key);
         const bool ours = before != file.written.end() && same(before->second, *record);

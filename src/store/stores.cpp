@@ -3,6 +3,7 @@
 // decodes it outside, and a copy of everything costs a counter for each record. Whoever writes to
 // the disk compares pointers.
 #include "nfqws2/store/stores.hpp"
+#include "nfqws2/base/sort.hpp"
 
 #include <algorithm>
 
@@ -174,7 +175,7 @@ std::vector<std::string> Stores::keys(std::size_t store, std::string_view prefix
     std::vector<std::string> keys;
     for (const RecordPointer& record : records(store))
         if (record->key.starts_with(prefix)) keys.push_back(record->key);
-    std::sort(keys.begin(), keys.end());
+    sort_stably(keys);
     return keys;
 }
 

@@ -14,6 +14,7 @@ loads  udp       flood of 64-byte packets, 64 flows, held back by the queue
        http      short connections (about 10 packets each, all queued)
        tcp       bulk upload over two connections
        latency   UDP round trips (two passages through the queue)
+       request   the same with a connection at a time, each with one request (all packets queued)
        overload  flood that nothing holds back: what passes unprocessed
 cases  batched, gso   the floor with batches, and with large packets left whole (tcp only)
        noprof         no profile matches
@@ -25,7 +26,7 @@ cases  batched, gso   the floor with batches, and with large packets left whole 
        ct-table       as pass, with desync.ct in the table
        ct-queue       a filter by state, told by the queue; the floor asks the kernel for connections
                       too. Only by name: --cases ct-queue, where the kernel has the glue
-       typical        fake and multisplit on the first payload (http only)
+       typical        fake and multisplit on the first payload (http and request only)
        finished       instances are cut off after the first packets (tcp only)
        offload        the same with --offload-mark and its rules (tcp only)
        rules-...      rules without a profile (rules_loads.py)
@@ -82,6 +83,7 @@ LOADS = {
     "tcp": ["batched", "gso", "noprof", "noprof-split", "finished", "finished-split", "offload",
             "pass", "pass-split"],
     "latency": ["batched", "noprof", "pass"],
+    "request": ["batched", "noprof", "typical"],
     "overload": ["batched", "noprof", "pass"],
     "udp-large": ["batched", "noprof"],
     "spoofed": ["batched", "noprof"],
@@ -208,6 +210,7 @@ class Bench:
             "syn": ["spoofed", "syn", SERVER, "80", secs, str(rules_loads.SOURCES)],
             "tcp": ["tcp-bulk", SERVER, "7003", secs, "2"],
             "http": ["http", SERVER, "80", secs, "64"],
+            "request": ["http", SERVER, "80", secs, "1"],
             "latency": ["udp-ping", SERVER, "7002", str(int(seconds * 2000))],
         }[load]
 
@@ -260,7 +263,7 @@ class Bench:
 
     def series(self, load, case):
         names = ["floor", "program"]
-        if load in ("latency", "tcp"):
+        if load in ("latency", "request", "tcp"):
             names.insert(0, "none")
         if self.options.baseline and case in PROFILES:
             names.append("baseline")
@@ -284,7 +287,7 @@ class Bench:
 
     def row(self, load, case, label, runs, name):
         own = runs[name]
-        cost = cost_per_connection if (load, case) == ("http", "typical") else cost_per_packet
+        cost = cost_per_connection if case == "typical" else cost_per_packet
         ratios = [cost(run) / cost(floor) for run, floor in zip(own, runs["floor"])]
         goal = GOALS.get((load, case))
         user, system = (sum(run[key] for run in own) for key in ("user", "system"))
@@ -313,7 +316,7 @@ class Bench:
                 median([run["count"] / run["seconds"] for run in own]),
                 median([cost_per_connection(run) for run in own]), middle("median_us"),
                 middle("p99_us"), sum(run["failed"] for run in own))
-        elif load == "latency":
+        elif load in ("latency", "request"):
             text = "median %.1f us (%+.1f to no queue), p99 %.1f us, lost %d" % (
                 middle("median_us"),
                 median([a["median_us"] - b["median_us"] for a, b in zip(own, runs["none"])]),

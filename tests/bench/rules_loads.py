@@ -18,8 +18,8 @@ def profile(*rules):
 
 def header_rules():
     """Ten of what can be read from headers; none holds for a datagram of 64 bytes to port 7001."""
-    return profile(*(rule("{ protocol = \"udp\" }, { dport = %d }, { len = { len = \"0-%d\" } }" % (8000 + i, 1000 + i), "\"drop\"")
-                     for i in range(10)))
+    match = "{ protocol = \"udp\" }, { dport = %d }, { len = { len = \"0-%d\" } }"
+    return profile(*(rule(match % (8000 + i, 1000 + i), "\"drop\"") for i in range(10)))
 
 
 def write_sets(folder):
@@ -28,12 +28,14 @@ def write_sets(folder):
     for number in range(SETS):
         with open(os.path.join(folder, "set%d.txt" % number), "w", encoding="ascii") as file:
             for _ in range(NETWORKS):
-                file.write("%d.%d.%d.0/24\n" % (chance.randrange(11, 223), chance.randrange(79, 256), chance.randrange(256)))
+                file.write("%d.%d.%d.0/24\n" % (chance.randrange(11, 223), chance.randrange(79, 256),
+                                                chance.randrange(256)))
 
 
 def set_rules(folder, *last):
     write_sets(folder)
-    sets = "".join("[set.s%d]\nfile = %s\n" % (i, json.dumps(os.path.join(folder, "set%d.txt" % i))) for i in range(SETS))
+    sets = "".join("[set.s%d]\nfile = %s\n" % (i, json.dumps(os.path.join(folder, "set%d.txt" % i)))
+                   for i in range(SETS))
     rules = (rule("{ pset = { name = \"s%d\" } }, { len = { len = \"%d-2000\" } }" % (i % SETS, 30 + i), "\"drop\"")
              for i in range(RULES - len(last)))
     return sets + profile(*rules, *last)

@@ -115,6 +115,8 @@ class Environment:
             copy = shutil.copytree if os.path.isdir(os.path.join(ROOT, part)) else shutil.copy
             copy(os.path.join(ROOT, part), os.path.join(base, part))
         shutil.copytree(self.lua, base + "/lua")
+        os.makedirs(base + "/probe")
+        os.symlink(os.path.join(os.path.dirname(self.program), "blockprobe"), base + "/probe/blockprobe")
         subprocess.run(["chmod", "-R", "a+rX", base], check=True)
         return lab
 

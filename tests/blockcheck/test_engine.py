@@ -286,11 +286,11 @@ def test_too_many(env):
 # What a script asks for; what a batch leaves is a file of functions.
 ENGINE_TOOL = """
 . "$1/common/blockcheck/words.sh"
-. "$1/common/blockcheck/slots.sh"
 . "$1/common/blockcheck/fast.sh"
 . "$1/common/blockcheck/search.sh"
-fast_can() { :; }
-batch_next() { RESULTS=0 RESULT_AT=0; } # no local port was to be had
+ENGINE_BROKEN=0
+batch_next() { RESULTS=0 RESULT_AT=0; } # a test that only the shell knows
+batch_ahead() { :; }
 classic_test() { echo "$3: alone"; }
 show_attempts() { echo "$wanted: result of $R_LIST"; }
 ask() {
@@ -310,13 +310,9 @@ eval "$3"
 """
 
 
-def engine_parts(env, lab, program, awk="awk"):
-    need_tool(awk)
-    if awk != "awk":
-        env.tool(lab, "awk", '#!/bin/sh\nexec %s awk "$@"\n' % need_tool(awk))
+def engine_parts(env, lab, program):
     done = subprocess.run(["sh", "-c", ENGINE_TOOL, "x", ROOT, env.folder(lab, "work"), program],
-                          capture_output=True, text=True, check=False,
-                          env=dict(os.environ, PATH=env.folder(lab, "bin") + ":" + os.environ["PATH"]))
+                          capture_output=True, text=True, check=False)
     check_equal("complaints", done.stderr, "")
     return done.stdout.splitlines()
 
@@ -327,22 +323,8 @@ def test_results_of_others(env):
         for program, lines in (("left A S; ask K; ask S", ["K: alone", "S: alone"]),
                                ("left A S; ask A; ask S", ["A: result of A", "S: result of S"]),
                                ("left A S; ask S; ask A", ["S: result of S", "A: alone"]),
-                               ("left A; ask A; ask A", ["A: result of A", "A: alone"]),
-                               ("left A S; fast_can() { false; }; ask K; fast_can() { :; }; ask S; ask A",
-                                ["K: alone", "S: result of S", "A: alone"])):
+                               ("left A; ask A; ask A", ["A: result of A", "A: alone"])):
             check_equal(program, engine_parts(env, lab, program), lines)
-
-
-def test_half_of_an_attempt(env):
-    """What a worker that was killed has written is no good attempt, and has a code."""
-    with env.lab() as lab:
-        env.write(lab, "work/keys", "".join("t d %s\n" % key for key in "ABCDE"))
-        env.write(lab, "work/outcome", "1\t\t\t0|200\n2\t\t\t0|200\t\n3\t\t\t28\n4\t\t\t0\n5\t\t\t35|\n")
-        program = 'results_write; while result_read; do echo "$RESULT_KEY: $R_CODE, $R_OK of $R_N"; done'
-        for awk in ("awk", "busybox"):
-            check_equal("by " + awk, engine_parts(env, lab, program, awk),
-                        ["t d A: 0, 1 of 1", "t d B: 2, 1 of 2", "t d C: 2, 0 of 1", "t d D: 2, 0 of 1",
-                         "t d E: 35, 0 of 1"])
 
 
 def test_tab_in_a_word(env):
@@ -351,30 +333,41 @@ def test_tab_in_a_word(env):
         key = "t d '--comment=a\tb' --payload=x"
         env.write(lab, "work/picks", "s/1.sh\t%s\ns/2.sh\tt d --debug '\t'\n" % key)
         env.write(lab, "work/tried", "1.00\t%s\n" % key)
-        program = ('FAST_NOW=1 SCANLEVEL=standard FOUND=; search_take_batch; cat "$WORK/keys" "$WORK/picks.left"; '
-                   'search_script_of "%s"; search_lost; cat "$WORK/lost"' % key)
-        check_equal("shown", engine_parts(env, lab, program), [key, "s/2.sh\tt d --debug '\t'", "s/1.sh"])
+        program = ('FAST_NOW=1 SCANLEVEL=standard FOUND= ENGINE_CODE=0; search_batch() { cat "$WORK/keys"; }; '
+                   'search_round; search_script_of "%s"; search_lost; cat "$WORK/lost"' % key)
+        check_equal("shown", engine_parts(env, lab, program),
+                    [key, "t d --debug '\t'", "s/1.sh", "t d --debug '\t'"])
 
 
-# words -> those for the process, those of the profiles, how many profiles; nothing for what runs alone
-MADE_OF = {
-    "--payload=x '--out-range=s1<d1' --lua-desync=a:b": ("", "P --payload=x '--out-range=s1<d1' --lua-desync=a:b", 1),
-    "  --blob=a:@/x  --lua-init=y --new '--lua-desync=a b'\\''c d' --filter-tcp=1": (
-        " --blob=a:@/x --lua-init=y", "P --new P '--lua-desync=a b'\\''c d' --filter-tcp=1", 2),
-    "'--new=a b' --ipset-exclude=f --hostlist-domains=a --cookie=1 --comment=": (
-        "", "P '--new=a b' P --ipset-exclude=f --hostlist-domains=a --cookie=1 --comment=", 2),
-    "--hostlist-auto=x": None, "--payload=a --filter-lport=5": None, "--debug": None, "--qnum=1": None,
-}
+def test_ahead(env):
+    """The batch that was begun ahead is taken where the script asks for what is in it, else given up."""
+    with env.lab() as lab:
+        program = """
+engine_stop() { echo stopped; }
+batch_take() { echo taken; left C D; }
+begin() { left A B; AHEAD=1; printf 't d %%s\\n' C D >"$WORK/keys"; }
+progress_show() { :; }
+begin; %s; echo "${AHEAD:-none}"
+"""
+        for asked, lines in (("ask A; ask B; ask C; ask D",
+                              ["A: result of A", "B: result of B", "taken", "C: result of C", "D: result of D", "none"]),
+                             ("ask A; ask D; ask K", ["A: result of A", "taken", "D: result of D", "K: alone", "none"]),
+                             ("ask A; ask K", ["A: result of A", "stopped", "K: alone", "none"])):
+            check_equal(asked, engine_parts(env, lab, program % asked), lines)
 
 
-def test_what_strategies_are_made_of(env):
-    """Words as the shell quotes them, in each awk."""
-    tool = '. "$1/common/blockcheck/slots.sh"; rule=$2; shift 2; exec "$@" "$SPLIT_AWK$rule"'
-    rule = '{ if (split_strategy($0)) print s_global "|" s_profile "|" s_profiles; else print "alone" }'
-    lines = ["alone" if made is None else "%s|%s|%d" % (made[0], made[1].replace("P ", "--filter-lport=%PORTS% "), made[2])
-             for made in MADE_OF.values()]
-    for awk in (["awk"], ["busybox", "awk"]):
-        need_tool(awk[0])
-        done = subprocess.run(["sh", "-c", tool, "x", ROOT, rule, *awk], input="\n".join(MADE_OF) + "\n",
-                              capture_output=True, text=True, check=True)
-        check_equal("made of, by " + awk[0], done.stdout.splitlines(), lines)
+ALONE = "--payload=http_req --lua-desync=http_hostcase --ctrack-disable=0"
+
+
+def test_alone(env):
+    """What cannot stand beside others has a daemon of its own, and the same result."""
+    with env.lab("rst") as lab:
+        blob = "--blob=x:0x00 --payload=http_req --lua-desync=fake:blob=x:badsum"
+        lists = env.custom(lab, [ALONE, FAKE, blob, blob + " --lua-desync=http_hostcase", SPLIT,
+                                 ALONE.replace("http_hostcase", "fake:blob=0x00:badsum"), CASE + " --filter-lport=1"])
+        runs = [env.run(lab, ENGINE=engine, ENABLE_HTTPS_TLS12=0, SCANLEVEL="force", **lists)
+                for engine in ("classic", "fast")]
+        check_equal("results", runs[1].results(), runs[0].results())
+        check_equal("which work", [line.startswith("!!!!!") for *_, line in runs[0].results()],
+                    [True, False, False, True, True, False, False])
+        nothing_left(lab, "after both")

@@ -3,7 +3,7 @@ import os
 import re
 import subprocess
 
-from checks import ROOT, cases, check, check_equal, need_tool, nothing_left
+from checks import cases, check, check_equal, need_tool, nothing_left
 from fakes import CASE, FAKE, SPLIT, fake_curl
 
 
@@ -105,58 +105,46 @@ def test_broken_script(env, text, shell):
             nothing_left(lab, level)
 
 
-POOL = """
-. "$1/common/base.sh"
-. "$1/common/blockcheck/words.sh"
-. "$1/common/blockcheck/pool.sh"
-WORK=$2
-POOL_SIZE=0
-: >"$WORK/pool"
-: >"$WORK/pool.done"
-pool_pick "$3" && cat "$WORK/picks"
-pool_learn
-"""
-
-
-def picks(folder, shell, requests, count, tried=(), mechanisms=""):
-    """The next strategies that the pool proposes."""
-    for name, text in (("requests", "".join("t/1.sh\tT d %s\n" % r for r in dict.fromkeys(requests))),
-                       ("mechanisms", mechanisms),
+def picks(env, folder, requests, count, tried=(), mechanisms=""):
+    """The next strategies that the pool proposes; what was learned is in the file then."""
+    for name, text in (("mechanisms", mechanisms),
                        ("tried", "".join("%s\tT d %s\n" % (share, s) for s, share in tried))):
         with open(os.path.join(folder, name), "w") as f:
             f.write(text)
-    script = os.path.join(folder, "pool-test.sh")
-    with open(script, "w") as f:
-        f.write(POOL)
-    done = subprocess.run([*shell, script, ROOT, folder, str(count)], capture_output=True, text=True, check=False)
-    check_equal("complaints", done.stderr, "")
+    lines = "".join("t/1.sh\tT d %s\n" % r for r in requests)
+    program = os.path.join(os.path.dirname(env.program), "blockprobe")
+    done = subprocess.run([program, "--folder=" + folder, "--pick=%d" % count], input=lines, capture_output=True,
+                          text=True, check=True)
+    learned = subprocess.run([program, "--folder=" + folder, "--learn"], input=lines, capture_output=True, text=True,
+                             check=True)
+    with open(os.path.join(folder, "mechanisms"), "w") as f:
+        f.write(learned.stdout)
     return [line.partition("\tT d ")[2] for line in done.stdout.splitlines()]
 
 
 def test_pool(env):
     """Families by their chances, shared failures, distance within a family, what other protocols taught."""
-    need_tool("busybox")
     fakes = ["--lua-desync=fake:blob=x:ip_ttl=%d" % n for n in range(1, 13)]
     split, md5 = "--lua-desync=multisplit:pos=1", "--lua-desync=fake:blob=x:tcp_md5"
     both = md5 + " " + split
     with env.lab() as lab:
         folder = env.folder(lab, "pool")
-        for shell in (("sh",), ("busybox", "ash")):
-            def ask(requests, count, **more):
-                return picks(folder, shell, requests, count, **more)
-            check_equal("the likely first", ask(fakes + [split, md5], 2), [md5, split])
-            check_equal("a round has different ones",
-                        len({p.partition(":ip_ttl")[0] for p in ask(fakes + [split, md5], 3)}), 3)
-            first = ask(fakes, 4)
-            check_equal("far apart", {(int(p.rpartition("=")[2]) - 1) // 4 for p in first}, {0, 1, 2})
-            check_equal("simple ones before both", ask([both, split, md5], 3)[2], both)
-            check_equal("what was tried", ask([split, md5], 5, tried=[(md5, "0.00")]), [split])
-            check_equal("what cannot be tried", ask([split, md5], 5, tried=[(md5, "-")]), [split])
-            failed = [(md5 + ":repeats=%d" % n, "0.00") for n in range(2, 6)]
-            pool = [s for s, _ in failed] + [md5, "--lua-desync=syndata"]
-            check_equal("failures count", ask(pool, 1, tried=failed), ["--lua-desync=syndata"])
-            check_equal("another protocol's success", ask([md5, "--lua-desync=syndata"], 1, mechanisms="syndata 4 0\n"),
-                        ["--lua-desync=syndata"])
-            ask(pool, 1, tried=failed)
-            with open(os.path.join(folder, "mechanisms")) as f:
-                check("fake/tcp_md5 0.000 4.000\n" in f.readlines(), "what was learned")
+
+        def ask(requests, count, **more):
+            return picks(env, folder, requests, count, **more)
+        check_equal("the likely first", ask(fakes + [split, md5], 2), [md5, split])
+        check_equal("a round has different ones",
+                    len({p.partition(":ip_ttl")[0] for p in ask(fakes + [split, md5], 3)}), 3)
+        first = ask(fakes, 4)
+        check_equal("far apart", {(int(p.rpartition("=")[2]) - 1) // 4 for p in first}, {0, 1, 2})
+        check_equal("simple ones before both", ask([both, split, md5], 3)[2], both)
+        check_equal("what was tried", ask([split, md5], 5, tried=[(md5, "0.00")]), [split])
+        check_equal("what cannot be tried", ask([split, md5], 5, tried=[(md5, "-")]), [split])
+        failed = [(md5 + ":repeats=%d" % n, "0.00") for n in range(2, 6)]
+        pool = [s for s, _ in failed] + [md5, "--lua-desync=syndata"]
+        check_equal("failures count", ask(pool, 1, tried=failed), ["--lua-desync=syndata"])
+        check_equal("another protocol's success", ask([md5, "--lua-desync=syndata"], 1, mechanisms="syndata 4 0\n"),
+                    ["--lua-desync=syndata"])
+        ask(pool, 1, tried=failed)
+        with open(os.path.join(folder, "mechanisms")) as f:
+            check("fake/tcp_md5 0.000 4.000\n" in f.readlines(), "what was learned")

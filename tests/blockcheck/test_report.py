@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-from checks import ROOT, check, check_equal, nothing_left
+from checks import ROOT, check, check_equal, need_tool, nothing_left
 from fakes import SPLIT, CASE, FAKE, fake_curl
 
 
@@ -45,6 +45,7 @@ def test_last_result_is_kept(env):
         env.run(lab, BLOCKCHECK_JSON=out, SCANLEVEL="force", shell=("sh", "-c", 'umask 077; exec sh "$0"'), **common)
         with open(last) as kept, open(out) as printed:
             found = json.loads(kept.read())
+            check_equal("counts", found.pop("counts"), {"curl_test_http ipv4 blocked.test": 2})
             check_equal("object", found, json.loads(printed.read().splitlines()[-1]))
         check_equal("summary", found["summary"],
                     ["curl_test_http ipv4 blocked.test : nfqws2 " + s for s in (CASE, SPLIT)])
@@ -68,6 +69,37 @@ def test_last_result_is_kept(env):
         check_equal("exit code", done.code, 0)
         done.has("the result cannot be kept in ")
         check("/lib/zapret2/" not in names[0], "it would make the STATE_DIR of a router")
+
+
+LAST = """
+. "$1/common/blockcheck/words.sh"
+. "$1/common/blockcheck/json.sh"
+WORK=$2
+last_shorten
+"""
+
+
+def test_last_result_is_short(env):
+    """However many strategies work, the file stays below what the page takes, and tells how many they are."""
+    need_tool("busybox")
+    with env.lab() as lab:
+        sites = ["%d.test" % n for n in range(900)]
+        lines = ["curl_test_http ipv4 %s : nfqws2 --%s" % (site, "x" * 200) for site in sites for _ in range(30)]
+        env.write(lab, "work/report", "\n".join(lines) + "\ncurl_test_http ipv6 z.test : nfqws2 not working\n")
+        for awk in ("awk", "busybox"):
+            if awk != "awk":
+                env.tool(lab, "awk", '#!/bin/sh\nexec busybox awk "$@"\n')
+            subprocess.run(["sh", "-c", LAST, "x", ROOT, env.folder(lab, "work")], check=True,
+                           env=dict(os.environ, PATH=env.folder(lab, "bin") + ":" + os.environ["PATH"]))
+            with open(lab.folder + "/work/counts") as f:
+                counts = json.loads("{%s}" % f.read())
+            with open(lab.folder + "/work/report.last") as f:
+                kept = f.read().splitlines()
+            check_equal("counts", counts, dict([("curl_test_http ipv4 " + site, 30) for site in sites] +
+                                               [("curl_test_http ipv6 z.test", 1)]))
+            check_equal("first site", kept[:21], lines[:20] + lines[30:31])
+            check_equal("tests", {line.partition(" : ")[0] for line in kept}, set(counts))
+            check(sum(map(len, kept)) < 3 << 20, "%d bytes", sum(map(len, kept)))
 
 
 def test_where_the_last_result_is_kept(env):

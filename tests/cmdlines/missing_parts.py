@@ -17,7 +17,8 @@ import cases  # noqa: E402
 # Words of the command line ({} stands for the folder), the exit code, and text that is said.
 CASES = {
     "rules": (["--intercept=0", "--rules={}/rules.toml"], 1, "option '--rules' (argument 2): not part of this build"),
-    "rules_to_check": (["--check", "--rules={}/rules.toml"], 1, "option '--rules' (argument 2): not part of this build"),
+    "rules_to_check": (["--check", "--rules={}/rules.toml"], 1,
+                       "option '--rules' (argument 2): not part of this build"),
     "captures": (["--pcap-in={}/in.pcap"], 2, "--pcap-in is not available"),
     "module": (["--lua-run=require 'nfct'"], 1, "module 'nfct' is not part of this build"),
     "names": (["--intercept=0", "--hostlist={}/names.txt"], 0, "it is not ASCII, write its xn-- form"),

@@ -238,13 +238,17 @@ def test_learned_strategies_as_a_file(w):
         with open(file, "w") as f:
             f.write(text * 1 + "web/x\t1\t1\tcur=2\n" * 3000)
         del daemon.asked[:]
-        contains(w.ask("learn", "import", file), " records", "lines cannot be understood", "do not fit (--store-max)")
+        contains(w.ask("learn", "import", file), " records",
+                 "lines cannot be understood, left out: %s:3, %s:" % (file, file),
+                 "do not fit (--store-max), left out: %s:2, %s:" % (file, file))
         sent = [asked["records"] for asked in daemon.asked]
         assert len(sent) > 2 and all(len(piece) < 32768 for piece in sent), [len(piece) for piece in sent]
         assert "".join(sent).count("\n") == 3002 and "nfqws2-store" not in "".join(sent)
         with open(file, "w") as f:
             f.write(text + "web/a\t1\t1\tcur=1\nweb/*/1\t1\t1\tok=5\nweb/b\t1\t0\tcur=1\tpin=2\n")
-        w.ask("learn", "import", file)
+        contains(w.ask("learn", "import", file), "2 records\n",
+                 "1 lines cannot be understood, left out: %s:4\n" % file,  # in the order of what counts most
+                 "1 records do not fit (--store-max), left out: %s:5\n" % file)
         first = [line.split("\t")[0] for line in daemon.asked[-1]["records"].split("\n") if line]
         assert first == ["web/b", "web/*/1", "web/www.example.com", "web/a"], first
         lines = ["web/b\t1\t0\tcur=1", "web/a\t1\t0\tcur=1", "web/a\t1\t0\tpin=2", "web/a\t1\t0\tcur=2"]

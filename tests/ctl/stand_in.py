@@ -141,7 +141,8 @@ class Daemon:
     @staticmethod
     def on_learn(request):
         if request.get("action") in ("pin", "forget", "import"):
-            yield {"end": True, "count": 2, "damaged": 1, "older": 0, "no_room": 1}
+            yield {"end": True, "count": 2, "older": 0, "damaged": 1, "damaged_lines": [2], "no_room": 1,
+                   "no_room_lines": [1]}
             return
         if request.get("action") == "export":
             yield {"record": "web/www.example.com\t1764457000\t2592000\tcur=2"}
@@ -165,7 +166,8 @@ class Daemon:
                          "buckets": table, "sources": table, "answers_limited": 0}}
         yield {"counter": {"name": "UDP", "packets": 12, "bytes": 4000, "idle_ms": 1500}}
         yield {"counter": {"name": HOSTILE, "packets": 0, "bytes": 0, "idle_ms": None}}
-        yield {"meter": {"kind": "ratelimit", "id": 8, "exceed": 12, "violate": 0, "buckets_full": 0}}
+        yield {"meter": {"kind": "ratelimit", "id": 8, "buckets": 31, "exceed": 12, "violate": 0,
+                         "buckets_full": 0}}
         yield {"tcpauth": {"id": 1, "sources": 4, "challenged": 9, "passed": 4}}
         for name in ("measure", "too-much"):
             yield {"rule": {"name": name, "profile": "web", "chain": "main", "packets": 12, "bytes": 4000,

@@ -1,20 +1,9 @@
 -- Conntracks and expectations as objects, without a kernel: what the module nfct says of them.
 -- Prints "N passed, N failed" as its last line.
 require "nfct"
+local checks = require "checks"
+local equal, fails = checks.equal, checks.fails
 
-local passed, failed = 0, 0
-local function equal(what, got, wanted)
-	if got == wanted then
-		passed = passed + 1
-	else
-		failed = failed + 1
-		print(("%s: got %s, wanted %s"):format(what, tostring(got), tostring(wanted)))
-	end
-end
-local function fails(what, wanted, f, ...)
-	local good, message = pcall(f, ...)
-	equal(what, not good and message:find(wanted, 1, true) ~= nil or message, true)
-end
 local little = string.dump == nil or nfct.ntohs(1) == 256
 
 -- A line of the library, once there is enough to say.
@@ -144,5 +133,4 @@ fails("an expectation of nothing", "conntrack expected, got nil", nfct.exp_new, 
 fails("a time-out", "out of range", nfct.exp_new, copy, copy, copy, -1)
 fails("no conntrack", "conntrack expected, got table", nfct.tostring, {})
 
-print(("%d passed, %d failed"):format(passed, failed))
-os.exit(failed == 0 and 0 or 1)
+checks.finish()

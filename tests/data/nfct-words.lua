@@ -1,16 +1,8 @@
 -- Every word that the module nfct knows: attributes with their widths, families, protocols, options of objects.
 -- Without a kernel. Prints "N passed, N failed" as its last line.
 require "nfct"
-
-local passed, failed = 0, 0
-local function equal(what, got, wanted)
-	if got == wanted then
-		passed = passed + 1
-	else
-		failed = failed + 1
-		print(("%s: got %s, wanted %s"):format(what, tostring(got), tostring(wanted)))
-	end
-end
+local checks = require "checks"
+local equal = checks.equal
 
 local function words_of(text, f)
 	for word in text:gmatch("%S+") do f(word) end
@@ -211,5 +203,4 @@ equal("another verdict", answer("X"), "1 bad verdict 'X'")
 nfct.close(h)
 equal("closed", select(2, pcall(nfct.close, h)), "conntrack handle is closed")
 
-print(("%d passed, %d failed"):format(passed, failed))
-os.exit(failed == 0 and 0 or 1)
+checks.finish()

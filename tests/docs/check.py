@@ -162,9 +162,10 @@ def check_options(tally, program, _lua):
         check_manual(tally, name, word, table)
     known = set(table) | FOREIGN
     for tool in ("ip2net", "mdig"):
-        known |= set(re.findall(r"^ --([a-z0-9-]+)",
-                                output_of(os.path.join(os.path.dirname(program), tool), "--help"),
-                                re.M))
+        path = os.path.join(os.path.dirname(program), tool)
+        tally.check(os.path.exists(path), "the options of " + tool, "%s is missing, build it" % path)
+        if os.path.exists(path):
+            known |= set(re.findall(r"^ --([a-z0-9-]+)", output_of(path, "--help"), re.M))
     client = os.path.join(os.path.dirname(program), "nfqws2ctl")
     if os.path.exists(client):  # it is left out where its libraries are missing
         described = json.loads(output_of(client, "--describe"))

@@ -126,7 +126,8 @@ def test_import_pushes_nothing_out(env):
         with world.daemon("--store-max=64", init):
             lines += ["web/kept.example\t1000\t0\tcur=1", "what is this", "web/*/1\t%d\t0\tok=6" % (now + 5)]
             end = ask(world.socket, "learn", action="import", records="\r\n".join(lines))[-1]
-            check_equal("told", end, {"end": True, "count": 63, "damaged": 1, "older": 1, "no_room": 38})
+            check_equal("told", end, {"end": True, "count": 63, "older": 1, "damaged": 1, "damaged_lines": [102],
+                                      "no_room": 38, "no_room_lines": list(range(63, 73))})
             kept = named(ask(world.socket, "learn", host="kept.example"), "learn")[0]
             check_equal("pin", kept["pin"], 2)
             check_equal("sums", world.results("*"), [(1, 6, 0)])

@@ -64,6 +64,22 @@ def test_ends(env, text, code, words):
     check(words in result.stderr, "it said: %s", said(result))
 
 
+@cases({"the program": ("--lua-run=%s",), "caught": ("--lua-run=while true do pcall(function() %s end) end",),
+        "a timer": ("--lua-run=timer_set('t', function() %s end, 10, true)",),
+        "a coroutine": ("--lua-run=coroutine.wrap(function() %s end)()",),
+        "without a program": ("--lua-init=timer_set('t', function() %s end, 10)",)})
+def test_exit_is_an_end_in_order(env, run):
+    """What was remembered is kept, and it is no error."""
+    with env.folder() as folder:
+        os.chmod(folder, 0o755)
+        result = env.run("--intercept=0", "--state-dir=" + folder + "/state",
+                         run % "store('mine'):set('key', {n = 5}) os.exit(7)")
+        check_equal("exit code (%s)" % said(result), result.returncode, 7)
+        check("INTERRUPT" not in said(result), "it said: %s", said(result))
+        with open(folder + "/state/0/mine.tsv") as f:
+            check("\tn=5\n" in f.read(), "what was remembered is lost")
+
+
 @without_root
 @cases({"twice": (["--lua-run=x=1", "--lua-run=x=2"], "may be given once"),
         "fuzz": (["--lua-run=x=1", "--fuzz=1"], "--lua-run and --fuzz cannot be used together"),
@@ -469,9 +485,9 @@ def test_the_queues_of_the_daemon_are_taken(env):
 
 
 def test_beside_the_queue_of_the_daemon(env):
-    """A strategy's own queue (nfq.attach) beside the one of the program."""
-    run = ("--lua-init=require 'nfq' h = nfq.open() q = nfq.create_queue(h, 0) nfq.set_mode(q) "
-           "nfq.attach(h, function(d) return 'accept', nfq.get_payload(d):sub(1, -2) .. '!' end)")
+    """A strategy's own queue (nfq.attach) beside the one of the program. Of several workers one gets it."""
+    run = ("--lua-init=require 'nfq' h = nfq.open() q = nfq.create_queue(h, 0) if q then nfq.set_mode(q) "
+           "nfq.attach(h, function(d) return 'accept', nfq.get_payload(d):sub(1, -2) .. '!' end) end")
     with env.lab() as lab:
         queue_datagrams(lab)
         with env.daemon(lab, "--lua-allow=queue", run):

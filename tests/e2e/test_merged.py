@@ -13,11 +13,12 @@ PORT = 5000
 UDP_SEGMENT = 103
 UPLOAD = 3_000_000
 ENDS = (("client", "eth0"), ("box", "to-client"), ("box", "to-server"), ("server", "eth0"))
-# One line for each call: direction, packets, data packets, bytes, sequence number, payload.
+# One line for each call: direction, packets, data packets, bytes, sequence number, payload, data
+# packets and bytes of the server, packets that this one stands for.
 LOG = ("--lua-init=function tell(c,d) local p,q=d.track.pos.client,d.track.pos.server "
-       "DLOG_CONDUP(string.format('seen %s %d %d %d %d %d %d %d',d.outgoing and 'out' or 'in',"
+       "DLOG_CONDUP(string.format('seen %s %d %d %d %d %d %d %d %d',d.outgoing and 'out' or 'in',"
        "p.pcounter,p.pdcounter,p.pbcounter,p.tcp and p.tcp.rseq or 0,#d.dis.payload,"
-       "q.pdcounter,q.pbcounter)) end")
+       "q.pdcounter,q.pbcounter,d.merged or 1)) end")
 BOTH_WAYS = {"split": ["--gso=0"], "merged": []}
 
 
@@ -27,11 +28,10 @@ def offloads_on(lab):
         lab.set_offloads(who, interface, 1)
 
 
-def lines_of(daemon):
-    """[(direction, packets, data packets, bytes, sequence number, payload, data packets and bytes
-    of the server)] as the script told them."""
+def lines_of(output):
+    """What the script told, see LOG."""
     return [(way, *map(int, rest.split())) for way, rest in
-            re.findall(r"^LUA: seen (out|in) ([\d ]+)$", daemon.output(), re.M)]
+            re.findall(r"^LUA: seen (out|in) ([\d ]+)$", output, re.M)]
 
 
 def lengths(daemon):
@@ -118,26 +118,26 @@ def test_checksum_of_small_packets(env, *options):
     check(all(raw in wire for raw in shown), "scripts were shown other packets than the wire")
 
 
-def upload(env, size, *options, packets_of=None):
-    """Sends so many bytes; gives what the script told and the data packets on the wire."""
+def upload(env, size, *options, version=4):
+    """Sends so many bytes; gives what the program said and the data packets on the wire."""
     with env.lab() as lab, StreamServer(lab, "server", PORT, size) as server:
         lab.queue_client(QUEUE, ports=str(PORT))
         with env.daemon(lab, LOG, *options) as daemon, \
                 Sniffer(lab, "client", "eth0") as sniffer:
             data = transfer.make_data(size)
-            check_equal("answer", exchange(lab, laboratory.SERVER4, PORT, data, timeout=60),
+            check_equal("answer", exchange(lab, laboratory.SERVER[version], PORT, data, timeout=60),
                         server.REPLY)
             check(bytes(server.streams[0]) == data, "the server got something else")
-            told = lines_of(daemon)
+            output = daemon.output()
         wire = data_packets(sniffer.stop())
-    return told, wire
+    return output, wire
 
 
 @cases(BOTH_WAYS)
 def test_counters_with_scripts(env, *options):
     """A script on every packet: each is counted once and has its own place in the stream."""
-    told, wire = upload(env, UPLOAD // 10, *options, "--payload=all", "--lua-desync=tell")
-    out = [line for line in told if line[5] > 0]
+    output, wire = upload(env, UPLOAD // 10, *options, "--payload=all", "--lua-desync=tell")
+    out = [line for line in lines_of(output) if line[5] > 0]
     check_equal("bytes", sum(line[5] for line in out), sum(len(p.payload) for p in wire))
     check_equal("calls", len(out), len(wire))
     check_equal("places", [(line[4] - 1, line[5]) for line in out],
@@ -151,12 +151,42 @@ def test_counters_with_scripts(env, *options):
 def test_counters_without_scripts(env, *options):
     """A script that looks at the answers only: packets that passed whole count as what they stand
     for."""
-    told, wire = upload(env, UPLOAD, *options, "--out-range=-d3", "--payload=all",
-                        "--lua-desync=pass", "--in-range=a", "--out-range=x",
-                        "--lua-desync=tell", "--filter-tcp=%d" % PORT)
-    last = told[-1]
+    output, wire = upload(env, UPLOAD, *options, "--out-range=-d3", "--payload=all",
+                          "--lua-desync=pass", "--in-range=a", "--out-range=x",
+                          "--lua-desync=tell", "--filter-tcp=%d" % PORT)
+    last = lines_of(output)[-1]
     check_equal("bytes", last[3], sum(len(p.payload) for p in wire))
     check_equal("data packets", last[2], len(wire))
+
+
+@cases(BOTH_WAYS)
+def test_script_that_only_looks(env, *options):
+    """Its calls stand for all packets, and its counters are those of the last one."""
+    output, wire = upload(env, UPLOAD, *options, "--lua-init=takes_merged(tell)", "--payload=all",
+                          "--lua-desync=tell")
+    out = [line for line in lines_of(output) if line[5] > 0]
+    check_equal("packets", sum(line[8] for line in out), len(wire))
+    check_equal("bytes", sum(line[5] for line in out), sum(len(p.payload) for p in wire))
+    for number, line in enumerate(out, 1):
+        check_equal("data packets", line[2], sum(other[8] for other in out[:number]))
+        check_equal("bytes so far", line[3], sum(other[5] for other in out[:number]))
+    if options:
+        check_equal("calls", len(out), len(wire))
+    else:
+        check(len(out) < len(wire) / 3, "%d calls for %d packets", len(out), len(wire))
+
+
+@cases({"ipv%d" % version: (version,) for version in (4, 6)})
+def test_script_that_breaks_its_word(env, version):
+    """What it does is done to every packet though it said that it only looks; that is an error, said
+    once."""
+    output, wire = upload(
+        env, UPLOAD // 10, "--payload=all", "--out-range=d2-", "--lua-desync=change",
+        "--lua-init=function change(c,d) if d.dis.ip then d.dis.ip.ip_ttl=60 else "
+        "d.dis.ip6.ip6_hlim=60 end return VERDICT_MODIFY end takes_merged(change)",
+        version=version)
+    check_equal("time to live", {ttl for *_, ttl in relative(wire)[1:]}, {60})
+    check_equal("errors", output.count("takes merged packets"), 1)
 
 
 def test_most_packets_pass_whole(env):

@@ -694,6 +694,8 @@ def test_code_from_outside(env, control):
                 daemon.wait_output("x is\t1")
                 check("near" in str(ask(path, "lua", code="x =")), "a syntax error was not told")
                 check("lua" in ask(path, "hello")[0]["commands"], "the command is not told")
+                check_equal("without an end", ask(path, "lua", code="while true do end")[-1]["code"], "failed")
+                check_equal("afterwards", ask(path, "hello")[0]["pid"], daemon.pid)
                 return
             check_equal("mode", os.stat(path).st_mode & 0o777, 0o600)
             answer = send(env, lab, path, "x = 1")
@@ -703,6 +705,9 @@ def test_code_from_outside(env, control):
             with open(file, "w") as f:
                 f.write("x = 2")
             check_equal("answer", send(env, lab, path, "@" + file).stdout, "ok\n")
+            endless = send(env, lab, path, "while true do end")
+            check("takes longer than" in endless.stdout + endless.stderr, "%s", endless)
+            check_equal("afterwards", send(env, lab, path, "y = 3").stdout, "ok\n")
             daemon.wait_output("x is\t2")
             for bad in ("x =", "error('broken')", "\033Lua"):
                 answer = send(env, lab, path, bad)

@@ -15,6 +15,10 @@ OPTIONS = {
     "trace": ("--trace=%s", "--pcap-in=" + SOURCE),
     "pcap-out": ("--pcap-out=%s", "--pcap-in=" + SOURCE),
 }
+# All of a daemon.
+NAMES = {"log": "--debug", "auto": "--hostlist-auto", "debug": "--hostlist-auto-debug", "pid": "--pidfile",
+         "trace": "--trace", "capture": "--rules-capture", "export": "--rules-export", "stats": "--rules-stats",
+         "state": "--state-dir", "socket": "--control", "code": "--lua-control"}
 # These are given to the user of the daemon.
 GIVEN = ("debug", "hostlist-auto", "hostlist-auto-debug")
 
@@ -190,6 +194,41 @@ def test_groups_of_root(env, name):
         os.remove(path)
         result = run(env, name, path, preexec_fn=lambda: os.setgroups([group]))
         check_equal("exit code: %s" % result.stderr, result.returncode, 0)
+
+
+# Each with the options of a daemon behind it.
+LOOKS = {"check": ("--check",), "dry-run": ("--dry-run",), "rules": ("--print-rules=service",),
+         "explain": ("--explain=tcp:192.0.2.1:80",), "version": ("--version",),
+         "bad": ("--no-such-option", "--dry-run")}
+
+
+@cases(LOOKS)
+def test_looks_leave_everything_alone(env, *words):
+    """The service asks about the options of a daemon that runs and writes to these files."""
+    with folder_of(0) as folder, folder_of(0) as empty:
+        rules = os.path.join(folder, "rules.toml")
+        write(rules, 'version = 1\n[[profile]]\n[[profile.rule]]\nmatch = [ { dport = 9 } ]\naction = [ "drop" ]\n')
+
+        def ask(where):
+            files = ["%s=%s%s/%s" % (option, "@" if option == "--debug" else "", where, name)
+                     for name, option in NAMES.items()]
+            return env.run("--qnum=300", "--rules=" + rules, *files, "--writable",
+                           "--hostlist=%s/auto" % where, *words)
+
+        result = ask(empty)
+        check_equal("exit code: %s" % result.stderr, result.returncode, int(words[0] == "--no-such-option"))
+        check_equal("made", os.listdir(empty), [])
+        for name in NAMES:
+            write(os.path.join(folder, name), "kept.example\n")
+        ask(folder)
+        for name in NAMES:
+            text = read(os.path.join(folder, name))
+            check(text.startswith("kept.example\n"), "%s has %s", name, text)
+            if name not in ("log", "debug"):
+                check_equal(name, text, "kept.example\n")
+        result = ask(folder + "/none")
+        check(result.returncode == 1 and folder + "/none" in result.stderr or words[0] == "--version",
+              "without a folder: %s", result.stderr)
 
 
 def test_relative_names(env):

@@ -166,6 +166,11 @@ def test_reload_by_a_restart(world: World):
     world.config(*COMMON, OPT % 443, "NFQWS2_CONTROL=0")
     world.service("reload")
     check(pid_of(world) != pid, "not started again without its socket")
+    check(not os.path.exists(CONF), "its file is still there")
+    pid = pid_of(world)
+    world.config(*COMMON, OPT % 443, control(world, 2))
+    world.service("reload")
+    check(pid_of(world) != pid and os.path.exists(SOCK), "not started again with its socket")
     equal(len(processes.named("nfqws2")), 1)
     # What the config does not want any more ends, what it wants anew begins.
     world.config(*COMMON, OPT % 443, "NFQWS2_ENABLE=0")
@@ -186,6 +191,21 @@ def test_reload_sets_rules_that_follow_from_the_strategy(world: World):
     world.config(*test_iptables.COMMON, *auto, strategy % 8443)
     contains(world.service("reload"), "NFQWS2_PORTS_TCP=8443 (auto)")
     equal((world.ipset("zport_tcp"), pid_of(world)), (["8443"], pid))
+    world.service("stop")
+
+
+def test_rules_follow_strategies_that_learn(world: World):
+    """Detectors are told what is queued. That question is no reason to take the rules for those of the new strategy,
+    and neither is one of a custom script."""
+    world.write("init.d/sysv/custom.d/50-x", "zapret_custom_daemons() { (fill_auto_settings); }\n")
+    strategy = "NFQWS2_OPT='--filter-tcp=%s --lua-desync=circular --lua-desync=pass:strategy=1'"
+    auto = ("NFQWS2_PORTS_TCP=auto", "NFQWS2_TCP_PKT_IN=auto", "NFQWS2_PORTS_UDP=", control(world, 0))
+    test_iptables.start(world, *auto, strategy % 80)
+    equal(world.ipset("zport_tcp"), ["80"])
+    lacks(world.service("reload"), "Clearing")
+    world.config(*test_iptables.COMMON, *auto, strategy % 8443)
+    world.service("reload")
+    equal(world.ipset("zport_tcp"), ["8443"])
     world.service("stop")
 
 

@@ -142,6 +142,23 @@ def test_reload_by_procd(world: World):
     equal(verb(world, "status", code=3), "no daemon was started: NFQWS2_ENABLE=0 in %s/config\n" % BASE)
 
 
+def test_a_socket_that_comes_and_goes(world: World):
+    """What was written for a daemon with a socket is nothing for one without, nor for the one after that."""
+    router(world, OPT % 80)
+    config(world, OPT % 80, "NFQWS2_CONTROL=0")
+    verb(world, "restart")
+    check(not os.path.exists(CONF), "the file of the daemon before")
+    pid = pid_of(world)
+    # However it got there.
+    config(world, OPT % 80)
+    world.functions("write_daemon_file %s 300 %s" % (CONF, " ".join(processes.words(pid)[1:])))
+    verb(world, "reload")
+    check(pid_of(world) != pid and not processes.runs(pid), "it has no socket yet")
+    world.wait_for(lambda: os.path.exists(SOCK), "no socket")
+    equal(processes.words(pid_of(world))[1:], ["@" + CONF, "--qnum=300"])
+    verb(world, "stop")
+
+
 def test_reload_of_lists(world: World):
     """Nothing has changed but lists: the daemon is told, with and without its socket."""
     for more in ((), ("NFQWS2_CONTROL=0",)):

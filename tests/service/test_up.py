@@ -44,7 +44,22 @@ def test_up_and_down(world: World):
     os.remove(FILE)
     world.run(CTL, "down", FILE, check_code=0)
     nothing_left(world)
-    world.run(CTL, "down", FILE, check_code=0)
+    contains(world.run(CTL, "down", FILE, check_code=1).text, "nothing of %s is up, and there is no such file" % FILE)
+    options(world)
+    contains(world.run(CTL, "down", FILE, check_code=0).text, "nothing of %s is up\n" % FILE)
+
+
+def test_files_that_cannot_be_read(world: World):
+    """What the program says of them is told, and nothing is blamed on the program."""
+    for text in (None, '--qnum=300 "unclosed\n'):
+        if text is not None:
+            os.makedirs("/etc/zapret2", exist_ok=True)
+            world.write(FILE, text)
+        said = world.run(CTL, "up", FILE, check_code=1).text
+        contains(said, FILE)
+        contains(said, "the options of %s cannot be used" % FILE)
+        lacks(said, "cannot be run")
+        equal((world.saved_rules(), world.processes("nfqws2")), ({}, []))
 
 
 def test_after_a_crash(world: World):

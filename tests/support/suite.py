@@ -46,7 +46,7 @@ STAGES = (
     Stage("asan", "all", 22, "AddressSanitizer and UBSan", "asan"),
     Stage("tsan", "all", 5, "ThreadSanitizer: what workers share", "tsan"),
     Stage("puc", "all", 1, "PUC Lua instead of LuaJIT", "puc"),
-    Stage("clang", "all", 2, "the program by the second compiler, which compiles the benches, too", "clang"),
+    Stage("clang", "all", 4, "the program by the second compiler, which compiles the benches, too", "clang"),
     Stage("small", "all", 3, "a program without the optional parts", "small"),
     Stage("mipsel", "long", 8, "a 32-bit processor under qemu-user", script="tests/platform/cross.sh mipsel"),
     Stage("s390x", "long", 8, "a big-endian processor under qemu-user", script="tests/platform/cross.sh s390x"),

@@ -19,7 +19,7 @@ LIMITS = os.path.join(ROOT, "tests", "data", "size-limit.txt")
 ROOM = 0.02  # a limit that is farther away than this notices nothing
 GROWN = """%(size)d bytes, %(more)d more than %(limits)s allows on %(system)s: routers have little room.
 What grew: `nm -CS --size-sort %(program)s` of this build and of the one before. Code that no packet meets
-belongs to those rooms that are built for size (CMakeLists.txt). If the growth is worth it, write
+is built for size (cmake/fast.cmake). If the growth is worth it, write
 %(size)d there, in the same commit, whose message says what users get for it."""
 
 

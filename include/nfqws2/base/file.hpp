@@ -40,8 +40,9 @@ struct ReadResult {
 
 inline constexpr std::size_t no_limit = SIZE_MAX;
 
-// Whole file as bytes. `limit` bounds the result; more is an error.
-ReadResult read_file(const std::string& path, std::size_t limit = no_limit);
+// Whole file as bytes. `limit` bounds the result; more is an error, and so is a pipe through which
+// nothing comes for `patience_ms`, below 0: it is waited for.
+ReadResult read_file(const std::string& path, std::size_t limit = no_limit, int patience_ms = -1);
 // The same, inflated when the first two bytes are 1F 8B whatever the name (first member only).
 ReadResult read_file_maybe_gzip(const std::string& path, std::size_t limit = no_limit);
 // Inflates one gzip member.

@@ -47,6 +47,11 @@ OutputPlace find_output_place(const std::string& path, LastLink last);
 // Who the program is going to be: files of this user are its own.
 void expect_output_files_of(unsigned uid);
 
+// From now on nothing is made or emptied: this process only looks at options, and a daemon may be
+// writing to their files. /dev/null stands for a file that is not there and could be made. What is
+// there is still opened, and what is written to it goes behind its end (O_APPEND).
+void leave_output_files_alone();
+
 // Gives an open file away, group unchanged. Devices and pipes keep their owner. False: errno is
 // set.
 bool give_output_file(const OutputFile& output, unsigned uid);

@@ -19,6 +19,11 @@ std::optional<std::uint64_t> parse_uint(std::string_view text, std::uint64_t max
 // takes them.
 std::optional<std::uint64_t> decimal(std::string_view text, std::uint64_t max);
 
+// Of a text file: what stands behind the byte order mark that editors put before UTF-8, if there is
+// one; and whether its mark is that of UTF-16.
+std::string_view without_byte_order_mark(std::string_view text);
+bool is_utf16(std::string_view text);
+
 std::vector<std::string_view> split(std::string_view text, char separator); // keeps empty items
 char ascii_lower(char c);
 std::string ascii_lower(std::string_view text);

@@ -18,6 +18,10 @@
 #include <string_view>
 #include <vector>
 
+namespace nfqws2::packet {
+struct Dissect;
+}
+
 namespace nfqws2::flow {
 
 enum class TcpState : std::uint8_t { syn, established, fin };
@@ -109,6 +113,25 @@ class Track {
     // Smaller of both MSS values, 0 if one is unknown.
     std::uint16_t common_mss() const;
 
+    // What a merged TCP packet would count for its sender at the first and at the last of its
+    // pieces; it is not counted.
+    struct Stretch {
+        SidePositions first, last;
+    };
+    Stretch foresee(const packet::Dissect& d, std::uint32_t piece_size, bool from_server) const;
+    // To take back what was counted for a packet.
+    struct Counters {
+        detail::SideData client, server;
+    };
+    Counters counters() const { return {d_.client, d_.server}; }
+    void take_back(const Counters& before) {
+        d_.client = before.client;
+        d_.server = before.server;
+    }
+    // Scripts do something with its packets, though they said that they only look.
+    bool wants_pieces() const { return d_.flags.wants_pieces; }
+    void set_wants_pieces() { d_.flags.wants_pieces = true; }
+
     std::uint8_t incoming_ttl() const { return d_.incoming_ttl; }
     bool incoming_ttl_from_cache() const { return d_.flags.ttl_from_cache; }
     void set_incoming_ttl(std::uint8_t ttl, bool from_cache) {
@@ -159,7 +182,7 @@ class Track {
     // Whether the firewall may be told once more that the flow is finished. Rules that lose the
     // mark would send the same packet back for ever.
     bool offer_end() {
-        constexpr unsigned most = 31;
+        constexpr unsigned most = 15;
         if (d_.flags.offers == most) return false;
         d_.flags.offers++;
         return true;

@@ -48,7 +48,8 @@ struct TrackFlags {
     bool host_is_ip : 1, host_discovered : 1;
     bool answered : 1; // in the wheel of flows that have shown two sides
     bool ended : 1;    // out of the table; only pins keep it
-    std::uint16_t offers : 5;
+    bool wants_pieces : 1;
+    std::uint16_t offers : 4;
 };
 static_assert(sizeof(TrackFlags) == 2);
 

@@ -15,6 +15,9 @@ class Compiler {
     void shut(lua_State* L);
     void reopen(lua_State* L);
 
+    // The function on top of the stack is never compiled itself; what it calls or defines may be.
+    static void leave_out(lua_State* L);
+
     // A script's jit.on() or jit.off() for everything. False: it counts as soon as it is reopened.
     bool follow_script(bool on) {
         wanted_ = on;

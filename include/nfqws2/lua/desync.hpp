@@ -55,8 +55,12 @@ class Desync {
     bool prepare(const profile::ProfileSet& profiles);
     // nullptr: nobody watches.
     void set_observer(InstanceObserver* observer) { observer_ = observer; }
-    // The result's bytes live in the buffer of the state: valid until Lua runs again.
+    // The result's bytes live in the buffer of the state: valid until Lua runs again. Of a merged
+    // packet it may be `split`: an instance that said it only looks wants its pieces, and was
+    // reported.
     capture::Verdict run(const PacketView& view);
+    // Whether the function of an instance said so, by its index in the profile.
+    bool takes_merged(const profile::Profile& profile, std::size_t instance);
     std::uint64_t errors() const { return errors_; }
     // What was prepared, and what a reload prepares.
     Eras& eras() { return eras_; }
@@ -66,9 +70,11 @@ class Desync {
 
   private:
     struct Run;
+    struct Deeds;
 
     capture::Verdict run_protected(const PacketView& view, bool cuts);
     void run_due(Run& run);
+    bool wants_pieces(Run& run, PreparedInstance& prepared, Deeds deeds);
     bool push_arguments(const PreparedInstance& instance, int desync_index);
     bool substitute(const PreparedInstance& instance, std::string_view value, int desync_index);
     std::optional<int> call(const PacketView& view, const profile::LuaInstance& instance,

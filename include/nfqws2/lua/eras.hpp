@@ -46,6 +46,7 @@ struct PreparedInstance {
     int func_ref = LUA_NOREF, name_ref = LUA_NOREF;
     std::vector<Argument> arguments; // without repeated names: the first wins
     InstanceCounts counts;
+    bool reported = false; // that it does not only look
 };
 
 struct Era {

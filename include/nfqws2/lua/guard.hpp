@@ -102,8 +102,12 @@ class Guard {
     // A request to quit came: running Lua code is ended with the error INTERRUPT or, if it cannot
     // be, with the process. Async-signal-safe; from any thread.
     void interrupt();
-    // It was os.exit(`code`).
-    void say_who_interrupts(int code) { asked_exit_ = code; }
+    // It was os.exit(`code`). Of a program without packets that is no error, and nobody is told.
+    void say_who_interrupts(int code, bool quietly) {
+        asked_exit_ = code;
+        quiet_ = quietly;
+    }
+    bool ends_quietly() const { return asked_exit_ && quiet_; }
 
     // For std::set_new_handler: the call that runs ends with the process, anything else by
     // std::bad_alloc.
@@ -208,6 +212,7 @@ class Guard {
     volatile std::sig_atomic_t running_ = 0, limits_time_ = 0, hooked_ = 0, ticks_ = 0;
     std::atomic<bool> interrupted_{false};
     std::optional<int> asked_exit_;
+    bool quiet_ = false;
     timespec interrupt_seen_{}; // when it was, by a tick
     int limit_ticks_ = 0, fatal_ticks_ = 0, tick_ms_ = 0;
     bool tried_timer_ = false, has_timer_ = false;

@@ -1,6 +1,7 @@
 // What a Lua state begins with (docs/contracts/lua-bridge.md#life-of-the-state).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ struct BlobChange {
     std::optional<std::vector<std::uint8_t>> data;
 };
 using BlobChanges = std::vector<BlobChange>;
+
+// Bytes of a file, also inflated: a device must not fill the memory.
+inline constexpr std::size_t longest_script = 64 * 1024 * 1024;
 
 // One --lua-init: a file (absolute path) or source text.
 struct LuaInit {

@@ -39,6 +39,7 @@ struct PacketView {
     std::optional<Replay> replay;
     PacketConnection* ct = nullptr; // nullptr: --ct=off
     PacketRules* rules = nullptr;   // nullptr: no --rules
+    std::uint32_t merged = 0;       // packets that it stands for; 0 = it is one
     std::uint16_t tcp_mss = 0;      // 0 = DEFAULT_MSS of Lua; TCP only
 
     // Counters of the sending side, nullptr if no track.

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -51,12 +52,16 @@ struct ListFileResult {
     bool opened = false;
     bool gzip = false;
     bool utf16 = false;
-    std::size_t bytes = 0; // of text
-    std::string error;     // "zlib decompression failed : result -3", "P: Is a directory"
+    std::uint64_t bytes = 0; // of text
+    std::string error;       // "zlib decompression failed : result -3", "P: Is a directory"
 };
-// `opened`: it is open already, whatever it is. A path is read only if it comes to an end.
+// Bytes of text, inflated. A device, or a packed file that grows a thousandfold, must end some
+// time.
+inline constexpr std::uint64_t most_list_text = std::uint64_t{4} << 30;
+// `opened`: it is open already, whatever it is. A path is read only if it comes to an end. Entries
+// that came before an error were handed out.
 ListFileResult scan_list_file(const std::string& path, const ListScanner::Entry& entry,
-                              FileDescriptor opened = {});
+                              FileDescriptor opened = {}, std::uint64_t limit = most_list_text);
 
 // A pipe, a device: reading it may never come to an end.
 bool is_endless(const struct stat& st);

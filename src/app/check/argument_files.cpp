@@ -21,7 +21,7 @@ constexpr std::string_view blanks = " \t\v\f";
 
 // A word for something that is known later, or that means more than it says.
 bool is_literal(const std::string& value) {
-    return !value.empty() && value[0] != '%' && value[0] != '#' && value[0] != '\\';
+    return !value.empty() && !is_reference(value) && value[0] != '\\';
 }
 
 // Detectors of the user may have an argument of this name too.
@@ -57,9 +57,8 @@ class FileCheck {
             return add(unreadable(),
                        read.error.substr(read.error.starts_with(here) ? here.size() : 0));
         std::string_view text = as_text(read.data);
-        if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
-            return add(unreadable(), "it is UTF-16, UTF-8 is needed");
-        if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+        if (is_utf16(text)) return add(unreadable(), "it is UTF-16, UTF-8 is needed");
+        text = without_byte_order_mark(text);
         std::size_t number = 0;
         for (const std::string_view line : split(text, '\n')) {
             number++;

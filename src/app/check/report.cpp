@@ -1,6 +1,7 @@
 #include "check/report.hpp"
 
 #include "nfqws2/base/json.hpp"
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
@@ -40,7 +41,7 @@ std::size_t Report::count(Level level) const {
 }
 
 void Report::sort() {
-    std::stable_sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
+    sort_stably(findings_, [](const Finding& a, const Finding& b) {
         return a.position.value_or(SIZE_MAX) < b.position.value_or(SIZE_MAX);
     });
 }

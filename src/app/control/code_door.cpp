@@ -9,6 +9,7 @@
 
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/control/listening_socket.hpp"
+#include "nfqws2/lua/init.hpp"
 
 #include <array>
 #include <cerrno>
@@ -170,7 +171,7 @@ int send_code(const std::string& path, const std::string& what) {
     };
     std::string code = what;
     if (what.starts_with('@')) {
-        const ReadResult file = read_file(what.substr(1));
+        const ReadResult file = read_file(what.substr(1), lua::longest_script);
         if (!file.ok()) return fail("--lua-send", file.error.c_str());
         code = what.substr(1) + '\0' + std::string(as_text(file.data));
     }

@@ -57,6 +57,9 @@ control::Command stop_command(const Subject& subject);
 // first, "" if there is none; those of others are logged.
 std::string run_code(Workers& workers, const std::string& name, const std::string& code, bool all);
 
+// Field `limit` of a request for a list: 0 = all; default 1000.
+std::uint64_t limit_of(const control::Request& request);
+
 // Line with "end" and how many things came before it; of a list that may be cut off, whether there
 // are more.
 std::string end_line(std::uint64_t count, std::optional<bool> more = std::nullopt);

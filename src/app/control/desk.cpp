@@ -4,6 +4,7 @@
 #include "log_keeper.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/control/server.hpp"
 
 #include <algorithm>
@@ -40,7 +41,7 @@ std::vector<control::Command> all_commands(const Subject& subject) {
     std::vector<std::pair<std::string, control::Access>> names{{"hello", control::Access::read}};
     for (const control::Command& command : commands)
         names.emplace_back(command.name, command.access);
-    std::sort(names.begin(), names.end());
+    sort_stably(names);
     commands.push_back(hello_command(std::move(names)));
     return commands;
 }

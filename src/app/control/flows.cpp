@@ -11,7 +11,6 @@ namespace {
 using control::Answer;
 
 constexpr std::size_t flows_per_piece = 256; // some 500 bytes each
-constexpr std::int64_t default_limit = 1000;
 
 void write_side(JsonWriter& json, const flow::Endpoint& endpoint, const flow::SidePositions& side,
                 bool tcp) {
@@ -178,9 +177,7 @@ control::Command flows_command(const Subject& subject) {
                 Workers& workers = subject.workers;
                 FlowFilter filter;
                 if (!filter.read(request, workers.shared().profiles, refusal)) return nullptr;
-                const std::int64_t* given = request.number("limit");
-                const auto limit =
-                    static_cast<std::uint64_t>(given != nullptr ? *given : default_limit);
+                const std::uint64_t limit = limit_of(request);
                 if (const std::int64_t* interval = request.number("watch"))
                     return std::make_unique<WatchAnswer>(workers, std::move(filter), limit,
                                                          *interval);

@@ -11,6 +11,12 @@ namespace nfqws2::app {
 using control::Access;
 using control::Answer;
 
+std::uint64_t limit_of(const control::Request& request) {
+    constexpr std::int64_t usual = 1000;
+    const std::int64_t* given = request.number("limit");
+    return static_cast<std::uint64_t>(given != nullptr ? *given : usual);
+}
+
 std::string end_line(std::uint64_t count, std::optional<bool> more) {
     std::string line;
     JsonWriter json(line);

@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t most_hosts = 10'000, flows_per_piece = 1024, lines_per_piece = 128;
 constexpr std::size_t past_per_piece = 256;
 constexpr std::size_t most_profiles = 16; // shown of a host
-constexpr std::int64_t default_limit = 1000;
 
 struct HostSum {
     std::uint64_t flows = 0, answered = 0, tcp = 0, packets = 0, bytes = 0, held = 0;
@@ -193,9 +192,7 @@ control::Command hosts_command(const Subject& subject) {
                        control::Refusal*) -> std::unique_ptr<control::Answer> {
                 std::optional<std::string> below;
                 if (const std::string* host = request.text("host")) below = ascii_lower(*host);
-                const std::int64_t* given = request.number("limit");
-                const auto limit =
-                    static_cast<std::uint64_t>(given != nullptr ? *given : default_limit);
+                const std::uint64_t limit = limit_of(request);
                 return std::make_unique<WalkAnswer>(
                     subject.workers,
                     std::make_shared<HostsWalk>(subject.workers.shared(), std::move(below), limit));

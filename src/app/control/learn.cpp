@@ -3,6 +3,7 @@
 #include "learned_hosts.hpp"
 
 #include "nfqws2/base/json.hpp"
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
@@ -16,7 +17,6 @@ using control::Request;
 using store::RecordPointer;
 
 constexpr std::size_t lines_per_piece = 200;
-constexpr std::int64_t default_limit = 1000;
 
 // The store of the scripts; theirs is the room if there is none yet.
 struct Table {
@@ -71,7 +71,7 @@ class LinesAnswer : public Answer {
 
 class ListAnswer final : public LinesAnswer {
   public:
-    ListAnswer(std::vector<LearnedHost> hosts, std::int64_t limit) : hosts_(std::move(hosts)) {
+    ListAnswer(std::vector<LearnedHost> hosts, std::uint64_t limit) : hosts_(std::move(hosts)) {
         const auto most = static_cast<std::size_t>(limit);
         if (most == 0 || hosts_.size() <= most) return;
         hosts_.resize(most);
@@ -90,8 +90,7 @@ class ListAnswer final : public LinesAnswer {
 class ExportAnswer final : public LinesAnswer {
   public:
     explicit ExportAnswer(std::vector<RecordPointer> records) : records_(std::move(records)) {
-        std::sort(records_.begin(), records_.end(),
-                  [](const auto& a, const auto& b) { return a->key < b->key; });
+        sort_stably(records_, [](const auto& a, const auto& b) { return a->key < b->key; });
     }
 
   private:
@@ -108,9 +107,8 @@ class ExportAnswer final : public LinesAnswer {
 };
 
 std::unique_ptr<Answer> list(const Table& table, const Request& request, Refusal*) {
-    const std::int64_t* limit = request.number("limit");
     return std::make_unique<ListAnswer>(learned_hosts(wanted_records(table, Wanted(request))),
-                                        limit != nullptr ? *limit : default_limit);
+                                        limit_of(request));
 }
 
 std::unique_ptr<Answer> export_all(const Table& table, const Request& request, Refusal*) {
@@ -186,9 +184,30 @@ std::unique_ptr<Answer> pin(const Table& table, const Request& request, Refusal*
     }
 }
 
+// Lines that were left out, and the numbers of the first ones.
+class LeftOut {
+  public:
+    void add(std::uint64_t line) {
+        constexpr std::size_t most = 10;
+        if (++count_ <= most) first_.push_back(line);
+    }
+    void write(JsonWriter& json, const char* count, const char* lines) const {
+        json.key(count).number(count_);
+        json.key(lines).open_array();
+        for (const std::uint64_t line : first_)
+            json.number(line);
+        json.close_array();
+    }
+
+  private:
+    std::uint64_t count_ = 0;
+    std::vector<std::uint64_t> first_;
+};
+
 // What became of the lines of an import.
 struct Imported {
-    std::uint64_t taken = 0, damaged = 0, older = 0, no_room = 0;
+    std::uint64_t taken = 0, older = 0;
+    LeftOut damaged, no_room;
 
     std::unique_ptr<Answer> answer() const {
         std::string out;
@@ -196,16 +215,17 @@ struct Imported {
         json.open_object();
         json.key("end").boolean(true);
         json.key("count").number(taken);
-        json.key("damaged").number(damaged);
         json.key("older").number(older);
-        json.key("no_room").number(no_room);
+        damaged.write(json, "damaged", "damaged_lines");
+        no_room.write(json, "no_room", "no_room_lines");
         json.close_object();
         return std::make_unique<control::ReadyAnswer>(out + '\n');
     }
 };
 
 // Once more if a worker writes at the same time.
-void import_one(const Table& table, const store::Record& record, Imported& imported) {
+void import_one(const Table& table, const store::Record& record, std::uint64_t line,
+                Imported& imported) {
     using Insertion = store::Stores::Insertion;
     for (;;) {
         const RecordPointer now = table.stores.find(table.number, record.key);
@@ -216,7 +236,10 @@ void import_one(const Table& table, const store::Record& record, Imported& impor
         }
         const Insertion result = table.stores.insert(table.number, record, now);
         if (result == Insertion::overtaken) continue;
-        (result == Insertion::done ? imported.taken : imported.no_room)++;
+        if (result == Insertion::done)
+            imported.taken++;
+        else
+            imported.no_room.add(line);
         return;
     }
 }
@@ -229,14 +252,16 @@ std::unique_ptr<Answer> import_lines(const Table& table, const Request& request,
     if (text == nullptr) return nullptr;
     Imported imported;
     table.stores.forget_expired();
+    std::uint64_t number = 0;
     for (std::string_view line : split(*text, '\n')) {
+        number++;
         if (line.ends_with('\r')) line.remove_suffix(1);
         if (line.empty()) continue;
         const auto record = store::from_line(line);
         if (record && record_name(record->key))
-            import_one(table, *record, imported);
+            import_one(table, *record, number, imported);
         else
-            imported.damaged++;
+            imported.damaged.add(number);
     }
     return imported.answer();
 }

@@ -1,6 +1,7 @@
 #include "learned_hosts.hpp"
 
 #include "nfqws2/base/json.hpp"
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/base/text.hpp"
 
 #include <algorithm>
@@ -91,8 +92,8 @@ std::vector<LearnedHost> learned_hosts(const std::vector<store::RecordPointer>& 
     for (auto& [name, host] : hosts) {
         host.key = name.first;
         host.host = name.second;
-        std::sort(host.strategies.begin(), host.strategies.end(),
-                  [](const auto& a, const auto& b) { return a.number < b.number; });
+        sort_stably(host.strategies,
+                    [](const auto& a, const auto& b) { return a.number < b.number; });
         list.push_back(std::move(host));
     }
     return list;

@@ -15,7 +15,7 @@ using control::Request;
 
 constexpr std::size_t lines_per_piece = 200;
 constexpr int scans_per_piece = 16;
-constexpr std::int64_t default_limit = 1000, ns_per_ms = 1'000'000;
+constexpr std::int64_t ns_per_ms = 1'000'000;
 
 // What a request is about. Without a kind: of all kinds.
 struct Wanted {
@@ -117,9 +117,9 @@ void write_mark(std::string& out, const rules::MarkTable::Listed& listed) {
 class ListAnswer final : public Answer {
   public:
     ListAnswer(const Subject& subject, const rules::MarkTable& marks, const Wanted& wanted,
-               std::int64_t limit)
+               std::uint64_t limit)
         : subject_(subject), marks_(marks), wanted_(wanted),
-          most_(limit > 0 ? static_cast<std::uint64_t>(limit) : UINT64_MAX) {}
+          most_(limit != 0 ? limit : UINT64_MAX) {}
 
     Next write(std::string& out) override {
         const std::int64_t now_ns = subject_.workers.shared().clock.boot_ns();
@@ -180,9 +180,7 @@ std::unique_ptr<Answer> act(const Subject& subject, const Request& request, Refu
     const auto wanted = read_wanted(request, refusal);
     if (!wanted) return nullptr;
     if (action == "list") {
-        const std::int64_t* limit = request.number("limit");
-        return std::make_unique<ListAnswer>(subject, marks, *wanted,
-                                            limit != nullptr ? *limit : default_limit);
+        return std::make_unique<ListAnswer>(subject, marks, *wanted, limit_of(request));
     }
     *refusal = {"forbidden", "'" + action + "' is not for this user"};
     if (request.access < control::Access::all) return nullptr;

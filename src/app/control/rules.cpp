@@ -76,6 +76,7 @@ void write_meter(std::string& out, const char* kind, const rules::Statistics::Me
     json.key("meter").open_object();
     json.key("kind").text(kind);
     json.key("id").number(meter.id);
+    json.key("buckets").number(meter.counts.buckets);
     json.key("exceed").number(meter.counts.exceed);
     json.key("violate").number(meter.counts.violate);
     json.key("buckets_full").number(meter.counts.buckets_full);

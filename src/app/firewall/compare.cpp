@@ -106,7 +106,8 @@ void compare_rest(const RuleSet& needed, const Installed& installed, const Place
             continue;
         const Spans spans = rule.ports.empty() ? Spans{{1, highest_port}} : rule.ports;
         for (const Span& span : spans)
-            std::fill(wanted.begin() + span.from, wanted.begin() + span.to + 1, true);
+            for (unsigned port = span.from; port <= span.to; port++)
+                wanted[port] = true;
     }
     Spans ports;
     for (unsigned port = 1; port <= highest_port; port++) {

@@ -7,6 +7,7 @@
 #include "check/known_functions.hpp"
 #include "check/reach.hpp"
 #include "firewall/amounts.hpp"
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/packet/dissect.hpp"
 #include "nfqws2/rules/needs.hpp"
 
@@ -345,10 +346,11 @@ void Deriver::finish() {
         }
         result_.rules.push_back(std::move(rule));
     }
-    std::ranges::stable_sort(result_.rules, {}, [](const Rule& rule) {
+    const auto place = [](const Rule& rule) {
         // One that asks the connection ends the search for the packets of the other side.
         return std::tuple(rule.way, rule.transport, rule.any_port(), !rule.any_side);
-    });
+    };
+    sort_stably(result_.rules, [&](const Rule& a, const Rule& b) { return place(a) < place(b); });
     // Sets that no rule names any more.
     std::map<std::size_t, std::size_t> kept;
     std::vector<AddressSet> sets;

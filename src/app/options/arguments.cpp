@@ -14,9 +14,11 @@ namespace {
 
 // No sane configuration is larger; a device file must not fill the memory.
 constexpr std::size_t max_config_size = 64 * 1024 * 1024;
+// Of a pipe: a command that makes the configuration may take a while.
+constexpr int patience_ms = 10'000;
 
 Arguments load_config(const std::string& file) {
-    const ReadResult content = read_file(file, max_config_size);
+    const ReadResult content = read_file(file, max_config_size, patience_ms);
     if (!content.ok())
         throw ConfigError(
             format("could not load config file '%s' (%s)", file.c_str(), content.error.c_str()));

@@ -181,10 +181,10 @@ std::vector<Word> split_config_lines(const std::string& text, std::vector<unsign
 
 std::vector<Word> expand_config(std::string text, const std::string& file,
                                 std::vector<std::string>* remarks) {
-    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    if (is_utf16(text))
         throw ConfigError(
             format("config file '%s' is UTF-16 text, save it as UTF-8", file.c_str()));
-    if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3); // editors put it there
+    text.erase(0, text.size() - without_byte_order_mark(text).size());
     if (const auto nul = text.find('\0'); nul != std::string::npos) text.resize(nul);
     std::vector<Word> words;
     std::vector<unsigned> with_options;

@@ -1,8 +1,8 @@
 #include "options/option_parser.hpp"
 
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/base/text.hpp"
 
-#include <algorithm>
 #include <string_view>
 
 namespace nfqws2::app {
@@ -11,7 +11,7 @@ namespace {
 
 std::string sorted_words(std::string_view name) {
     auto words = split(name, '-');
-    std::sort(words.begin(), words.end());
+    sort_stably(words);
     std::string text;
     for (const std::string_view word : words)
         text += std::string(word) + '-';

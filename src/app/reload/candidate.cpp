@@ -9,6 +9,7 @@
 #include "check/check_strategies.hpp"
 #include "check/check_words.hpp"
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/sort.hpp"
 #include "options/command_line.hpp"
 #include "options/ct_options.hpp"
 #include "start/startup.hpp"
@@ -46,6 +47,10 @@ const std::string& state_key(const profile::LuaInstance& instance) {
     return instance.name;
 }
 
+bool calls_the_same(const profile::LuaInstance& a, const profile::LuaInstance& b) {
+    return a.func == b.func && a.args == b.args;
+}
+
 } // namespace
 
 bool Candidate::fail(const std::string& why) {
@@ -77,12 +82,30 @@ bool Candidate::read(const std::vector<std::string>& command_line, const Argumen
     changes_ = std::move(changes);
     forget_states();
     check();
-    if (!report_.has_errors()) return true;
     for (const Finding& finding : report_.findings()) {
-        if (finding.level != Level::error) continue;
+        if (finding.level != Level::error || (finding.position && is_in_force(*finding.position)))
+            continue;
         return fail((finding.position ? origin(*finding.position) : "") + finding.text);
     }
-    return false;
+    return true;
+}
+
+// Is the option one of instances that run as they are? A start asks for less than this: what it has
+// accepted is told, but keeps nobody from changing something else.
+bool Candidate::is_in_force(std::size_t position) const {
+    const auto is_removed = [](const lua::BlobChange& blob) { return !blob.data; };
+    if (std::ranges::any_of(next_.blobs, is_removed)) return false; // they may have needed it
+    const auto is_here = [position](const auto& profile) {
+        return std::ranges::any_of(profile->instances, [position](const profile::LuaInstance& i) {
+            return i.position == position;
+        });
+    };
+    const auto& now = next_.profiles->profiles;
+    const auto at = std::ranges::find_if(now, is_here);
+    return at != now.end() &&
+           std::ranges::any_of(around_.generation->profiles, [&at](const auto& before) {
+               return std::ranges::equal((*at)->instances, before->instances, calls_the_same);
+           });
 }
 
 bool Candidate::read_arguments(const std::vector<std::string>& command_line) {
@@ -221,11 +244,10 @@ void Candidate::forget_states() {
     for (const auto& profile : around_.generation->profiles)
         for (const profile::LuaInstance& instance : profile->instances) {
             const auto at = now.find(instance.name);
-            const bool same = at != now.end() && at->second->func == instance.func &&
-                              at->second->args == instance.args;
+            const bool same = at != now.end() && calls_the_same(*at->second, instance);
             (same ? kept : next_.forgotten).push_back(state_key(instance));
         }
-    std::ranges::sort(kept);
+    sort_stably(kept);
     std::erase_if(next_.forgotten,
                   [&](const std::string& key) { return std::ranges::binary_search(kept, key); });
 }

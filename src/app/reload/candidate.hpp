@@ -56,6 +56,7 @@ class Candidate {
     bool compare_lua();
     void forget_states();
     void check();
+    bool is_in_force(std::size_t position) const;
     std::string origin(std::size_t position) const;
 
     const Surroundings around_;

@@ -24,7 +24,7 @@ std::vector<InForce::LuaItem> read_lua_items(const std::vector<lua::LuaInit>& it
             continue;
         }
         const std::string path = can_read(item.text) ? item.text : item.text + ".gz";
-        const ReadResult content = read_file(path);
+        const ReadResult content = read_file(path, lua::longest_script);
         result.push_back({item, fingerprint(content.ok() ? Bytes(content.data) : Bytes())});
     }
     return result;

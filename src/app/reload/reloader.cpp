@@ -277,7 +277,7 @@ void Reloader::end(bool good, const std::string& error) {
             outcome->places.push_back(
                 finding.position ? candidate_->arguments().where(*finding.position) : "");
     }
-    if (what_ != What::dry_run) {
+    if (what_ != What::dry_run && candidate_ != nullptr) { // not where there was nothing to undo
         (good ? history_.done : history_.failed)++;
         history_.last_unix_s = workers_->shared().clock.unix_s();
         history_.last_error = error;

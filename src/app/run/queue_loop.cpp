@@ -35,6 +35,7 @@ bool run_queue(Worker& worker, NfQueue& queue, const NfQueue::Options& options) 
     bool more = false, broken = false;
     unsigned unwatched = 0;
     worker.queue = &queue;
+    worker.loops = true;
     MemoryShare sends(&worker.shared.memory, MemoryBudget::Part::sends);
     sends.set(queue.verdict_memory());
     while (!signals.quit() && !broken) {
@@ -54,6 +55,7 @@ bool run_queue(Worker& worker, NfQueue& queue, const NfQueue::Options& options) 
         }
         worker.engine.run_timers();
     }
+    worker.loops = false;
     worker.queue = nullptr;
     worker.engine.release_held();
     return !broken || signals.quit();

@@ -25,7 +25,7 @@ int run_timers_only(Worker& worker) {
     }
     if (worker.shared.signals.quit()) log::status("quit requested");
     log::status("no intercept quit");
-    return 0;
+    return worker.shared.signals.exit_code();
 }
 
 void run_fuzz(Worker& worker, Random& random, unsigned count) {

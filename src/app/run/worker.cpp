@@ -34,7 +34,7 @@ Worker::Worker(Shared& common, unsigned n, Random& random, Outside outside)
 }
 
 bool Worker::request(int exit_code) {
-    if (queue == nullptr) return false;
+    if (!loops) return false;
     shared.signals.quit_with(exit_code);
     return true;
 }

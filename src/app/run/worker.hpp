@@ -42,7 +42,7 @@ struct Worker : lua::OrderlyEnd {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    bool request(int exit_code) override; // while packets come from a queue
+    bool request(int exit_code) override; // once it is in its loop
 
     Shared& shared;
     const unsigned number;   // 0 is the main thread, which does what is to be done once
@@ -54,6 +54,7 @@ struct Worker : lua::OrderlyEnd {
     std::uint64_t rules_generation = 0;      // of the rules it has
     std::atomic<bool> dump{false};           // asked to print its flows
     Worker* next = nullptr;                  // prints after this one
+    bool loops = false;                      // it ends when the program is to end
     const capture::NfQueue* queue = nullptr; // while packets come from one
     control::Server* control = nullptr;      // of the first worker: who may ask
     Reloader* reloader = nullptr;            // likewise: reads the options again

@@ -39,6 +39,15 @@ bool wants_silence(const Arguments& arguments) {
     return wanted;
 }
 
+bool only_looks(const Arguments& arguments) {
+    bool looks = false;
+    look_ahead(arguments, [&looks](std::string_view name, const OptionValue&) {
+        looks = looks || name == "check" || name == "dry-run" || name == "explain" ||
+                name == "print-rules" || name == "version" || name == "help";
+    });
+    return looks;
+}
+
 Privileges wanted_privileges(const Arguments& arguments, Privileges base) {
     look_ahead(arguments, [&base](std::string_view name, const OptionValue& value) {
         try {

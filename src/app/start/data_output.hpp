@@ -15,6 +15,11 @@ namespace nfqws2::app {
 // only tells how the start goes on is left out. The options are only looked at.
 bool wants_silence(const Arguments& arguments);
 
+// It ends with an answer about options that a daemon may have meanwhile (--check, --dry-run,
+// --explain,
+// --print-rules), or about itself.
+bool only_looks(const Arguments& arguments);
+
 // Who the program is going to be, as its options say. Wrong ones are told when they are parsed.
 Privileges wanted_privileges(const Arguments& arguments, Privileges base);
 

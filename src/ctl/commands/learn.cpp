@@ -7,16 +7,18 @@
 #include "view/reports.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace nfqws2::ctl {
 namespace {
 
 constexpr std::string_view file_header = "nfqws2-store 1";
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; // editors put it there
 constexpr std::size_t piece_size = 16 * 1024; // of a request, which has at most 64 kB of JSON
 
 struct Order { // NOLINT(bugprone-exception-escape): the move of Json does not throw
@@ -45,14 +47,7 @@ void show(const Shared& shared, const Order& order) {
 
 void print_end(const Shared& shared, const Json& end) {
     if (shared.json) return print(dump(end) + "\n");
-    std::string text = std::to_string(number(end, "count")) + " records\n";
-    const auto add = [&](const char* key, const char* what) {
-        if (const auto count = number(end, key); count > 0) text += std::to_string(count) + what;
-    };
-    add("older", " records have expired or are older than what is known, left out\n");
-    add("damaged", " lines cannot be understood, left out\n");
-    add("no_room", " records do not fit (--store-max), left out\n");
-    print(text);
+    print(std::to_string(number(end, "count")) + " records\n");
 }
 
 void pin(const Shared& shared, const Order& order) {
@@ -96,51 +91,119 @@ std::string contents_of(const std::string& file) {
     return text.str();
 }
 
-std::string_view key_of(std::string_view line) {
-    return line.substr(0, line.find('\t'));
-}
+// A line of a file, and where it stands there.
+struct Line {
+    std::string_view text;
+    std::size_t number = 0;
+
+    std::string_view key() const { return text.substr(0, text.find('\t')); }
+};
 
 // What counts most comes first, since not all may fit: what somebody has pinned, then the sums of
 // all hosts.
-int rank_of(std::string_view line) {
-    if (line.find("\tpin=") != std::string_view::npos) return 0;
-    return key_of(line).find("/*/") != std::string_view::npos ? 1 : 2;
+int rank_of(const Line& line) {
+    if (line.text.find("\tpin=") != std::string_view::npos) return 0;
+    return line.key().find("/*/") != std::string_view::npos ? 1 : 2;
 }
 
 // Lines of one key stay in their order, since of equal ones the last counts.
-std::vector<std::string_view> lines_of_file(std::string_view text) {
-    std::vector<std::string_view> lines = split(text, '\n');
+std::vector<Line> lines_of_file(std::string_view text) {
+    std::vector<Line> lines;
+    for (const std::string_view line : split(text, '\n'))
+        lines.push_back({line, lines.size() + 1});
     lines.erase(lines.begin()); // the header
     std::unordered_map<std::string_view, int> ranks;
-    for (const std::string_view line : lines) {
-        int& rank = ranks.try_emplace(key_of(line), rank_of(line)).first->second;
+    for (const Line& line : lines) {
+        int& rank = ranks.try_emplace(line.key(), rank_of(line)).first->second;
         rank = std::min(rank, rank_of(line));
     }
-    std::ranges::stable_sort(lines, {}, [&](std::string_view line) { return ranks[key_of(line)]; });
+    std::ranges::stable_sort(lines, {}, [&](const Line& line) { return ranks[line.key()]; });
     return lines;
 }
 
+constexpr std::array counts{"count", "older", "damaged", "no_room"};
+constexpr std::array places{"damaged_lines", "no_room_lines"};
+
+// The lines of a file on their way, in requests that are not too long.
+class Import {
+  public:
+    explicit Import(Connection& daemon) : daemon_(daemon) {}
+    void send(const Line& line) {
+        piece_ += std::string(line.text) + "\n";
+        numbers_.push_back(line.number);
+        if (piece_.size() >= piece_size) flush();
+    }
+    // As the end of one request, with the numbers of lines of the file.
+    Json finish() {
+        flush();
+        Json sum{{"end", true}};
+        for (std::size_t i = 0; i < counts.size(); i++)
+            sum[counts[i]] = sums_[i];
+        for (std::size_t i = 0; i < places.size(); i++) {
+            std::ranges::sort(lines_[i]); // sent in another order
+            sum[places[i]] = lines_[i];
+        }
+        return sum;
+    }
+
+  private:
+    void flush() {
+        if (piece_.empty()) return;
+        const Json end = daemon_.ask_for_end(
+            {{"cmd", "learn"}, {"action", "import"}, {"records", std::exchange(piece_, {})}});
+        for (std::size_t i = 0; i < counts.size(); i++)
+            sums_[i] += number(end, counts[i]);
+        for (std::size_t i = 0; i < places.size(); i++)
+            for (const Json& line : elements(member(end, places[i]))) {
+                const auto at = static_cast<std::size_t>(integer_of(line).value_or(0)) - 1;
+                if (at < numbers_.size()) lines_[i].push_back(numbers_[at]);
+            }
+        numbers_.clear();
+    }
+
+    Connection& daemon_;
+    std::string piece_;
+    std::vector<std::size_t> numbers_; // of the lines of the piece
+    std::array<std::int64_t, counts.size()> sums_{};
+    std::array<std::vector<std::size_t>, places.size()> lines_;
+};
+
+// ": FILE:3, FILE:7"
+std::string places_text(const std::string& file, const Json& lines, std::int64_t count) {
+    constexpr std::size_t most = 10;
+    std::string text;
+    for (std::size_t i = 0; i < lines.size() && i < most; i++)
+        text += (i == 0 ? ": " : ", ") + file + ":" + dump(lines[i]);
+    return text + (static_cast<std::int64_t>(most) < count && !text.empty() ? ", ..." : "");
+}
+
+std::string import_text(const std::string& file, const Json& sum) {
+    std::string text = std::to_string(number(sum, "count")) + " records\n";
+    const auto add = [&](const char* key, const char* what, const char* lines) {
+        const auto count = number(sum, key);
+        if (count <= 0) return;
+        text += std::to_string(count) + what;
+        if (lines != nullptr) text += places_text(file, sum[lines], count);
+        text += "\n";
+    };
+    add("older", " records have expired or are older than what is known, left out", nullptr);
+    add("damaged", " lines cannot be understood, left out", "damaged_lines");
+    add("no_room", " records do not fit (--store-max), left out", "no_room_lines");
+    return text;
+}
+
 void read_file(const Shared& shared, const Order& order) {
+    const bool is_file = !order.subject.empty() && order.subject != "-";
     const std::string contents = contents_of(order.subject);
-    std::string_view text = contents;
-    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    const std::string_view text = without_byte_order_mark(contents);
     if (!text.starts_with(file_header)) throw Failure("this is no file of a store");
     Connection daemon = shared.connect();
-    Json sum{{"count", 0}, {"damaged", 0}, {"older", 0}, {"no_room", 0}, {"end", true}};
-    std::string piece;
-    const auto send = [&] {
-        if (piece.empty()) return;
-        const Json end = daemon.ask_for_end(
-            {{"cmd", "learn"}, {"action", "import"}, {"records", std::exchange(piece, {})}});
-        for (const char* key : {"count", "damaged", "older", "no_room"})
-            sum[key] = number(sum, key) + number(end, key);
-    };
-    for (const std::string_view line : lines_of_file(text)) {
-        piece += std::string(line) + "\n";
-        if (piece.size() >= piece_size) send();
-    }
-    send();
-    print_end(shared, sum);
+    Import import(daemon);
+    for (const Line& line : lines_of_file(text))
+        import.send(line);
+    const Json sum = import.finish();
+    print(shared.json ? dump(sum) + "\n"
+                      : import_text(is_file ? order.subject : "standard input", sum));
 }
 
 void run(const Shared& shared, const Order& order) {

@@ -64,6 +64,12 @@ void add_up(CLI::App& app) {
     add("down", "Takes the rules of `up` away and ends its daemon", [](const Wish& wish) {
         const ThisMachine machine;
         const Instance instance(machine, wish.file, socket_folder(), daemon_program());
+        // Also when the file is gone: what was set by its name is to go.
+        if (!instance.has_rules() && !instance.runs()) {
+            if (!std::filesystem::exists(wish.file))
+                throw Failure("nothing of " + wish.file + " is up, and there is no such file");
+            return print("nothing of " + wish.file + " is up\n");
+        }
         instance.remove_rules();
         if (!wish.rules_only) instance.stop();
     });

@@ -30,10 +30,11 @@ std::vector<QueueOwner> read_owners(const std::string& text) {
 
 std::vector<Process> read_processes(const Machine& machine) {
     std::vector<Process> processes;
+    const std::string network = machine.target_of("/proc/self/ns/net");
     for (const std::string& name : machine.names_in("/proc")) {
         const auto pid = parse_uint(name);
-        if (!pid) continue;
         const std::string folder = "/proc/" + name;
+        if (!pid || machine.target_of(folder + "/ns/net") != network) continue;
         processes.push_back({static_cast<std::int64_t>(*pid), machine.line(folder + "/comm"),
                              machine.target_of(folder + "/exe")});
     }

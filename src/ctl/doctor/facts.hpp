@@ -36,6 +36,7 @@ struct QueueOwner {
     std::uint64_t lost = 0;
 };
 
+// One whose packets are ours: those of containers with a network of their own are left out.
 struct Process {
     std::int64_t pid = 0;
     std::string name, program; // program: "" if it may not be known

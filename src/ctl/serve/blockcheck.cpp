@@ -14,7 +14,7 @@
 namespace nfqws2::ctl {
 namespace {
 
-constexpr std::size_t largest_file = 4 << 20; // a scan that finds all of its strategies has that
+constexpr std::size_t largest_file = 4 << 20; // blockcheck2 keeps to it
 constexpr std::size_t most_tests = 1000, most_strategies = 20, most_kinds = 1000;
 
 std::string_view take_word(std::string_view& text) {
@@ -50,7 +50,8 @@ void note_value(Json& test, std::string_view value) {
     }
 }
 
-Json shorten_summary(const Json& lines) {
+// Of a test with many strategies only the first ones are there, and how many there are.
+Json shorten_summary(const Json& lines, const Json& counts) {
     Json tests = Json::array();
     std::map<std::string, std::size_t> places; // by what stands before the value
     for (const Json& element : elements(lines)) {
@@ -65,6 +66,12 @@ Json shorten_summary(const Json& lines) {
             tests.push_back(std::move(test));
         }
         if (place->second < tests.size()) note_value(tests[place->second], value);
+    }
+    for (const auto& [before, place] : places) {
+        if (place >= tests.size() || tests[place]["state"] != "works") continue;
+        const auto all = integer_of(member(counts, before.substr(0, before.rfind(" : ")).c_str()));
+        auto& count = tests[place]["count"];
+        count = std::max(integer_of(count).value_or(0), all.value_or(0));
     }
     return tests;
 }
@@ -104,7 +111,7 @@ Json shorten_blockcheck(const Json& found) {
     for (const char* key :
          {"domains", "scanlevel", "dns", "firewall", "nfqws2", "options", "learn"})
         result[key] = text_of(member(found, key));
-    result["tests"] = shorten_summary(member(found, "summary"));
+    result["tests"] = shorten_summary(member(found, "summary"), member(found, "counts"));
     result["blocking"] = shorten_kinds(member(found, "blocking"));
     return result;
 }

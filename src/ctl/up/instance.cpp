@@ -76,7 +76,11 @@ Instance::Instance(const Machine& machine, const std::string& file, std::string 
 void Instance::check() const {
     const Output output = machine_.run({program_, options(), "--check=json"});
     const auto report = parse_object(output.text, longest_report);
-    if (!output.ran || !report) throw Failure(program_ + " cannot be run");
+    if (output.ran && !report) { // it has not come as far as a report
+        run_visibly({program_, options(), "--check"});
+        throw Failure("the options of " + file_ + " cannot be used");
+    }
+    if (!output.ran) throw Failure(program_ + " cannot be run");
     if (output.code == 0) return;
     std::string text = "the options of " + file_ + " are not right:";
     for (const Json& found : elements(member(*report, "findings")))
@@ -150,6 +154,10 @@ bool Instance::set_rules(std::string* told) const {
     remove_rules();
     throw Failure("neither nft nor iptables takes the rules; see nfqws2 @" + file_ +
                   " --print-rules");
+}
+
+bool Instance::has_rules() const {
+    return machine_.read(note(".nft")) || machine_.read(note(".sh"));
 }
 
 void Instance::remove_rules() const {

@@ -23,6 +23,7 @@ class Instance {
     void remove_rules() const; // those that were set
 
     bool runs() const;
+    bool has_rules() const; // some were set and not removed
     std::string socket() const { return folder_ + "/nfqws2-" + name_ + ".sock"; }
 
   private:

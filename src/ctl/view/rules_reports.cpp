@@ -55,6 +55,7 @@ std::string counters_table(const Lines& lines, const Style& style) {
 
 std::string meters_table(const Lines& lines, const Style& style) {
     Table table({{"meter", false, true},
+                 {"buckets", true, false},
                  {"exceed", true, false},
                  {"violate", true, false},
                  {"no room", true, false}});
@@ -62,7 +63,8 @@ std::string meters_table(const Lines& lines, const Style& style) {
         const Json& meter = member(line, "meter");
         if (!meter.is_object()) continue;
         table.add({text_of(member(meter, "kind")) + " " + count(meter, "id"),
-                   count(meter, "exceed"), count(meter, "violate"), count(meter, "buckets_full")});
+                   count(meter, "buckets"), count(meter, "exceed"), count(meter, "violate"),
+                   count(meter, "buckets_full")});
     }
     return table.empty() ? std::string() : "\n" + table.text(style);
 }

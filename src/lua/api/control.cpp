@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* ctx_type = "desync_ctx";
 char registry_tag; // of the userdata
+char merged_tag;   // of the functions that take merged packets
 
 bool is_ctx(lua_State* L, int index) {
     if (lua_touserdata(L, index) == nullptr || !lua_getmetatable(L, index)) return false;
@@ -90,6 +91,18 @@ int execution_plan_cancel(lua_State* L) {
     call.plan_cancelled = true;
     if (log::debug_enabled())
         log::debug("execution plan cancel from '%s'", call.instance->name.c_str());
+    return 0;
+}
+
+// By the function itself: a script may put another one under its name.
+int takes_merged(lua_State* L) {
+    check_count(L, "takes_merged", 1);
+    if (!lua_isfunction(L, 1)) wrong_type(L, 1, "function");
+    lua_pushlightuserdata(L, &merged_tag);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_pushvalue(L, 1);
+    lua_pushboolean(L, true);
+    lua_rawset(L, -3);
     return 0;
 }
 
@@ -197,6 +210,23 @@ void replace_packet(lua_State* L, DesyncCall& call, Bytes packet) {
     call.replaced = true;
 }
 
+bool function_takes_merged(lua_State* L, int name_ref) {
+    const int top = lua_gettop(L);
+    lua_pushlightuserdata(L, &merged_tag);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_pushglobaltable(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, name_ref);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+    bool takes = false;
+    if (lua_isfunction(L, -1)) {
+        lua_rawget(L, -2);
+        takes = lua_toboolean(L, -1) != 0;
+    }
+    lua_settop(L, top);
+    return takes;
+}
+
 void push_ctx(lua_State* L) {
     lua_pushlightuserdata(L, &registry_tag);
     lua_rawget(L, LUA_REGISTRYINDEX);
@@ -207,6 +237,7 @@ void register_control_api(State& state) {
         {"instance_cutoff", instance_cutoff}, {"lua_cutoff", lua_cutoff},
         {"execution_plan", execution_plan},   {"execution_plan_cancel", execution_plan_cancel},
         {"raw_packet", raw_packet},           {"packet_replace", packet_replace},
+        {"takes_merged", takes_merged},
     };
     register_functions(state, functions);
 
@@ -215,6 +246,15 @@ void register_control_api(State& state) {
     lua_newuserdata(L, 1);
     luaL_newmetatable(L, ctx_type);
     hide_metatable(L, ctx_type);
+    lua_setmetatable(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+
+    // Its keys do not keep a function alive that nobody can call any more.
+    lua_pushlightuserdata(L, &merged_tag);
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
     lua_setmetatable(L, -2);
     lua_rawset(L, LUA_REGISTRYINDEX);
 }

@@ -5,10 +5,10 @@
 #include "api/owned.hpp"
 #include "desync_call.hpp"
 
+#include "nfqws2/base/sort.hpp"
 #include "nfqws2/rules/document.hpp"
 #include "nfqws2/rules/statistics.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -173,7 +173,7 @@ class DocumentReader {
             read(member.value, depth + 1);
             lua_pop(L_, 1);
         }
-        std::ranges::sort(out.members, {}, &rules::Member::key);
+        sort_stably(out.members, [](const auto& a, const auto& b) { return a.key < b.key; });
         if (out.members.empty() && depth > 0) out.kind = rules::Node::Kind::array;
     }
     void read_items(rules::Node& out, int depth) {
@@ -266,7 +266,8 @@ void set_rules(lua_State* L, const rules::Statistics& from) {
 void set_meters(lua_State* L, const char* name, const std::vector<rules::Statistics::Meter>& from) {
     lua_createtable(L, 0, static_cast<int>(from.size()));
     for (const rules::Statistics::Meter& meter : from) {
-        lua_createtable(L, 0, 3);
+        lua_createtable(L, 0, 4);
+        set_count(L, "buckets", meter.counts.buckets);
         set_count(L, "exceed", meter.counts.exceed);
         set_count(L, "violate", meter.counts.violate);
         set_count(L, "buckets_full", meter.counts.buckets_full);

@@ -15,12 +15,21 @@ void turn(lua_State* L, bool on) {
     luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | (on ? LUAJIT_MODE_ON : LUAJIT_MODE_OFF));
     if (!on) luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH);
 }
+void leave_out_top(lua_State* L) {
+    luaJIT_setmode(L, -1, LUAJIT_MODE_FUNC | LUAJIT_MODE_OFF);
+}
 #else
 void turn(lua_State*, bool) {
+}
+void leave_out_top(lua_State*) {
 }
 #endif
 
 } // namespace
+
+void Compiler::leave_out(lua_State* L) {
+    leave_out_top(L);
+}
 
 void Compiler::shut(lua_State* L) {
     if (shut_) return;

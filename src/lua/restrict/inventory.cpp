@@ -1,8 +1,8 @@
 #include "restrict/inventory.hpp"
 
 #include "nfqws2/base/log.hpp"
+#include "nfqws2/base/sort.hpp"
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,7 +78,7 @@ void filter_top(lua_State* L, std::string_view of, std::string_view list) {
         else if (!knows(list, lua_tostring(L, -1)))
             unknown.emplace_back(lua_tostring(L, -1));
     }
-    std::sort(unknown.begin(), unknown.end()); // the table's order changes from start to start
+    sort_stably(unknown); // the table's order changes from start to start
     for (const std::string& name : unknown) {
         tell(of, name);
         lua_pushlstring(L, name.data(), name.size());

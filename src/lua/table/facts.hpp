@@ -188,6 +188,7 @@ NFQWS2_FACTS(CtFacts, "ct", "build_ct(f.%)", NFQWS2_CT);
     FIELD(Message, reasm_data) \
     FIELD(Text, decrypt_data) \
     FIELD(Mss, tcp_mss) \
+    FIELD(OptionalNumber, merged) \
     FIELD(CtFacts, ct) \
     FIELD(Hidden, valid) /* the addresses are good: a packet's table is being built right now */
 NFQWS2_FACTS(Facts, "desync", "", NFQWS2_DESYNC);

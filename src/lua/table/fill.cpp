@@ -214,6 +214,7 @@ void fill(Facts& f, const PacketView& view) {
     f.reasm_data = {reasm.data, reasm.size};
     f.decrypt_data = if_there(view.decrypt_data);
     f.tcp_mss = mss_of(view);
+    f.merged = {view.merged};
     f.ct.exists = {0};
     if (view.ct != nullptr) fill(f.ct, view.ct->facts());
 }

@@ -291,8 +291,8 @@ bool MarkTable::erase(const MarkKey& key) {
     return part.erase(key.hash, [&](const MarkEntry& found) { return found.is(key); });
 }
 
-std::uint64_t MarkTable::scan(std::uint64_t cursor, std::int64_t now_ns,
-                              const std::function<void(const Listed&)>& see) const {
+[[gnu::cold]] std::uint64_t MarkTable::scan(std::uint64_t cursor, std::int64_t now_ns,
+                                            const std::function<void(const Listed&)>& see) const {
     return parts_->table.scan(cursor, [&](const MarkEntry& entry) {
         const Listed item = listed(entry, now_ns);
         if (item.mark.status != MarkStatus::none) see(item);

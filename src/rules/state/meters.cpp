@@ -51,8 +51,10 @@ void note(const RateVerdict& verdict, std::uint32_t packets, std::atomic<std::ui
 }
 
 RateLimit::Counts counts_of(const std::atomic<std::uint64_t>& exceed,
-                            const std::atomic<std::uint64_t>& violate, std::uint64_t full) {
-    return {exceed.load(std::memory_order_relaxed), violate.load(std::memory_order_relaxed), full};
+                            const std::atomic<std::uint64_t>& violate, std::uint64_t full,
+                            std::uint64_t buckets) {
+    return {exceed.load(std::memory_order_relaxed), violate.load(std::memory_order_relaxed), full,
+            buckets};
 }
 
 // The object of that id and parameters that rules still hold; drops what none hold.
@@ -97,11 +99,29 @@ std::optional<IpAddress> BucketKey::only_address() const {
     return std::nullopt;
 }
 
+// How many buckets of each tag there are. Few tags are in use at a time, and their pages stay.
+class CountsOfTags {
+  public:
+    void prepare(std::uint16_t tag) { // before it is in use; by one thread
+        auto& page = pages_[tag / per_page];
+        if (!page) page = std::make_unique<Page>();
+    }
+    std::atomic<std::uint32_t>& of(std::uint16_t tag) const {
+        return (*pages_[tag / per_page])[tag % per_page];
+    }
+
+  private:
+    static constexpr std::size_t per_page = 256, pages = 65536 / per_page;
+    using Page = std::array<std::atomic<std::uint32_t>, per_page>;
+    std::array<std::unique_ptr<Page>, pages> pages_;
+};
+
 class BucketParts {
   public:
     explicit BucketParts(const TableSetup& setup)
         : table(setup), key(setup.key), shared(setup.shared) {}
     ShardedTable<BucketNode> table;
+    CountsOfTags counts;
     SipKey key;
     bool shared;
 };
@@ -129,9 +149,12 @@ RateVerdict RateLimit::count(const BucketKey& key, std::uint32_t packets, std::u
             bucket = part.make(
                 name.hash, idle,
                 [&](const BucketNode& other) { return idle(other) ? worthless : must_stay; },
-                [](const BucketNode&) {});
+                [&](const BucketNode& gone) {
+                    parts_->counts.of(gone.tag).fetch_sub(1, std::memory_order_relaxed);
+                });
             if (bucket != nullptr) {
                 bucket->tag = tag_;
+                parts_->counts.of(tag_).fetch_add(1, std::memory_order_relaxed);
                 bucket->key = name.key;
                 bucket->flags = name.kind;
                 bucket->begin(now_ns, parameters_.cooldown_ms);
@@ -156,7 +179,8 @@ RateVerdict RateLimit::count_spare(std::uint32_t packets, std::uint64_t bytes,
 }
 
 RateLimit::Counts RateLimit::counts() const {
-    return counts_of(exceed_, violate_, full_.load(std::memory_order_relaxed));
+    return counts_of(exceed_, violate_, full_.load(std::memory_order_relaxed),
+                     parts_->counts.of(tag_).load(std::memory_order_relaxed));
 }
 
 Rate::Rate(bool shared, std::uint8_t id, const RateParameters& parameters)
@@ -181,7 +205,7 @@ RateVerdict Rate::count(std::uint32_t packets, std::uint64_t bytes, std::int64_t
 }
 
 RateLimit::Counts Rate::counts() const {
-    return {exceed_.load(std::memory_order_relaxed), 0, 0};
+    return {exceed_.load(std::memory_order_relaxed), 0, 0, 1};
 }
 
 Meters::Meters(const TableSetup& setup)
@@ -202,6 +226,7 @@ std::shared_ptr<RateLimit> Meters::ratelimit(std::uint8_t id, const RateParamete
     do
         tag = next_tag_++;
     while (tag == 0 || in_use(tag));
+    parts_->counts.prepare(tag);
     auto made = std::make_shared<RateLimit>(parts_, id, tag, parameters);
     limits_.push_back(made);
     return made;
@@ -223,8 +248,8 @@ TableCounts Meters::counts() const {
     return parts_->table.counts();
 }
 
-std::uint64_t Meters::scan(std::uint64_t cursor, std::int64_t now_ns,
-                           const std::function<void(const Listed&)>& see) const {
+[[gnu::cold]] std::uint64_t Meters::scan(std::uint64_t cursor, std::int64_t now_ns,
+                                         const std::function<void(const Listed&)>& see) const {
     const std::lock_guard held(lock_);
     std::vector<std::pair<std::uint16_t, std::uint8_t>> ids; // by tag
     for (const auto& weak : limits_)

@@ -79,15 +79,15 @@ std::uint64_t bit(unsigned set) {
 template <typename Address> class PrefixSets::Ranges {
   public:
     Class find(Address address) const {
-        auto from = begins_.begin(), to = begins_.end();
+        const Address *from = begins_.data(), *to = from + begins_.size();
         if (!tops_.empty()) {
             const std::size_t top = top_of(address);
             to = from + tops_[top + 1];
             from += tops_[top];
         }
-        const auto next = std::upper_bound(from, to, address);
-        if (next == begins_.begin()) return 0;
-        const auto number = static_cast<std::size_t>(next - begins_.begin()) - 1;
+        const Address* next = std::upper_bound(from, to, address);
+        if (next == begins_.data()) return 0;
+        const auto number = static_cast<std::size_t>(next - begins_.data()) - 1;
         return small_classes_.empty() ? classes_[number] : small_classes_[number];
     }
     // In order; a later one with the same begin replaces an earlier one.
@@ -220,7 +220,7 @@ PrefixFileReport PrefixSetsBuilder::add_file(unsigned set, const std::string& pa
     if (!opened) return report;
     const profile::ListFileResult read = profile::scan_list_file(path, take, std::move(opened));
     if (!read.ok)
-        report.error = read.gzip ? path + ": " + read.error : read.error;
+        report.error = read.error.starts_with(path) ? read.error : path + ": " + read.error;
     else if (read.utf16)
         report.error = path + ": this is UTF-16, a list is UTF-8";
     else if (report.networks > most_networks)

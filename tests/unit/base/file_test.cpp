@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -80,6 +81,22 @@ TEST_F(FileTest, HonoursTheLimit) {
     const std::string gz = put_gzip("g", std::string(100'000, 'a'));
     EXPECT_TRUE(read_file_maybe_gzip(gz, 100'000).ok());
     EXPECT_FALSE(read_file_maybe_gzip(gz, 99'999).ok());
+}
+
+TEST_F(FileTest, APipeIsNotWaitedForForEver) {
+    const std::string path = dir_ + "/pipe";
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+    EXPECT_EQ(read_file(path, 100, 1).error, path + ": nothing comes through the pipe for 0 s");
+    std::thread writer([&path] {
+        const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+        EXPECT_EQ(write(fd, "first\n", 6), 6);
+        EXPECT_EQ(write(fd, "last\n", 5), 5);
+        close(fd);
+    });
+    EXPECT_EQ(as_text(read_file(path, 100, 60'000).data), "first\nlast\n");
+    writer.join();
+    EXPECT_EQ(as_text(read_file(put("a", "hello\n"), 100, 1).data), "hello\n");
+    EXPECT_EQ(read_file("/dev/zero", 100, 1).error, "/dev/zero: file is too large");
 }
 
 TEST_F(FileTest, InflatesByContentNotByName) {

@@ -1,9 +1,12 @@
 #include "nfqws2/base/log.hpp"
 
+#include "nfqws2/base/file.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cerrno>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -83,6 +86,26 @@ TEST_F(LogTest, PipeInPlaceOfTheFileIsNotWaitedFor) {
         std::exit(0);
     };
     EXPECT_EXIT(write_after_the_exchange(), testing::ExitedWithCode(0), "");
+}
+
+// Its reader has stopped, and packets wait for the next line.
+TEST_F(LogTest, PipeThatNobodyReadsLosesLines) {
+    ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+    std::string why;
+    EXPECT_FALSE(log::set_target_file(path_, &why));
+    EXPECT_EQ(why, "nobody reads from this pipe");
+    const FileDescriptor reader(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const auto write_too_much = [&] {
+        alarm(60);
+        if (!log::set_target_file(path_)) std::exit(1);
+        for (int i = 0; i < 2000; i++)
+            log::debug("%s", std::string(1000, 'x').c_str());
+        std::exit(0);
+    };
+    EXPECT_EXIT(write_too_much(), testing::ExitedWithCode(0), "");
+    std::string line(1001, '\0');
+    EXPECT_EQ(read(reader.get(), line.data(), line.size()), 1001);
+    EXPECT_EQ(line, std::string(1000, 'x') + "\n");
 }
 
 TEST_F(LogTest, FileGetsAllClasses) {

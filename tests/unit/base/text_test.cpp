@@ -73,5 +73,15 @@ TEST(Decimal, AllowsBlanksAndAPlus) {
         EXPECT_EQ(decimal(bad, 10), std::nullopt) << bad;
 }
 
+TEST(Text, MarksOfEncodings) {
+    EXPECT_EQ(without_byte_order_mark("\xEF\xBB\xBF# a"), "# a");
+    EXPECT_EQ(without_byte_order_mark("\xEF\xBB"), "\xEF\xBB");
+    EXPECT_EQ(without_byte_order_mark("a\xEF\xBB\xBF"), "a\xEF\xBB\xBF");
+    EXPECT_TRUE(is_utf16("\xFF\xFE#"));
+    EXPECT_TRUE(is_utf16("\xFE\xFF"));
+    EXPECT_FALSE(is_utf16("\xFF"));
+    EXPECT_FALSE(is_utf16("\xEF\xBB\xBF# a"));
+}
+
 } // namespace
 } // namespace nfqws2

@@ -48,6 +48,22 @@ TEST(Blockcheck, ManyStrategiesAreCounted) {
     EXPECT_EQ(tests_of(lines).size(), 1000U);
 }
 
+TEST(Blockcheck, CountsTellOfLinesThatAreNotThere) {
+    const Json lines = {"curl_test_http ipv4 a.test : nfqws2 --x : y",
+                        "curl_test_http ipv4 b.test : nfqws2 not working",
+                        "curl_test_http ipv4 c.test : nfqws2 --x"};
+    const Json tests = shorten_blockcheck(Json{{"summary", lines},
+                                               {"counts",
+                                                {{"curl_test_http ipv4 a.test", 7000},
+                                                 {"curl_test_http ipv4 b.test", 5},
+                                                 {"curl_test_http ipv4 c.test", "x"},
+                                                 {"curl_test_http ipv4 d.test", 9}}}})["tests"];
+    ASSERT_EQ(tests.size(), 3U);
+    EXPECT_EQ(tests[0]["count"], 7000);
+    EXPECT_EQ(tests[1]["count"], 0);
+    EXPECT_EQ(tests[2]["count"], 1);
+}
+
 TEST(Blockcheck, AnythingMayStandThere) {
     EXPECT_EQ(tests_of(Json::array()), Json::array());
     EXPECT_EQ(tests_of({1, nullptr, "", "x", "a b c", "a ipv5 c : d", "a ipv4 c d"}),

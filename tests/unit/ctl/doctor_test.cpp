@@ -14,14 +14,21 @@ namespace {
 // A machine that consists of these files and outputs.
 class Written final : public Machine {
   public:
-    std::map<std::string, std::string> files, outputs; // outputs: by the program's name
+    std::map<std::string, std::string> files, outputs, links; // outputs: by the program's name
+    std::map<std::string, std::vector<std::string>> folders;
 
     std::optional<std::string> read(const std::string& path) const override {
         const auto found = files.find(path);
         return found == files.end() ? std::nullopt : std::optional(found->second);
     }
-    std::vector<std::string> names_in(const std::string&) const override { return {}; }
-    std::string target_of(const std::string&) const override { return {}; }
+    std::vector<std::string> names_in(const std::string& folder) const override {
+        const auto found = folders.find(folder);
+        return found == folders.end() ? std::vector<std::string>() : found->second;
+    }
+    std::string target_of(const std::string& link) const override {
+        const auto found = links.find(link);
+        return found == links.end() ? std::string() : found->second;
+    }
     Output run(const std::vector<std::string>& words, const std::string&) const override {
         const auto found = outputs.find(words[0]);
         if (found == outputs.end()) return {};
@@ -43,6 +50,23 @@ Findings found_on(const Machine& machine) {
 
 bool has(const Findings& findings, const std::string& code) {
     return std::ranges::any_of(findings, [&](const Finding& one) { return one.code == code; });
+}
+
+// Two containers with a daemon each are two right set-ups.
+TEST(Doctor, DaemonsOfOtherNetworksAreNotOurs) {
+    Written machine;
+    machine.folders["/proc"] = {"7", "8", "self"};
+    machine.links = {{"/proc/self/ns/net", "net:[1]"},
+                     {"/proc/7/ns/net", "net:[1]"},
+                     {"/proc/8/ns/net", "net:[2]"},
+                     {"/proc/7/exe", "/opt/a/nfqws2"},
+                     {"/proc/8/exe", "/opt/b/nfqws2"}};
+    machine.files = {{"/proc/7/comm", "nfqws2\n"}, {"/proc/8/comm", "nfqws2\n"}};
+    EXPECT_FALSE(has(found_on(machine), "two-installations"));
+    machine.links["/proc/8/ns/net"] = "net:[1]";
+    EXPECT_TRUE(has(found_on(machine), "two-installations"));
+    machine.links["/proc/7/ns/net"] = machine.links["/proc/8/ns/net"] = "net:[2]";
+    EXPECT_FALSE(has(found_on(machine), "two-installations"));
 }
 
 TEST(Doctor, AMachineWithoutAnything) {

@@ -4,6 +4,7 @@
 
 #include "nfqws2/packet/reconstruct.hpp"
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,11 @@ inline Buffer joined(Bytes a, Bytes b) {
     Buffer all = copy_of(a);
     all.insert(all.end(), b.begin(), b.end());
     return all;
+}
+
+// Of a browser, shortened.
+inline Buffer request(const std::string& host) {
+    return text("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
 }
 
 struct Peer {

@@ -25,10 +25,6 @@ Config caching(std::vector<std::string> words, const std::string& lua = {}) {
     return config;
 }
 
-Buffer request(const std::string& host) {
-    return text("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
-}
-
 // Client data of one flow, one packet behind the other.
 class Client {
   public:

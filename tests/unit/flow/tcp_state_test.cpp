@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace nfqws2::flow::test {
 namespace {
 
@@ -238,6 +241,44 @@ TEST_F(TcpStateTest, Ip6FlowOfTcpOnly) {
     EXPECT_EQ(p.client.ip6_flow, 0U);
     p = feed(tcp(ends, {tf::syn, 1, 0, 1000, {}, 0}));
     EXPECT_EQ(p.client.ip6_flow, 0U);
+}
+
+TEST_F(TcpStateTest, WhatAMergedPacketWillCount) {
+    for (const std::size_t size : {1UL, 999UL, 1000UL, 1001UL, 2500UL}) {
+        open(1, 2);
+        client({tf::ack, 2, 3, 1000, {}, 10});
+        const Packet merged = tcp(ends, {tf::ack, 12, 3, 1000, {}, size});
+        const Track::Stretch seen = track->foresee(dissected(merged), 1000, false);
+        EXPECT_EQ(track->positions().client.pdcounter, 1U) << "nothing was counted";
+        const Track::Counters before = track->counters();
+        SidePositions first, last;
+        for (std::size_t at = 0; at < size; at += 1000) {
+            const auto seq = static_cast<std::uint32_t>(12 + at);
+            last =
+                client({tf::ack, seq, 3, 1000, {}, std::min<std::size_t>(1000, size - at)}).client;
+            if (at == 0) first = last;
+        }
+        for (const auto& [got, want] : {std::pair(seen.first, first), std::pair(seen.last, last)}) {
+            EXPECT_EQ(got.pcounter, want.pcounter) << size;
+            EXPECT_EQ(got.pdcounter, want.pdcounter) << size;
+            EXPECT_EQ(got.pbcounter, want.pbcounter) << size;
+            EXPECT_EQ(got.seq, want.seq) << size;
+            EXPECT_EQ(got.pos, want.pos) << size;
+        }
+        track->take_back(before);
+        EXPECT_EQ(track->positions().client.pos, 12U);
+        EXPECT_EQ(track->positions().client.pbcounter, 10U);
+    }
+}
+
+TEST_F(TcpStateTest, AMergedPacketBeyondTwoGigabytes) {
+    open(1, 2);
+    client({tf::ack, 2 + 0x30000000, 3, 1000, {}, 10});
+    client({tf::ack, 2 + 0x60000000, 3, 1000, {}, 10});
+    const Packet merged = tcp(ends, {tf::ack, 0x80000001 - 1500, 3, 1000, {}, 3000});
+    const Track::Stretch seen = track->foresee(dissected(merged), 1000, false);
+    EXPECT_FALSE(seen.first.rseq_over_2g);
+    EXPECT_TRUE(seen.last.rseq_over_2g);
 }
 
 TEST(CountPacket, CarriesBeyond32Bits) {

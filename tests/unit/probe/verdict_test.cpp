@@ -37,7 +37,20 @@ TEST(Verdict, JudgesAnswers) {
 }
 
 TEST(Verdict, IsALine) {
-    const Attempt attempt{28, 200, 5, 2001, true, "curl: (28) a\nb\x1b[1m"};
-    EXPECT_EQ(attempt_line(3, 2, attempt, "192.0.2.1"),
-              "3|2|28|200|5|2001|1|192.0.2.1|curl: (28) a b [1m\n");
+    const Attempt attempt{28, 200, 5, 2001, true, "192.0.2.1", "curl: (28) a\nb\x1b[1m\xc3"};
+    EXPECT_EQ(attempt_text(attempt), "28|200|5|2001|1|192.0.2.1|curl: (28) a b [1m?");
+}
+
+TEST(Verdict, NotesTheLastRedirect) {
+    std::string location;
+    note_location(location, "HTTP/1.1 301 Moved\r\n");
+    note_location(location, "LOCATION: http://a.test/\r\n");
+    note_location(location, "Locationx: no\r\n");
+    EXPECT_EQ(location, "http://a.test/");
+    note_location(location, "HTTP/1.1 200 OK\r\n");
+    EXPECT_EQ(location, "");
+    note_location(location, "location:" + std::string(10000, 'x'));
+    EXPECT_EQ(location.size(), 4096U);
+    note_location(location, "");
+    EXPECT_EQ(location.size(), 4096U);
 }

@@ -3,6 +3,7 @@
 #include "nfqws2/profile/list_reader.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 
 namespace nfqws2::profile {
 namespace {
@@ -129,6 +130,20 @@ TEST(ListFile, PipeOrDeviceInPlaceOfTheFileIsNotWaitedFor) {
         EXPECT_EQ(from.result.error, path + ": not a regular file");
     }
     EXPECT_TRUE(read_file("/dev/null").result.ok);
+}
+
+// What was open already may be anything.
+TEST(ListFile, TextThatDoesNotEnd) {
+    constexpr std::uint64_t limit = std::uint64_t{32} << 20;
+    const TempDir dir;
+    const std::string packed = dir.write("packed", gzip(std::string(limit + (8 << 20), '\n')));
+    for (const std::string& path : {std::string("/dev/zero"), packed}) {
+        const ListFileResult result = scan_list_file(
+            path, [](std::string_view, const ListLine&) {},
+            FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC)), limit);
+        EXPECT_FALSE(result.ok);
+        EXPECT_EQ(result.error, path + ": more than 32 MB of text");
+    }
 }
 
 TEST(ListFile, OnlyTheFirstGzipMember) {

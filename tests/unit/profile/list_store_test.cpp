@@ -112,6 +112,17 @@ TEST_F(Store, StartFailures) {
     EXPECT_TRUE(lists.load_all()); // missing files are tolerated
 }
 
+TEST_F(Store, AFileThatIsOnlyTestedTakesNoMemory) {
+    const auto hosts = lists.host_file(dir.write("h", "a.com\n"), &error);
+    const auto nets = lists.net_file(dir.write("n", "10.0.0.0/8\nx\n"), &error);
+    lists.only_test();
+    EXPECT_TRUE(lists.load_all());
+    EXPECT_TRUE(hosts->empty() && nets->empty());
+    EXPECT_EQ(errors(), "bad ip or subnet : x (" + dir.file("n") + " line 2)\n");
+    dir.write("h", gzip("a.com\n").substr(0, 15));
+    EXPECT_FALSE(lists.load_all());
+}
+
 TEST_F(Store, DirectoryFailsTheLoad) {
     ASSERT_TRUE(lists.net_file(dir.write("d", ""), &error));
     std::filesystem::remove(dir.file("d"));

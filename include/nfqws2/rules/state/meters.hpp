@@ -77,6 +77,7 @@ class RateLimit {
     struct Counts {
         std::uint64_t exceed = 0, violate = 0; // packets, cooling ones not
         std::uint64_t buckets_full = 0;        // packets measured in the spare bucket
+        std::uint64_t buckets = 0;             // at present, without the spare one
     };
     Counts counts() const;
 

@@ -121,6 +121,42 @@ TEST(Candidate, SaysWhatIsWrongAndWhere) {
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--blob"}), "requires"));
 }
 
+// A start asks for less than --check: what it has accepted must not stand in the way of a change
+// elsewhere.
+TEST(Candidate, WhatRunsIsNoReasonToRefuse) {
+    const TempDir dir;
+    const std::string groups = dir.file("groups", ".example one\n");
+    const Texts gap = {"--qnum=1",
+                       "--lua-desync=circular",
+                       "--lua-desync=f:strategy=2",
+                       "--new",
+                       "--lua-desync=learn:groups=" + groups,
+                       "--lua-desync=f:strategy=1"};
+    Running running(gap);
+    running.globals["circular"] = running.globals["learn"] = "function";
+    std::filesystem::remove(groups);
+    Texts words = gap;
+    words.insert(words.begin() + 1, "--filter-tcp=80");
+    words.insert(words.end(), {"--new", "--lua-desync=g"});
+    const auto candidate = running.read(words);
+    EXPECT_TRUE(running.good) << candidate->error();
+    EXPECT_EQ(candidate->changes().size(), 2U);
+    EXPECT_TRUE(candidate->report().has_errors()) << "they are told";
+    words[3] = "--lua-desync=f:strategy=3";
+    EXPECT_TRUE(contains(running.error(words), "numbered from 1 without gaps, 1 is missing"));
+    words = gap;
+    words.back() = "--lua-desync=g:strategy=1";
+    EXPECT_TRUE(contains(running.error(words), "No such file or directory"));
+}
+
+TEST(Candidate, ABlobThatIsStillNeededIsNotTakenAway) {
+    Running running({"--qnum=1", "--blob=b:0x00", "--lua-desync=fake:blob=b"});
+    running.globals["fake"] = "function";
+    running.globals["b"] = "string";
+    EXPECT_TRUE(contains(running.error({"--qnum=1", "--lua-desync=fake:blob=b"}),
+                         "blob 'b' does not exist"));
+}
+
 TEST(Candidate, ComparesBlobsByTheirBytes) {
     const TempDir dir;
     const std::string file = dir.file("blob", "one");

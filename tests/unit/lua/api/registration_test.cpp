@@ -22,7 +22,8 @@ constexpr const char* all_names =
     "resolve_pos resolve_multi_pos resolve_range tls_mod "
     "gunzip_init gunzip_end gunzip_inflate gzip_init gzip_end gzip_deflate "
     "timer_set timer_del timer_info timer_enum on_memory_low store ct_set ct_expect ct_lookup "
-    "packet_replace nflua_enable rule_mark rule_mark_set rule_mark_del rules_check rules_stats";
+    "packet_replace nflua_enable rule_mark rule_mark_set rule_mark_del rules_check rules_stats "
+    "takes_merged";
 
 // See docs/contracts/lua-bridge.md#globals.
 constexpr const char* all_constants =

@@ -150,6 +150,7 @@ TEST_F(RulesApi, StatisticsAreATable) {
     EXPECT_EQ(eval("s.rules[1].name .. s.rules[1].packets .. s.rules[1].chain"), "web/main#17main");
     EXPECT_EQ(eval("s.counters.UDP.bytes"), "196");
     EXPECT_EQ(eval("s.meters.ratelimit[8].exceed .. ' ' .. s.meters.buckets"), "2 1");
+    EXPECT_EQ(eval("s.meters.ratelimit[8].buckets"), "1");
     EXPECT_EQ(eval("s.marks.entries .. tostring(s.observe)"), "0false");
 }
 

@@ -317,7 +317,8 @@ TEST_F(Modules, ConntracksAreObjects) {
     ::testing::internal::CaptureStdout();
     // Its last line ends the program.
     const std::string path = test::in_data("nfct-objects.lua");
-    EXPECT_EQ(run("local exit = os.exit os.exit = function(n) code = n end "
+    EXPECT_EQ(run("package.path = '" + test::in_data("?.lua") +
+                  "' local exit = os.exit os.exit = function(n) code = n end "
                   "local f = assert(loadfile('" +
                   path + "')) f() os.exit = exit assert(code == 0)"),
               "");

@@ -188,6 +188,24 @@ TEST(Meters, FloodOfKeysGoesToTheSpareBucket) {
     }
 }
 
+TEST(Meters, BucketsAreCountedForEachId) {
+    for (const bool shared : {false, true}) {
+        Meters meters(setup(1000, shared));
+        const auto one = meters.ratelimit(1, pps(5)), two = meters.ratelimit(2, pps(5));
+        for (std::uint32_t n = 0; n < 100; n++)
+            one->count(key_of(n), 1, 100, start);
+        for (std::uint32_t n = 0; n < 60; n++)
+            two->count(key_of(n % 30), 1, 100, start);
+        EXPECT_EQ(one->counts().buckets, 100U);
+        EXPECT_EQ(two->counts().buckets, 30U);
+        // Those of one that were idle have given way.
+        for (std::uint32_t n = 1000; n < 2200; n++)
+            two->count(key_of(n), 1, 100, start + 60 * second);
+        EXPECT_LT(one->counts().buckets, 30U);
+        EXPECT_EQ(one->counts().buckets + two->counts().buckets, meters.counts().entries);
+    }
+}
+
 TEST(Meters, CoolingBucketsAreNotTaken) {
     Meters meters(setup(100));
     const auto limit = meters.ratelimit(1, pps(1, 0, 60'000));

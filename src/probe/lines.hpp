@@ -1,0 +1,34 @@
+// Lines of a file.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace nfqws2::probe {
+
+class Lines {
+  public:
+    explicit Lines(std::FILE* file) : file_(file) {}
+    Lines(const Lines&) = delete;
+    Lines& operator=(const Lines&) = delete;
+    ~Lines() { std::free(text_); }
+
+    // The next one, without its end; false at the end of the file.
+    bool next(std::string& line) {
+        const ssize_t length = getline(&text_, &size_, file_);
+        if (length <= 0) {
+            return false;
+        }
+        line.assign(text_, static_cast<std::size_t>(length));
+        line.erase(line.find_last_not_of("\r\n") + 1);
+        return true;
+    }
+
+  private:
+    std::FILE* file_;
+    char* text_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+} // namespace nfqws2::probe

@@ -1,0 +1,41 @@
+#include "batch.hpp"
+#include "lines.hpp"
+#include "pool.hpp"
+
+namespace nfqws2::probe {
+
+namespace {
+
+// A file that is not there has no lines.
+template <typename Take> void each_line(const std::string& path, const Take& take) {
+    std::FILE* const file = std::fopen(path.c_str(), "re");
+    if (file == nullptr) {
+        return;
+    }
+    std::string line;
+    for (Lines lines(file); lines.next(line);) {
+        take(line);
+    }
+    std::fclose(file);
+}
+
+} // namespace
+
+End propose(const Options& options, std::FILE* requests, std::FILE* results) {
+    Pool pool;
+    each_line(options.folder + "/mechanisms", [&](std::string_view line) { pool.learned(line); });
+    each_line(options.folder + "/tried", [&](std::string_view line) { pool.tried(line); });
+    std::string line;
+    for (Lines lines(requests); lines.next(line);) {
+        pool.add(line);
+    }
+    std::string text = options.learn ? pool.lesson() : "";
+    for (const auto& one : pool.pick(options.pick)) {
+        text += one + '\n';
+    }
+    const bool written = std::fwrite(text.data(), 1, text.size(), results) == text.size() &&
+                         std::fflush(results) == 0;
+    return written ? End::done : End::failed;
+}
+
+} // namespace nfqws2::probe
