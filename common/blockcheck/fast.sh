@@ -2,7 +2,7 @@
 # shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
 #
 # Theory of operation. A batch is the next strategies of the plan (plan.sh), which blockprobe tests (engine.sh). Its results
-# come as functions of the shell, result_1 and so on, in the order of the plan. The true run of the script takes them one by
+# come as functions of the shell in the order of the plan: piece_0 makes result_0 to result_63, piece_1 the next. The true run of the script takes them one by
 # one; those it does not ask for are dropped. The batch grows while the plan proves right, else it shrinks. While the script
 # takes the results of a batch the next one is tested already, if it is likely that they will be asked for (AHEAD).
 
@@ -129,8 +129,9 @@ batch_ahead_take() { # KEY
 
 result_read() { # reads the next result; its strategy is RESULT_KEY
 	[ "$RESULT_AT" -lt "$RESULTS" ] || return 1
+	[ $((RESULT_AT % 64)) != 0 ] || "piece_$((RESULT_AT / 64))"
+	"result_$((RESULT_AT % 64))"
 	RESULT_AT=$((RESULT_AT + 1))
-	"result_$RESULT_AT"
 }
 
 # The next result, if it is that of this strategy. Else RESULT_KEY is empty: what comes into R_CODE then is not the result

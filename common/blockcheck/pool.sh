@@ -76,7 +76,11 @@ pool_pick() { # COUNT
 		pool_complete && complete=1
 		# The last line may just be written.
 		POOL_SIZE=$(wc -l <"$WORK/requests")
-		pool_ask "--pick=$1" >"$WORK/picks"
+		# Without its help the scripts run in their order.
+		pool_ask "--pick=$1" >"$WORK/picks" || {
+			POOL_SIZE=0
+			return 1
+		}
 		[ -s "$WORK/picks" ] && return 0
 		[ $complete = 0 ] || return 1
 		pool_more more

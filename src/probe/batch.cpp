@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,11 +33,16 @@ namespace {
 constexpr std::size_t slots = 4;
 constexpr std::size_t small_slots = 2; // from this one on
 constexpr unsigned most_port_tries = 8;
+// Functions of results that a shell has at the same time: some look for a function one by one.
+constexpr std::size_t piece = 64;
 // What outlives a batch: the pace, and where the ports stand.
 constexpr const char* pace_file = "/pace";
 // The last packets of connections shall find the daemon: a server that misses them keeps the
 // connection.
 constexpr std::chrono::milliseconds time_to_close(40);
+// Ports of connections whose end one side has missed rest for a minute or two.
+constexpr std::chrono::milliseconds time_to_rest(250);
+constexpr std::chrono::minutes longest_rest(3);
 
 using Clock = std::chrono::steady_clock;
 
@@ -50,6 +56,8 @@ struct Slot {
     std::size_t open = 0;            // items without all of their answers
     bool asking = false;
     Clock::time_point answered; // the last question
+    Clock::time_point rests_until;
+    std::optional<Clock::time_point> without_ports; // since then
 
     bool waits_for_daemon() const { return !group.empty() && !asking; }
     bool waits_for_end() const { return asking && open == 0; }
@@ -77,6 +85,7 @@ class Batch {
     std::vector<std::size_t> choose(std::size_t number, std::size_t most);
     bool fits(const Item& item, std::size_t number, const Item* first) const;
     void start(Slot& slot, const std::vector<std::size_t>& group);
+    void wait_for_ports(Slot& slot, const std::vector<std::size_t>& items);
     Words words_of(Slot& slot);
     void look(Slot& slot);
     void ask(std::size_t index, std::uint32_t number);
@@ -194,7 +203,8 @@ void Batch::fill(std::size_t number) {
     Slot& slot = slots_[number];
     const std::size_t now = pace_.now();
     const std::size_t busy = running();
-    if (!slot.group.empty() || busy >= now || (crowded_ && !in_round())) {
+    if (!slot.group.empty() || busy >= now || (crowded_ && !in_round()) ||
+        Clock::now() < slot.rests_until) {
         return;
     }
     // Two slots share what may run at once; half of the ports rest.
@@ -207,21 +217,42 @@ void Batch::fill(std::size_t number) {
 }
 
 void Batch::start(Slot& slot, const std::vector<std::size_t>& group) {
+    std::vector<std::size_t> without_ports;
     for (const std::size_t index : group) {
         Item& item = items_[index];
         item.attempts.clear();
         item.error_text.clear();
         item.ports = slot.ports.take(options_.repeats);
         if (item.ports.empty()) {
-            fail(index, code_daemon, "no local port is free");
+            without_ports.push_back(index);
         } else {
             slot.group.push_back(index);
             slot_of_[index] = static_cast<std::size_t>(&slot - slots_.data());
         }
     }
     if (!slot.group.empty()) {
+        slot.without_ports.reset();
         slot.daemon.start(words_of(slot));
         slot.asking = false;
+    }
+    if (!without_ports.empty()) {
+        wait_for_ports(slot, without_ports);
+    }
+}
+
+void Batch::wait_for_ports(Slot& slot, const std::vector<std::size_t>& items) {
+    const auto now = Clock::now();
+    slot.rests_until = now + time_to_rest;
+    if (!slot.without_ports) {
+        slot.without_ports = now;
+    }
+    const bool in_vain = now - *slot.without_ports > longest_rest;
+    for (auto index = items.rbegin(); index != items.rend(); ++index) {
+        if (in_vain) {
+            fail(*index, code_daemon, "no local port is free");
+        } else {
+            again(*index);
+        }
     }
 }
 
@@ -335,15 +366,14 @@ void Batch::end_group(Slot& slot) {
     std::size_t unconnected = 0;
     for (const std::size_t index : group) {
         Item& item = items_[index];
+        const bool bad = item.code() != 0;
         if (item.has(code_port) && item.port_tries++ < most_port_tries) {
             again(index);
-        } else if (item.code() == 0) {
-            finish(index);
-        } else if (!alive) {
+        } else if (bad && !alive) {
             suspects.push_back(index);
-        } else if (!item.error_text.empty()) {
+        } else if (bad && !item.error_text.empty()) {
             fail(index, code_daemon, item.error_text);
-        } else if (!item.was_connected() && pace_.doubts()) {
+        } else if (bad && !item.was_connected() && pace_.doubts()) {
             unconnected_.push_back(index);
             ++unconnected;
         } else {
@@ -467,13 +497,18 @@ bool Batch::write(std::FILE* results) const {
     std::size_t count = 0;
     std::size_t good = 0;
     for (const Item& item : items_) {
-        if (item.done) {
-            text += result_text(item, ++count);
-            good += item.error == 0 && item.code() == 0 ? 1 : 0;
+        if (!item.done) {
+            continue;
         }
+        if (count % piece == 0) {
+            text +=
+                (count == 0 ? "" : "}\n") + ("piece_" + std::to_string(count / piece)) + "() {\n";
+        }
+        text += result_text(item, count++ % piece);
+        good += item.error == 0 && item.code() == 0 ? 1 : 0;
     }
-    text += "RESULTS=" + std::to_string(count) + " RESULTS_GOOD=" + std::to_string(good) +
-            " BATCH_SAID=" + quote_word(said_) + '\n';
+    text += (count == 0 ? "" : "}\n") + std::string("RESULTS=") + std::to_string(count) +
+            " RESULTS_GOOD=" + std::to_string(good) + " BATCH_SAID=" + quote_word(said_) + '\n';
     return std::fwrite(text.data(), 1, text.size(), results) == text.size() &&
            std::fflush(results) == 0;
 }

@@ -14,8 +14,9 @@ enum class End {
     failed, // the asker, the files or the output do not work
 };
 
-// Reads a strategy a line and tests them all. Writes functions of a shell, result_1, result_2 ...,
-// one for each strategy that has a result, in the order in which they were read, and how many they
+// Reads a strategy a line and tests them all. Writes functions of a shell, piece_0, piece_1 ...;
+// each makes the functions result_0 to result_63 (the last one fewer), one for each strategy that
+// has a result, in the order in which they were read. Behind them stands how many results there
 // are.
 End run_batch(const Options& options, Asker& asker, std::FILE* strategies, std::FILE* results);
 

@@ -78,6 +78,14 @@ void read_figures(std::string_view line, Attempt& attempt) {
         connect.find_first_not_of("0.,") != std::string_view::npos || !take_word(line).empty();
 }
 
+// Of the first line of a header. A program of the user's may tell no figures.
+std::optional<long> status_of(std::string_view line) {
+    if (take_word(line).substr(0, 5) != "HTTP/") {
+        return std::nullopt;
+    }
+    return static_cast<long>(whole_number(take_word(line)));
+}
+
 std::string seconds_text(std::uint32_t milliseconds) {
     std::string text = std::to_string(milliseconds / 1000);
     if (milliseconds % 1000 != 0) {
@@ -110,7 +118,7 @@ Words Programs::words_for(const Question& question) const {
     }
     add({"--connect-to", connect_to(question, options_)});
     if (question.plain()) {
-        add({"-SsD", "-"});
+        add({"-SsD", "/dev/stdout"});
     } else {
         words.insert(words.end(), options_.head ? 1 : 0, "-I");
         words.emplace_back("-Ss");
@@ -159,6 +167,7 @@ Attempt Programs::outcome(Conversation& one) {
             read_figures(line, attempt);
         } else {
             note_location(location, line);
+            attempt.status = status_of(line).value_or(attempt.status);
         }
     }
     attempt.error = started ? one.complained : "no process can be started";

@@ -300,9 +300,10 @@ ask() {
 left() { # STRATEGIES
 	local key
 	RESULTS=0 RESULT_AT=0 RESULT_KEY=
+	piece_0() { :; }
 	for key; do
-		RESULTS=$((RESULTS + 1))
 		eval "result_$RESULTS() { RESULT_KEY='t d $key' R_CODE=28 R_LIST='$key'; }"
+		RESULTS=$((RESULTS + 1))
 	done
 }
 WORK=$2
@@ -371,3 +372,13 @@ def test_alone(env):
         check_equal("which work", [line.startswith("!!!!!") for *_, line in runs[0].results()],
                     [True, False, False, True, True, False, False])
         nothing_left(lab, "after both")
+
+
+def test_many_results(env):
+    """More than a piece of them: each strategy gets its own."""
+    with env.lab("rst") as lab:
+        many = [(CASE if n % 7 == 0 else FAKE) + " --comment=%d" % n for n in range(150)]
+        done = env.run(lab, ENABLE_HTTPS_TLS12=0, SCANLEVEL="force", PARALLEL_MAX=64, **env.custom(lab, many))
+        check_equal("strategies", done.strategies(), many)
+        check_equal("results", [line.startswith("!!!!!") for *_, line in done.results()],
+                    [n % 7 == 0 for n in range(150)])

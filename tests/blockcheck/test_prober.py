@@ -2,6 +2,7 @@
 import os
 import re
 import subprocess
+import sys
 
 from checks import Skip, cases, check, check_equal, nothing_left
 from fakes import CASE, FAKE, SPLIT
@@ -203,6 +204,34 @@ def test_failing(env, text):
         done = env.run(lab, SCANLEVEL="quick", **common)
         done.has("working strategy found for ipv4 blocked.test : nfqws2 " + CASE)
         nothing_left(lab, "after both")
+
+
+# Every port of the engine is somebody's; when the file is made, they are for a few seconds more.
+OCCUPY = """
+import os, resource, socket, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+held = []
+for port in range(3072, 17920):
+    held.append(socket.socket())
+    held[-1].bind(("0.0.0.0", port))
+open(sys.argv[1], "w").close()
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.05)
+time.sleep(4)
+"""
+
+
+def test_ports_that_rest(env):
+    """A strategy waits for ports; that there are none is no verdict about it."""
+    with env.lab("rst") as lab:
+        held, begun = (os.path.join(lab.folder, name) for name in ("held", "begun"))
+        holder = lab.start("client", sys.executable, "-c", OCCUPY, held, begun)
+        lab.wait_for(lambda: os.path.exists(held), "the ports are not held", holder)
+        slow = env.tool(lab, "slow", "#!/bin/sh\n[ $# = 0 ] || [ \"$1\" = --help ] || : >%s\nexec %s \"$@\"\n" % (
+            begun, prober(env)))
+        done = env.run(lab, PROBER=slow, ENABLE_HTTPS_TLS12=0, SCANLEVEL="force", **env.custom(lab, [FAKE, CASE]))
+        check_equal("results", [line for *_, line in done.results()], ["UNAVAILABLE code=56", "!!!!! AVAILABLE !!!!!"])
+        done.lacks("no local port")
 
 
 def test_more_than_it_takes(env):
