@@ -10,7 +10,6 @@
 #include <array>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -79,16 +78,23 @@ void write_file(const Shared& shared, const Order& order) {
     print(text);
 }
 
-std::string contents_of(const std::string& file) {
-    std::ostringstream text;
-    if (file.empty() || file == "-") {
-        text << std::cin.rdbuf();
-        return text.str();
+// More than all stores may have; a device has no end.
+constexpr std::size_t longest_file = 256 << 20;
+
+std::string all_of(std::istream& in) {
+    std::string text;
+    for (std::array<char, 65536> piece; in.read(piece.data(), piece.size()), in.gcount() > 0;) {
+        text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+        if (text.size() > longest_file) throw Failure("this is no file of a store: it is too long");
     }
+    return text;
+}
+
+std::string contents_of(const std::string& file) {
+    if (file.empty() || file == "-") return all_of(std::cin);
     std::ifstream in(file);
     if (!in) throw Failure("cannot open '" + file + "'");
-    text << in.rdbuf();
-    return text.str();
+    return all_of(in);
 }
 
 // A line of a file, and where it stands there.
