@@ -225,6 +225,7 @@ def test_held_datagram(env, number):
             server.datagrams.clear()
 
 
+COPY_PACKET = 2  # the mode of a queue whose worker is ready
 EXIT = "--lua-desync=luaexec:code=if desync.dis.payload == '%s' then %s end"
 
 
@@ -239,7 +240,7 @@ def test_a_script_ends_the_program(env, workers, code, wanted):
         state = lab.folder + "/state"
         with env.daemon(lab, "--state-dir=" + state, "--lua-init=store('mine'):set('key', {n = 5})",
                         EXIT % ("3", code), troubled=True) as daemon:
-            lab.wait_for(lambda: lab.queue_state("client", QUEUE), "a queue is missing")
+            lab.wait_for(lambda: (lab.queue_state("client", QUEUE) or [0] * 4)[3] == COPY_PACKET, "a queue is missing")
             daemon.process.send_signal(signal.SIGSTOP)
             for n in range(500):
                 send(lab, b"%d" % n)

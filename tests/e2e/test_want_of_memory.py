@@ -42,9 +42,9 @@ def test_the_program_itself(env):
     with env.folder() as folder:
         path = os.path.join(folder, "large.lua")
         with open(path, "w") as f:
-            f.truncate(300 * MEGABYTE)
+            f.truncate(60 * MEGABYTE)
         os.chmod(path, 0o644)
-        result = run_within(env, 128, "--lua-init=@" + path)
+        result = run_within(env, 64, "--lua-init=@" + path)
         check_equal("exit code (%s)" % result.stderr, result.returncode, CODE)
         check("out of memory" in result.stderr, "it said: %s", result.stderr)
 
