@@ -34,7 +34,7 @@ die() { # EXIT-CODE TEXT
 . "$ZAPRET_BASE/common/fwtype.sh"
 . "$ZAPRET_BASE/common/dialog.sh"
 . "$ZAPRET_BASE/common/virt.sh"
-for part in help words ask system dns rules curl daemon attempt plan ports engine fast pool search expect progress kind report json learn result tests; do
+for part in help words pids ask system dns rules curl daemon attempt plan ports engine fast pool search expect progress kind report json learn result tests; do
 	. "$ZAPRET_BASE/common/blockcheck/$part.sh"
 done
 
@@ -181,13 +181,6 @@ on_signal() { # NAME
 	exit 1
 }
 
-# What runs now, for the watchdog: a file of process numbers for each kind, empty when there are none.
-pids_note() { # KIND [PID...]
-	local kind="$1"
-	shift
-	echo "$*" >"$WORK/pids/$kind"
-}
-
 # SIGKILL leaves us no last word: another process has it.
 watchdog_start() {
 	(
@@ -199,10 +192,8 @@ watchdog_start() {
 		[ -d "$WORK" ] || exit 0
 		WATCHDOG=
 		# Twice: another curl may have begun meanwhile.
-		# shellcheck disable=SC2046 # a list of words
-		kill -9 $(cat "$WORK"/pids/*)
-		# shellcheck disable=SC2046 # a list of words
-		kill -9 $(cat "$WORK"/pids/*)
+		pids_kill_all
+		pids_kill_all
 		RULES_SET=1
 		cleanup
 	) &

@@ -47,6 +47,15 @@ engine_by_libcurl() {
 	"$BLOCKPROBE" </dev/null >/dev/null 2>&1 && engine_trust
 }
 
+# CURL_MAX_TIME in milliseconds, within what blockprobe takes. 0 is no limit for curl. What is no number stays what it is.
+engine_max_time() {
+	awk -v seconds="$CURL_MAX_TIME" -v most=3600000 'BEGIN {
+		ms = seconds * 1000
+		if (seconds !~ /^[0-9.]+$/) print seconds
+		else printf "%d", (ms == 0 || ms > most ? most : ms < 1 ? 1 : ms)
+	}'
+}
+
 engine_setup() { # sets ENGINE_OPTIONS
 	local options
 	ENGINE_OPTIONS='' ENGINE_BROKEN=0
@@ -59,7 +68,7 @@ engine_setup() { # sets ENGINE_OPTIONS
 		[ "$CURL_HAS_TLSMAX" != 1 ] || engine_option --tls-max
 	}
 	engine_option "--user-agent=$USER_AGENT"
-	engine_option "--max-time=$(awk -v seconds="$CURL_MAX_TIME" 'BEGIN { printf "%d", seconds * 1000 }')"
+	engine_option "--max-time=$(engine_max_time)"
 	engine_option "--http-port=$HTTP_PORT"
 	engine_option "--https-port=$HTTPS_PORT"
 	[ -z "$HTTPS_HEAD" ] || engine_option --head
@@ -82,13 +91,14 @@ ENGINE_MOST=4096 # connections at once, of blockprobe
 engine_start() {
 	eval "set -- $ENGINE_OPTIONS"
 	[ "$SEARCHING" != 1 ] || [ "$SCANLEVEL" != quick ] || set -- "$@" --enough
-	"$BLOCKPROBE" "$@" --repeats="$REPEATS" --addresses="$ADDRESSES" <"$WORK/keys" >"$WORK/results" 2>/dev/null &
+	"$BLOCKPROBE" "$@" --repeats="$REPEATS" --addresses="$ADDRESSES" <"$WORK/keys" >"$WORK/results" 2>"$WORK/engine.log" &
 	ENGINE_PID=$!
 	pids_note engine $ENGINE_PID
 }
 
 # Waits for it. ENGINE_CODE: 0, or 3 when it had enough. One that fails is not asked again.
 engine_wait() {
+	local said
 	wait "$ENGINE_PID"
 	ENGINE_CODE=$?
 	ENGINE_PID=
@@ -97,17 +107,18 @@ engine_wait() {
 	0 | 3) return 0 ;;
 	esac
 	engine_clean
+	said=$(sed -n '$p' "$WORK/engine.log")
 	progress_clear
-	echo "$BLOCKPROBE failed with code $ENGINE_CODE. using ENGINE=classic"
+	echo "$BLOCKPROBE failed with code $ENGINE_CODE${said:+ ($said)}. using ENGINE=classic"
 	ENGINE_BROKEN=1
 	return 1
 }
 
 # What it has left, if it could not clean up itself.
 engine_clean() {
-	local slot pid
-	for slot in 0 1 2 3; do
-		read -r pid 2>/dev/null <"$WORK/pids/daemon.$slot" && kill -9 "$pid" 2>/dev/null
+	local slot
+	for slot in 0 1 2 3 check; do
+		pids_kill daemon.$slot
 		pids_note daemon.$slot
 	done
 }

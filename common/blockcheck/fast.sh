@@ -87,6 +87,8 @@ batch_grow() { # by half, or twice
 }
 
 batch_next() { # KEY: makes and runs the batch that begins with it
+	# Its queues are those of this one.
+	batch_ahead_stop
 	batch_grow
 	if [ "$PLAN_STALE" = 1 ] || ! batch_fill "$1"; then
 		plan_make $((CALL_N - 1))

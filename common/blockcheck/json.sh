@@ -93,13 +93,15 @@ last_wanted() {
 }
 
 # Thousands of strategies may work, and the page of nfqws2ctl takes files of 4 MB: the first ones of each test stand in the
-# file, and how many there are (counts).
+# file, and how many work (counts).
 last_shorten() {
 	LC_ALL=C awk -v counts="$WORK/counts" "$JSON_AWK"'
 		{
 			test = $1 " " $2 " " $3
-			if (!(test in count)) order[++tests] = test
-			if (++count[test] == 1 || (count[test] <= 20 && kept < 8000)) { print; kept++ }
+			if (!(test in seen)) order[++tests] = test
+			if (++seen[test] == 1 || (seen[test] <= 20 && kept < 8000)) { print; kept++ }
+			found = substr($0, index($0, " : ") + 3)
+			count[test] += found ~ /^nfqws2 / && found != "nfqws2 not working"
 		}
 		END {
 			printf "" >counts

@@ -18,9 +18,9 @@
 # A plan that is not wanted any more is removed: the next request of its copy is the last one.
 
 PLAN_PORTION=4096
+PLAN_ID=0 # never that of an earlier plan: what is left of a planner may still look for its own
 
 planner_start() { # FUNC TESTF DOMAIN
-	PLAN_ID=0
 	: >"$WORK/known"
 	# Both ends open for reading and writing: no open waits for the other side.
 	exec 6<>"$WORK/ask"
@@ -51,6 +51,7 @@ planner_loop() { # FUNC TESTF DOMAIN
 
 planner_run() { # ID KNOWN FUNC TESTF DOMAIN
 	PLANNING=1 PLAN_N=0 PLAN_FILE=$WORK/plan.$1 PLAN_KNOWN=$2
+	plan_is_wanted || return 0
 	exec 5>>"$PLAN_FILE"
 	# A script may end the copy of the shell.
 	trap 'plan_is_wanted && true >"$PLAN_FILE.done"' EXIT

@@ -92,6 +92,7 @@ class Batch {
     void take(Answer& answer);
     bool has_more(const Item& item, std::uint32_t number) const;
     void end_group(Slot& slot);
+    bool end_daemon(Slot& slot, std::string& log);
     void give_up(Slot& slot);
     void suspect(const std::vector<std::size_t>& items, const std::string& why, bool started);
     void again(std::size_t index);
@@ -299,8 +300,10 @@ void Batch::look(Slot& slot) {
     case Daemon::State::dead: {
         const auto group = std::move(slot.group);
         slot.group.clear();
+        // One that hangs would do so again, while all others wait.
+        const bool hangs = slot.daemon.alive();
         slot.daemon.stop();
-        suspect(group, last_words(slot.daemon.log()), false);
+        suspect(group, hangs ? no_start : last_words(slot.daemon.log()), hangs);
         break;
     }
     default:
@@ -349,19 +352,26 @@ void Batch::take(Answer& answer) {
 
 // --- judging
 
-void Batch::end_group(Slot& slot) {
+// Stops it. Its strategies get the Lua errors of its log. False: it was dead before.
+bool Batch::end_daemon(Slot& slot, std::string& log) {
     const bool alive = slot.daemon.alive();
-    const std::string log = slot.daemon.log();
+    log = slot.daemon.log();
     slot.daemon.stop();
-    const auto group = std::move(slot.group);
-    slot.group.clear();
-    slot.asking = false;
     for (const auto& [profile, text] : lua_errors(log)) {
         if (profile >= 1 && profile <= slot.owners.size()) {
             Item& item = items_[slot.owners[profile - 1]];
             item.error_text = item.error_text.empty() ? text : item.error_text;
         }
     }
+    return alive;
+}
+
+void Batch::end_group(Slot& slot) {
+    std::string log;
+    const bool alive = end_daemon(slot, log);
+    const auto group = std::move(slot.group);
+    slot.group.clear();
+    slot.asking = false;
     std::vector<std::size_t> suspects;
     std::size_t unconnected = 0;
     for (const std::size_t index : group) {
@@ -373,7 +383,7 @@ void Batch::end_group(Slot& slot) {
             suspects.push_back(index);
         } else if (bad && !item.error_text.empty()) {
             fail(index, code_daemon, item.error_text);
-        } else if (bad && !item.was_connected() && pace_.doubts()) {
+        } else if (bad && !item.was_connected() && (in_round() || pace_.doubts())) {
             unconnected_.push_back(index);
             ++unconnected;
         } else {
@@ -386,13 +396,21 @@ void Batch::end_group(Slot& slot) {
     }
 }
 
-// Ends it. Those that have all of their answers keep them.
+// Ends it. Those that have all of their answers keep them; failures that would be looked into have
+// no result.
 void Batch::give_up(Slot& slot) {
-    slot.daemon.stop();
+    if (!slot.asking) {
+        slot.daemon.stop();
+        return;
+    }
+    std::string log;
+    const bool alive = end_daemon(slot, log);
     for (const std::size_t index : slot.group) {
         const Item& item = items_[index];
-        if (!item.attempts.empty() && !item.has(code_port) &&
-            !has_more(item, static_cast<std::uint32_t>(item.attempts.size()))) {
+        const bool whole = !item.attempts.empty() && !item.has(code_port) &&
+                           !has_more(item, static_cast<std::uint32_t>(item.attempts.size()));
+        const bool sure = alive && item.was_connected() && item.error_text.empty();
+        if (whole && (item.code() == 0 || sure)) {
             finish(index);
         }
     }
@@ -412,8 +430,9 @@ void Batch::suspect(const std::vector<std::size_t>& items, const std::string& wh
     fail(items.front(), valid ? code_daemon : code_invalid, text);
 }
 
+// Within its round, which does not end without it.
 void Batch::again(std::size_t index) {
-    waiting_.push_front(index);
+    (in_round() ? round_ : waiting_).push_front(index);
 }
 
 void Batch::finish(std::size_t index) {
@@ -423,6 +442,7 @@ void Batch::finish(std::size_t index) {
 void Batch::fail(std::size_t index, int code, std::string why) {
     items_[index].error = code;
     items_[index].error_text = std::move(why);
+    pace_.leave_round();
     finish(index);
 }
 

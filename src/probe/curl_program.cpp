@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <fcntl.h>
 #include <poll.h>
 #include <string>
 #include <unistd.h>
+#include <utility>
 
 // Theory of operation. Each question is a process of the curl program, whose output and complaints
 // are read through pipes: a line of figures, of plain HTTP the header before it, and curl's error.

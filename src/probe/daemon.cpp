@@ -1,9 +1,13 @@
 #include "daemon.hpp"
 
+#include "batch.hpp"
 #include "verdict.hpp"
 
-#include <cstdio>
+#include <algorithm>
+#include <cstdint>
 #include <fcntl.h>
+#include <initializer_list>
+#include <thread>
 #include <unistd.h>
 
 // Theory of operation. A start is over when the queue is bound or the process is gone. Where the
@@ -13,10 +17,9 @@ namespace nfqws2::probe {
 
 namespace {
 
-constexpr std::chrono::seconds patience(10);
+constexpr std::chrono::milliseconds short_pause(10);
 constexpr std::chrono::milliseconds blind_pause(100);
 constexpr std::size_t longest_log = 16 << 20;
-constexpr const char* list_of_queues = "/proc/net/netfilter/nfnetlink_queue";
 
 std::string text_of(const std::string& path) {
     // Files of /proc have no size; both kinds are read to their end.
@@ -31,7 +34,7 @@ std::string_view take_line(std::string_view& text) {
     return line;
 }
 
-bool is_bound(std::uint16_t queue) {
+bool is_bound(const std::string& list_of_queues, std::uint16_t queue) {
     const std::string list = text_of(list_of_queues);
     for (std::string_view rest = list; !rest.empty();) {
         std::string_view line = take_line(rest);
@@ -44,6 +47,13 @@ bool is_bound(std::uint16_t queue) {
 
 FileDescriptor write_only(const std::string& path) {
     return FileDescriptor(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+}
+
+// Who cleans up kills what stands there: nothing stands there when there is no process.
+void note_process(const std::string& path, const Process& process) {
+    const std::string pid = process.pid() > 0 ? std::to_string(process.pid()) + '\n' : "";
+    const FileDescriptor note = write_only(path);
+    [[maybe_unused]] const auto written = write(note.get(), pid.data(), pid.size());
 }
 
 Words joined(std::initializer_list<const Words*> parts) {
@@ -95,6 +105,19 @@ bool is_valid(const Options& options, const Words& words, std::string& why) {
     const FileDescriptor nowhere = write_only("/dev/null");
     Process check(joined({&options.daemon, &intercept, &options.scripts, &words}), nowhere.get(),
                   log.get());
+    const std::string note = options.folder + "/pids/daemon.check";
+    note_process(note, check);
+    const auto end = std::chrono::steady_clock::now() + options.patience;
+    while (check.alive() && !is_stopped() && std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(short_pause);
+    }
+    const bool hangs = check.alive();
+    check.stop();
+    note_process(note, check);
+    if (hangs) {
+        why = no_start;
+        return false;
+    }
     if (check.wait() == 0) {
         return true;
     }
@@ -115,20 +138,18 @@ void Daemon::start(const Words& words) {
                        log.get());
     state_ = State::starting;
     begin_ = Clock::now();
-    const std::string pid = std::to_string(process_.pid()) + '\n';
-    const FileDescriptor note = write_only(note_);
-    [[maybe_unused]] const auto written = write(note.get(), pid.data(), pid.size());
+    note_process(note_, process_);
 }
 
 Daemon::State Daemon::look() {
     if (state_ != State::starting) {
         return state_;
     }
-    const bool blind = access(list_of_queues, R_OK) != 0;
+    const bool blind = access(options_.list_of_queues.c_str(), R_OK) != 0;
     const auto passed = Clock::now() - begin_;
-    if (blind ? passed >= blind_pause : is_bound(queue_)) {
+    if (blind ? passed >= blind_pause : is_bound(options_.list_of_queues, queue_)) {
         state_ = process_.alive() ? State::ready : State::dead;
-    } else if (!process_.alive() || passed >= patience) {
+    } else if (!process_.alive() || passed >= options_.patience) {
         state_ = State::dead;
     }
     return state_;
@@ -137,7 +158,7 @@ Daemon::State Daemon::look() {
 void Daemon::stop() {
     process_.stop();
     state_ = State::none;
-    write_only(note_); // empty: there is none
+    note_process(note_, process_);
 }
 
 std::string Daemon::log() const {

@@ -5,6 +5,8 @@
 #include "process.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,7 +18,10 @@ std::string last_words(std::string_view log);
 // The first Lua error of each profile, by the number of the profile.
 std::map<std::size_t, std::string> lua_errors(std::string_view log);
 
-// Would it start with these words? `why` becomes its last words if not.
+// Why one is given up that neither takes packets nor ends.
+constexpr const char* no_start = "nfqws2 neither starts nor ends";
+
+// Would it start with these words? `why` becomes its last words if not, or that it hangs.
 bool is_valid(const Options& options, const Words& words, std::string& why);
 
 class Daemon {

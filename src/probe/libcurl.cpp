@@ -6,9 +6,12 @@
 #include <array>
 #include <chrono>
 #include <curl/curl.h>
+#include <iterator>
+#include <memory>
 #include <string>
 #include <sys/socket.h>
 #include <thread>
+#include <utility>
 
 // Theory of operation. There are as many handles of libcurl as connections were ever open at once;
 // one is reset for each question, and every question is a connection of its own. The request is the

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <sys/types.h>
 
 namespace nfqws2::probe {
 

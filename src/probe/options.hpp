@@ -3,6 +3,7 @@
 
 #include "job.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -43,6 +44,8 @@ struct Options {
     std::vector<std::string> behind;
     std::vector<std::string> addresses;
     std::vector<Range> ranges;
+    std::string list_of_queues = "/proc/net/netfilter/nfnetlink_queue"; // of the kernel
+    std::chrono::milliseconds patience{10000}; // with an nfqws2 that neither takes packets nor ends
     std::uint32_t repeats = 1;
     bool at_once = false; // the attempts of a strategy
     // What to try next, instead of testing it.

@@ -41,7 +41,7 @@ void Pace::begin_round(std::size_t all) {
 bool Pace::end_round(std::size_t left, std::size_t refused) {
     const std::size_t connected = asked_ - left;
     const bool helped = connected * many > std::min<std::size_t>(asked_, round_);
-    trust_ -= helped ? 0 : 1;
+    trust_ -= helped || asked_ == 0 ? 0 : 1;
     if (helped && crowded_ && left * many <= asked_) {
         limit_ = round_;
         crowded_ = false;

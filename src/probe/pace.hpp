@@ -1,6 +1,7 @@
 // How many connections at the same time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace nfqws2::probe {
@@ -24,8 +25,10 @@ class Pace {
     // these were asked again.
     bool note(std::size_t all, std::size_t unconnected);
 
-    // A round of questions asked again, and its end. True: another one with what is left.
+    // A round of questions asked again, and its end. True: another one with what is left. One that
+    // leaves it tells nothing about connections.
     void begin_round(std::size_t all);
+    void leave_round() { asked_ -= round_ != 0 && asked_ > 0 ? 1 : 0; }
     bool end_round(std::size_t left, std::size_t refused);
 
   private:

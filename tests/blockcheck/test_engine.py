@@ -300,7 +300,7 @@ ask() {
 left() { # STRATEGIES
 	local key
 	RESULTS=0 RESULT_AT=0 RESULT_KEY=
-	piece_0() { :; }
+	piece_0() { :; } # by result_read
 	for key; do
 		eval "result_$RESULTS() { RESULT_KEY='t d $key' R_CODE=28 R_LIST='$key'; }"
 		RESULTS=$((RESULTS + 1))
@@ -355,6 +355,78 @@ begin; %s; echo "${AHEAD:-none}"
                              ("ask A; ask D; ask K", ["A: result of A", "taken", "D: result of D", "K: alone", "none"]),
                              ("ask A; ask K", ["A: result of A", "stopped", "K: alone", "none"])):
             check_equal(asked, engine_parts(env, lab, program % asked), lines)
+
+
+def test_one_engine(env):
+    """No engine is begun while another one runs: both would take the same queues."""
+    with env.lab() as lab:
+        program = """
+. "$1/common/blockcheck/fast.sh"
+PLAN_WRONG=0 PLAN_STALE=0 BATCH_SIZE=4 PARALLEL_MAX=4 RESULTS_GOOD=0 SCANLEVEL=standard CALL_N=1 FAST_NOW=1
+progress_show() { :; }
+plan_make() { :; }
+batch_fill() { printf 't d %s\n' "${1:-C}" C >"$WORK/keys"; }
+engine_start() { echo "started ${RUNS:+beside another}"; RUNS=1; }
+engine_stop() { echo stopped; RUNS=; }
+batch_take() { RUNS=; left A; }
+left; AHEAD=1 RUNS=1
+printf 't d %s\n' C K >"$WORK/keys"
+ask K
+"""
+        lines = [line.strip() for line in engine_parts(env, lab, program)]
+        check_equal("engines", lines[:3], ["started", "stopped", "started"])
+        check("started beside another" not in lines, lines)
+
+
+PROCESSES = """
+. "$1/common/base.sh"
+. "$1/common/blockcheck/pids.sh"
+. "$1/common/blockcheck/plan.sh"
+. "$1/common/blockcheck/engine.sh"
+WORK=$2
+mkdir -p "$WORK/pids"
+kill() { echo "kill $*"; }
+eval "$3"
+"""
+
+
+def test_processes_that_are_ended(env):
+    """A note is no order to end everybody, whatever stands in it."""
+    with env.lab() as lab:
+        for n, text in enumerate(("-1", "0", "00", "1", "-9", "x", "", "12x")):
+            env.write(lab, "work/pids/daemon.%d" % (n % 4), text + "\n")
+            env.write(lab, "work/pids/attempts", "%s 4194303 4194302\n" % text)
+            for program, ended in (("engine_clean", []), ("pids_kill_all", [4194303, 4194302])):
+                done = subprocess.run(["sh", "-c", PROCESSES, "x", ROOT, lab.folder + "/work", program],
+                                      capture_output=True, text=True, check=True)
+                check_equal("%s with '%s'" % (program, text), done.stdout.splitlines(),
+                            ["kill -9 %d" % pid for pid in ended])
+            check_equal("note", open(lab.folder + "/work/pids/daemon.%d" % (n % 4)).read(), "\n")
+
+
+def test_time_of_an_attempt(env):
+    """What curl takes as a limit, the engine takes, too."""
+    with env.lab() as lab:
+        env.folder(lab, "work")
+        for given, ms in (("2", "2000"), ("0.5", "500"), (".25", "250"), ("0", "3600000"), ("0.0", "3600000"),
+                          ("0.0001", "1"), ("3601", "3600000"), ("99999999999", "3600000"), ("x", "x")):
+            done = subprocess.run(["sh", "-c", PROCESSES, "x", ROOT, lab.folder + "/work",
+                                   "CURL_MAX_TIME=%s; engine_max_time" % given],
+                                  capture_output=True, text=True, check=True)
+            check_equal(given, done.stdout.strip(), ms)
+
+
+def test_plans_that_are_gone(env):
+    """What plans for a plan that nobody wants any more leaves no file, nor is the next plan its own."""
+    with env.lab() as lab:
+        program = ('PLANNER=; mkfifo "$WORK/ask"; planner_loop() { :; }; : >"$WORK/known"; '
+                   '(planner_run 7 0 echo asked); planner_start f; plan_make 0; echo "$PLAN_ID"; planner_stop; '
+                   'planner_start f; plan_make 0; echo "$PLAN_ID"; planner_stop; ls "$WORK"')
+        env.folder(lab, "work")
+        done = subprocess.run(["sh", "-c", PROCESSES, "x", ROOT, lab.folder + "/work", program],
+                              capture_output=True, text=True, check=True)
+        lines = [line for line in done.stdout.splitlines() if not line.startswith("kill ")]
+        check_equal("said", lines, ["1", "2", "ask", "known", "pids"])
 
 
 ALONE = "--payload=http_req --lua-desync=http_hostcase --ctrack-disable=0"

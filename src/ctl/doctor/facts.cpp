@@ -34,7 +34,10 @@ std::vector<Process> read_processes(const Machine& machine) {
     for (const std::string& name : machine.names_in("/proc")) {
         const auto pid = parse_uint(name);
         const std::string folder = "/proc/" + name;
-        if (!pid || machine.target_of(folder + "/ns/net") != network) continue;
+        if (!pid) continue;
+        // Root of a container, say, may not read those of all others.
+        const std::string theirs = machine.target_of(folder + "/ns/net");
+        if (!theirs.empty() && theirs != network) continue;
         processes.push_back({static_cast<std::int64_t>(*pid), machine.line(folder + "/comm"),
                              machine.target_of(folder + "/exe")});
     }

@@ -73,6 +73,23 @@ TEST(Pace, AFewThatWereRefusedAreAskedOnceMore) {
     EXPECT_EQ(pace.limit(), 8U);
 }
 
+TEST(Pace, WhatLeavesARoundDidNotConnect) {
+    Pace pace(8, 8, 2);
+    pace.note(8, 8);
+    pace.begin_round(8);
+    for (int n = 0; n < 4; ++n) {
+        pace.leave_round();
+    }
+    EXPECT_FALSE(pace.end_round(4, 0));
+    EXPECT_EQ(pace.limit(), 8U);
+    EXPECT_EQ(pace.trust(), 1U);
+    pace.begin_round(1);
+    pace.leave_round();
+    EXPECT_FALSE(pace.end_round(0, 0));
+    EXPECT_EQ(pace.limit(), 8U);
+    EXPECT_EQ(pace.trust(), 1U);
+}
+
 TEST(Pace, HasSensibleLimits) {
     EXPECT_EQ(Pace(16, 0, 9).limit(), 1U);
     EXPECT_EQ(Pace(16, 99, 9).limit(), 16U);
