@@ -1,5 +1,6 @@
 """What the queue tells scripts and what verdicts keep: marks, interfaces, directions, held
 packets."""
+import os
 import signal
 import socket
 import time
@@ -225,6 +226,15 @@ def test_held_datagram(env, number):
             server.datagrams.clear()
 
 
+def stopped(pid):
+    """All threads: each takes its own time."""
+    states = set()
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/stat" % (pid, task)) as f:
+            states.add(f.read().rsplit(")", 1)[1].split()[0])
+    return states == {"T"}
+
+
 COPY_PACKET = 2  # the mode of a queue whose worker is ready
 EXIT = "--lua-desync=luaexec:code=if desync.dis.payload == '%s' then %s end"
 
@@ -242,6 +252,7 @@ def test_a_script_ends_the_program(env, workers, code, wanted):
                         EXIT % ("3", code), troubled=True) as daemon:
             lab.wait_for(lambda: (lab.queue_state("client", QUEUE) or [0] * 4)[3] == COPY_PACKET, "a queue is missing")
             daemon.process.send_signal(signal.SIGSTOP)
+            lab.wait_for(lambda: stopped(daemon.pid), "a thread goes on")
             for n in range(500):
                 send(lab, b"%d" % n)
             lab.wait_for(lambda: lab.queue_state("client", QUEUE)[2] == 500, "the datagrams do not wait")
