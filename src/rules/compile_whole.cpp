@@ -56,7 +56,7 @@ void Compiler::need_databases() {
     const Program& program = *program_;
     if (!program.geoip_files.empty()) return;
     const auto asks = [&](Slice tests) {
-        const auto from = program.tests.begin();
+        const Test* from = program.tests.data();
         return std::any_of(from + tests.begin, from + tests.end, [](const Test& test) {
             return std::holds_alternative<test::Geo>(test.condition);
         });
