@@ -47,7 +47,7 @@ STAGES = (
     Stage("tsan", "all", 5, "ThreadSanitizer: what workers share", "tsan"),
     Stage("puc", "all", 1, "PUC Lua instead of LuaJIT", "puc"),
     Stage("clang", "all", 4, "the program by the second compiler, which compiles the benches, too", "clang"),
-    Stage("small", "all", 3, "a program without the optional parts", "small"),
+    Stage("small", "all", 2, "a program without the optional parts", "small"),
     Stage("mipsel", "long", 8, "a 32-bit processor under qemu-user", script="tests/platform/cross.sh mipsel"),
     Stage("s390x", "long", 8, "a big-endian processor under qemu-user", script="tests/platform/cross.sh s390x"),
     Stage("arm", "long", 24, "aarch64, armhf and i386 under qemu-user",
