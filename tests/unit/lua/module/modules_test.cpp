@@ -2,11 +2,15 @@
 #include "../../places.hpp"
 #include "../fixture.hpp"
 
+#include "nfqws2/base/file.hpp"
 #include "nfqws2/flow/ct_sim.hpp"
 #include "nfqws2/lua/attachments.hpp"
 #include "nfqws2/lua/connections.hpp"
 
+#include <cerrno>
 #include <cstdio>
+#include <linux/netlink.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +94,11 @@ class Modules : public ::testing::Test, protected FakeServices {
         services.offline = offline;
         state.emplace(services, limits);
         ASSERT_TRUE(state->open({}, {}, false));
+        // Other processors count these errors otherwise.
+        lua_pushinteger(state->lua(), EOPNOTSUPP);
+        lua_setglobal(state->lua(), "EOPNOTSUPP");
+        lua_pushinteger(state->lua(), ENOBUFS);
+        lua_setglobal(state->lua(), "ENOBUFS");
     }
     void SetUp() override { begin({true, true, true}, true, true); }
 
@@ -352,7 +361,7 @@ TEST_F(Modules, WithoutAKernelNothingComes) {
     EXPECT_EQ(run("require 'nfct' h = nfct.open('both', 'all') assert(nfct.fd(h) == -1) "
                   "nfct.ct_callback_register(h, print) "
                   "local a, b, c = nfct.catch(h) assert(a == nil and b == 'timeout' and c == 11) "
-                  "a, b, c = nfct.query(h, 'get', nfct.new()) assert(a == nil and c == 95) "
+                  "a, b, c = nfct.query(h, 'get', nfct.new()) assert(a == nil and c == EOPNOTSUPP) "
                   "assert(nfct.attach(h) == h)"),
               "");
     EXPECT_TRUE(state->attachments().empty());
@@ -411,7 +420,7 @@ TEST_F(Modules, LostEventsAreCounted) {
         nfct.ct_callback_register(h, function() end)
         for port = 1, 1025 do assert(nfct.query(h, "create", connection(port)) == h) end
         local a, b, c = nfct.catch(h)
-        assert(a == nil and c == 105, b)
+        assert(a == nil and c == ENOBUFS, b)
         a, b, c = nfct.catch(h)
         assert(c == 11)
     )lua"),
@@ -432,7 +441,7 @@ TEST_F(Modules, ExpectationsOfTheSimulation) {
         local function ask(what) return select(3, nfct.exp_query(h, what, e)) or 0 end
         assert(ask("create") == 2) -- no master
         nfct.query(h, "create", master)
-        assert(ask("create") == 95) -- without a helper
+        assert(ask("create") == EOPNOTSUPP) -- without a helper
         nfct.set_attr_str(master, "helper-name", "ftp")
         assert(nfct.query(h, "update", master) == h)
         assert(ask("create") == 0 and ask("create") == 17)
@@ -465,6 +474,8 @@ TEST_F(Modules, FinalizersAskTheSimulation) {
 // The program itself starts with rights only; its scripts see what the kernel says to others.
 TEST_F(Modules, NobodyGetsEventsOfTheKernel) {
     if (geteuid() != 0) GTEST_SKIP() << "only root can become nobody";
+    if (!FileDescriptor(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)))
+        GTEST_SKIP() << "an emulator has no sockets of netfilter";
     begin({true, true, true}, true, false);
     const pid_t child = fork();
     ASSERT_GE(child, 0);
