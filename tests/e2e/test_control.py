@@ -577,6 +577,7 @@ def traffic(env, *arguments):
 def test_clients_come_and_go(env):
     """A hundred of them, with good requests, halves and garbage; packets go on, nothing is left."""
     source = random.Random(1)
+
     def sockets():
         folder, count = "/proc/%d/fd" % daemon.pid, 0
         for name in os.listdir(folder):
