@@ -274,3 +274,18 @@ def test_names(world: World):
     wrong = [json.loads(line)["finding"]["where"] for line in result.splitlines() if "names-differ" in line]
     equal(sorted(wrong), ["false.example", "one.example", "two.example"])
     check("names-unchecked" in codes(world, "--doh", "http://127.0.0.1:1/", "--names", "a.example"), "not told")
+
+
+def test_lists_that_could_not_be_updated(world: World):
+    right(world)
+    world.write("/run/zapret2/list-update", "script=get_user.sh\nresult=failed\nfailures=2\ntext=no answer\n")
+    equal(codes(world), ["list-update"])
+
+
+def test_rules_that_cannot_be_listed(world: World):
+    right(world)
+    for folder in ("/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"):
+        for tool in ("nft", "iptables-save", "ip6tables-save"):
+            if os.path.exists(os.path.join(folder, tool)):
+                world.sh("mount --bind /bin/false %s" % os.path.realpath(os.path.join(folder, tool)))
+    equal(codes(world), ["rules-unknown"])
