@@ -58,15 +58,6 @@ class Inflater {
     bool ready_;
 };
 
-bool is_readable(int fd, int patience_ms) {
-    pollfd waiting{fd, POLLIN, 0};
-    int ready = 0;
-    do
-        ready = poll(&waiting, 1, patience_ms);
-    while (ready < 0 && errno == EINTR);
-    return ready != 0;
-}
-
 uInt piece(std::size_t n) {
     return static_cast<uInt>(std::min<std::size_t>(n, UINT_MAX));
 }
@@ -76,6 +67,15 @@ uInt piece(std::size_t n) {
 void FileDescriptor::reset(int fd) {
     if (fd_ >= 0) close(fd_);
     fd_ = fd;
+}
+
+int wait_until_ready(int fd, short events, int patience_ms) {
+    pollfd waiting{fd, events, 0};
+    int ready = 0;
+    do
+        ready = poll(&waiting, 1, patience_ms);
+    while (ready < 0 && errno == EINTR);
+    return ready;
 }
 
 ReadResult read_file(const std::string& path, std::size_t limit, int patience_ms) {
@@ -98,7 +98,7 @@ ReadResult read_file(const std::string& path, std::size_t limit, int patience_ms
         if (used == result.data.size()) result.data.resize(used + std::max(room, used / 2));
         room = chunk;
         // Before its first writer a pipe would seem to be at its end.
-        if (may_wait && !is_readable(fd.get(), patience_ms))
+        if (may_wait && wait_until_ready(fd.get(), POLLIN, patience_ms) == 0)
             return failure(path,
                            format("nothing comes through the pipe for %d s", patience_ms / 1000));
         const ssize_t n = read(fd.get(), result.data.data() + used, result.data.size() - used);

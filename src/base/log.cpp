@@ -87,8 +87,7 @@ void follow_rotation(State& s) {
 }
 
 bool has_room(int fd, int patience_ms) {
-    pollfd wanted{fd, POLLOUT, 0};
-    return poll(&wanted, 1, patience_ms) > 0;
+    return wait_until_ready(fd, POLLOUT, patience_ms) > 0;
 }
 
 // False: there was no room for it.

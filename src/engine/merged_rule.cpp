@@ -4,9 +4,8 @@
 //
 // - Nothing is left to do for the flow, see finished_rule.cpp.
 // - All functions that would be called have said that they only look (takes_merged of Lua), and
-// each
-//   piece would be shown to the same of them. They are called once, with the counters of the last
-//   piece and `desync.merged` pieces.
+//   each piece would be shown to the same of them. They are called once, with the counters of the
+//   last piece and `desync.merged` pieces.
 //
 // A function cannot be found to be of the second kind by looking at it: it may count its calls, or
 // do something with every third packet. So nothing but its own word counts. One that breaks it is

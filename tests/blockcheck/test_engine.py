@@ -401,7 +401,8 @@ def test_processes_that_are_ended(env):
                                       capture_output=True, text=True, check=True)
                 check_equal("%s with '%s'" % (program, text), done.stdout.splitlines(),
                             ["kill -9 %d" % pid for pid in ended])
-            check_equal("note", open(lab.folder + "/work/pids/daemon.%d" % (n % 4)).read(), "\n")
+            with open(os.path.join(lab.folder, "work", "pids", "daemon.%d" % (n % 4))) as f:
+                check_equal("note", f.read(), "\n")
 
 
 def test_time_of_an_attempt(env):

@@ -93,9 +93,9 @@ def test_last_result_is_short(env):
                 env.tool(lab, "awk", '#!/bin/sh\nexec busybox awk "$@"\n')
             subprocess.run(["sh", "-c", LAST, "x", ROOT, env.folder(lab, "work")], check=True,
                            env=dict(os.environ, PATH=env.folder(lab, "bin") + ":" + os.environ["PATH"]))
-            with open(lab.folder + "/work/counts") as f:
+            with open(os.path.join(env.folder(lab, "work"), "counts")) as f:
                 counts = json.loads("{%s}" % f.read())
-            with open(lab.folder + "/work/report.last") as f:
+            with open(os.path.join(env.folder(lab, "work"), "report.last")) as f:
                 kept = f.read().splitlines()
             check_equal("counts", counts, dict([("curl_test_http ipv4 " + site, 30) for site in sites] +
                                                [("curl_test_http ipv6 %s.test" % name, name == "y")

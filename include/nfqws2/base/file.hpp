@@ -38,6 +38,9 @@ struct ReadResult {
     bool ok() const { return error.empty(); }
 };
 
+// As poll(2) for one descriptor, which no signal ends: 0 if nothing came in time.
+int wait_until_ready(int fd, short events, int patience_ms);
+
 inline constexpr std::size_t no_limit = SIZE_MAX;
 
 // Whole file as bytes. `limit` bounds the result; more is an error, and so is a pipe through which

@@ -88,6 +88,15 @@ TEST_F(LogTest, PipeInPlaceOfTheFileIsNotWaitedFor) {
     EXPECT_EXIT(write_after_the_exchange(), testing::ExitedWithCode(0), "");
 }
 
+// 2000 lines of 1001 bytes, and the end of this process.
+[[noreturn]] void write_long_lines(const std::string& path) {
+    alarm(60);
+    if (!log::set_target_file(path)) std::exit(1);
+    for (int i = 0; i < 2000; i++)
+        log::debug("%s", std::string(1000, 'x').c_str());
+    std::exit(0);
+}
+
 // Its reader has stopped, and packets wait for the next line.
 TEST_F(LogTest, PipeThatNobodyReadsLosesLines) {
     ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
@@ -95,14 +104,7 @@ TEST_F(LogTest, PipeThatNobodyReadsLosesLines) {
     EXPECT_FALSE(log::set_target_file(path_, &why));
     EXPECT_EQ(why, "nobody reads from this pipe");
     const FileDescriptor reader(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    const auto write_too_much = [&] {
-        alarm(60);
-        if (!log::set_target_file(path_)) std::exit(1);
-        for (int i = 0; i < 2000; i++)
-            log::debug("%s", std::string(1000, 'x').c_str());
-        std::exit(0);
-    };
-    EXPECT_EXIT(write_too_much(), testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(write_long_lines(path_), testing::ExitedWithCode(0), "");
     std::string line(1001, '\0');
     EXPECT_EQ(read(reader.get(), line.data(), line.size()), 1001);
     EXPECT_EQ(line, std::string(1000, 'x') + "\n");
@@ -120,14 +122,7 @@ TEST_F(LogTest, PipeWhoseReaderIsSlowGetsEveryLine) {
         for (ssize_t n = 0; (n = read(fd.get(), buffer.data(), buffer.size())) > 0;)
             bytes += static_cast<std::size_t>(n);
     });
-    const auto write_much = [&] {
-        alarm(60);
-        if (!log::set_target_file(path_)) std::exit(1);
-        for (int i = 0; i < 2000; i++)
-            log::debug("%s", std::string(1000, 'x').c_str());
-        std::exit(0);
-    };
-    EXPECT_EXIT(write_much(), testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(write_long_lines(path_), testing::ExitedWithCode(0), "");
     reader.join();
     EXPECT_EQ(bytes, 2000U * 1001U);
 }

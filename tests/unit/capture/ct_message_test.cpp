@@ -1,3 +1,4 @@
+#include "../ct_tuple.hpp"
 #include "nfqws2/capture/ct_message.hpp"
 
 #include "nfqws2/capture/verdict_batch.hpp"
@@ -18,16 +19,7 @@ namespace {
 
 using packet::CtDirection;
 using packet::CtState;
-
-packet::CtTuple tuple(const char* src, const char* dst, std::uint16_t sport, std::uint16_t dport) {
-    packet::CtTuple t;
-    t.proto = 6;
-    t.src = *IpAddress::parse(src);
-    t.dst = *IpAddress::parse(dst);
-    t.sport = sport;
-    t.dport = dport;
-    return t;
-}
+using test::tcp_tuple;
 
 // The numbers of 32 bits in attributes, by type.
 using Numbers = std::map<unsigned, std::uint32_t>;
@@ -68,9 +60,9 @@ class CtMessageTest : public ::testing::Test {
 };
 
 TEST_F(CtMessageTest, AWholeConnection) {
-    put_tuple(message, CTA_TUPLE_ORIG, tuple("10.0.0.1", "10.0.0.2", 1025, 443));
-    put_tuple(message, CTA_TUPLE_REPLY, tuple("10.0.0.2", "192.0.2.1", 443, 7777));
-    put_tuple(message, CTA_TUPLE_MASTER, tuple("10.0.0.1", "10.0.0.2", 40000, 21));
+    put_tuple(message, CTA_TUPLE_ORIG, tcp_tuple("10.0.0.1", "10.0.0.2", 1025, 443));
+    put_tuple(message, CTA_TUPLE_REPLY, tcp_tuple("10.0.0.2", "192.0.2.1", 443, 7777));
+    put_tuple(message, CTA_TUPLE_MASTER, tcp_tuple("10.0.0.1", "10.0.0.2", 40000, 21));
     put32(CTA_STATUS, 0x19A);
     put32(CTA_TIMEOUT, 300);
     put32(CTA_MARK, 7);
@@ -86,7 +78,7 @@ TEST_F(CtMessageTest, AWholeConnection) {
     mnl_attr_nest_end(message, help);
     packet::Connection c;
     ASSERT_TRUE(parse_connection(attributes(), c));
-    EXPECT_EQ(c.orig, tuple("10.0.0.1", "10.0.0.2", 1025, 443));
+    EXPECT_EQ(c.orig, tcp_tuple("10.0.0.1", "10.0.0.2", 1025, 443));
     EXPECT_EQ(c.reply.dport, 7777);
     EXPECT_EQ(c.master->dport, 21);
     EXPECT_EQ(*c.status, 0x19AU);
@@ -105,7 +97,7 @@ TEST_F(CtMessageTest, AWholeConnection) {
 }
 
 TEST_F(CtMessageTest, EchoAndV6) {
-    packet::CtTuple t = tuple("2001:db8::1", "2001:db8::2", 0, 0);
+    packet::CtTuple t = tcp_tuple("2001:db8::1", "2001:db8::2", 0, 0);
     t.proto = 58;
     t.icmp_type = 128;
     t.icmp_id = 99;
@@ -117,7 +109,7 @@ TEST_F(CtMessageTest, EchoAndV6) {
 }
 
 TEST_F(CtMessageTest, NothingWholeInIt) {
-    put_tuple(message, CTA_TUPLE_ORIG, tuple("10.0.0.1", "10.0.0.2", 1, 2));
+    put_tuple(message, CTA_TUPLE_ORIG, tcp_tuple("10.0.0.1", "10.0.0.2", 1, 2));
     packet::Connection c;
     EXPECT_FALSE(parse_connection(attributes(), c));
     EXPECT_FALSE(parse_connection({}, c));
@@ -125,9 +117,9 @@ TEST_F(CtMessageTest, NothingWholeInIt) {
 
 TEST_F(CtMessageTest, WrittenAndReadAgain) {
     packet::Connection c;
-    c.orig = tuple("10.0.0.1", "10.0.0.2", 1025, 21);
-    c.reply = tuple("10.0.0.2", "10.0.0.1", 21, 1025);
-    c.master = tuple("10.0.0.1", "10.0.0.2", 7, 8);
+    c.orig = tcp_tuple("10.0.0.1", "10.0.0.2", 1025, 21);
+    c.reply = tcp_tuple("10.0.0.2", "10.0.0.1", 21, 1025);
+    c.master = tcp_tuple("10.0.0.1", "10.0.0.2", 7, 8);
     c.id = 0x80000001;
     c.mark = 5;
     c.status = 0x18E;
@@ -160,8 +152,8 @@ TEST_F(CtMessageTest, WrittenAndReadAgain) {
 TEST_F(CtMessageTest, PortsOfOtherTransports) {
     for (const int proto : {33, 132, 136, 47}) {
         packet::Connection c;
-        c.orig = tuple("10.0.0.1", "10.0.0.2", 1025, 21);
-        c.reply = tuple("10.0.0.2", "10.0.0.1", 21, 1025);
+        c.orig = tcp_tuple("10.0.0.1", "10.0.0.2", 1025, 21);
+        c.reply = tcp_tuple("10.0.0.2", "10.0.0.1", 21, 1025);
         c.orig.proto = c.reply.proto = static_cast<std::uint8_t>(proto);
         message = mnl_nlmsg_put_header(buffer);
         put_connection(message, c);
@@ -173,15 +165,15 @@ TEST_F(CtMessageTest, PortsOfOtherTransports) {
 
 TEST_F(CtMessageTest, Expectations) {
     packet::CtExpectation wanted;
-    wanted.tuple = tuple("10.0.0.2", "10.0.0.1", 0, 5000);
+    wanted.tuple = tcp_tuple("10.0.0.2", "10.0.0.1", 0, 5000);
     wanted.tuple.src = IpAddress(); // any
     wanted.timeout = 30;
     wanted.permanent = true;
     wanted.helper = packet::CtHelper("ftp");
-    put_expectation(message, tuple("10.0.0.1", "10.0.0.2", 1025, 21), wanted);
+    put_expectation(message, tcp_tuple("10.0.0.1", "10.0.0.2", 1025, 21), wanted);
     const auto again = parse_expectation(attributes());
     ASSERT_TRUE(again);
-    EXPECT_EQ(again->master, tuple("10.0.0.1", "10.0.0.2", 1025, 21));
+    EXPECT_EQ(again->master, tcp_tuple("10.0.0.1", "10.0.0.2", 1025, 21));
     EXPECT_EQ(again->expectation.tuple, wanted.tuple);
     EXPECT_EQ(again->expectation.timeout, 30U);
     EXPECT_TRUE(again->expectation.permanent);

@@ -1,5 +1,6 @@
 // Both ways of building the `desync` table must give the same table: every packet of the golden
 // captures is built twice and compared deeply.
+#include "../../ct_tuple.hpp"
 #include "../../places.hpp"
 #include "../fixture.hpp"
 #include "lua/table/desync_table.hpp"
@@ -133,16 +134,7 @@ class KnownConnection final : public PacketConnection {
     int expect(const packet::CtExpectation&) override { return 0; }
 };
 
-packet::CtTuple tcp_tuple(const char* src, std::uint16_t sport, const char* dst,
-                          std::uint16_t dport) {
-    packet::CtTuple t;
-    t.proto = 6;
-    t.src = *IpAddress::parse(src);
-    t.dst = *IpAddress::parse(dst);
-    t.sport = sport;
-    t.dport = dport;
-    return t;
-}
+using nfqws2::test::tcp_tuple;
 
 TEST_F(DesyncTableTest, ConnectionsAreTheSameBothWays) {
     const std::vector<std::uint8_t> bytes = *from_hex(
@@ -165,8 +157,8 @@ TEST_F(DesyncTableTest, ConnectionsAreTheSameBothWays) {
     ct.known = {
         packet::CtSource::queue, packet::CtState::related, packet::CtDirection::reply, true, {}};
     packet::Connection& c = ct.known.connection.emplace();
-    c.orig = tcp_tuple("10.0.0.1", 1000, "10.0.0.2", 443);
-    c.reply = tcp_tuple("10.0.0.2", 443, "10.0.0.1", 1000);
+    c.orig = tcp_tuple("10.0.0.1", "10.0.0.2", 1000, 443);
+    c.reply = tcp_tuple("10.0.0.2", "10.0.0.1", 443, 1000);
     EXPECT_EQ(same(), "");
     EXPECT_EQ(eval("a.ct.id or a.ct.mark or a.ct.flags or a.ct.nat or a.ct.counters or a.ct.start"),
               "nil");
@@ -174,8 +166,8 @@ TEST_F(DesyncTableTest, ConnectionsAreTheSameBothWays) {
     c.id = 0xFFFFFFFF, c.mark = 0, c.timeout = 0, c.zone = 7, c.status = 0x800003BF;
     c.tcp_state = packet::CtTcp::established;
     c.helper = packet::CtHelper("ftp");
-    c.master = tcp_tuple("10.0.0.1", 999, "10.0.0.2", 21);
-    c.reply = tcp_tuple("192.168.0.2", 8443, "203.0.113.1", 60000);
+    c.master = tcp_tuple("10.0.0.1", "10.0.0.2", 999, 21);
+    c.reply = tcp_tuple("192.168.0.2", "203.0.113.1", 8443, 60000);
     c.counted = true;
     c.orig_counter = {1, 5'000'000'000}, c.reply_counter = {0, 0};
     c.start_ns = 1'700'000'000'500'000'000;
