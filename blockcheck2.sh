@@ -160,6 +160,7 @@ cleanup() {
 	pool_end
 	expect_end
 	rules_clear
+	discard_written_config
 	[ -z "$WORK" ] || remove_work_folder
 	return 0
 }

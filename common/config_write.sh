@@ -12,6 +12,15 @@ config_assignment() { # NAME VALUE
 	esac
 }
 
+# The config that is being written; the one that is in force stays whole until this gets its name.
+CONFIG_WRITTEN=
+
+# For who is interrupted.
+discard_written_config() {
+	[ -z "$CONFIG_WRITTEN" ] || rm -f "$CONFIG_WRITTEN"
+	CONFIG_WRITTEN=
+}
+
 # Puts the value of a variable into the config: in place of its assignment, else of a commented one, else
 # at the end. A quoted value may have several lines.
 write_config_var() { # NAME
@@ -19,9 +28,19 @@ write_config_var() { # NAME
 	eval "wcv_value=\"\$$1\""
 	wcv_line=$(config_assignment "$1" "$wcv_value")
 	wcv_file=$(readlink -f "$ZAPRET_CONFIG")
+	CONFIG_WRITTEN=$(mktemp "$wcv_file.XXXXXX") || return 1
 	# A config that is closed to others stays closed.
-	cp -p "$wcv_file" "$wcv_file.new" || return 1
-	WCV_LINE=$wcv_line awk -v name="$1" '
+	if cp -p "$wcv_file" "$CONFIG_WRITTEN" &&
+		print_config_with "$1" "$wcv_line" "$wcv_file" >"$CONFIG_WRITTEN" && mv -f "$CONFIG_WRITTEN" "$wcv_file"; then
+		CONFIG_WRITTEN=
+		return 0
+	fi
+	discard_written_config
+	return 1
+}
+
+print_config_with() { # NAME ASSIGNMENT CONFIG
+	WCV_LINE=$2 awk -v name="$1" '
 		# the number of the line where an assignment beginning in line i ends
 		function last_line(i, lead, text, quote, start) {
 			text = substr(line[i], length(lead name "=") + 1)
@@ -47,6 +66,5 @@ write_config_var() { # NAME
 				if (!at || i < at || i > end) print line[i]
 			}
 			if (!at) print ENVIRON["WCV_LINE"]
-		}' "$wcv_file" >"$wcv_file.new" &&
-		mv -f "$wcv_file.new" "$wcv_file"
+		}' "$3"
 }

@@ -278,6 +278,7 @@ install_interrupted() {
 		kill "$INSTALL_CHILD" 2>/dev/null
 		wait "$INSTALL_CHILD"
 	fi
+	discard_written_config
 	[ "$code" != 0 ] && copy_undo
 	copy_discard_stage
 	if [ "$code" != 0 ] && [ "$INSTALL_STOPPED" = 1 ]; then

@@ -8,7 +8,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <dirent.h>
 #include <fcntl.h>
+#include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,6 +50,24 @@ bool can_create_files(int directory) {
     return true;
 }
 
+struct CloseDirectory {
+    void operator()(DIR* directory) const { closedir(directory); }
+};
+
+// A file of another owner may be a link to something else that he could not write to.
+void give_files(const std::string& path, uid_t from, uid_t to) {
+    const std::unique_ptr<DIR, CloseDirectory> directory(opendir(path.c_str()));
+    while (const dirent* entry = directory ? readdir(directory.get()) : nullptr) {
+        const FileDescriptor file(
+            openat(dirfd(directory.get()), entry->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+        struct stat st {};
+        if (!file || fstat(file.get(), &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != from)
+            continue;
+        if (fchownat(file.get(), "", to, same_group, AT_EMPTY_PATH) < 0)
+            log::os_error("chown '" + path + "/" + entry->d_name + "'", errno);
+    }
+}
+
 } // namespace
 
 bool make_writable_directory(const std::string& path, unsigned uid, mode_t mode) {
@@ -71,6 +91,14 @@ bool make_writable_directory(const std::string& path, unsigned uid, mode_t mode)
     if (st.st_uid != uid)
         why += nfqws2::format(", it belongs to uid %u", st.st_uid) + remedy(path, uid);
     return refuse(path, why);
+}
+
+bool make_own_directory(const std::string& path, unsigned uid, mode_t mode) {
+    struct stat before {};
+    const bool was_there = lstat(path.c_str(), &before) == 0;
+    if (!make_writable_directory(path, uid, mode)) return false;
+    if (was_there && before.st_uid != uid) give_files(path, before.st_uid, uid);
+    return true;
 }
 
 } // namespace nfqws2::sandbox

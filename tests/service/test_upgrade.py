@@ -197,24 +197,24 @@ FATAL = """#!/bin/sh
 /bin/%s "$@"
 code=$?
 for word; do
-    case $word in */%s.part) kill -TERM $PPID; sleep 0.2 ;; esac
+    case $word in */%s) kill -TERM $PPID; sleep 0.2 ;; esac
 done
 exit $code
 """
 
 
 def test_interrupted_between_two_steps(world: World):
-    """A copy that has no name yet, and one that just got it."""
+    """A copy that has no name yet, and one that just got it; a config that is being written."""
     make_source(world, "systemd")
     make_original(world)
-    for tool in ("cp", "mv"):
-        for path in ("config", "nfq2/nfqws2"):
-            world.tool(tool, FATAL % (tool, path))
-            output = install(world, IPTABLES % 1, code=143)
-            os.remove("/opt/bin/" + tool)
-            check("WARNING: not everything" not in output, output)
-            equal(saved_folders(), [], output)
-            equal(differences(world), [], output)
+    for tool, path in (("cp", "config.part"), ("mv", "config.part"), ("cp", "nfq2/nfqws2.part"),
+                       ("mv", "nfq2/nfqws2.part"), ("awk", "config")):
+        world.tool(tool, FATAL % (tool, path))
+        output = install(world, IPTABLES % 1, code=143)
+        os.remove("/opt/bin/" + tool)
+        check("WARNING: not everything" not in output, output)
+        equal(saved_folders(), [], output)
+        equal(differences(world), [], output)
 
 
 def test_a_failure_after_the_copy(world: World):

@@ -11,4 +11,8 @@ namespace nfqws2::sandbox {
 // stranger made in a place where everybody can make directories. False: logged.
 bool make_writable_directory(const std::string& path, unsigned uid, mode_t mode = 0755);
 
+// The same for a directory that is the program's alone: its files come along when it gets another
+// owner, those that belonged to the one before.
+bool make_own_directory(const std::string& path, unsigned uid, mode_t mode);
+
 } // namespace nfqws2::sandbox

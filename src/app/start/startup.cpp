@@ -71,7 +71,7 @@ std::string make_state_directory(const Config& config) {
         log::os_error("state: cannot make '" + config.state_dir + "'", errno);
         return "";
     }
-    return sandbox::make_writable_directory(path, uid, 0700) ? path : "";
+    return sandbox::make_own_directory(path, uid, 0700) ? path : "";
 }
 
 void give_files_away(Config& config, profile::ListStore& lists) {

@@ -54,6 +54,22 @@ TEST_F(OwnershipTest, MakesAndGivesTheDirectory) {
     EXPECT_EQ(status_of(base_ + "/private").st_mode & 07777, 0700U);
 }
 
+TEST_F(OwnershipTest, FilesOfAnOwnDirectoryComeAlong) {
+    const std::string dir = base_ + "/own";
+    ASSERT_TRUE(make_own_directory(dir, stranger, 0700));
+    const std::string file = dir + "/file", others = dir + "/others", link = dir + "/link";
+    std::ofstream(file) << "1";
+    std::ofstream(others) << "1";
+    ASSERT_EQ(chown(file.c_str(), stranger, getegid()), 0);
+    ASSERT_EQ(symlink(file.c_str(), link.c_str()), 0);
+    ASSERT_EQ(lchown(link.c_str(), stranger, getegid()), 0);
+    ASSERT_TRUE(make_own_directory(dir, target, 0700));
+    EXPECT_EQ(status_of(dir).st_uid, target);
+    EXPECT_EQ(status_of(file).st_uid, target);
+    EXPECT_EQ(status_of(others).st_uid, 0U) << "not of the owner before";
+    EXPECT_EQ(status_of(link).st_uid, stranger) << "no regular file";
+}
+
 TEST_F(OwnershipTest, TheNewUserCanWrite) {
     const std::string dir = base_ + "/w";
     ASSERT_TRUE(make_writable_directory(dir, Identity{}.uid));

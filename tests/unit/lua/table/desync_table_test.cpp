@@ -148,7 +148,7 @@ TEST_F(DesyncTableTest, ConnectionsAreTheSameBothWays) {
     view.ct = &ct;
     const auto same = [&] { // and compiled, too
         for (int i = 0; i < 100; i++)
-            if (const std::string text = difference(view); !text.empty()) return text;
+            if (std::string text = difference(view); !text.empty()) return text;
         return std::string();
     };
     EXPECT_EQ(same(), ""); // nothing is known
