@@ -56,13 +56,38 @@ link_program() { # FOLDER NAME ARCH
 		echo "linking : ../binaries/$3/$2 => $1/$2"
 }
 
-# ip2net needs next to nothing; mdig may need a library that this system has not.
-all_run_here() { # ARCH
-	runs_here "$BINDIR/$1/ip2net" || return 1
-	[ -f "$BINDIR/$1/mdig" ] || return 0
-	runs_here "$BINDIR/$1/mdig" && return 0
-	echo "$1: ip2net runs here, mdig does not; does it lack a library?" >&2
+# The library that the loader of programs does not find, in the words of both C libraries.
+missing_library() { # PROGRAM
+	"$1" --version 2>&1 </dev/null | sed -n -e 's/.*error while loading shared libraries: \([^ :]*\).*/\1/p' \
+		-e 's/^Error loading shared library \([^ :]*\).*/\1/p' | head -n 1
+}
+
+# Does a program of a folder do what it is there for? ip2net has told that they are of this processor.
+program_runs() { # ARCH NAME
+	local missing
+	missing=$(missing_library "$BINDIR/$1/$2")
+	if [ -n "$missing" ]; then
+		echo "$1: $2 needs the library $missing, which is not installed" >&2
+		return 1
+	fi
+	if [ "$2" != mdig ] || runs_here "$BINDIR/$1/$2"; then
+		return 0
+	fi
+	echo "$1: ip2net runs here, $2 does not" >&2
 	return 1
+}
+
+all_run_here() { # ARCH
+	local name
+	runs_here "$BINDIR/$1/ip2net" || return 1
+	for name in mdig nfqws2; do
+		[ ! -f "$BINDIR/$1/$name" ] || program_runs "$1" "$name" || return 1
+	done
+}
+
+link_more() { # FOLDER NAME ARCH: one that the others can do without
+	[ -f "$BINDIR/$3/$2" ] && program_runs "$3" "$2" || return 0
+	link_program "$@"
 }
 
 for arch in $ARCHS; do
@@ -74,8 +99,8 @@ for arch in $ARCHS; do
 		echo "$arch is OK"
 		if link_program ip2net ip2net "$arch" && link_program mdig mdig "$arch" &&
 			link_program nfq2 nfqws2 "$arch"; then
-			[ ! -f "$BINDIR/$arch/nfqws2ctl" ] || link_program nfq2 nfqws2ctl "$arch"
-			[ ! -f "$BINDIR/$arch/blockprobe" ] || link_program probe blockprobe "$arch"
+			link_more nfq2 nfqws2ctl "$arch"
+			link_more probe blockprobe "$arch"
 			exit 0
 		fi
 		echo "not complete: $BINDIR/$arch" >&2

@@ -130,12 +130,21 @@ plan_dropped() { # FROM TO
 	return 0
 }
 
+# Why ready-made programs of this processor are not used.
+plan_unfit() {
+	[ "$INSTALL_MAKE" != make ] || return 0
+	sh "$ZAPRET_BASE/install_bin.sh" getarch 2>&1 >/dev/null | sed '/^no compatible/d' | while read -r line; do
+		plan_line "" "$line"
+	done
+}
+
 plan_programs() {
 	local arch
 	if [ "$INSTALL_MAKE" != make ] && arch=$(sh "$ZAPRET_BASE/install_bin.sh" getarch 2>/dev/null); then
 		plan_line programs "ready-made ones for $arch"
 	elif [ -f "$ZAPRET_BASE/bootstrap" ]; then
 		plan_line programs "built from source, which takes minutes; missing build tools are installed"
+		plan_unfit
 	else
 		plan_line programs "none for this machine, and no source to build them from: it will end here"
 	fi

@@ -312,6 +312,30 @@ def test_install_bin(world: World):
     world.run("sh", script, "getarch", check_code=1)
 
 
+LOADER = """#!/bin/sh
+echo "$0: error while loading shared libraries: libone.so.1: cannot open shared object file" >&2
+exit 127
+"""
+
+
+def test_ready_made_programs_without_their_libraries(world: World):
+    """They are told, and the programs are built instead; what is not needed is left out."""
+    make_source(world, "systemd")
+    folder = SOURCE + "/binaries/linux-x86_64/"
+    world.write(folder + "blockprobe", LOADER, 0o755)
+    got = world.run("sh", SOURCE + "/install_bin.sh", check_code=0, merge=False)
+    equal(got.errors, "linux-x86_64: blockprobe needs the library libone.so.1, which is not installed\n")
+    check(not os.path.lexists(SOURCE + "/probe"), "linked although it does not run")
+    other_words = LOADER.replace("error while loading shared libraries: ", "\nError loading shared library ")
+    for name, text in (("nfqws2", LOADER), ("mdig", other_words)):
+        world.write(folder + name, text, 0o755)
+        world.write(SOURCE + "/bootstrap", "#!/bin/sh\nexit 1\n", 0o755)
+        why = "linux-x86_64: %s needs the library libone.so.1, which is not installed" % name
+        contains(world.run("sh", SOURCE + "/install_easy.sh", "--dry-run", check_code=0).text,
+                 "missing build tools are installed\n             " + why)
+        contains(world.run("sh", SOURCE + "/install_bin.sh", check_code=1).text, why)
+
+
 CONFIG = """#A=old
 B=1
 #B=2
