@@ -7,7 +7,7 @@ installer_usage() {
 		Usage: $0 [make] [--yes] [--dry-run] [--set=NAME=VALUE]...
 		  make        builds the programs from source, even where ready-made ones are there
 		  --yes       takes the default of every question, asks nothing
-		  --dry-run   shows the plan with each file, and changes nothing
+		  --dry-run   shows the plan with each file that would be replaced, and changes nothing
 		  --set       a setting of the config, instead of the answer to a question
 	USAGE
 }
@@ -175,13 +175,18 @@ plan_place() {
 	fi
 }
 
-# The config that counts, or will.
-plan_config() {
-	local config=$ZAPRET_CONFIG ZAPRET_BASE=$ZAPRET_BASE
-	if [ "$ZAPRET_BASE" != "$ZAPRET_TARGET" ]; then
-		config="$ZAPRET_TARGET/config"
-		ZAPRET_BASE=$ZAPRET_TARGET
+planned_config() { # prints the config that counts, or will
+	if [ "$ZAPRET_BASE" = "$ZAPRET_TARGET" ]; then
+		echo "$ZAPRET_CONFIG"
+	else
+		echo "$ZAPRET_TARGET/config"
 	fi
+}
+
+plan_config() {
+	local config ZAPRET_BASE=$ZAPRET_BASE
+	config=$(planned_config)
+	ZAPRET_BASE=$ZAPRET_TARGET
 	if [ -f "$config" ]; then
 		plan_line settings "$config is kept; what you are asked for is changed in it"
 	elif [ "$SYSTEM" = systemd ] && find_other_installation; then
@@ -202,21 +207,38 @@ plan_service() {
 	openrc | openwrt) plan_line service "$INIT_LINK, enabled, started at the end" ;;
 	*) plan_line service "not installed: the init system is not known" ;;
 	esac
-	plan_line schedule "an update of the lists every two days, if a list is chosen"
-	return 0
+	if schedule_is_there; then
+		plan_line schedule "an update of the lists every two days, if a list is chosen"
+	else
+		plan_line schedule "none: there is no crontab, so a list is updated when you do it"
+	fi
+}
+
+# Which firewall it will be is asked for later. Here the config is data: only the service runs it.
+planned_fwtype() { # prints what --set or the config names, else what is there, else what will be installed
+	local type
+	type=$({ cat "$(planned_config)" 2>/dev/null; printf '%s' "$INSTALL_SET"; } | tr -d "\"'" |
+		sed -n 's/^FWTYPE=\([a-z]*\).*/\1/p' | tail -n 1)
+	case $type in
+	iptables | nftables) ;;
+	*)
+		type=nftables
+		exists nft || ! linux_ipt_avail || type=iptables
+		;;
+	esac
+	echo "$type"
 }
 
 plan_packages() {
-	local missing FWTYPE=iptables
+	local missing FWTYPE
 	if [ "$SYSTEM" = openwrt ]; then
 		plan_line packages "those of the chosen firewall that are missing, and curl, by $(exists opkg && echo opkg || echo apk)"
 		return
 	fi
-	# Which one it will be is asked later.
-	exists nft && FWTYPE=nftables
+	FWTYPE=$(planned_fwtype)
 	missing=$(missing_programs | tr '\n' ' ')
 	if [ -n "$missing" ]; then
-		plan_line packages "to be installed, they are missing : $missing"
+		plan_line packages "to be installed, since $FWTYPE needs what is missing : $missing"
 	else
 		plan_line packages "nothing is missing"
 	fi
@@ -264,7 +286,9 @@ show_result() {
 	*) plan_line service "zapret2 ($SYSTEM), enabled, $(service_is_running && echo running || echo 'no daemon runs')" ;;
 	esac
 	plan_line firewall "$FWTYPE"
-	if [ -n "$GETLIST" ]; then
+	if [ -n "$GETLIST" ] && ! schedule_is_there; then
+		plan_line lists "$GETLIST, when you run it: there is no crontab; MODE_FILTER=$MODE_FILTER"
+	elif [ -n "$GETLIST" ]; then
 		plan_line lists "$GETLIST, every two days; MODE_FILTER=$MODE_FILTER"
 	else
 		plan_line lists "none is downloaded; MODE_FILTER=$MODE_FILTER"

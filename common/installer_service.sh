@@ -290,6 +290,10 @@ forget_list_updates() {
 	done
 }
 
+schedule_is_there() { # can lists be updated by the clock?
+	[ "$SYSTEM" = systemd ] || exists crontab
+}
+
 schedule_install() {
 	echo "* scheduling list updates"
 	crontab_del

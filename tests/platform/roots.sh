@@ -1,7 +1,8 @@
 #!/bin/sh
 # What a newcomer meets on a fresh Debian, and what other compilers say. Run by hand, as root.
-# usage: roots.sh [RELEASE...]
+# usage: roots.sh [--keep] [RELEASE...]
 #        roots.sh --compiler COMPILER RELEASE...
+#   --keep    leaves that root, fresh-RELEASE beside the others, for a look around
 #   RELEASE   bookworm trixie sid; all three if none is named. In a root made anew `./bootstrap demo` and
 #             `./bootstrap test quick` are run on a copy of this tree, without a compiler cache.
 #   COMPILER  gcc-12 ... gcc-14, clang-14 ... clang-19, as far as the release has it: the preset release
@@ -51,7 +52,7 @@ newcomer() { # $1 = release
 		step "$1: ./bootstrap $words" "build/logs/root-$1-${words##* }.log" inside "$fresh" "" \
 			sh -c "cd /src && exec ./bootstrap $words"
 	done
-	rm -rf "$fresh"
+	[ -n "$keep" ] || rm -rf "$fresh"
 }
 
 compile() { # $1 = compiler, $2 = release
@@ -78,7 +79,8 @@ compile() { # $1 = compiler, $2 = release
 	tell_ctest "$log-tests.log"
 }
 
-compiler=
+compiler='' keep=''
+[ "${1:-}" != --keep ] || { keep=yes; shift; }
 [ "${1:-}" != --compiler ] || { compiler=$2; shift 2; }
 [ $# != 0 ] || set -- bookworm trixie sid
 prepare_host

@@ -77,6 +77,25 @@ def test_dry_run_of_an_unknown_system_without_root(world: World):
     contains(text, "not installed: the init system is not known")
 
 
+def test_the_plan_knows_what_is_missing(world: World):
+    """The packages are those of the firewall that a run would take; without cron nothing is done by the clock."""
+    make_source(world, "init")
+    world.sh("rm -f $(command -v ipset)")
+    needs = "to be installed, since %s needs what is missing : "
+    contains(script(world, "--dry-run", "--set=FWTYPE=iptables"), needs % "iptables" + "ipset")
+    contains(script(world, "--dry-run"), "nothing is missing")
+    world.sh("rm -f $(command -v nft)")
+    contains(script(world, "--dry-run"), needs % "iptables" + "ipset")
+    world.sh("while file=$(command -v iptables); do rm $file; done")  # ours and the system's
+    text = script(world, "--dry-run")
+    contains(text, needs % "nftables" + "nft")
+    contains(text, "every two days")
+    world.write(BASE + "/config", "FWTYPE=nftables\nFWTYPE='iptables' # the last one counts\n")
+    contains(script(world, "--dry-run"), needs % "iptables")
+    world.sh("rm -f $(command -v crontab)")
+    lacks(script(world, "--dry-run"), "every two days")
+
+
 def test_the_plan_comes_first(world: World):
     make_source(world, "systemd")
     text = install(world, IPTABLES % 1)

@@ -47,6 +47,11 @@ def test_prerequisites_alone(world: World):
     contains(world.read(SOURCE + "/config"), "\nFWTYPE=iptables\n")
     contains(world.read("/opt/tool.log"), "--no-install-recommends ipset\n")
     contains(world.run("sh", SOURCE + "/install_prereq.sh", stdin="1\n", check_code=0).text, "everything is present")
+    os.remove(SOURCE + "/config")
+    contains(world.run("sh", SOURCE + "/install_prereq.sh", "--help", check_code=1).text, "Usage: ")
+    check(not os.path.exists(SOURCE + "/config"), "asking for help changes nothing")
+    world.become("init")
+    contains(world.run("sh", SOURCE + "/install_prereq.sh", "--yes", check_code=0).text, "everything is present")
 
 
 def test_becoming_root(world: World):
