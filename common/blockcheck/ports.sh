@@ -35,6 +35,8 @@ area_claim() {
 
 OWN_PORTS=1024 # of what the shell tests itself; they go to the first queue
 
+PARALLEL_FIRST=16 # connections at the same time to begin with: more when that goes well
+
 # Four ranges, each with a queue, for the daemons of the engine (src/probe/batch.cpp tells their use), and for the rules.
 # ENGINE_RANGES, FAST_RULE_SLOTS: FIRST:LAST:QUEUE, four times.
 ports_setup() {
@@ -42,7 +44,7 @@ ports_setup() {
 	first=$AREA_FIRST ENGINE_RANGES='' FAST_RULE_SLOTS=''
 	OWN_NEXT=$(random "$first" $((first + OWN_PORTS - 1)))
 	for slot in 0 1 2 3; do
-		last=$((first + size * (slot < 2 ? 4 : 1) / 10 - 1))
+		last=$((first + size / 4 - 1))
 		queue=$QNUM
 		[ $slot = 0 ] || queue=$(((QNUM + slot * 16127) % 64536 + 1000))
 		FAST_RULE_SLOTS="$FAST_RULE_SLOTS $first:$last:$queue"
@@ -52,7 +54,7 @@ ports_setup() {
 		places="$places $(random "$first" "$last")"
 		first=$((last + 1))
 	done
-	echo "$PARALLEL_MAX 3$places" >"$WORK/pace"
+	echo "$PARALLEL_FIRST 3$places" >"$WORK/pace"
 }
 
 own_ports_take() { # COUNT: TAKEN becomes the first of so many ports

@@ -405,6 +405,25 @@ def test_processes_that_are_ended(env):
                 check_equal("note", f.read(), "\n")
 
 
+def test_start_that_does_not_end(env):
+    """It is given up, with a word, and nothing of it stays."""
+    with env.lab() as lab:
+        folder = env.folder(lab, "work")
+        hanging = env.tool(lab, "hanging", "#!/bin/sh\nexec sleep 4321\n")
+        for program, words in ((hanging, "1 nfqws2 neither starts nor ends"),
+                               (env.tool(lab, "bad", "#!/bin/sh\necho no >&2\nexit 3\n"), "1 no"),
+                               (env.tool(lab, "good", "#!/bin/sh\nexit 0\n"), "0 ")):
+            done = subprocess.run(
+                ["sh", "-c", PROCESSES.replace('kill() { echo "kill $*"; }', ""), "x", ROOT, folder,
+                 '. "$1/common/blockcheck/daemon.sh"; PKTWSD=nfqws2 NFQWS2=%s; DAEMON_LOOKS=%d; fsleep_setup; '
+                 'strategy_is_valid ""; echo "$? $DAEMON_SAID"' % (program, 20 if program is hanging else 1000)],
+                capture_output=True, text=True, check=True, timeout=60)
+            check_equal(program, done.stdout.splitlines(), [words])
+            check_equal("complaints", done.stderr, "")
+            with open(folder + "/pids/daemon.check") as f:
+                check_equal("note", f.read(), "\n")
+
+
 def test_time_of_an_attempt(env):
     """What curl takes as a limit, the engine takes, too."""
     with env.lab() as lab:
