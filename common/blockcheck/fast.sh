@@ -6,7 +6,7 @@
 # one; those it does not ask for are dropped. The batch grows while the plan proves right, else it shrinks. While the script
 # takes the results of a batch the next one is tested already, if it is likely that they will be asked for (AHEAD).
 
-FAST_MAX_BATCH=2048
+FAST_MAX_BATCH=4096
 FAST_MIN_BATCH=64
 
 fast_available() {
