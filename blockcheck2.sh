@@ -106,7 +106,7 @@ set_defaults() {
 	set_default BLOCKCHECK_LAST /var/lib/zapret2-blockcheck/last.json
 	set_default ENGINE fast
 	PARALLEL_GIVEN=$PARALLEL_MAX
-	set_default PARALLEL_MAX 256
+	set_default PARALLEL_MAX 384
 	DESYNC_MARK=0x10000000
 	HTTPS_HEAD=-I
 	[ "$CURL_HTTPS_GET" = 1 ] && HTTPS_HEAD=

@@ -55,7 +55,7 @@ batch_take() {
 
 # Takes the next strategies of the plan; the first must be KEY, if there is one, else the plan is wrong.
 batch_fill() { # KEY
-	plan_wait "$PARALLEL_MAX"
+	plan_wait "$PARALLEL_MAX" "$BATCH_SIZE"
 	PLAN_AT=$(KEY=$1 awk -v at="$PLAN_AT" -v lines="$PLAN_LINES" -v left="$BATCH_SIZE" -v scouted="$WORK/scouted" -v keys="$WORK/keys" '
 		BEGIN {
 			printf "" >keys

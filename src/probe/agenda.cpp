@@ -46,9 +46,9 @@ void Agenda::note(std::size_t all, std::size_t unconnected, bool kept_up) {
 // Of the round that is over. Those that were not connected in it are set aside again.
 bool Agenda::round_helps() {
     const std::uint32_t before = pace_.limit();
-    const auto refused = std::count_if(
-        unconnected_.begin(), unconnected_.end(),
-        [this](std::size_t index) { return items_[index].code() == code_refused; });
+    const auto refused =
+        std::count_if(unconnected_.begin(), unconnected_.end(),
+                      [this](std::size_t index) { return items_[index].code() == code_refused; });
     const bool helps = pace_.end_round(unconnected_.size(), static_cast<std::size_t>(refused));
     if (pace_.limit() < before) {
         said_ = "the server refused connections. now " + std::to_string(pace_.limit()) +

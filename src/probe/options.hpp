@@ -58,8 +58,8 @@ struct Options {
     std::uint32_t repeats = 1;
     bool at_once = false; // the attempts of a strategy
     // What to try next, instead of testing it.
-    std::uint32_t pick = 0; // so many strategies
-    bool learn = false;     // what was learned of mechanisms
+    std::uint32_t pick = 0;               // so many strategies
+    bool learn = false;                   // what was learned of mechanisms
     ReportForm report = ReportForm::none; // instead of testing
 
     bool proposes() const { return pick > 0 || learn; }

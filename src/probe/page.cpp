@@ -70,9 +70,9 @@ std::string section(std::string_view title, const std::string& content) {
 }
 
 std::string folded(std::string_view title, const std::string& content) {
-    return content.empty() ? ""
-                           : "<details><summary>" + escaped(title) + "</summary>" + content +
-                                 "</details>\n";
+    return content.empty()
+               ? ""
+               : "<details><summary>" + escaped(title) + "</summary>" + content + "</details>\n";
 }
 
 std::string as_typed(const std::string& text) {
@@ -122,9 +122,10 @@ std::string outcome_rows(const std::vector<Outcome>& outcomes) {
 std::string kind_rows(const Report& report) {
     std::string rows;
     for (const Kind& one : report.kinds) {
-        rows += row(one.test == "dns" ? "DNS"
-                                      : readable(one.test) + " ipv" + one.version + ' ' + one.domain,
-                    one.kind, one.evidence);
+        rows +=
+            row(one.test == "dns" ? "DNS"
+                                  : readable(one.test) + " ipv" + one.version + ' ' + one.domain,
+                one.kind, one.evidence);
     }
     return rows;
 }
@@ -147,19 +148,17 @@ std::string page_of(const Report& report) {
     const std::string kinds = kind_rows(report);
     return std::string(beginning) + "<h1>blockcheck2</h1><p>" + escaped(report.fact("about")) +
            "</p>\n" +
-           section("What was found",
-                   table("<th>test</th><th>result</th><th>first strategy</th>",
-                         outcome_rows(outcomes))) +
+           section("What was found", table("<th>test</th><th>result</th><th>first strategy</th>",
+                                           outcome_rows(outcomes))) +
            section("Kind of blocking",
-                   kinds.empty()
-                       ? ""
-                       : table("<th>test</th><th>kind</th><th>evidence</th>", kinds)) +
+                   kinds.empty() ? ""
+                                 : table("<th>test</th><th>kind</th><th>evidence</th>", kinds)) +
            section("NFQWS2_OPT for the config", options_text(report.options)) +
            section("NFQWS2_OPT that learns", options_text(report.learn)) +
            section("Rules for the firewall",
                    folded("only without the service", as_typed(report.rules))) +
-           section("All that works", folded(std::to_string(outcomes.size()) + " tests",
-                                            strategy_list(report))) +
+           section("All that works",
+                   folded(std::to_string(outcomes.size()) + " tests", strategy_list(report))) +
            "</body></html>\n";
 }
 

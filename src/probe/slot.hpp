@@ -43,7 +43,7 @@ class Slot {
     Clock::time_point began() const { return began_; }
 
     bool has_questions() const { return asking_ && asked_ < group_.size(); }
-    std::size_t next() { return group_[asked_++]; } // the item to ask for next
+    std::size_t next() { return group_[asked_++]; }   // the item to ask for next
     bool is_untouched() const { return asked_ == 0; } // nothing was asked for yet
     bool is_asking() const { return asking_; }
     void answered(); // one item has all of its answers

@@ -25,9 +25,11 @@ class Scripted final : public Asker {
     std::size_t asked = 0;
     std::size_t first_in_use = 0, last_in_use = 0; // of the questions: the local port is
     std::size_t most_at_once = 0;
-    std::string slow;             // this site answers when so many were asked for, or nothing
-    std::size_t slow_until = 0;   // happens any more
-    std::size_t asked_before = 0; // the slow site's answer
+    // This site answers when so many questions were asked, or none comes any more; how many had
+    // been asked then.
+    std::string slow;
+    std::size_t slow_until = 0;
+    std::size_t asked_before = 0;
     std::chrono::milliseconds deaf{0}; // so long it keeps the program from listening, once
 
     void ask(const Question& question) override {
@@ -148,7 +150,8 @@ TEST(ABatch, AsksOnWhileSomeWait) {
     std::string strategies;
     for (int n = 0; n < 40; ++n) {
         const char* const site = n == 0 || n == 3 ? "slow" : "quick"; // in two groups
-        strategies += std::string("curl_test_http ") + site + " --comment=" + std::to_string(n) + '\n';
+        strategies +=
+            std::string("curl_test_http ") + site + " --comment=" + std::to_string(n) + '\n';
     }
     const auto text = run.results(asker, strategies, End::done);
     EXPECT_TRUE(has(text, "RESULTS=40 RESULTS_GOOD=0")) << text;
