@@ -13,13 +13,13 @@ area_taken() { # N
 	return 1
 }
 
-# One of four areas of ports. Runs at the same time take different ones. An area is large, because a
+# One of two areas of ports. Runs at the same time take different ones. An area is large, because a
 # port can only be used again when all on the way have forgotten the connection, and a server whose
-# packets or whose client's packets were dropped takes minutes. What others use in it is no harm: those
+# packets or whose client's packets were dropped takes minutes: all of a scan have ports of their own. What others use in it is no harm: those
 # ports are left out, and their packets pass our daemons unchanged.
 area_claim() {
-	local n=0 size=15872
-	while [ $n -lt 4 ]; do
+	local n=0 size=31744
+	while [ $n -lt 2 ]; do
 		if ! area_taken $n; then
 			: >"$WORK/area-$n"
 			# Looked at again: another run may have looked at the same time.
@@ -28,7 +28,7 @@ area_claim() {
 		fi
 		n=$((n + 1))
 	done
-	[ $n -lt 4 ] || n=$(($$ % 4))
+	[ $n -lt 2 ] || n=$(($$ % 2))
 	AREA_FIRST=$((2048 + n * size))
 	AREA_LAST=$((AREA_FIRST + size - 1))
 }

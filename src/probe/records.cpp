@@ -1,4 +1,5 @@
 #include "lines.hpp"
+#include "numbers.hpp"
 #include "report.hpp"
 #include "verdict.hpp"
 #include "words.hpp"
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <ctime>
 
 namespace nfqws2::probe {
@@ -19,10 +19,6 @@ std::string take_part(std::string_view& line, char end) {
     const std::string_view part = line.substr(0, line.find(end));
     line.remove_prefix(std::min(part.size() + 1, line.size()));
     return std::string(part);
-}
-
-std::uint64_t number_of(const std::string& text) {
-    return std::strtoull(text.c_str(), nullptr, 10);
 }
 
 std::string_view verdict_name(std::uint64_t code) {
@@ -48,10 +44,10 @@ void write_attempt(JsonWriter& json, std::uint64_t number, std::string_view line
     json.open_object();
     json.key("n").number(number);
     json.key("ip").text(fields[5]);
-    json.key("code").number(number_of(fields[0]));
-    json.key("http_status").number(number_of(fields[1]));
-    json.key("bytes").number(number_of(fields[2]));
-    json.key("ms").number(number_of(fields[3]));
+    json.key("code").number(leading_number(fields[0]));
+    json.key("http_status").number(leading_number(fields[1]));
+    json.key("bytes").number(leading_number(fields[2]));
+    json.key("ms").number(leading_number(fields[3]));
     json.key("error").text(line);
     json.close_object();
 }
@@ -63,7 +59,7 @@ void write_head(JsonWriter& json, const std::string& test, const std::string& ve
     json.key("time").number(static_cast<std::uint64_t>(std::time(nullptr)));
     json.key("domain").text(place.substr(0, slash));
     json.key("uri").text(slash == std::string::npos ? "/" : place.substr(slash));
-    json.key("ipv").number(number_of(version));
+    json.key("ipv").number(leading_number(version));
     const bool named = test.compare(0, prefix.size(), prefix) == 0;
     json.key("protocol").text(named ? test.substr(prefix.size()) : test);
     json.key("test").text(test);
@@ -94,10 +90,10 @@ std::string record_of(std::string_view line, Lines& lines) {
         write_attempt(json, n, next);
     }
     json.close_array();
-    json.key("code").number(number_of(code));
+    json.key("code").number(leading_number(code));
     json.key("error").text(error);
     json.key("resumed").boolean(resumed == "true");
-    json.key("verdict").text(verdict_name(number_of(code)));
+    json.key("verdict").text(verdict_name(leading_number(code)));
     json.close_object();
     return text + '\n';
 }

@@ -1,18 +1,19 @@
 #include "report.hpp"
 
 #include "lines.hpp"
+#include "numbers.hpp"
 
 #include "nfqws2/base/json.hpp"
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
+#include <utility>
 
 namespace nfqws2::probe {
 
 namespace {
 
-std::string text_of(const std::string& path) {
+std::string file_text(const std::string& path) {
     std::string text;
     each_line(path, [&](const std::string& line) { text += line + '\n'; });
     text.erase(text.find_last_not_of('\n') + 1);
@@ -32,10 +33,6 @@ Finding finding_of(const std::string& line) {
         return {line, line, ""};
     }
     return {line, line.substr(0, at), line.substr(at + between.size())};
-}
-
-std::uint64_t number_of(std::string_view text) {
-    return std::strtoull(std::string(text).c_str(), nullptr, 10);
 }
 
 // Of the places in the order in which they come, how many strategies work.
@@ -74,7 +71,7 @@ void write_kinds(JsonWriter& json, const Report& report) {
         json.open_object();
         json.key("test").text(one.test);
         json.key("ipv");
-        one.version.empty() ? json.null() : json.number(number_of(one.version));
+        one.version.empty() ? json.null() : json.number(leading_number(one.version));
         json.key("domain").text(one.domain);
         json.key("kind").text(one.kind);
         json.key("evidence").text(one.evidence);
@@ -83,7 +80,7 @@ void write_kinds(JsonWriter& json, const Report& report) {
     json.close_array();
 }
 
-bool write(const std::string& text, std::FILE* output) {
+bool write_text(const std::string& text, std::FILE* output) {
     return std::fwrite(text.data(), 1, text.size(), output) == text.size() &&
            std::fflush(output) == 0;
 }
@@ -96,8 +93,8 @@ bool Finding::is_strategy() const {
 }
 
 Report::Report(const std::string& folder)
-    : options(text_of(folder + "/options")), learn(text_of(folder + "/learn")),
-      rules(text_of(folder + "/rules")) {
+    : options(file_text(folder + "/options")), learn(file_text(folder + "/learn")),
+      rules(file_text(folder + "/rules")) {
     each_line(folder + "/report",
               [this](const std::string& line) { findings.push_back(finding_of(line)); });
     each_line(folder + "/kinds", [this](std::string_view line) {
@@ -123,7 +120,7 @@ std::string summary_of(const Report& report, bool shortened) {
     std::string text;
     JsonWriter json(text);
     json.open_object();
-    json.key("time").number(number_of(report.fact("time")));
+    json.key("time").number(leading_number(report.fact("time")));
     write_findings(json, report, shortened);
     if (shortened) {
         json.key("counts").open_object();
@@ -137,7 +134,7 @@ std::string summary_of(const Report& report, bool shortened) {
                                    "secure_dns", "domains", "ipvs", "scanlevel"}) {
         json.key(name).text(report.fact(name));
     }
-    json.key("repeats").number(number_of(report.fact("repeats")));
+    json.key("repeats").number(leading_number(report.fact("repeats")));
     json.key("engine").text(report.fact("engine"));
     json.key("options").text(report.options);
     json.key("learn").text(report.learn);
@@ -150,11 +147,11 @@ bool report(const Options& options, std::FILE* input, std::FILE* output) {
     case ReportForm::records:
         return write_records(input, output);
     case ReportForm::page:
-        return write(page_of(Report(options.folder)), output);
+        return write_text(page_of(Report(options.folder)), output);
     case ReportForm::whole:
-        return write(summary_of(Report(options.folder), false), output);
+        return write_text(summary_of(Report(options.folder), false), output);
     default:
-        return write(summary_of(Report(options.folder), true), output);
+        return write_text(summary_of(Report(options.folder), true), output);
     }
 }
 

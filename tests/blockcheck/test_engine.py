@@ -251,7 +251,7 @@ import resource, socket, time
 resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
 held = []
 # The area of the only run, every second port.
-for port in range(2049, 2048 + 15872, 2):
+for port in range(2049, 2048 + 31744, 2):
     held.append(socket.socket())
     held[-1].bind(("", port))
 print("ready", flush=True)

@@ -223,9 +223,9 @@ def test_failing(env, text):
 # Every port of the engine is somebody's; when the file is made, they are for a few seconds more.
 OCCUPY = """
 import os, resource, socket, sys, time
-resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+resource.setrlimit(resource.RLIMIT_NOFILE, (40000, 40000))
 held = []
-for port in range(3072, 17920):
+for port in range(3072, 33792):
     held.append(socket.socket())
     held[-1].bind(("0.0.0.0", port))
 open(sys.argv[1], "w").close()

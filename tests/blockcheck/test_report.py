@@ -103,7 +103,8 @@ def test_files_of_strangers(env):
         check_equal("nothing", json.loads(written(env, lab, "json"))["summary"], [])
         wild = "curl_test_http ipv4 a.test : nfqws2 --x='<b>&\"\\' \x01\x7f"
         env.write(lab, "work/report", "no colon\n\n" + wild)
-        env.write(lab, "work/kinds", "dns\t\t\tDNS answers changed\t1 \"<2>\"\ncurl_test_http\t4\ta.test\tRST\t\nshort\n")
+        env.write(lab, "work/kinds",
+                  "dns\t\t\tDNS answers changed\t1 \"<2>\"\ncurl_test_http\t4\ta.test\tRST\t\nshort\n")
         env.write(lab, "work/options", "--a\n--b\n\n")
         env.write(lab, "work/facts", "time\t12x\nabout\t<i>\nrepeats\n\n")
         summary = json.loads(written(env, lab, "json"))
@@ -116,7 +117,8 @@ def test_files_of_strangers(env):
         for part in ("&lt;i&gt;", "--x='&lt;b&gt;&amp;&quot;", "<td>DNS</td>", "1 &quot;&lt;2&gt;&quot;", "--a\n--b\n"):
             contains(page, part)
         lacks(page, "<b>&")
-        record = "curl_test_http\x1f4\x1fa.test/x\x1fs/1.sh\x1f56\x1ffalse\x1fwhy \"\n--x 'a b'\n56|0|1|2|1|10.0.0.1|no|pe\n\n"
+        fields = ("curl_test_http", "4", "a.test/x", "s/1.sh", "56", "false", 'why "')
+        record = "\x1f".join(fields) + "\n--x 'a b'\n56|0|1|2|1|10.0.0.1|no|pe\n\n"
         lines = written(env, lab, "results", text=record + "odd\n" + "\n" + record).splitlines()
         check_equal("results", len(lines), 2)
         first = json.loads(lines[0])
