@@ -105,7 +105,8 @@ set_defaults() {
 	# In no STATE_DIR: one that is there at the start of a router counts as restored.
 	set_default BLOCKCHECK_LAST /var/lib/zapret2-blockcheck/last.json
 	set_default ENGINE fast
-	set_default PARALLEL_MAX 16
+	PARALLEL_GIVEN=$PARALLEL_MAX
+	set_default PARALLEL_MAX 384
 	DESYNC_MARK=0x10000000
 	HTTPS_HEAD=-I
 	[ "$CURL_HTTPS_GET" = 1 ] && HTTPS_HEAD=
@@ -159,6 +160,7 @@ cleanup() {
 	planner_stop
 	pool_end
 	expect_end
+	json_end
 	rules_clear
 	discard_written_config
 	[ -z "$WORK" ] || remove_work_folder

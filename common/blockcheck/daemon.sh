@@ -5,6 +5,8 @@
 # is over when the queue is bound or the process is gone. A daemon that does not start, ends by itself
 # or complains about a Lua error makes the result of its strategy an error, not "unavailable".
 
+DAEMON_LOOKS=1000 # at one that starts, every 10 ms, before it is given up
+
 daemon_setup() {
 	# shellcheck disable=SC2089,SC2090 # read back by eval
 	words_quote --uid "$WS_UID:$WS_GID" "--fwmark=$DESYNC_MARK"
@@ -54,8 +56,8 @@ queue_bound() { # QUEUE; 2 = cannot be known
 }
 
 daemon_wait() { # SLOT QUEUE: until it can take packets
-	local left=1000
-	while [ $left -gt 0 ]; do
+	local left="$DAEMON_LOOKS"
+	while [ "$left" -gt 0 ]; do
 		queue_bound "$2"
 		case $? in
 		0)
@@ -110,11 +112,27 @@ daemon_lua_error() { # SLOT: finds the first Lua error, in DAEMON_SAID
 	return 1
 }
 
-# Would the daemon start with these words? DAEMON_SAID tells why not.
+# Would the daemon start with these words? DAEMON_SAID tells why not, or that it hangs.
 strategy_is_valid() { # QUOTED-ARGS
+	local left="$DAEMON_LOOKS" hangs=0 pid code
 	eval "set -- $DAEMON_BASE --intercept=0 $DAEMON_LUA $1"
-	"$NFQWS2" "$@" >/dev/null 2>"$WORK/daemon.check" </dev/null && return 0
-	daemon_last_words check
+	"$NFQWS2" "$@" >/dev/null 2>"$WORK/daemon.check" </dev/null &
+	pid=$!
+	pids_note daemon.check $pid
+	while [ "$left" -gt 0 ] && kill -0 $pid 2>/dev/null; do
+		msleep 10
+		left=$((left - 1))
+	done
+	kill -9 $pid 2>/dev/null && hangs=1
+	wait $pid 2>/dev/null
+	code=$?
+	pids_note daemon.check
+	[ $code != 0 ] || return 0
+	if [ $hangs = 1 ]; then
+		DAEMON_SAID="$PKTWSD neither starts nor ends"
+	else
+		daemon_last_words check
+	fi
 	return 1
 }
 

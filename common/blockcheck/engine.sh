@@ -66,6 +66,8 @@ engine_setup() { # sets ENGINE_OPTIONS
 		words_quote $CURL_OPT
 		engine_option "--curl-words=$QUOTED"
 		[ "$CURL_HAS_TLSMAX" != 1 ] || engine_option --tls-max
+		# A process for each.
+		[ -n "$PARALLEL_GIVEN" ] || PARALLEL_MAX=$ENGINE_MOST_CURLS
 	}
 	engine_option "--user-agent=$USER_AGENT"
 	engine_option "--max-time=$(engine_max_time)"
@@ -85,7 +87,8 @@ engine_setup() { # sets ENGINE_OPTIONS
 	engine_option "--parallel=$([ "$PARALLEL_MAX" -le $ENGINE_MOST ] && echo "$PARALLEL_MAX" || echo $ENGINE_MOST)"
 }
 
-ENGINE_MOST=4096 # connections at once, of blockprobe
+ENGINE_MOST=4096     # connections at once, of blockprobe
+ENGINE_MOST_CURLS=16 # where the user does not say how many
 
 # Begins to test the strategies of $WORK/keys.
 engine_start() {

@@ -6,7 +6,8 @@
 # one; those it does not ask for are dropped. The batch grows while the plan proves right, else it shrinks. While the script
 # takes the results of a batch the next one is tested already, if it is likely that they will be asked for (AHEAD).
 
-FAST_MAX_BATCH=2048
+FAST_MAX_BATCH=4096
+FAST_MIN_BATCH=64
 
 fast_available() {
 	[ "$ENGINE" = fast ] || return 1
@@ -54,7 +55,7 @@ batch_take() {
 
 # Takes the next strategies of the plan; the first must be KEY, if there is one, else the plan is wrong.
 batch_fill() { # KEY
-	plan_wait "$PARALLEL_MAX"
+	plan_wait "$PARALLEL_MAX" "$BATCH_SIZE"
 	PLAN_AT=$(KEY=$1 awk -v at="$PLAN_AT" -v lines="$PLAN_LINES" -v left="$BATCH_SIZE" -v scouted="$WORK/scouted" -v keys="$WORK/keys" '
 		BEGIN {
 			printf "" >keys
@@ -75,15 +76,18 @@ batch_fill() { # KEY
 	[ -s "$WORK/keys" ]
 }
 
-batch_grow() { # by half, or twice
+# By half, or four times. A batch ends with waiting for its last answers, so few large ones are better while the plan holds.
+batch_grow() {
+	local most=$((PARALLEL_MAX * 8)) least="$PARALLEL_MAX"
+	[ "$most" -le $FAST_MAX_BATCH ] || most=$FAST_MAX_BATCH
+	[ "$least" -le $FAST_MIN_BATCH ] || least=$FAST_MIN_BATCH
 	if [ "$PLAN_WRONG" = 1 ]; then
 		BATCH_SIZE=$((BATCH_SIZE / 2))
-		[ $BATCH_SIZE -ge "$PARALLEL_MAX" ] || BATCH_SIZE=$PARALLEL_MAX
+		[ "$BATCH_SIZE" -ge "$least" ] || BATCH_SIZE=$least
 	else
-		BATCH_SIZE=$((BATCH_SIZE * 2))
+		BATCH_SIZE=$((BATCH_SIZE * 4))
 	fi
-	[ "$BATCH_SIZE" -le $((PARALLEL_MAX * 8)) ] || BATCH_SIZE=$((PARALLEL_MAX * 8))
-	[ "$BATCH_SIZE" -le $FAST_MAX_BATCH ] || BATCH_SIZE=$FAST_MAX_BATCH
+	[ "$BATCH_SIZE" -le "$most" ] || BATCH_SIZE=$most
 }
 
 batch_next() { # KEY: makes and runs the batch that begins with it
@@ -159,7 +163,9 @@ result_find() { # KEY
 
 fast_begin() { # FUNC TESTF DOMAIN
 	planner_start "$@"
-	PLAN_WRONG=1 PLAN_STALE=1 BATCH_SIZE=$PARALLEL_MAX AHEAD=
+	PLAN_WRONG=1 PLAN_STALE=1 BATCH_SIZE=$FAST_MIN_BATCH AHEAD=
+	# What works lets the script leave out others. Where nothing does, the plan holds.
+	[ "$SCANLEVEL" != force ] && [ $((PROGRESS_FOUND + PROGRESS_SCOUTED)) != 0 ] || BATCH_SIZE=$((FAST_MAX_BATCH * 2))
 	RESULTS=0 RESULT_AT=0 RESULT_KEY=
 }
 

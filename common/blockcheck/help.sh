@@ -22,7 +22,7 @@ print_help() {
 		  REPEATS=N                            attempts for each strategy (1)
 		  PARALLEL=1                           attempts of one strategy at the same time
 		  ENGINE=fast|classic                  many strategies at the same time, or one after another (fast)
-		  PARALLEL_MAX=N                       at most so many with ENGINE=fast (16)
+		  PARALLEL_MAX=N                       at most so many with ENGINE=fast (384, with curl 16)
 		  CURL=curl CURL_OPT="words"           the program that asks for the page, and more words for it
 		  CURL_MAX_TIME=2 CURL_MAX_TIME_QUIC=2 seconds for an attempt
 		  CURL_HTTPS_GET=1                     fetch the page; default: only its header

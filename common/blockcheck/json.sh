@@ -1,88 +1,75 @@
-# Results for programs: JSON. Sourced by blockcheck2.sh.
-# shellcheck shell=dash disable=SC2015,SC2016,SC2034,SC2153,SC2154 # programs of awk; variables go between the parts; A && B || C is meant
+# Results for programs and for other people: JSON, and a page. Sourced by blockcheck2.sh.
+# shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
+#
+# blockprobe writes them (src/probe/report.hpp): each result as soon as it is there, by a process that reads them from
+# descriptor 7; all of it at the end, from the files of the run's folder.
 
 json_setup() {
+	[ -z "$BLOCKCHECK_JSON$BLOCKCHECK_HTML" ] || "$BLOCKPROBE" --help >/dev/null 2>&1 ||
+		die 6 "$BLOCKPROBE, which writes --json and --html, is not available. build it or run \`$ZAPRET_BASE/install_bin.sh\`"
 	[ -n "$BLOCKCHECK_JSON" ] || return 0
 	WANT_STATISTICS=1
 	true >"$BLOCKCHECK_JSON" || die 1 "cannot write '$BLOCKCHECK_JSON'"
+	mkfifo "$WORK/records"
+	"$BLOCKPROBE" --report=results <"$WORK/records" >>"$BLOCKCHECK_JSON" &
+	JSON_WRITER=$!
+	exec 7>"$WORK/records"
 }
 
-json_head() { # TESTF DOMAIN[/URI]: JSON_HEAD
-	domain_only "$2"
-	json_str "$HOST"
-	JSON_HEAD="{\"time\":$(seconds_now),\"domain\":$JSON_STR"
-	json_str "${URI:-/}"
-	JSON_HEAD="$JSON_HEAD,\"uri\":$JSON_STR,\"ipv\":$IPV,\"protocol\":\"${1#curl_test_}\",\"test\":\"$1\""
-	json_str "$SCRIPT"
-	JSON_HEAD="$JSON_HEAD,\"script\":$JSON_STR"
+json_end() { # what was written is in the file then
+	[ -n "$JSON_WRITER" ] || return 0
+	exec 7>&-
+	end_at_last "$JSON_WRITER"
+	JSON_WRITER=
 }
 
-json_attempts() { # JSON_ATTEMPTS from R_LIST
-	local code status bytes ms connected ip error n=0
-	JSON_ATTEMPTS=
-	while IFS='|' read -r code status bytes ms connected ip error; do
-		[ -n "$code" ] || continue
-		n=$((n + 1))
-		json_str "$error"
-		# connected only serves the fast engine
-		: "$connected"
-		JSON_ATTEMPTS="$JSON_ATTEMPTS${JSON_ATTEMPTS:+,}{\"n\":$n,\"ip\":\"$ip\",\"code\":$code,\"http_status\":${status:-0},\"bytes\":${bytes:-0},\"ms\":${ms:-0},\"error\":$JSON_STR}"
-	done <<-LIST
-		$R_LIST
-	LIST
+json_result() { # TESTF DOMAIN QUOTED-WORDS
+	[ -n "$JSON_WRITER" ] || return 0
+	printf '%s\037%s\037%s\037%s\037%s\037%s\037%s\n%s\n%s\n' "$1" "$IPV" "$2" "$SCRIPT" "$R_CODE" \
+		"${RESUMED:-false}" "$R_ERROR" "$3" "$R_LIST" >&7
 }
 
-json_result() { # TESTF DOMAIN VERDICT ARGV...
-	local verdict="$3"
-	[ -n "$BLOCKCHECK_JSON" ] || return 0
-	json_head "$1" "$2"
-	shift 3
-	json_array "$@"
-	json_attempts
-	json_str "$R_ERROR"
-	printf '%s\n' "$JSON_HEAD,\"argv\":$JSON_ARRAY,\"attempts\":[$JSON_ATTEMPTS],\"code\":$R_CODE,\"error\":$JSON_STR,\"resumed\":${RESUMED:-false},\"verdict\":\"$verdict\"}" >>"$BLOCKCHECK_JSON"
+fact() { # NAME VALUE
+	local value="$2"
+	contains "$value" "$NL" && value=$(replace_str "$NL" ' ' "$value")
+	printf '%s\t%s\n' "$1" "$value"
 }
 
-json_lines() { # FILE: JSON_ARRAY becomes an array of its lines
-	JSON_ARRAY="[$(LC_ALL=C awk "$JSON_AWK"'{ printf "%s\"%s\"", (NR > 1 ? "," : ""), json($0) }' "$1")]"
+report_facts() {
+	{
+		fact time "$(date +%s)"
+		fact about "$(date) - $KERNEL - $CURL_VERSION - firewall $FWTYPE - DNS $DNS_VERDICT - SCANLEVEL=$SCANLEVEL - sites: $DOMAINS"
+		fact test "$TEST"
+		fact curl "$CURL_VERSION"
+		fact nfqws2 "$("$NFQWS2" --version 2>/dev/null | head -n 1)"
+		fact kernel "$KERNEL"
+		fact firewall "$FWTYPE"
+		fact dns "$DNS_VERDICT"
+		fact secure_dns "$SECURE_DNS"
+		fact domains "$DOMAINS"
+		fact ipvs "$IPVS"
+		fact scanlevel "$SCANLEVEL"
+		fact repeats "$REPEATS"
+		fact engine "$ENGINE"
+	} >"$WORK/facts"
 }
 
-json_text() { # NAME FILE: JSON_MEMBER becomes a member with the text of a file, which need not be there
-	json_str "$(cat "$2" 2>/dev/null)"
-	JSON_MEMBER="\"$1\":$JSON_STR"
+report_written() { # FORM: prints it
+	"$BLOCKPROBE" --folder="$WORK" --report="$1"
 }
 
-# The whole run as one object: the last line of --json, and what is kept of the last run.
-json_summary() {
-	local text time
-	[ -n "$BLOCKCHECK_JSON" ] || last_wanted || return 0
-	time=$(seconds_now)
-	json_kinds
-	text="\"blocking\":[$JSON_KINDS]"
-	json_str "$TEST"
-	text="$text,\"test\":$JSON_STR"
-	json_str "$CURL_VERSION"
-	text="$text,\"curl\":$JSON_STR"
-	json_str "$("$NFQWS2" --version 2>/dev/null | head -n 1)"
-	text="$text,\"nfqws2\":$JSON_STR"
-	json_str "$KERNEL"
-	text="$text,\"kernel\":$JSON_STR"
-	json_str "$DOMAINS"
-	text="$text,\"firewall\":\"$FWTYPE\",\"dns\":\"$DNS_VERDICT\",\"secure_dns\":\"$SECURE_DNS\",\"domains\":$JSON_STR"
-	text="$text,\"ipvs\":\"$IPVS\",\"scanlevel\":\"$SCANLEVEL\",\"repeats\":$REPEATS,\"engine\":\"$ENGINE\""
-	json_text options "$WORK/options"
-	text="$text,$JSON_MEMBER"
-	json_text learn "$WORK/learn"
-	text="$text,$JSON_MEMBER}"
-	[ -z "$BLOCKCHECK_JSON" ] || {
-		json_lines "$WORK/report"
-		printf '%s\n' "{\"time\":$time,\"summary\":$JSON_ARRAY,$text" >>"$BLOCKCHECK_JSON"
-	}
-	last_wanted || return 0
-	last_shorten
-	json_lines "$WORK/report.last"
-	printf '%s\n' "{\"time\":$time,\"summary\":$JSON_ARRAY,\"counts\":{$(cat "$WORK/counts")},$text" >"$WORK/summary.json"
-	last_keep "$WORK/summary.json"
+# For programs, for who shall be shown a page, and what is kept of the last run.
+report_files() {
+	[ -n "$BLOCKCHECK_JSON$BLOCKCHECK_HTML" ] || last_wanted || return 0
+	report_facts
+	if [ -n "$BLOCKCHECK_JSON" ]; then
+		json_end
+		report_written json >>"$BLOCKCHECK_JSON" || echo "cannot write '$BLOCKCHECK_JSON'"
+	fi
+	if last_wanted && report_written last >"$WORK/summary.json" 2>/dev/null; then
+		last_keep "$WORK/summary.json"
+	fi
+	[ -z "$BLOCKCHECK_HTML" ] || report_written html >"$BLOCKCHECK_HTML" || echo "cannot write '$BLOCKCHECK_HTML'"
 }
 
 # --- the last run ---------------------------------------------------------------------------------
@@ -90,23 +77,6 @@ json_summary() {
 # `nfqws2ctl serve` shows it, so it outlives a restart, and others may read it. Nothing depends on it.
 last_wanted() {
 	[ "$BLOCKCHECK_LAST" != 0 ] && [ "$SIMULATE" != 1 ] && [ "$SKIP_PKTWS" != 1 ]
-}
-
-# Thousands of strategies may work, and the page of nfqws2ctl takes files of 4 MB: the first ones of each test stand in the
-# file, and how many work (counts).
-last_shorten() {
-	LC_ALL=C awk -v counts="$WORK/counts" "$JSON_AWK"'
-		{
-			test = $1 " " $2 " " $3
-			if (!(test in seen)) order[++tests] = test
-			if (++seen[test] == 1 || (seen[test] <= 20 && kept < 8000)) { print; kept++ }
-			found = substr($0, index($0, " : ") + 3)
-			count[test] += found ~ /^nfqws2 / && found != "nfqws2 not working"
-		}
-		END {
-			printf "" >counts
-			for (i = 1; i <= tests; i++) printf "%s\"%s\":%d", (i > 1 ? "," : ""), json(order[i]), count[order[i]] >counts
-		}' "$WORK/report" >"$WORK/report.last"
 }
 
 last_keep() { # FILE

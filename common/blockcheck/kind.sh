@@ -333,18 +333,3 @@ report_kinds() {
 	awk -F '\t' '{ print $1 ($2 == "" ? "" : " ipv" $2 " " $3) " : " $4 " : " $5 }' "$WORK/kinds"
 	echo
 }
-
-json_kinds() { # JSON_KINDS becomes the members of an array
-	local testf ipv dom kind evidence
-	JSON_KINDS=
-	# Not a blank, which would join empty fields.
-	tr '\t' '\036' <"$WORK/kinds" >"$WORK/kinds.json"
-	while IFS=$(printf '\036') read -r testf ipv dom kind evidence; do
-		json_str "$dom"
-		JSON_KINDS="$JSON_KINDS${JSON_KINDS:+,}{\"test\":\"$testf\",\"ipv\":${ipv:-null},\"domain\":$JSON_STR"
-		json_str "$kind"
-		JSON_KINDS="$JSON_KINDS,\"kind\":$JSON_STR"
-		json_str "$evidence"
-		JSON_KINDS="$JSON_KINDS,\"evidence\":$JSON_STR}"
-	done <"$WORK/kinds.json"
-}

@@ -109,15 +109,19 @@ plan_make() { # KNOWN: a new plan
 	echo "$PLAN_ID $1" >&6
 }
 
-# PLAN_LINES becomes how many lines the plan has, when COUNT of them are behind PLAN_AT or it has an end. Not for ever:
-# a planner that ended without a word has no next line.
-plan_wait() { # COUNT
-	local file="$WORK/plan.$PLAN_ID" left=3000 ended
+# PLAN_LINES becomes how many lines the plan has, when LEAST of them are behind PLAN_AT or it has an end. Not for ever:
+# a planner that ended without a word has no next line. For more, up to MOST, a second.
+plan_wait() { # LEAST MOST
+	local file="$WORK/plan.$PLAN_ID" left=3000 more=50 ended
 	while :; do
 		ended=0
 		[ ! -f "$file.done" ] || ended=1
 		PLAN_LINES=$(wc -l <"$file")
-		[ "$PLAN_LINES" -lt $((PLAN_AT + $1)) ] && [ $ended = 0 ] && [ $left -gt 0 ] || break
+		[ $ended = 0 ] && [ $left -gt 0 ] && [ "$PLAN_LINES" -lt $((PLAN_AT + $2)) ] || break
+		if [ "$PLAN_LINES" -ge $((PLAN_AT + $1)) ]; then
+			[ $more -gt 0 ] || break
+			more=$((more - 1))
+		fi
 		: >"$file.more"
 		left=$((left - 1))
 		msleep 20

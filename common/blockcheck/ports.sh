@@ -13,13 +13,13 @@ area_taken() { # N
 	return 1
 }
 
-# One of four areas of ports. Runs at the same time take different ones. An area is large, because a
+# One of two areas of ports. Runs at the same time take different ones. An area is large, because a
 # port can only be used again when all on the way have forgotten the connection, and a server whose
-# packets or whose client's packets were dropped takes minutes. What others use in it is no harm: those
+# packets or whose client's packets were dropped takes minutes: all of a scan have ports of their own. What others use in it is no harm: those
 # ports are left out, and their packets pass our daemons unchanged.
 area_claim() {
-	local n=0 size=15872
-	while [ $n -lt 4 ]; do
+	local n=0 size=31744
+	while [ $n -lt 2 ]; do
 		if ! area_taken $n; then
 			: >"$WORK/area-$n"
 			# Looked at again: another run may have looked at the same time.
@@ -28,12 +28,14 @@ area_claim() {
 		fi
 		n=$((n + 1))
 	done
-	[ $n -lt 4 ] || n=$(($$ % 4))
+	[ $n -lt 2 ] || n=$(($$ % 2))
 	AREA_FIRST=$((2048 + n * size))
 	AREA_LAST=$((AREA_FIRST + size - 1))
 }
 
 OWN_PORTS=1024 # of what the shell tests itself; they go to the first queue
+
+PARALLEL_FIRST=16 # connections at the same time to begin with: more when that goes well
 
 # Four ranges, each with a queue, for the daemons of the engine (src/probe/batch.cpp tells their use), and for the rules.
 # ENGINE_RANGES, FAST_RULE_SLOTS: FIRST:LAST:QUEUE, four times.
@@ -42,7 +44,7 @@ ports_setup() {
 	first=$AREA_FIRST ENGINE_RANGES='' FAST_RULE_SLOTS=''
 	OWN_NEXT=$(random "$first" $((first + OWN_PORTS - 1)))
 	for slot in 0 1 2 3; do
-		last=$((first + size * (slot < 2 ? 4 : 1) / 10 - 1))
+		last=$((first + size / 4 - 1))
 		queue=$QNUM
 		[ $slot = 0 ] || queue=$(((QNUM + slot * 16127) % 64536 + 1000))
 		FAST_RULE_SLOTS="$FAST_RULE_SLOTS $first:$last:$queue"
@@ -52,7 +54,7 @@ ports_setup() {
 		places="$places $(random "$first" "$last")"
 		first=$((last + 1))
 	done
-	echo "$PARALLEL_MAX 3$places" >"$WORK/pace"
+	echo "$PARALLEL_FIRST 3$places" >"$WORK/pace"
 }
 
 own_ports_take() { # COUNT: TAKEN becomes the first of so many ports

@@ -40,16 +40,6 @@ show_result() {
 	esac
 }
 
-verdict_name() { # CODE
-	case $1 in
-	0) echo available ;;
-	"$CODE_SUSPICIOUS") echo suspicious_redirect ;;
-	"$CODE_INVALID") echo invalid_strategy ;;
-	"$CODE_DAEMON") echo daemon_failed ;;
-	*) echo unavailable ;;
-	esac
-}
-
 # --- the report ---------------------------------------------------------------------------------
 
 report_add() { # TESTF DOMAIN VALUE

@@ -31,8 +31,7 @@ result_report() {
 		report_summary
 	fi
 	result_recommend
-	json_summary
-	result_html
+	report_files
 }
 
 result_summary() {
@@ -132,68 +131,4 @@ result_start() {
 	else
 		echo "the service did not start : $*"
 	fi
-}
-
-# --- a page to show to somebody -----------------------------------------------------------------------
-
-RESULT_HTML_AWK='
-	function html(t) {
-		gsub(/&/, "\\&amp;", t); gsub(/</, "\\&lt;", t); gsub(/>/, "\\&gt;", t); gsub(/"/, "\\&quot;", t)
-		return t
-	}
-	function head(title) { print (section++ ? "</section>" : "") "<section><h2>" html(title) "</h2>" }
-	function row(a, b, c) { print "<tr><td>" html(a) "</td><td>" html(b) "</td><td>" html(c) "</td></tr>" }
-	function test(t) { return toupper(substr(t, 11)) }
-	function file_text(name,    line, all) {
-		while ((getline line < name) > 0) all = all line "\n"
-		close(name)
-		return all
-	}
-	FILENAME == reportfile {
-		key = test($1) " " $2 " " $3
-		if (!(key in result)) order[++n] = key
-		value = substr($0, length($1 $2 $3) + 6)
-		if (value ~ /^nfqws2 / && value != "nfqws2 not working") {
-			if (!count[key]++) first[key] = value
-			result[key] = count[key] " strategies work"
-			list = list "<li><b>" html(key) "</b> <code>" html(value) "</code></li>\n"
-		} else if (!(key in result) || !count[key]) result[key] = value == "nfqws2 not working" ? "no strategy works" : value
-		next
-	}
-	FILENAME == kindfile {
-		split($0, f, "\t")
-		kinds = kinds "<tr><td>" html(f[1] == "dns" ? "DNS" : test(f[1]) " ipv" f[2] " " f[3]) "</td><td>" html(f[4]) "</td><td>" html(f[5]) "</td></tr>\n"
-	}
-	END {
-		print "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>blockcheck2</title>"
-		print "<meta name=\"viewport\" content=\"width=device-width\"><style>"
-		print ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{max-width:60rem;margin:2rem auto;padding:0 1rem}"
-		print "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #8886;overflow-wrap:anywhere}"
-		print "pre{padding:1rem;overflow-x:auto;background:#8882}code{overflow-wrap:anywhere}h2{margin-top:2rem}</style></head><body>"
-		print "<h1>blockcheck2</h1><p>" html(about) "</p>"
-		head("What was found")
-		print "<table><tr><th>test</th><th>result</th><th>first strategy</th></tr>"
-		for (i = 1; i <= n; i++) row(order[i], result[order[i]], first[order[i]])
-		print "</table>"
-		if (kinds != "") {
-			head("Kind of blocking")
-			print "<table><tr><th>test</th><th>kind</th><th>evidence</th></tr>" kinds "</table>"
-		}
-		options = file_text(optionsfile)
-		if (options != "") { head("NFQWS2_OPT for the config"); print "<pre>" html("NFQWS2_OPT=\"\n" options "\"") "</pre>" }
-		learn = file_text(learnfile)
-		if (learn != "") { head("NFQWS2_OPT that learns"); print "<pre>" html("NFQWS2_OPT=\"\n" learn "\"") "</pre>" }
-		rules = file_text(rulesfile)
-		if (rules != "") { head("Rules for the firewall"); print "<details><summary>only without the service</summary><pre>" html(rules) "</pre></details>" }
-		if (list != "") { head("All that works"); print "<details><summary>" n " tests</summary><ul>\n" list "</ul></details>" }
-		print "</section></body></html>"
-	}'
-
-result_html() {
-	local about
-	[ -n "$BLOCKCHECK_HTML" ] || return 0
-	about="$(date) - $KERNEL - $CURL_VERSION - firewall $FWTYPE - DNS $DNS_VERDICT - SCANLEVEL=$SCANLEVEL - sites: $DOMAINS"
-	ABOUT=$about awk -v reportfile="$WORK/report" -v kindfile="$WORK/kinds" -v optionsfile="$WORK/options" \
-		-v learnfile="$WORK/learn" -v rulesfile="$WORK/rules" 'BEGIN { about = ENVIRON["ABOUT"] }'"$RESULT_HTML_AWK" \
-		"$WORK/report" "$WORK/kinds" >"$BLOCKCHECK_HTML"
 }

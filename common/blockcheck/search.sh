@@ -9,6 +9,7 @@
 # The fast engine tests a round at once; with quick, the first strategy that is done and works ends it (ENGINE_CODE=3). The classic engine tests one after another, in the order of the pool.
 
 SEARCH_ROUNDS=4 # of level standard without a success
+SEARCH_SIZE=16  # strategies of a round: likely ones, whose results teach what the next round shall have
 SEARCH_TIMES=3  # good attempts that level quick wants of a strategy
 
 # --- results kept for the scripts -----------------------------------------------------------------
@@ -150,12 +151,12 @@ search_lost() {
 search_count() { # ROUND: how many strategies it shall have
 	SEARCH_COUNT=1
 	[ "$FAST_NOW" = 1 ] || return 0
-	SEARCH_COUNT=$PARALLEL_MAX
+	SEARCH_COUNT=$SEARCH_SIZE
 	[ "$SCANLEVEL" = quick ] || return 0
 	# Nothing of the likely ones has worked: more at a time.
-	[ "$1" -le 3 ] || SEARCH_COUNT=$((PARALLEL_MAX * 2))
-	[ "$1" -le 6 ] || SEARCH_COUNT=$((PARALLEL_MAX * 8))
-	[ "$SEARCH_COUNT" -le "$FAST_MAX_BATCH" ] || SEARCH_COUNT=$FAST_MAX_BATCH
+	[ "$1" -le 3 ] || SEARCH_COUNT=$((SEARCH_SIZE * 2))
+	[ "$1" -le 6 ] || SEARCH_COUNT=$((SEARCH_SIZE * 8))
+	[ "$1" -le 9 ] || SEARCH_COUNT=$FAST_MAX_BATCH
 }
 
 search_rounds() { # MOST; 0 = until something is found or all was tried
@@ -208,7 +209,7 @@ search_scout() { # FUNC TESTF DOMAIN
 	RESUME_ASTRAY=1
 	pool_begin "$@"
 	pool_wait
-	if [ ! -f "$WORK/pool.done" ] || [ "$(wc -l <"$WORK/requests")" -gt $((PARALLEL_MAX * 4)) ]; then
+	if [ ! -f "$WORK/pool.done" ] || [ "$(wc -l <"$WORK/requests")" -gt $((SEARCH_SIZE * SEARCH_ROUNDS)) ]; then
 		search_rounds $SEARCH_ROUNDS
 		SCRIPT=
 		progress_clear

@@ -1,4 +1,4 @@
-# Texts: shell words, JSON. Sourced by blockcheck2.sh.
+# Texts: shell words, times. Sourced by blockcheck2.sh.
 # shellcheck shell=dash disable=SC2015,SC2034,SC2153,SC2154 # variables go between the parts; A && B || C is meant
 
 TAB=$(printf '\t')
@@ -36,44 +36,6 @@ ascii_only() { # TEXT
 	case $1 in
 	*[!A-Za-z0-9\ _=:,.@%/+#\(\)\'-]*) ASCII=$(printf '%s' "$1" | LC_ALL=C tr '\200-\377' '?') ;;
 	esac
-}
-
-# json(text) for programs of awk: a line as what stands between the quotes of a JSON string.
-# shellcheck disable=SC2016 # of awk
-JSON_AWK='
-	function json(t,    i, n, c, all) {
-		if (t !~ /[\001-\037\\"]/) return t
-		n = length(t)
-		for (i = 1; i <= n; i++) {
-			c = substr(t, i, 1)
-			all = all (c in json_escape ? json_escape[c] : c)
-		}
-		return all
-	}
-	BEGIN {
-		for (json_i = 1; json_i < 32; json_i++) json_escape[sprintf("%c", json_i)] = sprintf("\\u%04x", json_i)
-		json_escape["\""] = "\\\""; json_escape["\\"] = "\\\\"; json_escape["\t"] = "\\t"
-	}'
-
-# JSON_STR becomes a JSON string.
-json_str() { # TEXT
-	case $1 in
-	*[!A-Za-z0-9\ _=:,.@%/+#\<\>\(\)\'-]*)
-		JSON_STR=$(printf '%s' "$1" | LC_ALL=C awk "$JSON_AWK"'{ printf "%s%s", (NR > 1 ? "\\n" : ""), json($0) }')
-		JSON_STR="\"$JSON_STR\""
-		;;
-	*) JSON_STR="\"$1\"" ;;
-	esac
-}
-
-json_array() { # TEXTS...: JSON_ARRAY becomes an array of strings
-	local text
-	JSON_ARRAY=
-	for text; do
-		json_str "$text"
-		JSON_ARRAY="$JSON_ARRAY${JSON_ARRAY:+,}$JSON_STR"
-	done
-	JSON_ARRAY="[$JSON_ARRAY]"
 }
 
 seconds_now() {

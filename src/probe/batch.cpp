@@ -1,313 +1,203 @@
 #include "batch.hpp"
 
+#include "agenda.hpp"
 #include "daemon.hpp"
 #include "item.hpp"
 #include "lines.hpp"
 #include "numbers.hpp"
-#include "pace.hpp"
-#include "ports.hpp"
-#include "words.hpp"
+#include "results.hpp"
+#include "slot.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 // Theory of operation. Each strategy becomes a profile of a daemon, told apart by --filter-lport,
 // and its questions come from these local ports. There are four slots, each a daemon with its own
-// queue and range of ports: 0 and 1 take turns with strategies without words for the whole process,
-// 2 and 3 hold those with such words, all of a slot the same ones, or one that can only be alone.
-// What a slot holds at a time is a group: one start of its daemon, and the questions of all its
-// strategies. While one group waits for answers the next one begins in another slot.
+// queue and range of ports (slot.hpp). What a slot holds at a time is a group: one start of its
+// daemon, and the questions of all its strategies. Which strategies make the next group the agenda
+// tells (agenda.hpp). Groups are begun before there is room for their questions; these are asked as
+// soon as others have their answers, those of the oldest group first. So a daemon that starts, and
+// a group that only waits for its last answers, leave no connection unused.
 //
 // What cannot be judged after it is tried again: a local port that was in use after all, strategies
 // of a daemon that died or did not start (in halves, until the guilty one is alone), connections
-// that were not made, perhaps because there were too many (pace.hpp).
+// that were not made, perhaps because there were too many (pace.hpp), time-outs while this program
+// was kept from listening.
 
 namespace nfqws2::probe {
 
 namespace {
 
 constexpr std::size_t slots = 4;
-constexpr std::size_t small_slots = 2; // from this one on
 constexpr unsigned most_port_tries = 8;
-// Functions of results that a shell has at the same time: some look for a function one by one.
-constexpr std::size_t piece = 64;
+constexpr unsigned most_deaf_tries = 2;
 // What outlives a batch: the pace, and where the ports stand.
 constexpr const char* pace_file = "/pace";
-// The last packets of connections shall find the daemon: a server that misses them keeps the
-// connection.
-constexpr std::chrono::milliseconds time_to_close(40);
-// Ports of connections whose end one side has missed rest for a minute or two.
-constexpr std::chrono::milliseconds time_to_rest(250);
-constexpr std::chrono::minutes longest_rest(3);
 
 using Clock = std::chrono::steady_clock;
 
-struct Slot {
-    Slot(Ports own_ports, Daemon own_daemon) : ports(own_ports), daemon(std::move(own_daemon)) {}
-
-    Ports ports;
-    Daemon daemon;
-    std::vector<std::size_t> group;  // items
-    std::vector<std::size_t> owners; // of its profiles, in their order
-    std::size_t open = 0;            // items without all of their answers
-    bool asking = false;
-    Clock::time_point answered; // the last question
-    Clock::time_point rests_until;
-    std::optional<Clock::time_point> without_ports; // since then
-
-    bool waits_for_daemon() const { return !group.empty() && !asking; }
-    bool waits_for_end() const { return asking && open == 0; }
-};
-
 class Batch {
   public:
-    Batch(const Options& options, Asker& asker);
-    void read(std::FILE* strategies);
+    Batch(const Options& options, Asker& asker, std::vector<Item>& items);
     End run();
-    bool write(std::FILE* results) const;
+    const std::string& said() const { return agenda_.said(); }
 
   private:
-    using Queue = std::deque<std::size_t>;
-
-    void keep() const;
     bool step();
+    bool work();
+    void keep() const;
+    bool is_idle() const;
+    std::chrono::milliseconds part_of_max_time(unsigned divisor) const;
 
-    std::size_t running() const;
-    bool idle() const;
-    bool in_round() const { return !round_.empty() || round_runs_; }
-    void change_round();
-
-    void fill(std::size_t number);
-    std::vector<std::size_t> choose(std::size_t number, std::size_t most);
-    bool fits(const Item& item, std::size_t number, const Item* first) const;
-    void start(Slot& slot, const std::vector<std::size_t>& group);
-    void wait_for_ports(Slot& slot, const std::vector<std::size_t>& items);
-    Words words_of(Slot& slot);
+    void fill(Slot& slot);
+    void put_back(Slot& slot);
     void look(Slot& slot);
+
+    void ask_more();
+    Slot* oldest_with_questions();
     void ask(std::size_t index, std::uint32_t number);
     void take(Answer& answer);
     bool has_more(const Item& item, std::uint32_t number) const;
+
+    bool is_deaf(Item& item, const Slot& slot) const;
     void end_group(Slot& slot);
-    bool end_daemon(Slot& slot, std::string& log);
     void give_up(Slot& slot);
-    void suspect(const std::vector<std::size_t>& items, const std::string& why, bool started);
-    void again(std::size_t index);
-    void finish(std::size_t index);
+    void suspect(const Indices& items, const std::string& why, bool started);
+    void finish(std::size_t index) { items_[index].done = true; }
     void fail(std::size_t index, int code, std::string why);
 
     const Options& options_;
     Asker& asker_;
-    Pace pace_;
+    std::vector<Item>& items_;
+    Agenda agenda_;
     std::vector<Slot> slots_;
-    std::vector<std::size_t> slot_of_; // of an item that runs
-    std::vector<Item> items_;
-    Queue waiting_;
-    Queue unconnected_; // for the next round
-    Queue round_;       // asked again, before all others
-    bool round_runs_ = false;
-    bool crowded_ = false; // a round first
+    std::vector<Slot*> slot_of_; // of an item that runs
+    std::size_t asking_ = 0;     // items asked for that have not all of their answers
+    std::vector<Answer> answers_;
+    Clock::time_point listened_ = Clock::now();
     bool enough_ = false;
-    std::string said_;
 };
 
+// What read_numbers() gave, or where the first batch begins.
+std::vector<std::uint32_t> state_of(const Options& options) {
+    auto state = read_numbers(options.folder + pace_file);
+    if (state.size() != 2 + slots) {
+        state.assign(2 + slots, 0);
+        state[0] = options.parallel;
+        state[1] = most_trust;
+    }
+    return state;
+}
+
+Pace pace_of(const Options& options) {
+    const auto state = state_of(options);
+    return {options.parallel, state[0], state[1]};
+}
+
+Batch::Batch(const Options& options, Asker& asker, std::vector<Item>& items)
+    : options_(options), asker_(asker), items_(items), agenda_(items, pace_of(options)),
+      slot_of_(items.size()) {
+    const auto state = state_of(options);
+    const bool ipv6 = options.addresses.front().find(':') != std::string::npos;
+    slots_.reserve(slots);
+    for (std::size_t n = 0; n < slots; ++n) {
+        slots_.emplace_back(options, n, ipv6, state[2 + n]);
+    }
+    for (std::size_t n = 0; n < items.size(); ++n) {
+        if (!items[n].strategy.place.empty()) {
+            agenda_.add(n);
+        }
+    }
+}
+
 void Batch::keep() const {
-    std::vector<std::uint32_t> numbers{pace_.limit(), pace_.trust()};
+    std::vector<std::uint32_t> numbers{agenda_.pace().limit(), agenda_.pace().trust()};
     for (const Slot& slot : slots_) {
-        numbers.push_back(slot.ports.next());
+        numbers.push_back(slot.next_port());
     }
     write_numbers(options_.folder + pace_file, numbers);
 }
 
-Batch::Batch(const Options& options, Asker& asker)
-    : options_(options), asker_(asker), pace_(options.parallel, options.parallel, most_trust) {
-    auto state = read_numbers(options.folder + pace_file);
-    if (state.size() == 2 + slots) {
-        pace_ = Pace(options.parallel, state[0], state[1]);
-    } else {
-        state.assign(2 + slots, 0);
-    }
-    const bool ipv6 = options.addresses.front().find(':') != std::string::npos;
-    slots_.reserve(slots);
-    for (std::size_t n = 0; n < slots; ++n) {
-        const Range& range = options.ranges[n];
-        slots_.emplace_back(Ports(range, ipv6, state[2 + n]), Daemon(options, n, range.queue));
-    }
+bool Batch::is_idle() const {
+    return std::none_of(slots_.begin(), slots_.end(),
+                        [](const Slot& slot) { return slot.has_group(); });
 }
 
-void Batch::read(std::FILE* strategies) {
-    Lines lines(strategies);
-    std::string line;
-    while (lines.next(line)) {
-        Item item;
-        if (auto strategy = read_strategy(line, options_.before, options_.behind)) {
-            item.strategy = std::move(*strategy);
-            waiting_.push_back(items_.size());
-        } else {
-            item.strategy.key = line; // gets no result
-        }
-        items_.push_back(std::move(item));
-    }
-    slot_of_.resize(items_.size());
+std::chrono::milliseconds Batch::part_of_max_time(unsigned divisor) const {
+    return std::chrono::milliseconds(options_.max_time / divisor);
 }
 
-// --- which strategies make the next group
+// --- groups
 
-std::size_t Batch::running() const {
-    std::size_t count = 0;
-    for (const Slot& slot : slots_) {
-        count += slot.asking ? slot.open : slot.group.size();
-    }
-    return count;
-}
-
-bool Batch::idle() const {
-    return std::all_of(slots_.begin(), slots_.end(),
-                       [](const Slot& slot) { return slot.group.empty(); });
-}
-
-bool Batch::fits(const Item& item, std::size_t number, const Item* first) const {
-    const Strategy& one = item.strategy;
-    const bool special = one.alone || !one.global.empty();
-    if (special != (number >= small_slots)) {
-        return false;
-    }
-    return first == nullptr || (!one.alone && one.global == first->strategy.global);
-}
-
-std::vector<std::size_t> Batch::choose(std::size_t number, std::size_t most) {
-    Queue& queue = in_round() ? round_ : waiting_;
-    std::vector<std::size_t> group;
-    Queue left;
-    while (!queue.empty()) {
-        const std::size_t index = queue.front();
-        const Item& item = items_[index];
-        const Item* const first = group.empty() ? nullptr : &items_[group.front()];
-        const std::size_t limit = std::min(most, item.crowd);
-        if (group.size() < limit && fits(item, number, first)) {
-            most = limit;
-            group.push_back(index);
-            most = item.strategy.alone ? 1 : most;
-        } else {
-            left.push_back(index);
-        }
-        queue.pop_front();
-    }
-    queue.swap(left);
-    return group;
-}
-
-void Batch::fill(std::size_t number) {
-    Slot& slot = slots_[number];
-    const std::size_t now = pace_.now();
-    const std::size_t busy = running();
-    if (!slot.group.empty() || busy >= now || (crowded_ && !in_round()) ||
-        Clock::now() < slot.rests_until) {
+void Batch::fill(Slot& slot) {
+    if (!slot.is_free()) {
         return;
     }
-    // Two slots share what may run at once; half of the ports rest.
-    const std::size_t share = (now + 1) / 2;
-    const std::size_t ports = std::max<std::size_t>(1, slot.ports.size() / 2 / options_.repeats);
-    const auto group = choose(number, std::min({now - busy, share, ports}));
-    if (!group.empty()) {
-        start(slot, group);
+    // Two groups are as many as may be asked for at once.
+    const Indices group = agenda_.choose(std::min((agenda_.at_once() + 1) / 2, slot.most()));
+    if (group.empty()) {
+        return;
     }
-}
-
-void Batch::start(Slot& slot, const std::vector<std::size_t>& group) {
-    std::vector<std::size_t> without_ports;
     for (const std::size_t index : group) {
-        Item& item = items_[index];
-        item.attempts.clear();
-        item.error_text.clear();
-        item.ports = slot.ports.take(options_.repeats);
-        if (item.ports.empty()) {
-            without_ports.push_back(index);
-        } else {
-            slot.group.push_back(index);
-            slot_of_[index] = static_cast<std::size_t>(&slot - slots_.data());
-        }
+        slot_of_[index] = &slot;
     }
-    if (!slot.group.empty()) {
-        slot.without_ports.reset();
-        slot.daemon.start(words_of(slot));
-        slot.asking = false;
-    }
-    if (!without_ports.empty()) {
-        wait_for_ports(slot, without_ports);
-    }
-}
-
-void Batch::wait_for_ports(Slot& slot, const std::vector<std::size_t>& items) {
-    const auto now = Clock::now();
-    slot.rests_until = now + time_to_rest;
-    if (!slot.without_ports) {
-        slot.without_ports = now;
-    }
-    const bool in_vain = now - *slot.without_ports > longest_rest;
-    for (auto index = items.rbegin(); index != items.rend(); ++index) {
-        if (in_vain) {
+    const Indices without_ports = slot.start(items_, group);
+    for (auto index = without_ports.rbegin(); index != without_ports.rend(); ++index) {
+        if (slot.has_no_ports()) {
             fail(*index, code_daemon, "no local port is free");
         } else {
-            again(*index);
+            agenda_.again(*index);
         }
     }
 }
 
-Words Batch::words_of(Slot& slot) {
-    const Strategy& first = items_[slot.group.front()].strategy;
-    slot.owners.clear();
-    if (first.alone) {
-        slot.owners.assign(1, slot.group.front());
-        return first.words;
+void Batch::put_back(Slot& slot) {
+    slot.drop();
+    const Indices group = slot.take_group();
+    std::for_each(group.rbegin(), group.rend(), [this](std::size_t i) { agenda_.again(i); });
+}
+
+void Batch::look(Slot& slot) {
+    if (slot.is_over()) {
+        end_group(slot);
+    } else if (slot.has_group() && slot.is_untouched() && agenda_.holds()) {
+        put_back(slot);
+    } else if (slot.is_starting() && slot.look() == Daemon::State::dead) {
+        const Indices group = slot.take_group();
+        // One that hangs would do so again, while all others wait.
+        const bool hangs = slot.daemon_alive();
+        slot.drop();
+        suspect(group, hangs ? no_start : last_words(slot.log()), hangs);
     }
-    Words words = first.global;
-    for (const std::size_t index : slot.group) {
-        std::size_t count = 0;
-        const Words own = items_[index].strategy.profiles(range_text(items_[index].ports), count);
-        if (!slot.owners.empty()) {
-            words.emplace_back("--new");
-        }
-        words.insert(words.end(), own.begin(), own.end());
-        slot.owners.insert(slot.owners.end(), count, index);
-    }
-    return words;
 }
 
 // --- asking
 
-void Batch::look(Slot& slot) {
-    if (slot.waits_for_end() && Clock::now() - slot.answered >= time_to_close) {
-        end_group(slot);
-    }
-    if (!slot.waits_for_daemon()) {
-        return;
-    }
-    switch (slot.daemon.look()) {
-    case Daemon::State::ready:
-        slot.asking = true;
-        slot.open = slot.group.size();
-        for (const std::size_t index : slot.group) {
-            items_[index].attempts.reserve(options_.repeats);
-            for (std::uint32_t n = 1; n <= (options_.at_once ? options_.repeats : 1); ++n) {
-                ask(index, n);
-            }
+Slot* Batch::oldest_with_questions() {
+    Slot* oldest = nullptr;
+    for (Slot& slot : slots_) {
+        if (slot.has_questions() && (oldest == nullptr || slot.began() < oldest->began())) {
+            oldest = &slot;
         }
-        break;
-    case Daemon::State::dead: {
-        const auto group = std::move(slot.group);
-        slot.group.clear();
-        // One that hangs would do so again, while all others wait.
-        const bool hangs = slot.daemon.alive();
-        slot.daemon.stop();
-        suspect(group, hangs ? no_start : last_words(slot.daemon.log()), hangs);
-        break;
     }
-    default:
-        break;
+    return oldest;
+}
+
+void Batch::ask_more() {
+    while (asking_ < agenda_.at_once()) {
+        Slot* const slot = oldest_with_questions();
+        if (slot == nullptr) {
+            return;
+        }
+        const std::size_t index = slot->next();
+        items_[index].attempts.reserve(options_.repeats);
+        ++asking_;
+        for (std::uint32_t n = 1; n <= (options_.at_once ? options_.repeats : 1); ++n) {
+            ask(index, n);
+        }
     }
 }
 
@@ -340,72 +230,62 @@ void Batch::take(Answer& answer) {
         }
         return;
     }
+    --asking_;
     if (options_.enough && item.code() == 0) {
         enough_ = true;
         return;
     }
-    Slot& slot = slots_[slot_of_[answer.owner]];
-    if (--slot.open == 0) {
-        slot.answered = Clock::now();
-    }
+    slot_of_[answer.owner]->answered();
 }
 
 // --- judging
 
-// Stops it. Its strategies get the Lua errors of its log. False: it was dead before.
-bool Batch::end_daemon(Slot& slot, std::string& log) {
-    const bool alive = slot.daemon.alive();
-    log = slot.daemon.log();
-    slot.daemon.stop();
-    for (const auto& [profile, text] : lua_errors(log)) {
-        if (profile >= 1 && profile <= slot.owners.size()) {
-            Item& item = items_[slot.owners[profile - 1]];
-            item.error_text = item.error_text.empty() ? text : item.error_text;
-        }
-    }
-    return alive;
+// May its time-outs lie in this program? Asked so often, they are believed.
+bool Batch::is_deaf(Item& item, const Slot& slot) const {
+    return slot.deafness() > part_of_max_time(4) && item.has(code_timeout) &&
+           item.deaf_tries++ < most_deaf_tries;
 }
 
 void Batch::end_group(Slot& slot) {
-    std::string log;
-    const bool alive = end_daemon(slot, log);
-    const auto group = std::move(slot.group);
-    slot.group.clear();
-    slot.asking = false;
-    std::vector<std::size_t> suspects;
+    const bool alive = slot.daemon_alive();
+    slot.stop(items_);
+    const Indices group = slot.take_group();
+    Indices suspects;
     std::size_t unconnected = 0;
     for (const std::size_t index : group) {
         Item& item = items_[index];
         const bool bad = item.code() != 0;
         if (item.has(code_port) && item.port_tries++ < most_port_tries) {
-            again(index);
+            agenda_.again(index);
         } else if (bad && !alive) {
             suspects.push_back(index);
         } else if (bad && !item.error_text.empty()) {
             fail(index, code_daemon, item.error_text);
-        } else if (bad && !item.was_connected() && (in_round() || pace_.doubts())) {
-            unconnected_.push_back(index);
+        } else if (bad && is_deaf(item, slot)) {
+            agenda_.again(index);
+        } else if (bad && !item.was_connected() && agenda_.doubts()) {
+            agenda_.set_aside(index);
             ++unconnected;
         } else {
             finish(index);
         }
     }
-    crowded_ = pace_.note(group.size(), unconnected) || crowded_;
+    agenda_.note(group.size(), unconnected, slot.deafness() <= part_of_max_time(8));
     if (!suspects.empty()) {
-        suspect(suspects, last_words(log), true);
+        suspect(suspects, last_words(slot.log()), true);
     }
 }
 
 // Ends it. Those that have all of their answers keep them; failures that would be looked into have
 // no result.
 void Batch::give_up(Slot& slot) {
-    if (!slot.asking) {
-        slot.daemon.stop();
+    if (!slot.is_asking()) {
+        slot.drop();
         return;
     }
-    std::string log;
-    const bool alive = end_daemon(slot, log);
-    for (const std::size_t index : slot.group) {
+    const bool alive = slot.daemon_alive();
+    slot.stop(items_);
+    for (const std::size_t index : slot.group()) {
         const Item& item = items_[index];
         const bool whole = !item.attempts.empty() && !item.has(code_port) &&
                            !has_more(item, static_cast<std::uint32_t>(item.attempts.size()));
@@ -417,11 +297,11 @@ void Batch::give_up(Slot& slot) {
 }
 
 // One of them has ended the daemon, or does not let it start.
-void Batch::suspect(const std::vector<std::size_t>& items, const std::string& why, bool started) {
+void Batch::suspect(const Indices& items, const std::string& why, bool started) {
     if (items.size() > 1) {
         for (auto index = items.rbegin(); index != items.rend(); ++index) {
             items_[*index].crowd = items.size() / 2;
-            again(*index);
+            agenda_.again(*index);
         }
         return;
     }
@@ -430,78 +310,56 @@ void Batch::suspect(const std::vector<std::size_t>& items, const std::string& wh
     fail(items.front(), valid ? code_daemon : code_invalid, text);
 }
 
-// Within its round, which does not end without it.
-void Batch::again(std::size_t index) {
-    (in_round() ? round_ : waiting_).push_front(index);
-}
-
-void Batch::finish(std::size_t index) {
-    items_[index].done = true;
-}
-
 void Batch::fail(std::size_t index, int code, std::string why) {
     items_[index].error = code;
     items_[index].error_text = std::move(why);
-    pace_.leave_round();
+    agenda_.leave_round();
     finish(index);
 }
 
-// When nothing runs: those that were not connected are asked again, as long as that helps.
-void Batch::change_round() {
-    if (round_runs_) {
-        const std::uint32_t before = pace_.limit();
-        const auto refused =
-            std::count_if(unconnected_.begin(), unconnected_.end(), [this](std::size_t index) {
-                return items_[index].code() == code_refused;
-            });
-        round_runs_ = pace_.end_round(unconnected_.size(), static_cast<std::size_t>(refused));
-        if (pace_.limit() < before) {
-            said_ = "the server refused connections. now " + std::to_string(pace_.limit()) +
-                    " strategies at the same time.";
-        }
-    } else if (!unconnected_.empty() && (waiting_.empty() || crowded_)) {
-        round_runs_ = pace_.doubts();
-    } else {
-        return;
-    }
-    crowded_ = false;
-    if (round_runs_) {
-        pace_.begin_round(unconnected_.size());
-        round_.swap(unconnected_);
-    }
-    for (const std::size_t index : unconnected_) {
-        finish(index);
-    }
-    unconnected_.clear();
-}
+// --- all of it
 
 // False when there is nothing left to do.
 bool Batch::step() {
-    if (idle() && round_.empty()) {
-        change_round();
+    if (is_idle()) {
+        agenda_.change_round();
     }
-    for (std::size_t n = 0; n < slots; ++n) {
-        look(slots_[n]);
-        fill(n);
+    for (Slot& slot : slots_) {
+        look(slot);
+        fill(slot);
     }
-    return !idle() || !round_.empty() || !waiting_.empty() || !unconnected_.empty() || round_runs_;
+    ask_more();
+    return !is_idle() || !agenda_.is_empty();
+}
+
+// Waits for answers, and sees how late it heard them. False: the asker is broken.
+bool Batch::work() {
+    constexpr std::chrono::milliseconds soon(10);
+    constexpr std::chrono::milliseconds later(100);
+    const bool changes = std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+        return slot.is_starting() || slot.waits_for_end();
+    });
+    const auto patience = changes ? soon : later;
+    const bool works = asker_.work(static_cast<int>(patience.count()), answers_);
+    const auto now = Clock::now();
+    const auto deaf =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now - listened_) - patience;
+    listened_ = now;
+    for (Slot& slot : slots_) {
+        slot.note_deafness(deaf);
+    }
+    return works;
 }
 
 End Batch::run() {
-    constexpr int soon = 10;
-    constexpr int later = 100;
-    std::vector<Answer> answers;
     while (!enough_ && !is_stopped() && step()) {
-        const bool changes = std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-            return slot.waits_for_daemon() || slot.waits_for_end();
-        });
-        if (!asker_.work(changes ? soon : later, answers)) {
+        if (!work()) {
             return End::failed;
         }
-        for (Answer& answer : answers) {
+        for (Answer& answer : answers_) {
             take(answer);
         }
-        answers.clear();
+        answers_.clear();
     }
     keep();
     for (Slot& slot : slots_) {
@@ -510,36 +368,30 @@ End Batch::run() {
     return is_stopped() ? End::failed : enough_ ? End::enough : End::done;
 }
 
-// --- results
-
-bool Batch::write(std::FILE* results) const {
-    std::string text;
-    std::size_t count = 0;
-    std::size_t good = 0;
-    for (const Item& item : items_) {
-        if (!item.done) {
-            continue;
+// A line that is no strategy has no result.
+std::vector<Item> read_items(const Options& options, std::FILE* strategies) {
+    std::vector<Item> items;
+    Lines lines(strategies);
+    std::string line;
+    while (lines.next(line)) {
+        Item item;
+        if (auto strategy = read_strategy(line, options.before, options.behind)) {
+            item.strategy = std::move(*strategy);
+        } else {
+            item.strategy.key = line;
         }
-        if (count % piece == 0) {
-            text +=
-                (count == 0 ? "" : "}\n") + ("piece_" + std::to_string(count / piece)) + "() {\n";
-        }
-        text += result_text(item, count++ % piece);
-        good += item.error == 0 && item.code() == 0 ? 1 : 0;
+        items.push_back(std::move(item));
     }
-    text += (count == 0 ? "" : "}\n") + std::string("RESULTS=") + std::to_string(count) +
-            " RESULTS_GOOD=" + std::to_string(good) + " BATCH_SAID=" + quote_word(said_) + '\n';
-    return std::fwrite(text.data(), 1, text.size(), results) == text.size() &&
-           std::fflush(results) == 0;
+    return items;
 }
 
 } // namespace
 
 End run_batch(const Options& options, Asker& asker, std::FILE* strategies, std::FILE* results) {
-    Batch batch(options, asker);
-    batch.read(strategies);
+    auto items = read_items(options, strategies);
+    Batch batch(options, asker, items);
     const End end = batch.run();
-    return end == End::failed || batch.write(results) ? end : End::failed;
+    return end == End::failed || write_results(items, batch.said(), results) ? end : End::failed;
 }
 
 } // namespace nfqws2::probe

@@ -19,6 +19,7 @@ struct Item {
     // Most strategies of a group that it may be in.
     std::size_t crowd = std::numeric_limits<std::size_t>::max();
     unsigned port_tries = 0;
+    unsigned deaf_tries = 0;
     int error = 0; // of the strategy, no network's
     std::string error_text;
     bool done = false;

@@ -8,9 +8,12 @@
 #include <curl/curl.h>
 #include <iterator>
 #include <memory>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string>
 #include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 // Theory of operation. There are as many handles of libcurl as connections were ever open at once;
@@ -69,6 +72,18 @@ int set_mark(void* user, curl_socket_t socket, curlsocktype) {
         return CURL_SOCKOPT_ERROR;
     }
     return CURL_SOCKOPT_OK;
+}
+
+// Where nothing is acknowledged any more, the kernel would go on to send the end of the connection
+// for minutes, and keep the local port.
+int close_socket(void*, curl_socket_t socket) {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_retransmits > 0) {
+        const linger at_once{1, 0};
+        setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    return close(socket);
 }
 
 // The newest version stands in the upper half (CURL_SSLVERSION_MAX_...).
@@ -209,6 +224,7 @@ void Transfers::set_up(Transfer& transfer) {
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_mark);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     if (headers_) {
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
     }

@@ -32,4 +32,17 @@ class Lines {
     std::size_t size_ = 0;
 };
 
+// Calls take(line) for each line of a file. One that is not there has none.
+template <typename Take> void each_line(const std::string& path, const Take& take) {
+    std::FILE* const file = std::fopen(path.c_str(), "re");
+    if (file == nullptr) {
+        return;
+    }
+    std::string line;
+    for (Lines lines(file); lines.next(line);) {
+        take(line);
+    }
+    std::fclose(file);
+}
+
 } // namespace nfqws2::probe

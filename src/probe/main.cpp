@@ -1,5 +1,6 @@
 #include "batch.hpp"
 #include "options.hpp"
+#include "report.hpp"
 
 #include <csignal>
 #include <cstdio>
@@ -29,6 +30,9 @@ int main(int argc, char** argv) {
     }
     if (options.proposes()) {
         return propose(options, stdin, stdout) == End::done ? 0 : 2;
+    }
+    if (options.reports()) {
+        return report(options, stdin, stdout) ? 0 : 2;
     }
     stop_at_signals();
     raise_limit_of_files();

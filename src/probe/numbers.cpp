@@ -14,15 +14,19 @@ constexpr std::size_t longest_list = 4096;
 
 } // namespace
 
+std::uint64_t leading_number(std::string_view text) {
+    std::uint64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
 std::vector<std::uint32_t> read_numbers(const std::string& path) {
     const ReadResult file = read_file(path, longest_list);
     const std::string text(file.data.begin(), file.data.end());
     std::string_view rest = text;
     std::vector<std::uint32_t> numbers;
     for (auto word = take_word(rest); !word.empty(); word = take_word(rest)) {
-        std::uint32_t number = 0;
-        std::from_chars(word.data(), word.data() + word.size(), number);
-        numbers.push_back(number);
+        numbers.push_back(static_cast<std::uint32_t>(leading_number(word)));
     }
     return numbers;
 }

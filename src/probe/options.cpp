@@ -60,6 +60,11 @@ constexpr char usage[] =
     " --pick=<N>             so many strategies\n"
     " --learn                what was learned: lines \"MECHANISM WORKED FAILED\"\n"
     "\n"
+    "Or it reports what a run has found, from the files of the folder.\n"
+    "\n"
+    " --report=html|json|last   a page; all as JSON; the same, not too long\n"
+    " --report=results       each result of the input as JSON\n"
+    "\n"
     " --help                 this text\n"
     "\n"
     "Exit code 0: done, 1: wrong words, 2: it does not work, 3: enough.\n";
@@ -92,6 +97,7 @@ enum Option {
     opt_at_once,
     opt_pick,
     opt_learn,
+    opt_report,
 };
 
 constexpr option long_options[] = {
@@ -122,6 +128,7 @@ constexpr option long_options[] = {
     {"at-once", no_argument, nullptr, opt_at_once},
     {"pick", required_argument, nullptr, opt_pick},
     {"learn", no_argument, nullptr, opt_learn},
+    {"report", required_argument, nullptr, opt_report},
     {nullptr, 0, nullptr, 0},
 };
 
@@ -203,13 +210,32 @@ bool read_ranges(const char* text, std::vector<Range>& ranges) {
     return true;
 }
 
+bool read_form(std::string_view text, ReportForm& form) {
+    constexpr std::array<std::pair<std::string_view, ReportForm>, 4> forms{{
+        {"results", ReportForm::records},
+        {"html", ReportForm::page},
+        {"json", ReportForm::whole},
+        {"last", ReportForm::shortened},
+    }};
+    for (const auto& [name, value] : forms) {
+        if (text == name) {
+            form = value;
+            return true;
+        }
+    }
+    std::fprintf(stderr, "invalid report '%s'. should be html, json, last or results.\n",
+                 std::string(text).c_str());
+    return false;
+}
+
 // What belongs together is there.
 bool is_whole(const Options& o) {
-    if (o.proposes() && o.folder.empty()) {
-        std::fputs("--pick and --learn need --folder\n", stderr);
+    const bool needs_folder = o.proposes() || (o.reports() && o.report != ReportForm::records);
+    if (needs_folder && o.folder.empty()) {
+        std::fputs("--pick, --learn and --report need --folder\n", stderr);
         return false;
     }
-    if (o.folder.empty() || o.proposes()) {
+    if (o.folder.empty() || o.proposes() || o.reports()) {
         return true;
     }
     for (const auto& address : o.addresses) {
@@ -252,6 +278,8 @@ bool apply_to_strategies(int option, Options& o) {
     case opt_learn:
         o.learn = true;
         return true;
+    case opt_report:
+        return read_form(optarg, o.report);
     default:
         std::fputs(usage, stderr);
         return false;

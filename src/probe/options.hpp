@@ -17,6 +17,15 @@ struct Range {
     std::uint16_t queue = 0;
 };
 
+// What is to be written of a run (report.hpp).
+enum class ReportForm {
+    none,
+    records, // each result, as JSON
+    page,
+    whole,     // all of it, as JSON
+    shortened, // the same, not too long
+};
+
 struct Options {
     // How to ask.
     std::uint32_t parallel = 16;
@@ -49,10 +58,12 @@ struct Options {
     std::uint32_t repeats = 1;
     bool at_once = false; // the attempts of a strategy
     // What to try next, instead of testing it.
-    std::uint32_t pick = 0; // so many strategies
-    bool learn = false;     // what was learned of mechanisms
+    std::uint32_t pick = 0;               // so many strategies
+    bool learn = false;                   // what was learned of mechanisms
+    ReportForm report = ReportForm::none; // instead of testing
 
     bool proposes() const { return pick > 0 || learn; }
+    bool reports() const { return report != ReportForm::none; }
 };
 
 // HOST::ADDRESS:PORT, for curl.

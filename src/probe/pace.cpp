@@ -12,6 +12,8 @@ constexpr std::size_t few = 16;
 constexpr std::size_t many = 4;
 // Of so many nothing can be concluded.
 constexpr std::size_t some = 8;
+// So many every machine can.
+constexpr std::uint32_t enough = 4;
 
 } // namespace
 
@@ -19,12 +21,15 @@ Pace::Pace(std::uint32_t most, std::uint32_t limit, std::uint32_t trust)
     : most_(most), limit_(std::clamp(limit, 1U, most)), trust_(std::min(trust, most_trust)) {
 }
 
-bool Pace::note(std::size_t all, std::size_t unconnected) {
+bool Pace::note(std::size_t all, std::size_t unconnected, bool kept_up) {
+    if (!kept_up) {
+        limit_ = std::max(limit_ - limit_ / 4, std::min(limit_, enough));
+    }
     if (round_ != 0) {
         return false;
     }
     if (unconnected * few <= all) {
-        limit_ = std::min(most_, limit_ + (limit_ + 3) / 4);
+        limit_ = kept_up ? std::min(most_, limit_ + (limit_ + 3) / 4) : limit_;
         trust_ = std::min(most_trust, trust_ + (unconnected == 0 ? 1 : 0));
         return false;
     }

@@ -22,8 +22,8 @@ class Pace {
     // Is it worth to ask those again that were not connected?
     bool doubts() const { return trust_ > 0 && now() > 1; }
     // So many of some that ran at the same time were not connected. True: ask for no others before
-    // these were asked again.
-    bool note(std::size_t all, std::size_t unconnected);
+    // these were asked again. Where this machine does not keep up with them there will be fewer.
+    bool note(std::size_t all, std::size_t unconnected, bool kept_up);
 
     // A round of questions asked again, and its end. True: another one with what is left. One that
     // leaves it tells nothing about connections.

@@ -4,23 +4,6 @@
 
 namespace nfqws2::probe {
 
-namespace {
-
-// A file that is not there has no lines.
-template <typename Take> void each_line(const std::string& path, const Take& take) {
-    std::FILE* const file = std::fopen(path.c_str(), "re");
-    if (file == nullptr) {
-        return;
-    }
-    std::string line;
-    for (Lines lines(file); lines.next(line);) {
-        take(line);
-    }
-    std::fclose(file);
-}
-
-} // namespace
-
 End propose(const Options& options, std::FILE* requests, std::FILE* results) {
     Pool pool;
     each_line(options.folder + "/mechanisms", [&](std::string_view line) { pool.learned(line); });

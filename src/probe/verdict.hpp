@@ -21,8 +21,9 @@ struct Attempt {
 constexpr int code_daemon = 252;  // of a strategy: nfqws2 has failed
 constexpr int code_invalid = 253; // of a strategy: nfqws2 does not take it
 constexpr int code_suspicious = 254;
-constexpr int code_refused = 7; // curl's: no connection, and at once
-constexpr int code_port = 45;   // curl's: the local port is in use
+constexpr int code_refused = 7;  // curl's: no connection, and at once
+constexpr int code_timeout = 28; // curl's
+constexpr int code_port = 45;    // curl's: the local port is in use
 
 // Does a redirect stay at the site (the host or a name below it)? One without a host does.
 bool redirect_is_own(std::string_view location, std::string_view host);

@@ -251,7 +251,7 @@ import resource, socket, time
 resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
 held = []
 # The area of the only run, every second port.
-for port in range(2049, 2048 + 15872, 2):
+for port in range(2049, 2048 + 31744, 2):
     held.append(socket.socket())
     held[-1].bind(("", port))
 print("ready", flush=True)
@@ -402,6 +402,25 @@ def test_processes_that_are_ended(env):
                 check_equal("%s with '%s'" % (program, text), done.stdout.splitlines(),
                             ["kill -9 %d" % pid for pid in ended])
             with open(os.path.join(lab.folder, "work", "pids", "daemon.%d" % (n % 4))) as f:
+                check_equal("note", f.read(), "\n")
+
+
+def test_start_that_does_not_end(env):
+    """It is given up, with a word, and nothing of it stays."""
+    with env.lab() as lab:
+        folder = env.folder(lab, "work")
+        hanging = env.tool(lab, "hanging", "#!/bin/sh\nexec sleep 4321\n")
+        for program, words in ((hanging, "1 nfqws2 neither starts nor ends"),
+                               (env.tool(lab, "bad", "#!/bin/sh\necho no >&2\nexit 3\n"), "1 no"),
+                               (env.tool(lab, "good", "#!/bin/sh\nexit 0\n"), "0 ")):
+            done = subprocess.run(
+                ["sh", "-c", PROCESSES.replace('kill() { echo "kill $*"; }', ""), "x", ROOT, folder,
+                 '. "$1/common/blockcheck/daemon.sh"; PKTWSD=nfqws2 NFQWS2=%s; DAEMON_LOOKS=%d; fsleep_setup; '
+                 'strategy_is_valid ""; echo "$? $DAEMON_SAID"' % (program, 20 if program is hanging else 1000)],
+                capture_output=True, text=True, check=True, timeout=60)
+            check_equal(program, done.stdout.splitlines(), [words])
+            check_equal("complaints", done.stderr, "")
+            with open(folder + "/pids/daemon.check") as f:
                 check_equal("note", f.read(), "\n")
 
 

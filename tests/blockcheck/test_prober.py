@@ -56,6 +56,18 @@ def test_requests(env):
             check('"HEAD / HTTP/1.1" 200 0 "-" "My Agent"' in f.read(), "no such request")
 
 
+def test_silence_keeps_no_port(env):
+    """A connection that nobody acknowledges is gone at its end: its port is soon needed again."""
+    with env.lab("drop") as lab:
+        jobs = ["%d 1 1 %d 10.77.2.2 curl_test_https_tls12 %s" % (n, 3000 + n, name)
+                for n, name in enumerate(("blocked.test", "blocked.test", "good.test"))]
+        _, rows = ask(env, lab, jobs, "--max-time=1500")
+        check_equal("codes", [row[2] for row in rows], ["28", "28", "0"])
+        # LOCAL REMOTE STATE, the ports in hex
+        lines = [line.split() for line in lab.run("client", "cat", "/proc/net/tcp").stdout.splitlines()[1:]]
+        check_equal("left", [line[3] for line in lines if int(line[1].partition(":")[2], 16) in (3000, 3001)], [])
+
+
 def test_wrong_words(env):
     for words in (["--parallel=0"], ["--max-time=x"], ["--nosuch"], ["word"], ["--header-file=/nonexistent"]):
         done = subprocess.run([prober(env), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -211,9 +223,9 @@ def test_failing(env, text):
 # Every port of the engine is somebody's; when the file is made, they are for a few seconds more.
 OCCUPY = """
 import os, resource, socket, sys, time
-resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+resource.setrlimit(resource.RLIMIT_NOFILE, (40000, 40000))
 held = []
-for port in range(3072, 17920):
+for port in range(3072, 33792):
     held.append(socket.socket())
     held[-1].bind(("0.0.0.0", port))
 open(sys.argv[1], "w").close()

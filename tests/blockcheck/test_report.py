@@ -4,8 +4,9 @@ import json
 import os
 import re
 import subprocess
+import time
 
-from checks import ROOT, check, check_equal, need_tool, nothing_left
+from checks import ROOT, check, check_equal, contains, lacks, nothing_left
 from fakes import SPLIT, CASE, FAKE, fake_curl
 
 
@@ -71,38 +72,62 @@ def test_last_result_is_kept(env):
         check("/lib/zapret2/" not in names[0], "it would make the STATE_DIR of a router")
 
 
-LAST = """
-. "$1/common/blockcheck/words.sh"
-. "$1/common/blockcheck/json.sh"
-WORK=$2
-last_shorten
-"""
+def written(env, lab, form, folder="work", text=None):
+    """What blockprobe writes of the files of a run."""
+    return subprocess.run([os.path.join(os.path.dirname(env.program), "blockprobe"), "--report=" + form,
+                           "--folder=" + env.folder(lab, folder)],
+                          input=text, stdout=subprocess.PIPE, text=True, errors="replace", check=True).stdout
 
 
 def test_last_result_is_short(env):
     """However many strategies work, the file stays below what the page takes, and tells how many they are."""
-    need_tool("busybox")
     with env.lab() as lab:
         sites = ["%d.test" % n for n in range(900)]
         lines = ["curl_test_http ipv4 %s : nfqws2 --%s" % (site, "x" * 200) for site in sites for _ in range(30)]
         more = ("http ipv6 z.test : nfqws2 not working", "http ipv6 y.test : working without bypass",
                 "http ipv6 y.test : nfqws2 --x", "http ipv6 x.test : working without bypass")
         env.write(lab, "work/report", "\n".join(lines + ["curl_test_" + line for line in more]) + "\n")
-        for awk in ("awk", "busybox"):
-            if awk != "awk":
-                env.tool(lab, "awk", '#!/bin/sh\nexec busybox awk "$@"\n')
-            subprocess.run(["sh", "-c", LAST, "x", ROOT, env.folder(lab, "work")], check=True,
-                           env=dict(os.environ, PATH=env.folder(lab, "bin") + ":" + os.environ["PATH"]))
-            with open(os.path.join(env.folder(lab, "work"), "counts")) as f:
-                counts = json.loads("{%s}" % f.read())
-            with open(os.path.join(env.folder(lab, "work"), "report.last")) as f:
-                kept = f.read().splitlines()
-            check_equal("counts", counts, dict([("curl_test_http ipv4 " + site, 30) for site in sites] +
-                                               [("curl_test_http ipv6 %s.test" % name, name == "y")
-                                                for name in "zyx"]))
-            check_equal("first site", kept[:21], lines[:20] + lines[30:31])
-            check_equal("tests", {line.partition(" : ")[0] for line in kept}, set(counts))
-            check(sum(map(len, kept)) < 3 << 20, "%d bytes", sum(map(len, kept)))
+        last = json.loads(written(env, lab, "last"))
+        counts, kept = last["counts"], last["summary"]
+        check_equal("counts", counts, dict([("curl_test_http ipv4 " + site, 30) for site in sites] +
+                                           [("curl_test_http ipv6 %s.test" % name, name == "y") for name in "zyx"]))
+        check_equal("first site", kept[:21], lines[:20] + lines[30:31])
+        check_equal("tests", {line.partition(" : ")[0] for line in kept}, set(counts))
+        check(sum(map(len, kept)) < 3 << 20, "%d bytes", sum(map(len, kept)))
+        check_equal("whole", json.loads(written(env, lab, "json"))["summary"], lines + ["curl_test_" + m for m in more])
+
+
+def test_files_of_strangers(env):
+    """Whatever stands in the files of a run, and without any of them, the page and the JSON are well-formed."""
+    with env.lab() as lab:
+        check_equal("nothing", json.loads(written(env, lab, "json"))["summary"], [])
+        wild = "curl_test_http ipv4 a.test : nfqws2 --x='<b>&\"\\' \x01\x7f"
+        env.write(lab, "work/report", "no colon\n\n" + wild)
+        env.write(lab, "work/kinds",
+                  "dns\t\t\tDNS answers changed\t1 \"<2>\"\ncurl_test_http\t4\ta.test\tRST\t\nshort\n")
+        env.write(lab, "work/options", "--a\n--b\n\n")
+        env.write(lab, "work/facts", "time\t12x\nabout\t<i>\nrepeats\n\n")
+        summary = json.loads(written(env, lab, "json"))
+        check_equal("summary", summary["summary"], ["no colon", "", wild])
+        check_equal("blocking", [list(kind.values()) for kind in summary["blocking"]],
+                    [["dns", None, "", "DNS answers changed", '1 "<2>"'], ["curl_test_http", 4, "a.test", "RST", ""],
+                     ["short", None, "", "", ""]])
+        check_equal("others", (summary["time"], summary["repeats"], summary["options"]), (12, 0, "--a\n--b"))
+        page = written(env, lab, "html")
+        for part in ("&lt;i&gt;", "--x='&lt;b&gt;&amp;&quot;", "<td>DNS</td>", "1 &quot;&lt;2&gt;&quot;", "--a\n--b\n"):
+            contains(page, part)
+        lacks(page, "<b>&")
+        fields = ("curl_test_http", "4", "a.test/x", "s/1.sh", "56", "false", 'why "')
+        record = "\x1f".join(fields) + "\n--x 'a b'\n56|0|1|2|1|10.0.0.1|no|pe\n\n"
+        lines = written(env, lab, "results", text=record + "odd\n" + "\n" + record).splitlines()
+        check_equal("results", len(lines), 2)
+        first = json.loads(lines[0])
+        check(abs(first.pop("time") - time.time()) < 600, "time")
+        check_equal("result", first, {
+            "domain": "a.test", "uri": "/x", "ipv": 4, "protocol": "http", "test": "curl_test_http", "script": "s/1.sh",
+            "argv": ["--x", "a b"], "attempts": [{"n": 1, "ip": "10.0.0.1", "code": 56, "http_status": 0, "bytes": 1,
+                                                  "ms": 2, "error": "no|pe"}],
+            "code": 56, "error": 'why "', "resumed": False, "verdict": "unavailable"})
 
 
 def test_where_the_last_result_is_kept(env):

@@ -44,7 +44,8 @@ NGINX_CONF = """
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx-error.log;
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile 20000;
+events {{ worker_connections 16384; }}
 http {{
     access_log {folder}/access.log;
     client_body_temp_path {folder}/body;

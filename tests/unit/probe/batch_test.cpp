@@ -1,6 +1,7 @@
 #include "probe/batch.hpp"
 #include "probe/daemon.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +10,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 using namespace nfqws2::probe;
@@ -21,23 +24,42 @@ class Scripted final : public Asker {
     std::map<std::string, Attempt> sites;
     std::size_t asked = 0;
     std::size_t first_in_use = 0, last_in_use = 0; // of the questions: the local port is
+    std::size_t most_at_once = 0;
+    // This site answers when so many questions were asked, or none comes any more; how many had
+    // been asked then.
+    std::string slow;
+    std::size_t slow_until = 0;
+    std::size_t asked_before = 0;
+    std::chrono::milliseconds deaf{0}; // so long it keeps the program from listening, once
 
     void ask(const Question& question) override {
         Answer answer{question.owner, question.number, sites.at(question.place)};
         ++asked;
+        moved_ = std::chrono::steady_clock::now();
         if (asked >= first_in_use && asked <= last_in_use) {
             answer.attempt.code = code_port;
         }
-        answers_.push_back(answer);
+        (question.place == slow ? slow_ : answers_).push_back(answer);
+        most_at_once = std::max(most_at_once, answers_.size() + slow_.size());
     }
     bool work(int /*milliseconds*/, std::vector<Answer>& answers) override {
+        if (!answers_.empty()) {
+            std::this_thread::sleep_for(std::exchange(deaf, std::chrono::milliseconds(0)));
+        }
+        const auto patience = std::chrono::steady_clock::now() - std::chrono::seconds(10);
+        if (!slow_.empty() && (asked >= slow_until || moved_ < patience)) {
+            asked_before = asked_before == 0 ? asked : asked_before;
+            answers_.insert(answers_.end(), slow_.begin(), slow_.end());
+            slow_.clear();
+        }
         answers.insert(answers.end(), answers_.begin(), answers_.end());
         answers_.clear();
         return true;
     }
 
   private:
-    std::vector<Answer> answers_;
+    std::vector<Answer> answers_, slow_;
+    std::chrono::steady_clock::time_point moved_; // the last question
 };
 
 Attempt attempt(int code, bool connected) {
@@ -115,6 +137,38 @@ TEST(ABatch, RoundWaitsForPortsInUse) {
     }
     const auto text = run.results(asker, strategies, End::done);
     EXPECT_TRUE(has(text, "RESULTS=4 RESULTS_GOOD=0 BATCH_SAID=''")) << text;
+}
+
+// Groups that only wait for their last answers leave the others room.
+TEST(ABatch, AsksOnWhileSomeWait) {
+    Trial run;
+    run.options.parallel = 6;
+    Scripted asker;
+    asker.sites = {{"slow", attempt(code_timeout, true)}, {"quick", attempt(56, true)}};
+    asker.slow = "slow";
+    asker.slow_until = 40;
+    std::string strategies;
+    for (int n = 0; n < 40; ++n) {
+        const char* const site = n == 0 || n == 3 ? "slow" : "quick"; // in two groups
+        strategies +=
+            std::string("curl_test_http ") + site + " --comment=" + std::to_string(n) + '\n';
+    }
+    const auto text = run.results(asker, strategies, End::done);
+    EXPECT_TRUE(has(text, "RESULTS=40 RESULTS_GOOD=0")) << text;
+    EXPECT_EQ(asker.asked_before, 40U);
+    EXPECT_LE(asker.most_at_once, 6U);
+}
+
+// Answers may have come meanwhile.
+TEST(ABatch, AsksAgainWhenItDidNotListen) {
+    Trial run;
+    run.options.max_time = 400;
+    Scripted asker;
+    asker.sites["a"] = attempt(code_timeout, true);
+    asker.deaf = std::chrono::milliseconds(300);
+    auto text = run.results(asker, "curl_test_http a --lua-desync=x\n", End::done);
+    EXPECT_TRUE(has(text, "RESULTS=1 RESULTS_GOOD=0")) << text;
+    EXPECT_EQ(asker.asked, 2U);
 }
 
 // What was not looked into when there was enough has no result.
