@@ -123,7 +123,7 @@ strategy_is_valid() { # QUOTED-ARGS
 		msleep 10
 		left=$((left - 1))
 	done
-	kill -9 $pid 2>/dev/null && hangs=1
+	[ "$left" -gt 0 ] || ! kill -9 $pid 2>/dev/null || hangs=1
 	wait $pid 2>/dev/null
 	code=$?
 	pids_note daemon.check
