@@ -15,7 +15,7 @@ timer = {}
 -- What the script gets in place of what this library needs must not matter.
 local rawsend, dissect, reconstruct_dissect, csum_tcp_fix = rawsend, dissect, reconstruct_dissect, csum_tcp_fix
 local bitand, bitor, bitnot32, timer_set, timer_del = bitand, bitor, bitnot32, timer_set, timer_del
-local execution_plan_cancel, DLOG_ERR = execution_plan_cancel, DLOG_ERR
+local execution_plan_cancel, tonumber, DLOG_ERR = execution_plan_cancel, tonumber, DLOG_ERR
 
 -------------------------------------------------------------------------------------------------------------
 -- Helpers
@@ -50,18 +50,34 @@ end
 -- Calling functions of scripts
 -------------------------------------------------------------------------------------------------------------
 
-local match_mask = 0
 local current_copy -- what nf.getpacket() has given in this call
 
--- Do the conditions hold that need no function?
-local function conditions_hold(desync)
-	local arg = desync.arg
-	if arg.mask then
-		local mask = tonumber(arg.mask)
-		if not mask or mask < 0 or mask > 0xFFFFFFFF then error("nflua: bad mask '" .. arg.mask .. "'") end
-		if mask ~= 0 and bitand(mask, match_mask) == 0 then return false end
+-- What a match does (a target: nil) and the bits of which one has to be set (0: no condition). What the arguments cannot
+-- say is an error.
+local function read_arguments(arg, mode)
+	local action, mask
+	if mode == "match" then
+		action = arg.j or "drop"
+		if action ~= "drop" and action ~= "accept" and action ~= "next" and action ~= "continue" then
+			error("nflua: unknown j '" .. action .. "'")
+		end
+	elseif mode ~= "target" then
+		error("nflua: unknown mode '" .. mode .. "'")
+	elseif not arg.func then
+		error("nflua: 'func' is missing")
 	end
-	if arg.tcp_payload then
+	if arg.mask then
+		mask = tonumber(arg.mask)
+		if not mask or mask < 0 or mask > 0xFFFFFFFF then error("nflua: bad mask '" .. arg.mask .. "'") end
+	end
+	return action, mask or 0
+end
+
+-- Do the conditions hold that need no function? Where nothing was called for the packet before, the program knows that by
+-- itself (native.conditions) and spares the call.
+local function conditions_hold(desync, mask)
+	if mask ~= 0 and bitand(mask, native.match_mask()) == 0 then return false end
+	if desync.arg.tcp_payload then
 		local dis = desync.dis
 		return dis.tcp ~= nil and dis.payload ~= nil and #dis.payload > 0
 	end
@@ -83,36 +99,31 @@ local function accept(ctx)
 	return VERDICT_PASS
 end
 
--- Does the packet match? The second result: it is to be dropped whatever the answer is.
-local function matches(ctx, desync)
-	if not conditions_hold(desync) then return false end
+-- Does the packet match? The other results: it is to be dropped whatever the answer is, the function ran to its end.
+local function matches(ctx, desync, mask)
+	if not conditions_hold(desync, mask) then return false end
 	local name = desync.arg.func
 	if not name then return true end
 	local ran, result, gone = call(ctx, name)
-	if gone or not ran then return false, gone end
+	if gone or not ran then return false, gone, ran end
 	if type(result) ~= "boolean" then
 		warn("invalid match return: " .. name)
-		return false
+		return false, false, true
 	end
-	return result
+	return result, false, true
 end
 
-local function run_match(ctx, desync)
-	local action = desync.arg.j or "drop"
-	if action ~= "drop" and action ~= "accept" and action ~= "next" and action ~= "continue" then
-		error("nflua: unknown j '" .. action .. "'")
-	end
-	local matched, gone = matches(ctx, desync)
+local function run_match(ctx, desync, action, mask)
+	local matched, gone, ran = matches(ctx, desync, mask)
 	if gone or (matched and action == "drop") then return VERDICT_DROP end
-	native.commit(ctx)
+	if ran then native.commit(ctx) end
 	if action == "accept" and matched or action == "next" and not matched then return accept(ctx) end
 	return VERDICT_PASS
 end
 
-local function run_target(ctx, desync)
+local function run_target(ctx, desync, mask)
+	if not conditions_hold(desync, mask) then return VERDICT_PASS end
 	local name = desync.arg.func
-	if not name then error("nflua: 'func' is missing") end
-	if not conditions_hold(desync) then return VERDICT_PASS end
 	local ran, result, gone = call(ctx, name)
 	if gone or result == "drop" or result == "stolen" then return VERDICT_DROP end
 	if ran then native.commit(ctx) end
@@ -124,8 +135,11 @@ local function run_target(ctx, desync)
 	return VERDICT_PASS
 end
 
-local function check_ctx(ctx)
+local function run(ctx, desync, mode)
 	if not ctx then error("nflua: there is no packet below an orchestrator") end
+	local action, mask = read_arguments(desync.arg, mode)
+	if action then return run_match(ctx, desync, action, mask) end
+	return run_target(ctx, desync, mask)
 end
 
 -- Asks a function of a script whether the packet matches: true or false.
@@ -136,19 +150,17 @@ end
 --   mask=<number> (0): only if one of these bits is set, see nf.set_match_bit; 0 is no condition
 -- Verdict: PASS or DROP. What the function has written to the packet goes on as it is.
 function nflua_match(ctx, desync)
-	check_ctx(ctx)
-	return run_match(ctx, desync)
+	return run(ctx, desync, "match")
 end
 
 -- Lets a function of a script decide: "drop", "stolen", "accept", "stop"; anything else goes on with the next instance.
--- Arguments: not direction, not payload
+-- Arguments: not direction, not payload, not j
 --   func=<function> (required): called as f(frame, packet)
 --   tcp_payload: only TCP packets with payload are shown to it
 --   mask=<number> (0): only if one of these bits is set, see nf.set_match_bit; 0 is no condition
 -- Verdict: PASS or DROP. What the function has written to the packet goes on as it is.
 function nflua_target(ctx, desync)
-	check_ctx(ctx)
-	return run_target(ctx, desync)
+	return run(ctx, desync, "target")
 end
 
 -- Calls a function that was written for NFLua, as a match or as a target.
@@ -160,11 +172,14 @@ end
 --   mask=<number> (0): only if one of these bits is set, see nf.set_match_bit; 0 is no condition
 -- Verdict: PASS or DROP. What the function has written to the packet goes on as it is.
 function nflua(ctx, desync)
-	check_ctx(ctx)
-	local mode = desync.arg.mode or "match"
-	if mode == "target" then return run_target(ctx, desync) end
-	if mode ~= "match" then error("nflua: unknown mode '" .. mode .. "'") end
-	return run_match(ctx, desync)
+	return run(ctx, desync, desync.arg.mode or "match")
+end
+
+for f, mode in pairs({ [nflua] = false, [nflua_match] = "match", [nflua_target] = "target" }) do
+	native.conditions(f, function(arg)
+		local action, mask = read_arguments(arg, mode or arg.mode or "match")
+		return mask, arg.tcp_payload, action == "next"
+	end)
 end
 
 -------------------------------------------------------------------------------------------------------------
@@ -337,16 +352,16 @@ function nf.set_match_bit(bit, on)
 	if type(bit) ~= "number" then expected(1, "set_match_bit", "number", bit) end
 	if type(on) ~= "boolean" then expected(2, "set_match_bit", "boolean", on) end
 	if not (bit >= 0 and bit < 32) then error("bit out of range", 2) end
-	local value = whole(2 ^ whole(bit))
-	match_mask = on and bitor(match_mask, value) or bitand(match_mask, bitnot32(value))
+	local mask, value = native.match_mask(), whole(2 ^ whole(bit))
+	native.match_mask(on and bitor(mask, value) or bitand(mask, bitnot32(value)))
 end
 
 function nf.get_match_mask()
-	return match_mask
+	return native.match_mask()
 end
 
 function nf.reset_match_mask()
-	match_mask = 0
+	native.match_mask(0)
 end
 
 -------------------------------------------------------------------------------------------------------------

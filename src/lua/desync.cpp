@@ -1,13 +1,16 @@
 // Theory of operation. A survey over the profile's instances decides, without touching Lua, whether
-// any of them is due for this packet; only then the `desync` table is built, once, and shared by
-// all instances of the packet. The main stack of the state holds the message handler at index 1;
-// each run leaves it as found. Errors end the run: the packet passes unmodified.
+// any of them is due for this packet. The `desync` table is built for the first function that is
+// called, once, and shared by all instances of the packet; an instance whose conditions are known
+// not to hold (nflua/conditions.hpp) is served without. The main stack of the state holds the
+// message handler at index 1; each run leaves it as found. Errors end the run: the packet passes
+// unmodified.
 #include "nfqws2/lua/desync.hpp"
 
 #include "desync_call.hpp"
 #include "desync_text.hpp"
 #include "errors.hpp"
 #include "guard/collector.hpp"
+#include "nflua/conditions.hpp"
 #include "table/desync_table.hpp"
 #include "table/push_packet.hpp"
 #include "table/read_packet.hpp"
@@ -206,12 +209,7 @@ void Desync::run_due(Run& run) {
     const PacketView& view = *run.view;
     const profile::Profile& profile = *view.profile;
     luaL_checkstack(L, 64, "desync");
-    if (!state_.desync_table().push(L, view)) lua_error(L);
-    const int desync_index = lua_gettop(L);
-    if (view.rules != nullptr) {
-        push_account(L, view.rules->account());
-        lua_setfield(L, desync_index, "rules");
-    }
+    int desync_index = 0; // there is no table yet
 
     int verdict = verdict_pass;
     Bytes replacement;    // what goes on instead of the packet
@@ -222,6 +220,9 @@ void Desync::run_due(Run& run) {
         const profile::LuaInstance& instance = profile.instances[i];
         run.at = i;
         const std::optional<Skipped> why = why_not(view, instance, run.cuts);
+        const bool refused =
+            !why && conditions_refuse(state_, prepared[i], desync_index == 0 ? view.dis : nullptr);
+        if (!why && !refused && desync_index == 0) desync_index = push_table(view);
         if (log::debug_enabled()) log_decision(view, instance, why);
         if (why) {
             if (observer_ != nullptr) observer_->skipped(instance, *why);
@@ -235,7 +236,10 @@ void Desync::run_due(Run& run) {
         const auto begin = counts.begin_call();
         const std::uint64_t sent_before = state_.sent();
         run.serving = true;
-        const std::optional<int> result = call(view, instance, prepared[i], desync_index, running);
+        running.instance = &instance;
+        const std::optional<int> result =
+            refused ? refuse(prepared[i], running)
+                    : call(view, instance, prepared[i], desync_index, running);
         run.serving = false;
         counts.errors += running.errors;
         errors_ += running.errors;
@@ -284,6 +288,24 @@ void Desync::run_due(Run& run) {
         run.answer = rebuild(view, desync_index, (verdict & verdict_preserve_next) != 0);
 }
 
+int Desync::push_table(const PacketView& view) {
+    lua_State* L = state_.lua();
+    if (!state_.desync_table().push(L, view)) lua_error(L);
+    const int index = lua_gettop(L);
+    if (view.rules != nullptr) {
+        push_account(L, view.rules->account());
+        lua_setfield(L, index, "rules");
+    }
+    return index;
+}
+
+// In place of a call: as its function would have answered.
+int Desync::refuse(const PreparedInstance& prepared, DesyncCall& running) {
+    log_call(*running.instance);
+    if (prepared.conditions.ends_plan) cancel_plan(running);
+    return verdict_pass;
+}
+
 std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstance& instance,
                                 const PreparedInstance& prepared, int desync_index,
                                 DesyncCall& running) {
@@ -311,11 +333,10 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     lua_setfield(L, desync_index, "func_n");
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.name_ref);
     lua_setfield(L, desync_index, "func_instance");
-    if (log::debug_enabled()) log::debug("* lua '%s' : desync", instance.name.c_str());
+    log_call(instance);
 
     running.track = view.track;
     running.profile = view.profile;
-    running.instance = &instance;
     running.outgoing = view.outgoing;
     running.connection = view.ct;
     running.frame = view.frame;
@@ -394,60 +415,6 @@ std::nullopt_t Desync::instance_failed(std::string_view error) {
 void Desync::tell_skipped(const profile::Profile& profile, std::size_t from, Skipped why) {
     for (std::size_t i = from; i < profile.instances.size(); i++)
         observer_->skipped(profile.instances[i], why);
-}
-
-bool Desync::push_arguments(const PreparedInstance& instance, int desync_index) {
-    lua_State* L = state_.lua();
-    lua_createtable(L, 0, static_cast<int>(instance.arguments.size()));
-    for (const PreparedInstance::Argument& argument : instance.arguments) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, argument.name_ref);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, argument.value_ref);
-        if (argument.substituted) {
-            std::size_t size = 0;
-            const char* text = lua_tolstring(L, -1, &size);
-            if (!substitute(instance, {text, size}, desync_index)) return false;
-            lua_remove(L, -2);
-        }
-        lua_rawset(L, -3);
-    }
-    return true;
-}
-
-// Pushes the substituted value (docs/contracts/lua-bridge.md#arguments).
-bool Desync::substitute(const PreparedInstance&, std::string_view value, int desync_index) {
-    lua_State* L = state_.lua();
-    if (value[0] == '\\') {
-        push(L, value.substr(1));
-        return true;
-    }
-    const std::string_view name = value.substr(1);
-    push(L, name);
-    lua_gettable(L, desync_index);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_getglobal(L, name.data()); // the text of a Lua string ends with a NUL
-    }
-    if (lua_isnil(L, -1)) {
-        substitute_error_ = "blob '" + std::string(name) + "' unavailable";
-        log::error_text(substitute_error_);
-        return false;
-    }
-    if (value[0] == '%') {
-        if (lua_type(L, -1) == LUA_TNUMBER) lua_tostring(L, -1); // converts in place
-        return true;
-    }
-    std::size_t size = 0;
-    if (lua_type(L, -1) == LUA_TNUMBER || lua_type(L, -1) == LUA_TSTRING)
-        lua_tolstring(L, -1, &size);
-    else if (lua_istable(L, -1))
-#if LUA_VERSION_NUM >= 502
-        size = static_cast<std::size_t>(lua_rawlen(L, -1));
-#else
-        size = lua_objlen(L, -1);
-#endif
-    lua_pop(L, 1);
-    push(L, std::to_string(size));
-    return true;
 }
 
 capture::Verdict Desync::rebuild(const PacketView& view, int desync_index, bool preserve_next) {

@@ -41,9 +41,13 @@ class CallScope {
 
 // The running call, if the argument is `ctx`; else raises an error.
 DesyncCall& check_ctx(lua_State* L, int index = 1);
+// What execution_plan_cancel() does.
+void cancel_plan(DesyncCall& call);
 // What packet_replace() does; raises an error if the bytes cannot be a packet.
 void replace_packet(lua_State* L, DesyncCall& call, Bytes packet);
 
+// Pushes the global of this name, nil if metatables would have to be asked; raises nothing.
+void push_raw_global(lua_State* L, int name_ref);
 // Whether the function that is the global of this name has called takes_merged(); raises nothing.
 bool function_takes_merged(lua_State* L, int name_ref);
 

@@ -52,4 +52,8 @@ void log_decision(const PacketView& view, const profile::LuaInstance& instance,
                 .c_str());
 }
 
+void log_call(const profile::LuaInstance& instance) {
+    if (log::debug_enabled()) log::debug("* lua '%s' : desync", instance.name.c_str());
+}
+
 } // namespace nfqws2::lua

@@ -49,7 +49,8 @@ Kind = collections.namedtuple("Kind", "of slack compiler", defaults=(False,))
 EXACT, INTERPRETED, COMPILED = Kind("instructions", 0.001), Kind("instructions", 0.01), Kind("instructions", 0.05, True)
 BYTES = Kind("bytes", 0.01)
 
-Row = collections.namedtuple("Row", "name load options kind long", defaults=(False,))
+# `libraries`: beside those of all rows.
+Row = collections.namedtuple("Row", "name load options kind long libraries", defaults=(False, ()))
 
 PASS = ("--payload=all", "--lua-desync=pass")
 EVERY_PACKET, BEGINNING = ("--in-range=a", "--out-range=a"), ("--in-range=x", "--out-range=-n3")
@@ -66,6 +67,8 @@ CIRCULAR = ("--filter-tcp=80", "--filter-l7=http", "--in-range=n3-n3", "--out-ra
 STRATEGIES = (("http-pass", loads.http, (*BEGINNING, *PASS)),
               ("http-fake-multisplit", loads.http, SPLIT),
               ("http-circular", loads.http, CIRCULAR))
+# A function of NFLua that is not called: no bit of the mask is set.
+MASKED = ("--payload=all", "--lua-desync=nflua:func=f:mask=1")
 OF_LONG_LIST = (("udp-pass-all", loads.udp, (*EVERY_PACKET, *PASS)),
                 ("quic-fake", loads.quic, QUIC))
 
@@ -88,6 +91,7 @@ def rows(folder):
     yield Row("http-no-profile", loads.http, ("--filter-tcp=1", *PASS), EXACT)
     yield Row("quic-no-profile", loads.quic, ("--filter-tcp=1", *PASS), EXACT)
     yield Row("http-200-lists", loads.http, tuple(many_profiles(folder)), EXACT)
+    yield Row("udp-nflua-mask", loads.udp, (*EVERY_PACKET, *MASKED), EXACT, libraries=("nflua",))
     for name, load, options in STRATEGIES:
         yield Row(name, load, options, COMPILED)
     yield Row("http-fake-multisplit-interpreted", loads.http, SPLIT, INTERPRETED)
@@ -101,7 +105,7 @@ class Bench:
     """Runs rows. Everything is in a folder of its own."""
 
     def __init__(self, program, lua, folder):
-        self.program, self.folder = program, folder
+        self.program, self.folder, self.lua = program, folder, lua
         self.libraries = libraries(folder, lua, "lib", "antidpi", "auto")
         self.runs = counted_run.Runs(folder)
         self.captures = {}
@@ -122,7 +126,7 @@ class Bench:
         return ["--hostlist=" + path]
 
     def run(self, row, number, out):
-        options = list(row.options)
+        options = libraries(self.folder, self.lua, *row.libraries) + list(row.options)
         if row.load is None:
             options += self.names(number)
         capture = self.capture(row.load or loads.udp, number if row.load else 1)

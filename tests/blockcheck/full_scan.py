@@ -38,12 +38,13 @@ def scan(env, lab, **variables):
 
 def main():
     program, lua = (os.path.abspath(a) for a in sys.argv[1:3])
-    box, sample, parallel = (sys.argv[3:] + ["drop", "500", "64"][len(sys.argv) - 3:])[:3]
+    box, sample, *parallel = sys.argv[3:] + ["drop", "500"][len(sys.argv) - 3:]
     level = "standard" if box == "wall" else "force"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     env = checks.Environment(program, lua)
     with env.lab(box) as lab:
-        whole, seconds = scan(env, lab, PARALLEL_MAX=parallel, SCANLEVEL=level)
+        more = {"PARALLEL_MAX": parallel[0]} if parallel else {}  # without: as many as the scan itself thinks fit
+        whole, seconds = scan(env, lab, SCANLEVEL=level, **more)
         fast = verdicts(whole)
         tested = whole.strategies()
         print("fast engine: %d strategies, %d different ones, %d work, %d errors, %.0f s" % (

@@ -2,6 +2,7 @@
 import collections
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -20,8 +21,8 @@ TTL = "function f(frame, packet) packet:layout{ttl = {64, 8}} %s end"
 Result = collections.namedtuple("Result", "code out said errors")
 
 
-def datagram(ttl=64, data=b"0123456789", back=False, sport=5000):
-    ends, ports = (CLIENT4, SERVER4), (sport, 9999)
+def datagram(ttl=64, data=b"0123456789", back=False, sport=5000, dport=9999):
+    ends, ports = (CLIENT4, SERVER4), (sport, dport)
     if back:
         ends, ports = ends[::-1], ports[::-1]
     return packets.ip(*ends, UDP, packets.udp(*ends, *ports, data), ttl=ttl)
@@ -134,6 +135,71 @@ def test_hotdrop(env):
         result = run(env, "function f() %s end" % body, "--lua-desync=nflua:func=f")
         check_equal("packets that pass", len(result.out), passing)
     asserts(env, "assert(not pcall(nf.hotdrop, 1))")
+
+
+# Functions that stand before those of the library: what the program knows of its own does not hold for them.
+IN_FRONT = """
+for _, name in ipairs{"nflua", "nflua_match", "nflua_target"} do
+    local f = _G[name]
+    _G[name] = function(ctx, desync) return f(ctx, desync) end
+end"""
+WITH_BITS = """
+word, none, many = "0x1", 0, "12345678"
+local packets = 0
+function bits() packets = packets + 1 nf.reset_match_mask() nf.set_match_bit(packets % 3, true) end
+function f(frame, packet) packet:layout{ttl = {64, 8}} packet.ttl = 9 return packets % 2 == 0 end
+function t() return ({"accept", "drop", "stop", 5, "x"})[packets % 5 + 1] end
+function see(ctx, desync) print("seen", desync.func_instance, #raw_packet(ctx)) end
+"""
+MASKS = ("0", "1", "0x1", "2", "0x3", "6", "1.0", "1e0", " 4", "1.5", "0x1p1", "0xffffffff", "4294967295",
+         "4294967296", "-1", "", "x", "nan", "inf", "%word", "%none", "#many", "%nothing", "\\%1")
+TO_BE_READ = {
+    "masks": ["nflua:func=f:mask=" + mask for mask in MASKS],
+    "words": [function + words for words in ("", ":mask=2", ":tcp_payload", ":mask=0x6:tcp_payload")
+              for function in ("nflua:func=f", "nflua:j=next", "nflua:func=f:j=next", "nflua:func=f:j=accept",
+                               "nflua_match:func=f:j=continue", "nflua:func=t:mode=target", "nflua_target:func=t")],
+    "garbage": ["nflua:func=f:mask=1" + words for words in (":mask=2", ":j=what", ":mode=what", ":j=", ":tcp_payload=0",
+                                                            ":tcp_payload=%nothing", ":unknown=%none")] +
+               ["nflua:mode=target:mask=1", "nflua_target:mask=x", "nflua:func=missing:mask=1",
+                "nflua:func=%none:mask=1"],
+}
+
+
+def everything(env, script, options, given):
+    """All that a run says and does, but for its folder, its time, its garbage and tracebacks."""
+    with env.folder() as folder:
+        def inside(name):
+            return os.path.join(folder, name)
+        with open(inside("script.lua"), "w") as f:
+            f.write(script)
+        packets.write_pcap(inside("in.pcap"), given)
+        result = env.run("--pcap-in=" + inside("in.pcap"), "--pcap-out=" + inside("out.pcap"), LOCAL, "--debug",
+                         "--trace=" + inside("trace"), "--lua-init=@%s/zapret-nflua.lua" % env.lua,
+                         "--lua-init=@" + inside("script.lua"), *options)
+        said = re.sub(r"[\d.]+ s, \d+ packets/s", "", (result.stdout + result.stderr).replace(folder, ""))
+        said = [line for line in said.splitlines()
+                if not line.startswith(("\t", "stack traceback", "LUA GARBAGE COLLECT"))]
+        with open(inside("trace")) as f:
+            trace = re.sub(r'"us":[\d.]+', "", f.read())
+        return result.returncode, said, trace.splitlines(), packets.read_pcap(inside("out.pcap"))
+
+
+@without_root
+@cases({name: (instances,) for name, instances in TO_BE_READ.items()})
+def test_conditions_without_a_call(env, instances):
+    """What the program decides by itself is what the function would: to the last line of the debug text."""
+    for front, back in (((), ("bits", "see")), (("bits",), ("see",))):
+        options, given = [], []
+        for n, instance in enumerate(instances):
+            port, flow = 1000 + n, Flow(40000, 1000 + n)
+            options += ["--new"] * bool(n) + ["--filter-tcp=%d" % port, "--filter-udp=%d" % port, "--in-range=a",
+                                              "--payload=all"]
+            options += ["--lua-desync=" + name for name in (*front, instance, instance, *back)]
+            given += [*flow.handshake(), flow.send(b"hello"), flow.reply(b"hi"), datagram(dport=port),
+                      datagram(dport=port, back=True)]
+        own, called = (everything(env, WITH_BITS + more, options, given * 2) for more in ("", IN_FRONT))
+        for what, x, y in zip(("exit code", "text", "trace", "packets"), own, called):
+            check_equal(what, x, y)
 
 
 # --- frame and packet

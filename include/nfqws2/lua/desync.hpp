@@ -74,6 +74,8 @@ class Desync {
 
     capture::Verdict run_protected(const PacketView& view, bool cuts);
     void run_due(Run& run);
+    int push_table(const PacketView& view); // where it is on the stack
+    int refuse(const PreparedInstance& prepared, DesyncCall& running);
     bool wants_pieces(Run& run, PreparedInstance& prepared, Deeds deeds);
     bool push_arguments(const PreparedInstance& instance, int desync_index);
     bool substitute(const PreparedInstance& instance, std::string_view value, int desync_index);

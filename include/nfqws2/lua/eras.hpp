@@ -37,7 +37,18 @@ struct InstanceCounts {
     InstanceCounts& operator+=(const InstanceCounts& more);
 };
 
-// Lua references of what never changes about an instance.
+// What has to be true of a packet before the function of an instance is called, as far as it is
+// known (lua/nflua/conditions.hpp); by default nothing.
+struct Conditions {
+    const void* function = nullptr; // whose they are; nullptr: nobody has asked yet
+    std::uint32_t mask = 0;         // one of these bits is set in the match mask; 0: no condition
+    bool tcp_payload = false;       // it is TCP with payload
+    bool ends_plan = false;         // for others: later instances do not run
+
+    bool none() const { return function != nullptr && mask == 0 && !tcp_payload; }
+};
+
+// Lua references of what never changes about an instance, and what is known of it.
 struct PreparedInstance {
     struct Argument {
         int name_ref, value_ref;
@@ -46,6 +57,7 @@ struct PreparedInstance {
     int func_ref = LUA_NOREF, name_ref = LUA_NOREF;
     std::vector<Argument> arguments; // without repeated names: the first wins
     InstanceCounts counts;
+    Conditions conditions;
     bool reported = false; // that it does not only look
 };
 

@@ -87,10 +87,7 @@ int packet_replace(lua_State* L) {
 
 int execution_plan_cancel(lua_State* L) {
     check_count(L, "execution_plan_cancel", 1);
-    DesyncCall& call = check_ctx(L);
-    call.plan_cancelled = true;
-    if (log::debug_enabled())
-        log::debug("execution plan cancel from '%s'", call.instance->name.c_str());
+    cancel_plan(check_ctx(L));
     return 0;
 }
 
@@ -200,6 +197,12 @@ DesyncCall& check_ctx(lua_State* L, int index) {
     return *state.running_call();
 }
 
+void cancel_plan(DesyncCall& call) {
+    call.plan_cancelled = true;
+    if (log::debug_enabled())
+        log::debug("execution plan cancel from '%s'", call.instance->name.c_str());
+}
+
 void replace_packet(lua_State* L, DesyncCall& call, Bytes packet) {
     constexpr std::size_t least = 20, most = 65535;
     if (packet.size() < least || packet.size() > most)
@@ -210,14 +213,18 @@ void replace_packet(lua_State* L, DesyncCall& call, Bytes packet) {
     call.replaced = true;
 }
 
-bool function_takes_merged(lua_State* L, int name_ref) {
-    const int top = lua_gettop(L);
-    lua_pushlightuserdata(L, &merged_tag);
-    lua_rawget(L, LUA_REGISTRYINDEX);
+void push_raw_global(lua_State* L, int name_ref) {
     lua_pushglobaltable(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, name_ref);
     lua_rawget(L, -2);
     lua_remove(L, -2);
+}
+
+bool function_takes_merged(lua_State* L, int name_ref) {
+    const int top = lua_gettop(L);
+    lua_pushlightuserdata(L, &merged_tag);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    push_raw_global(L, name_ref);
     bool takes = false;
     if (lua_isfunction(L, -1)) {
         lua_rawget(L, -2);

@@ -5,6 +5,7 @@
 #include "desync_call.hpp"
 #include "errors.hpp"
 #include "module/module.hpp"
+#include "nflua/conditions.hpp"
 #include "nflua/connections.hpp"
 #include "nflua/host.hpp"
 #include "nflua/json.hpp"
@@ -278,8 +279,9 @@ void push_native(lua_State* L, State& state) {
         {"commit", commit}, {"hotdrop", hotdrop},       {"packet", packet},
         {"copy", copy},     {"copy_bytes", copy_bytes}, {"now", now},
         {"memory", memory}, {"netlink", netlink},       {"copy_close", copy_close}};
-    lua_createtable(L, 0, static_cast<int>(std::size(functions)) + 6);
-    for (const auto list : {std::span<const NativeFunction>(functions), connection_functions()}) {
+    lua_createtable(L, 0, static_cast<int>(std::size(functions)) + 8);
+    for (const auto list : {std::span<const NativeFunction>(functions), connection_functions(),
+                            condition_functions()}) {
         for (const NativeFunction& native : list) {
             lua_pushlightuserdata(L, &state);
             lua_pushcclosure(L, native.function, 1);

@@ -25,6 +25,7 @@ struct NfluaHost {
     bool hotdrop = false;             // it has asked for
     bool changed = false;             // the packet, by the last one
     std::int64_t spent_ns = 0;        // in such functions, since somebody asked
+    std::uint32_t match_mask = 0;     // what the argument `mask` of instances is compared with
     // Copies of packets that scripts keep.
     std::size_t copies = 0, copied = 0;
     unsigned asked_since_collection = 0; // for copies

@@ -183,7 +183,8 @@ TEST_F(Nflua, WrongValuesAreErrors) {
         local functions = { data.new, data.layout, json.encode, json.decode, json.isnull,
             object.layout, object.segment, object.tostring, native.call, native.commit,
             native.hotdrop, native.packet, native.connid, native.copy, native.copy_bytes,
-            native.copy_close, native.now, native.memory, packet_replace, nflua_enable,
+            native.copy_close, native.now, native.memory, native.conditions, native.match_mask,
+            packet_replace, nflua_enable,
             function(o, v) o.x = v end, function(o, v) o.s = v end,
             function(o, v) return o[v] end, function(o, v) o[v] = v end }
         local n = #values + 1
