@@ -11,6 +11,11 @@ elseif(NFQWS2_CTL STREQUAL ON OR NFQWS2_CTL STREQUAL AUTO)
     # Some distributions have a package file for CMake, some one of pkg-config, some the header only.
     find_package(httplib CONFIG QUIET)
     pkg_check_modules(HTTPLIB QUIET IMPORTED_TARGET cpp-httplib)
+    # From 0.18 on its header calls OpenSSL itself, where the library has been built with it. pkg-config counts that
+    # among the private needs, which a shared library is not linked with.
+    if(HTTPLIB_CFLAGS MATCHES "OPENSSL_SUPPORT")
+        pkg_check_modules(HTTPLIB_CRYPTO QUIET IMPORTED_TARGET libcrypto)
+    endif()
     find_path(HTTPLIB_INCLUDE_DIR httplib.h)
     foreach(need "CLI11_FOUND:CLI11" "nlohmann_json_FOUND:nlohmann-json" "HTTPLIB_INCLUDE_DIR:cpp-httplib")
         string(REPLACE ":" ";" need ${need})
@@ -38,6 +43,10 @@ endif()
 add_library(nfqws2_lib_httplib INTERFACE)
 if(TARGET PkgConfig::HTTPLIB)
     target_link_libraries(nfqws2_lib_httplib INTERFACE PkgConfig::HTTPLIB)
+    if(TARGET PkgConfig::HTTPLIB_CRYPTO)
+        target_link_libraries(nfqws2_lib_httplib INTERFACE -Wl,--push-state,--as-needed PkgConfig::HTTPLIB_CRYPTO
+                              -Wl,--pop-state)
+    endif()
 elseif(TARGET httplib::httplib)
     target_link_libraries(nfqws2_lib_httplib INTERFACE httplib::httplib)
 else()

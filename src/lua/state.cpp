@@ -43,6 +43,26 @@ void warn(void* data, const char* text, int to_be_continued) {
 }
 #endif
 
+#ifdef LUA_JITLIBNAME
+// Of an error in a finalizer. A request to quit is no error of a script.
+int log_finalizer_error(lua_State* L) {
+    lua_settop(L, 1);
+    const Guard* const guard = Guard::current();
+    if (guard == nullptr || !guard->interrupted()) log_lua_error(L, "a finalizer");
+    return 0;
+}
+
+// Newer engines do not raise these errors: they tell a handler, and the one there is writes to
+// stderr, which a daemon has not. An older engine never calls ours, one without events refuses it.
+void take_finalizer_errors(lua_State* L) {
+    lua_getglobal(L, "jit");
+    lua_getfield(L, -1, "attach");
+    lua_pushcfunction(L, log_finalizer_error);
+    lua_pushliteral(L, "errfin");
+    lua_pcall(L, 2, 0, 0);
+}
+#endif
+
 void set_global(lua_State* L, const char* name, std::string_view value) {
     if (log::debug_enabled())
         log::debug("LUA STR: %s = '%.*s'", name, static_cast<int>(value.size()), value.data());
@@ -292,6 +312,9 @@ void State::load_libraries(bool report) {
     if (report) report_engine(L);
 #if LUA_VERSION_NUM >= 504
     lua_setwarnf(L, warn, &pending_warning_);
+#endif
+#ifdef LUA_JITLIBNAME
+    take_finalizer_errors(L);
 #endif
     lua_settop(L, 0);
     flow_states_->open(L);

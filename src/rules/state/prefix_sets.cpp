@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <bit>
 #include <compare>
+#include <functional>
 #include <limits>
 #include <map>
 #include <tuple>
@@ -170,7 +171,18 @@ struct PrefixSetsBuilder::Items {
 
     // Classes by what they are, and by the class outside and what came to it.
     struct Known {
-        std::map<std::pair<std::uint64_t, std::vector<std::uint32_t>>, PrefixSets::Class> classes;
+        using What = std::pair<std::uint64_t, std::vector<std::uint32_t>>;
+        // Not <=>: on big endian processors it is a memcmp, of whose length GCC 12 warns without a
+        // reason. With a comparison that is named the values are compared one by one.
+        struct Before {
+            bool operator()(const What& a, const What& b) const {
+                if (a.first != b.first) return a.first < b.first;
+                return std::lexicographical_compare(a.second.begin(), a.second.end(),
+                                                    b.second.begin(), b.second.end(),
+                                                    std::less<>{});
+            }
+        };
+        std::map<What, PrefixSets::Class, Before> classes;
         std::map<std::tuple<PrefixSets::Class, unsigned, std::uint32_t>, PrefixSets::Class> steps;
     };
     Known known;

@@ -37,6 +37,7 @@ class NetLab : public testing::Test {
 
     void SetUp() override {
         if (geteuid() != 0) GTEST_SKIP() << "needs root";
+        if (!shell("ip -V")) GTEST_SKIP() << "there is no ip (iproute2)";
         home_.reset(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
         near_ = "nfq2t" + std::to_string(getpid()) + "a";
         far_ = "nfq2t" + std::to_string(getpid()) + "b";
