@@ -14,7 +14,7 @@ class InterfaceNamesTest : public test::NetLab {
     }
     static std::string quietly(InterfaceNames& names, std::uint32_t index, std::string* errors) {
         testing::internal::CaptureStderr();
-        const std::string name(names.name(index));
+        std::string name(names.name(index));
         *errors = testing::internal::GetCapturedStderr();
         return name;
     }
