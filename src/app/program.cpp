@@ -145,8 +145,9 @@ int Program::run(int argc, const char* const* argv) {
     const int code = start(argc, argv);
     if (!errors_ || code == 0 || report_.has_errors()) return code;
     // The start ended before there was anything to check.
-    report_.add(Level::error, state_.failed ? std::optional(state_.position) : std::nullopt,
-                errors_->take());
+    const bool known = !state_.failure.empty();
+    report_.add(Level::error, known ? std::optional(state_.position) : std::nullopt,
+                known ? state_.failure : errors_->take());
     show_report();
     return code;
 }

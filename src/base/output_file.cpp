@@ -27,8 +27,11 @@ constexpr mode_t new_file_mode = 0666; // the umask applies
 constexpr int always = O_CLOEXEC | O_NOCTTY;
 constexpr uid_t root = 0;
 
+// What becomes of a file that is not there.
+enum class Missing : std::uint8_t { make, look };
+
 uid_t future_user = root;
-bool left_alone = false;
+Missing if_missing = Missing::make;
 
 bool is_of_root_alone(const struct stat& directory) {
     return directory.st_uid == root && (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0;
@@ -201,7 +204,8 @@ int stand_in(int directory) {
 // Opens the file that a walk has found.
 class Opening {
   public:
-    Opening(const Walk& walk, int flags) : walk_(walk), flags_(flags & ~(O_CREAT | O_TRUNC)) {}
+    Opening(const Walk& walk, int flags, Missing missing)
+        : walk_(walk), flags_(flags & ~(O_CREAT | O_TRUNC)), missing_(missing) {}
 
     OutputFile with_own_rights(bool create);
     OutputFile with_rights_of_owner();
@@ -214,6 +218,7 @@ class Opening {
 
     const Walk& walk_;
     int flags_;
+    Missing missing_;
     std::string why_;
 };
 
@@ -229,7 +234,7 @@ int Opening::open_existing() {
 
 // Another daemon that shares the file may make it at the same moment.
 int Opening::create(bool& created) {
-    if (left_alone) return stand_in(walk_.directory());
+    if (missing_ == Missing::look) return stand_in(walk_.directory());
     const int fd = openat(walk_.directory(), walk_.name().c_str(),
                           flags_ | always | O_NOFOLLOW | O_CREAT | O_EXCL, new_file_mode);
     created = fd >= 0;
@@ -308,21 +313,21 @@ void Opening::finish(OutputFile& result, int fd, bool created) {
     }
 }
 
-OutputFile open_as_root(const std::string& path, int flags) {
+OutputFile open_as_root(const std::string& path, int flags, Missing missing) {
     Walk walk;
     OutputFile result;
     if (!walk.to(path, LastLink::follow)) {
         result.error = walk.error();
         return result;
     }
-    Opening opening(walk, flags);
+    Opening opening(walk, flags, missing);
     const bool own = walk.is_magic() || walk.facts().st_uid == root;
     return own ? opening.with_own_rights(true) : opening.with_rights_of_owner();
 }
 
 // `flags` with O_CREAT.
-int open_or_create(const std::string& path, int flags) {
-    if (!left_alone) return open(path.c_str(), flags | always, new_file_mode);
+int open_or_create(const std::string& path, int flags, Missing missing) {
+    if (missing == Missing::make) return open(path.c_str(), flags | always, new_file_mode);
     const int fd = open(path.c_str(), (flags & ~O_CREAT) | always);
     if (fd >= 0 || errno != ENOENT) return fd;
     const OutputPlace place = find_output_place(path, LastLink::follow);
@@ -331,9 +336,9 @@ int open_or_create(const std::string& path, int flags) {
     return -1;
 }
 
-OutputFile open_as_user(const std::string& path, int flags) {
+OutputFile open_as_user(const std::string& path, int flags, Missing missing) {
     OutputFile result;
-    result.file.reset(open_or_create(path, (flags & ~O_TRUNC) | O_CREAT));
+    result.file.reset(open_or_create(path, (flags & ~O_TRUNC) | O_CREAT, missing));
     if (!result.file) result.error = std::strerror(errno);
     if (result.file) result.path = absolute_path(path).value_or(path);
     return result;
@@ -341,10 +346,17 @@ OutputFile open_as_user(const std::string& path, int flags) {
 
 } // namespace
 
+OutputFile look_at_output_file(const std::string& path, int flags) {
+    return geteuid() == root ? open_as_root(path, flags, Missing::look)
+                             : open_as_user(path, flags, Missing::look);
+}
+
 OutputFile open_output_file(const std::string& path, int flags) {
-    OutputFile result = geteuid() == root ? open_as_root(path, flags) : open_as_user(path, flags);
+    if (if_missing == Missing::look) return look_at_output_file(path, flags);
+    OutputFile result = geteuid() == root ? open_as_root(path, flags, Missing::make)
+                                          : open_as_user(path, flags, Missing::make);
     struct stat st {};
-    if (!result || left_alone || (flags & O_TRUNC) == 0) return result;
+    if (!result || (flags & O_TRUNC) == 0) return result;
     if (fstat(result.file.get(), &st) < 0 ||
         (S_ISREG(st.st_mode) && ftruncate(result.file.get(), 0) < 0)) {
         result.error = std::strerror(errno);
@@ -358,11 +370,11 @@ FileDescriptor reopen_output_file(const std::string& path, int flags) {
     // them.
     const int careful = flags | O_NOFOLLOW | O_NONBLOCK;
     if (geteuid() != root && (flags & O_CREAT) != 0)
-        return FileDescriptor(open_or_create(path, careful));
+        return FileDescriptor(open_or_create(path, careful, if_missing));
     if (geteuid() != root) return FileDescriptor(open(path.c_str(), careful | always));
     Walk walk;
     if (!walk.to(path, LastLink::keep)) return {};
-    return Opening(walk, flags).with_own_rights((flags & O_CREAT) != 0).file;
+    return Opening(walk, flags, if_missing).with_own_rights((flags & O_CREAT) != 0).file;
 }
 
 OutputPlace find_output_place(const std::string& path, LastLink last) {
@@ -372,7 +384,7 @@ OutputPlace find_output_place(const std::string& path, LastLink last) {
 }
 
 void leave_output_files_alone() {
-    left_alone = true;
+    if_missing = Missing::look;
 }
 
 void expect_output_files_of(unsigned uid) {

@@ -73,16 +73,15 @@ bool Client::receive() {
 // A line at a time; what follows waits until it is answered.
 void Client::take_requests(const std::vector<Command>& commands) {
     while (!answer_ || answer_->endless()) {
-        std::size_t end = input_.find('\n', looked_);
-        if (end == std::string::npos) {
-            looked_ = input_.size();
-            if (looked_ > Request::max_size) {
-                dismiss({"bad-request", "a request has at most 65536 bytes"});
-                return;
-            }
-            if (!input_ended_ || input_.empty()) return;
-            end = input_.size(); // the last line may lack its end
+        const std::size_t newline = input_.find('\n', looked_);
+        const std::size_t end = std::min(newline, input_.size());
+        if (end > Request::max_size) {
+            dismiss({"bad-request", "a request has at most 65536 bytes"});
+            return;
         }
+        looked_ = end;
+        // The last line may lack its end.
+        if (newline == std::string::npos && (!input_ended_ || input_.empty())) return;
         const std::string line = input_.substr(0, end);
         input_.erase(0, end + 1);
         looked_ = 0;

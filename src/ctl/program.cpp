@@ -6,6 +6,7 @@
 #include "nfqws2/base/text.hpp"
 #include "view/terminal.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -30,6 +31,16 @@ std::string unexpected(const CLI::App& app) {
     return text;
 }
 
+// Each message on a line of its own; a line that is set in belongs to the one above.
+void complain(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        std::fprintf(stderr, "%s%.*s\n", text.front() == ' ' ? "" : "nfqws2ctl: ",
+                     static_cast<int>(end), text.data());
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
 } // namespace
 
 int program(int argc, char** argv) {
@@ -39,10 +50,11 @@ int program(int argc, char** argv) {
     app.set_version_flag("-V,--version", std::string("nfqws2ctl ") + build::version);
     app.require_subcommand(0, 1);
     auto shared = std::make_shared<Shared>();
-    app.add_option("-s,--socket", shared->socket, "control socket of the daemon")
-        ->type_name("PATH");
+    CLI::Option* socket = app.add_option("-s,--socket", shared->socket, "control socket of the daemon")
+                              ->type_name("PATH");
     app.add_option("-q,--queue", shared->queue, "number of its queue, or name of its instance")
-        ->type_name("QNUM");
+        ->type_name("QNUM")
+        ->excludes(socket);
     app.add_flag("-j,--json", shared->json, "what the daemon says, as it is");
     app.fallthrough();
     add_asking(app, shared);
@@ -65,16 +77,16 @@ int program(int argc, char** argv) {
         std::fputs(app.help().c_str(), stderr);
         return usage;
     } catch (const CLI::ExtrasError& e) {
-        std::fprintf(stderr, "nfqws2ctl: %s\n", unexpected(app).c_str());
+        complain(unexpected(app));
         return usage;
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : usage;
     } catch (const Refused& e) {
-        std::fprintf(stderr, "nfqws2ctl: %s\n", e.what());
+        complain(e.what());
         // Scripts can tell a daemon that is too old from one that says no.
         return e.code() == "unknown-command" ? usage : 1;
     } catch (const Failure& e) {
-        std::fprintf(stderr, "nfqws2ctl: %s\n", e.what());
+        complain(e.what());
         return 1;
     }
 }

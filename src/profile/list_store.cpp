@@ -41,6 +41,7 @@ constexpr std::int64_t check_interval_ns = 1'000'000'000;
 constexpr std::int64_t retry_interval_ns = 10'000'000'000;
 constexpr std::size_t checks_per_poll = 64;
 constexpr std::uint64_t small_file = 32 * 1024;
+constexpr int auto_file_flags = O_RDWR | O_APPEND;
 
 // It stays what it was.
 void miss(ListFile& file, int errno_value) {
@@ -79,6 +80,10 @@ void log_failure(const LoadJob& job) {
 std::string no_access(const char* kind, const std::string& path) {
     return std::string("cannot access ") + kind + " file '" + path + "' (" + std::strerror(errno) +
            ")\nfailed to register " + kind + " '" + path + "'";
+}
+
+std::string cannot_create(const std::string& path, const OutputFile& output) {
+    return "cannot create " + path + " (" + output.error + ")";
 }
 
 void open_list(ListFile& file) {
@@ -158,6 +163,7 @@ struct ListStore::Impl {
     // Of a reload: those of the running store, which nobody else may change.
     std::vector<std::shared_ptr<HostListFile>> running_hosts;
     std::vector<std::shared_ptr<NetListFile>> running_nets;
+    bool of_reload = false;
     std::optional<MemoryShare> memory_share;
     std::vector<OutputFile> to_give; // automatic lists, until they are the daemon's
     std::size_t next_check = 0;      // index of the file to check next in this round
@@ -175,6 +181,7 @@ ListStore::ListStore(Clock& clock) : impl_(std::make_unique<Impl>(clock)) {
 
 ListStore::ListStore(Clock& clock, const ListStore& running) : ListStore(clock) {
     const auto duty = running.impl_->take_duty();
+    impl_->of_reload = true;
     impl_->running_hosts = running.impl_->hosts;
     impl_->running_nets = running.impl_->nets;
 }
@@ -215,9 +222,10 @@ std::shared_ptr<HostList> ListStore::auto_host_file(const std::string& path, std
             return nullptr;
         }
     }
-    OutputFile output = open_output_file(path, O_RDWR | O_APPEND);
+    OutputFile output = impl_->of_reload ? look_at_output_file(path, auto_file_flags)
+                                         : open_output_file(path, auto_file_flags);
     if (!output) {
-        *error = "cannot create " + path + " (" + output.error + ")";
+        *error = cannot_create(path, output);
         return nullptr;
     }
     if (is_gzip_file(output.file.get())) {
@@ -229,8 +237,24 @@ std::shared_ptr<HostList> ListStore::auto_host_file(const std::string& path, std
     struct stat st {}; // a stand-in is read as it is, it has no name
     if (fstat(output.file.get(), &st) == 0 && S_ISCHR(st.st_mode))
         file->opened.reset(fcntl(output.file.get(), F_DUPFD_CLOEXEC, 3));
-    impl_->to_give.push_back(std::move(output));
+    if (!impl_->of_reload) impl_->to_give.push_back(std::move(output));
     return file;
+}
+
+bool ListStore::make_auto_files(std::string* error) {
+    for (const auto& file : impl_->hosts) {
+        if (!file->automatic()) continue;
+        const OutputFile output = open_output_file(file->path(), auto_file_flags);
+        if (!output) {
+            *error = cannot_create(file->path(), output);
+            return false;
+        }
+        // What is as empty as what stood for it is not read again.
+        const auto signature = read_signature(output.file.get());
+        std::optional<Signature>& loaded = file->watch.loaded;
+        if (loaded && loaded->endless && signature && signature->size == 0) loaded = signature;
+    }
+    return true;
 }
 
 std::shared_ptr<HostList> ListStore::anonymous_hosts() {
@@ -452,7 +476,6 @@ void ListStore::take_over(ListStore& of_reload) {
     }
     of_reload.impl_->hosts.clear();
     of_reload.impl_->nets.clear();
-    of_reload.impl_->to_give.clear();
 }
 
 std::vector<std::shared_ptr<void>> ListStore::take_unused() {

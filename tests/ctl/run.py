@@ -92,7 +92,8 @@ def test_mistakes_of_the_command_line(w):
     contains(w.run("flws", code=2), "unknown word 'flws'; did you mean 'flows'?")
     contains(w.run(code=2), "Usage")
     for words in (["flows", "--port=99999"], ["flows", "--nonsense"], ["find"], ["serve", "--listen=nowhere"],
-                  ["reload", "--undo", "--dry-run"]):
+                  ["reload", "--undo", "--dry-run"], ["-s", "/s", "-q", "200", "status"],
+                  ["-s", "/s", "up", "/f"], ["down", "/f", "-q", "200"], ["-j", "ladder", "/t"], ["top", "--json"]):
         done = subprocess.run([w.program, *words], capture_output=True, timeout=LIMIT, check=False)
         assert done.returncode == 2 and done.stderr, words
 
@@ -311,6 +312,15 @@ def test_control_characters_never_reach_the_terminal(w):
         clean(w.ask("stop", code=1))
 
 
+def test_messages_of_several_lines(w):
+    text = "one\ntwo \x1b[2J"
+    answers = {"log": [{"log": {"level": "error", "text": text}}, {"end": True}],
+               "status": [{"status": {"messages": [{"at": 1, "text": text}]}}, {"end": True}]}
+    with w.daemon(answers=answers):
+        contains(w.ask("log"), "one\n  two \\x1b[2J\n")
+        contains(w.ask("status"), "  one\n    two \\x1b[2J  ")
+
+
 def test_answers_of_other_kinds(w):
     for wrong in (5, None, "text", [], {"n": []}, [[]], True):
         line = {key: wrong for key in ("status", "flow", "host", "list", "match", "explain", "profile", "total", "log",
@@ -343,6 +353,16 @@ def test_errors_of_the_daemon(w):
 def test_reload_that_is_refused(w):
     with w.daemon(answers={"reload": [{"error": "--qnum has changed", "code": "failed", "end": True}]}):
         contains(w.ask("reload", code=1), "--qnum has changed")
+    os.remove(w.socket)
+    # Several messages, and one of several lines; nothing steers the terminal.
+    error = "option '--ipset' (a:1): no \x1b file\n  set in\ntoo\rbad"
+    finding = {"level": "warning", "option": None, "where": None, "text": "empty\nlist"}
+    with w.daemon(answers={"reload": [{"finding": finding}, {"error": error, "code": "failed", "end": True}]}):
+        done = subprocess.run([w.program, "-s", w.socket, "reload"], capture_output=True, text=True, timeout=LIMIT,
+                              check=False)
+        assert done.returncode == 1 and done.stdout == "warning: empty\n  list\n", done
+        assert done.stderr == ("nfqws2ctl: option '--ipset' (a:1): no \\x1b file\n  set in\n"
+                               "nfqws2ctl: too\\x0dbad\n"), done
     os.remove(w.socket)
     with w.daemon(answers={"reload": [{"end": True, "count": 0, "reloaded": False}]}):
         contains(w.ask("reload"), "nothing has changed")

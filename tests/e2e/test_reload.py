@@ -307,6 +307,34 @@ def test_dry_run_and_undo(env):
             check_equal("counted", (done["done"], done["failed"], done["last_error"]), (4, 0, None))
 
 
+def test_automatic_lists(env):
+    """A new one is made by the reload that takes it, not by one that only looks or that is refused."""
+    with env.lab() as lab:
+        options = Options(env, lab)
+        folder = os.path.join(lab.folder, "lists")
+        os.mkdir(folder)
+        os.chmod(folder, 0o777)
+        old, new, lost = (os.path.join(folder, name) for name in ("old.txt", "new.txt", "none/new.txt"))
+        one = ("--hostlist-auto=" + old, *saying("one"))
+        with options.daemon(*one):
+            for more in {}, {"dry_run": True}:
+                options.refused("cannot create " + lost, *one, "--new", "--hostlist-auto=" + lost, **more)
+            wanted = (*one, "--new", "--hostlist-auto=" + new)
+            options.refused("only one auto hostlist", *wanted, "--hostlist-auto=" + old)
+            options.write(*wanted)
+            check_equal("dry", changes_of(options.reload(dry_run=True)), [("profile", 2, "added")])
+            check_equal("made", os.listdir(folder), ["old.txt"])
+            options.must_reload(*wanted)
+            check_equal("made", sorted(os.listdir(folder)), ["new.txt", "old.txt"])
+
+            def state():
+                return next(line["list"] for line in ask(options.path, "lists") if line["list"]["file"] == new)
+            check_equal("list", (state()["automatic"], state()["loaded"], state()["entries"]), (True, True, 0))
+            with open(new, "a", encoding="ascii") as f:
+                f.write("example.com\n")
+            lab.wait_for(lambda: state()["entries"] == 1, "it is not read")
+
+
 def test_refused(env):
     """What is wrong, and what only a restart can change, is named; nothing happens."""
     with env.lab() as lab:
@@ -334,6 +362,9 @@ def test_refused(env):
             check("a restart is needed" in options.reload()[-1]["error"], "no word of a restart")
             options.refused("secret.txt", *one, "--blob=s:@" + secret)
             options.refused("/nowhere", *one, "--ipset=/nowhere/list.txt")
+            said = options.reload()[-1]["error"].splitlines()
+            check(len(said) == 2 and said[0].startswith("option '--ipset' (") and "nfqws2:" not in "".join(said),
+                  "several messages, and the program's name: %s", said)
             options.refused("--filter-ssid is new", *one, "--new", "--filter-ssid=home", *saying("x"))
             options.refused("--ct is off", *one, "--new", "--filter-ctstate=new", *saying("x"))
             os.rename(options.file, options.file + ".away")

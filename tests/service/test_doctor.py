@@ -1,12 +1,15 @@
 """nfqws2ctl doctor: each finding provoked and found, none in a right set-up."""
+import contextlib
 import http.server
 import json
 import os
 import re
+import signal
 import socket
 import threading
 import time
 
+from queue_reader import QueueReader
 from sandbox import BASE, World, check, contains, equal, lacks
 
 SHELLS = ("dash",)
@@ -14,6 +17,7 @@ CTL = "/opt/programs/nfqws2ctl"
 LUA = "--lua-init=@%s/lua/zapret-lib.lua --lua-init=@%s/lua/zapret-antidpi.lua" % (BASE, BASE)
 STRATEGY = "--filter-tcp=80 --payload=http_req --out-range=-n4 --lua-desync=multisplit:pos=2"
 CONF = "/run/zapret2/300.conf"
+SO_SNDBUFFORCE = 32
 # What a machine without Landlock has to be told in any case.
 KERNEL = {"kernel-no-landlock"}
 
@@ -135,6 +139,53 @@ def test_queues(world: World):
     contains(doctor(world)["two-instances"]["text"], "queue 300")
 
 
+def to_nowhere(world):
+    """A device on which datagrams to 198.51.100.2 leave, and a socket for many that wait."""
+    world.sh("ip link add d0 type veth peer name d1; ip addr add 198.51.100.1/24 dev d0; ip link set d0 up; "
+             "ip link set d1 up; ip neigh add 198.51.100.2 lladdr 02:00:00:00:00:02 dev d0")
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 256 << 20)
+
+    def send(size):
+        with contextlib.suppress(OSError):  # what the queue has no room for
+            s.sendto(bytes(size), ("198.51.100.2", 5000))
+    return send
+
+
+def test_losses_of_the_daemon(world: World):
+    """What its socket has no room for passes, and no column of the kernel's table tells of it."""
+    right(world, strategy="--filter-udp=5000 --payload=all --lua-desync=pass")
+    send = to_nowhere(world)
+    pid = world.processes("nfqws2")[0]
+    os.kill(pid, signal.SIGSTOP)
+    drops = re.compile(r"(?m)^\S+ +12 +%d +(?:\S+ +){5}([1-9]\d*) " % pid)
+    for _ in range(20_000):
+        send(60_000)
+        told = drops.search(world.read("/proc/net/netlink"))
+        if told:
+            break
+    os.kill(pid, signal.SIGCONT)
+    equal(doctor(world)["queue-losses"]["text"], "%s packets passed untreated because the queue was full" % told[1])
+
+
+def test_losses_of_another_reader(world: World):
+    """Dropped because the queue is full, and because the reader's socket is."""
+    send = to_nowhere(world)
+    for number, column, how in (300, 5, {"length": 3}), (301, 6, {"buffer": 1}):
+        world.sh("iptables -A OUTPUT -p udp --dport 5000 -j NFQUEUE --queue-num %d" % number)
+        with QueueReader(number, **how):
+            fake(world, queue=number, status={"queues": [number], "pid": os.getpid()})
+            for _ in range(10):
+                send(1000)
+            row = [line.split() for line in world.read("/proc/net/netfilter/nfnetlink_queue").splitlines()
+                   if line.split()[0] == str(number)][0]
+            check(int(row[column]) > 0 and row[5 if column == 6 else 6] == "0", "columns: %s" % row)
+            found = doctor(world, "-q", str(number))["queue-losses"]
+            equal((found["where"], found["text"]), ("queue %d" % number, "%s packets were dropped because the queue "
+                                                    "was full" % row[column]))
+        world.sh("iptables -F OUTPUT")
+
+
 def test_kernel(world: World):
     fake(world, status={"features": {"landlock": 0}})
     text = world.run(CTL, "doctor", check_code=1).text
@@ -177,7 +228,11 @@ def test_rules_that_do_not_fit(world: World):
 
 def test_offload(world: World):
     right(world)
-    world.write("/etc/config/firewall", "config defaults\n\toption flow_offloading '1'\n")
+    for line, found in (("option flow_offloading '1'", True), ("option flow_offloading_hw \"yes\"", True),
+                        ("option flow_offloading 0", False), ("# option flow_offloading '1'", False)):
+        world.write("/etc/config/firewall", "config defaults\n\t%s\n" % line)
+        equal("flow-offload" in codes(world), found, line)
+    world.write("/etc/config/firewall", "config defaults\n\toption flow_offloading 1\n")
     contains(doctor(world)["flow-offload"]["text"], "/etc/config/firewall")
     os.remove("/etc/config/firewall")
     world.tool("nft", "#!/bin/sh\ncat /opt/ruleset\n")

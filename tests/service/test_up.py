@@ -78,8 +78,18 @@ def test_after_a_crash(world: World):
 def test_wrong_options_change_nothing(world: World):
     options(world, "--qnum=300 --no-such-option")
     text = world.run(CTL, "up", FILE, check_code=1).text
-    contains(text, FILE + ":1: ")
+    contains(text, "\n  (%s:1): unrecognized option" % FILE)
     equal((world.saved_rules(), world.processes("nfqws2")), ({}, []))
+
+
+def test_empty_and_hostile_files(world: World):
+    """What belongs to no place names none; nothing of the file steers the terminal."""
+    options(world)
+    world.write(FILE, "# nothing yet\n")
+    equal(world.run(CTL, "up", FILE, check_code=1).text,
+          "nfqws2ctl: the options of %s are not right:\n  Need queue number (--qnum), e.g. --qnum=200\n" % FILE)
+    world.write(FILE, "--qnum=300 '--no-such\x1b[2J'\n")
+    contains(world.run(CTL, "up", FILE, check_code=1).text, "\\x1b[2J")
 
 
 def test_rules_of_others_stay(world: World):

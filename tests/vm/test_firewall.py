@@ -1,10 +1,9 @@
 """Which firewall is taken, and what becomes of the rules of the other one; blockcheck2 with nftables."""
-import contextlib
 import os
-import subprocess
 import sys
 
-from world import ROOT, cases, check, check_equal, contains, laboratory, wait_for
+import modules
+from world import ROOT, cases, check, check_equal, contains, laboratory
 from service import Service
 from test_service_rules import NAMES, expect, host
 
@@ -14,27 +13,6 @@ from fakes import SPLIT  # noqa: E402
 
 COST = 25
 COMPLAINT = "nftables can not queue packets here (kernel module nft_queue): using iptables"
-
-
-@contextlib.contextmanager
-def without_nft_queue():
-    """The kernel finds no module for the queue statement, as where it is not packaged."""
-    path = "/etc/modprobe.d/nfqws2-lab.conf"
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-
-    def unloaded():
-        subprocess.run(["modprobe", "-r", "nft_queue"], check=False, capture_output=True,
-                       env=laboratory.environment())
-        return not os.path.exists("/sys/module/nft_queue")
-    # Rules of namespaces that are gone go a little later.
-    wait_for(unloaded, "nft_queue is in use", pause=0.1)
-    with open(path, "w", encoding="ascii") as f:
-        f.write("install nft_queue /bin/false\n")
-    try:
-        check(not laboratory.nft_can_queue(), "nftables still queues")
-        yield
-    finally:
-        os.remove(path)
 
 
 def kinds(lab, who):
@@ -52,7 +30,8 @@ def test_choice(env):
         who, interfaces = host(lab)
         few = ["DISABLE_IPV6=1", "NFQWS2_PORTS_UDP=", *interfaces]  # each rule of iptables is a process
         service = Service(env, lab, who, "FWTYPE=", *few)
-        with without_nft_queue():
+        with modules.without("nft_queue"):
+            check(not laboratory.nft_can_queue(), "nftables still queues")
             contains(service("start"), COMPLAINT)
             check_equal("rules", kinds(lab, who), ["iptables"])
             expect(lab, True, versions=(4,))

@@ -1,4 +1,5 @@
 """What the kernel does for the program: connections in the queue, fast paths, tunnels, the fence."""
+import functools
 import os
 import re
 import socket
@@ -26,7 +27,7 @@ PLACES = {
 @cases(PLACES)
 def test_connection_in_the_queue(env, chain, rule, told):
     """NFQA_CT comes with a packet where the rules make the kernel track, and behind the place where it does."""
-    with env.lab() as lab, QueueReader(lab, "client", 7) as queue:
+    with env.lab() as lab, QueueReader(7, functools.partial(lab.socket, "client"), connections=True) as queue:
         lab.run("client", "nft", "table inet t { chain c { type filter hook %s; %s; udp dport 5000 "
                 "queue num 7; }; }" % (chain, rule))
         with lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM) as s:

@@ -29,6 +29,9 @@ struct OutputFile {
 //   file with a single name.
 // Without a file errno is set too.
 OutputFile open_output_file(const std::string& path, int flags);
+// The same, but nothing is made or emptied: /dev/null stands for a file that is not there and could
+// be made. What is there is still opened.
+OutputFile look_at_output_file(const std::string& path, int flags);
 
 // The same for a path without links, later on, when nothing but its own rights is left to the
 // process. `flags` may have O_CREAT. On failure errno is set.
@@ -47,9 +50,8 @@ OutputPlace find_output_place(const std::string& path, LastLink last);
 // Who the program is going to be: files of this user are its own.
 void expect_output_files_of(unsigned uid);
 
-// From now on nothing is made or emptied: this process only looks at options, and a daemon may be
-// writing to their files. /dev/null stands for a file that is not there and could be made. What is
-// there is still opened, and what is written to it goes behind its end (O_APPEND).
+// From now on they are only looked at: this process is asked about options, and a daemon may be
+// writing to their files. What is written to one that is there goes behind its end (O_APPEND).
 void leave_output_files_alone();
 
 // Gives an open file away, group unchanged. Devices and pipes keep their owner. False: errno is

@@ -43,7 +43,7 @@ class ListStore {
     // failure nullptr and *error.
     std::shared_ptr<HostList> host_file(const std::string& path, std::string* error);
     std::shared_ptr<NetList> net_file(const std::string& path, std::string* error);
-    // Automatic host list: created if missing; gzip refused.
+    // Automatic host list: created if missing, for a reload by make_auto_files() only; gzip refused.
     std::shared_ptr<HostList> auto_host_file(const std::string& path, std::string* error);
     std::shared_ptr<HostList> anonymous_hosts();
     std::shared_ptr<NetList> anonymous_nets();
@@ -51,6 +51,9 @@ class ListStore {
     // back.
     void add_domains(HostList& list, std::string_view items);
     std::string add_networks(NetList& list, std::string_view items);
+
+    // Of a reload that has found nothing wrong: makes the automatic lists that are not there yet.
+    bool make_auto_files(std::string* error);
 
     // Start-up: all files readable / loaded? Messages go to the log; false = exit 1, and *culprit
     // is the path of the file that failed.

@@ -11,10 +11,11 @@
 namespace nfqws2::app {
 namespace {
 
-// "nfqws2: option '--qnum' (argument 2): "
+// "nfqws2: option '--qnum' (argument 2): "; what is wrong with a reload is an answer to somebody
+// who knows whom was asked.
 std::string origin(const ParseState& state, std::size_t position) {
-    return "nfqws2: option '--" + state.option_at[position] + "' (" +
-           state.arguments->where(position) + "): ";
+    return std::string(state.reloading ? "" : "nfqws2: ") + "option '--" +
+           state.option_at[position] + "' (" + state.arguments->where(position) + "): ";
 }
 
 // Throws BadValue.
@@ -82,7 +83,7 @@ std::optional<Complaint> complaint(const Config& config) {
     for (std::size_t i = state.option_at.size(); i-- > 0;) {
         if (what.option[0] == '\0' || state.option_at[i] != what.option) continue;
         state.position = i;
-        state.failed = true;
+        state.failure = what.text;
         throw ConfigError(origin(state, i) + what.text);
     }
     throw ConfigError(what.text);
@@ -97,12 +98,13 @@ profile::BuiltProfiles finish_profiles(ParseState& state) {
 }
 
 int refuse_word(ParseState& state, const std::string& error) {
-    state.failed = true;
+    state.failure = error;
     tell_warnings(state);
     // The help is long: what was wrong with the word comes after it.
     if (!state.config.dry_run && !state.config.check && !state.reloading)
         log::status_text(help_text());
-    log::error("%s: %s", state.arguments->program.c_str(), error.c_str());
+    const std::string program = state.reloading ? "" : state.arguments->program + ": ";
+    log::error_text(program + error + " (" + state.arguments->where(state.position) + ")");
     return 1;
 }
 
@@ -130,7 +132,7 @@ std::optional<int> parse_options(const Arguments& arguments, ParseState& state) 
         try {
             apply(option, parser.option().value, state);
         } catch (const BadValue& e) {
-            state.failed = true;
+            state.failure = e.what();
             tell_warnings(state);
             log::error_text(origin(state, state.position) + e.what());
             return 1;

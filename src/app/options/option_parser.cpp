@@ -124,7 +124,7 @@ std::string OptionParser::hint(const std::string& name) const {
 }
 
 OptionParser::Step OptionParser::fail(std::string text) {
-    error_ = std::move(text) + " (" + arguments_.where(option_.position) + ")";
+    error_ = std::move(text);
     return Step::error;
 }
 

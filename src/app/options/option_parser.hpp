@@ -42,7 +42,7 @@ class OptionParser {
     // The next option from the left.
     Step next();
     const ParsedOption& option() const { return option_; }
-    const std::string& error() const { return error_; } // without program name
+    const std::string& error() const { return error_; } // without program name and place
     // Positions of the words that are neither options nor their values.
     const std::vector<std::size_t>& ignored() const { return ignored_; }
     // Of the first word behind the "--" that ended the options, if there is one.

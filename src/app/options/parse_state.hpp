@@ -26,7 +26,7 @@ struct ParseState {
     // Names of the options by position, "" for other words; where the one being read stands.
     std::vector<std::string> option_at;
     std::size_t position = 0;
-    bool failed = false; // at `position`
+    std::string failure; // what is wrong at `position`, without the place; "": nothing
     struct BlobFile {
         BlobSource source;
         std::size_t blob, position;

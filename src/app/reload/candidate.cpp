@@ -174,6 +174,11 @@ bool Candidate::load_lists() {
     return false;
 }
 
+bool Candidate::make_files() {
+    std::string why;
+    return lists_.make_auto_files(&why) || fail(why);
+}
+
 bool Candidate::compare_blobs() {
     const std::vector<lua::Blob>& blobs = state_.config.engine.blobs;
     now_.blobs = fingerprints(blobs);

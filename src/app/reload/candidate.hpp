@@ -32,6 +32,10 @@ class Candidate {
     // In any other. `arguments`: given, not read. False: error() tells why.
     bool read(const std::vector<std::string>& command_line, const Arguments* arguments);
 
+    // Behind read(), unless it is only to be told what would change: makes the automatic lists that
+    // are not there. False: error() tells why.
+    bool make_files();
+
     const std::string& error() const { return error_; }
     const std::vector<Change>& changes() const { return changes_; }
     const Report& report() const { return report_; }

@@ -129,7 +129,10 @@ void Reloader::start_reading() {
                                                           in_force_,
                                                           {globals.begin(), globals.end()}});
     const Arguments* given = what_ == What::undo ? &*before_ : nullptr;
-    if (!run_aside([this, given] { thread_good_ = candidate_->read(command_line_, given); }))
+    if (!run_aside([this, given] {
+            thread_good_ = candidate_->read(command_line_, given) &&
+                           (what_ == What::dry_run || candidate_->make_files());
+        }))
         end(false, "there is no thread to be had");
 }
 

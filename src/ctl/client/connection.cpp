@@ -93,7 +93,8 @@ void Connection::ask(const Json& request, const Handler& handler,
         const Json line = next();
         const bool end = member(line, "end") == true;
         if (member(line, "error").is_string() && end)
-            throw Refused(safe(text_of(member(line, "error"))), text_of(member(line, "code")));
+            throw Refused(safe_lines(text_of(member(line, "error")), ""),
+                          text_of(member(line, "code")));
         if (more && !handler(line) && !end) {
             more = false;
             send("\n"); // ends a stream

@@ -24,6 +24,11 @@ void print(std::string_view text) {
     }
 }
 
+void refuse_options(const CLI::App& app, std::initializer_list<const char*> names) {
+    for (const char* name : names)
+        if (app.count(name) != 0) throw CLI::ValidationError(name, "is of no use to this word");
+}
+
 namespace {
 
 // What was found out is shown also if the options are not taken.

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -39,6 +40,9 @@ Findings diagnose(const Shared& shared);
 
 // Everything written goes through here: an output that cannot be written to ends the program.
 void print(std::string_view text);
+
+// Of a word that has no use for these of the shared options: who gives one is told.
+void refuse_options(const CLI::App& app, std::initializer_list<const char*> names);
 
 // Words of several commands.
 void add_flow_filters(CLI::App& word, Json& request);

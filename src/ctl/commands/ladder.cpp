@@ -121,7 +121,10 @@ void add_ladder(CLI::App& app) {
     word->add_option("--lang", request->language, "language")
         ->check(CLI::IsMember({"en", "ru"}))
         ->type_name("en|ru");
-    word->callback([request] { run(*request); });
+    word->callback([&app, request] {
+        refuse_options(app, {"--socket", "--queue", "--json"});
+        run(*request);
+    });
 }
 
 } // namespace nfqws2::ctl

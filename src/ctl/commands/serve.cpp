@@ -43,7 +43,10 @@ void add_serve(CLI::App& app, const SharedPtr& shared) {
         ->type_name("FILE")
         ->capture_default_str();
     word->add_flag("--read-only", options->read_only, "the page changes nothing");
-    word->callback([shared, options] { run(shared, *options); });
+    word->callback([&app, shared, options] {
+        refuse_options(app, {"--json"});
+        run(shared, *options);
+    });
 }
 
 } // namespace nfqws2::ctl

@@ -62,7 +62,10 @@ void add_top(CLI::App& app, const SharedPtr& shared) {
         ->check(CLI::Range(0.1, 3600.0));
     word->add_option("-n,--rounds", options->rounds, "end after so many looks, 0: no end")
         ->type_name("N");
-    word->callback([shared, options] { run(*shared, *options); });
+    word->callback([&app, shared, options] {
+        refuse_options(app, {"--json"});
+        run(*shared, *options);
+    });
 }
 
 } // namespace nfqws2::ctl

@@ -51,7 +51,8 @@ void add_up(CLI::App& app) {
         CLI::App* word = app.add_subcommand(name, text);
         word->add_option("file", wish->file, "options of the daemon")->required();
         word->add_flag("--rules-only", wish->rules_only, "leave the daemon to somebody else");
-        word->callback([wish, action] {
+        word->callback([&app, wish, action] {
+            refuse_options(app, {"--socket", "--queue", "--json"});
             if (geteuid() != 0) throw Failure("only root can set rules");
             action(*wish);
         });

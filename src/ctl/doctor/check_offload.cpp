@@ -1,14 +1,23 @@
 // Do flows go around the firewall?
 #include "doctor/checks.hpp"
 
+#include <sstream>
+
 namespace nfqws2::ctl {
 namespace {
 
 // OpenWrt: "option flow_offloading '1'" of the defaults.
 bool uci_offloads(const std::string& config) {
-    for (const char* option : {"flow_offloading '1'", "flow_offloading_hw '1'",
-                               "flow_offloading \"1\"", "flow_offloading 1"})
-        if (config.find(option) != std::string::npos) return true;
+    std::istringstream lines(config);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string kind, name, value;
+        words >> kind >> name >> value;
+        std::erase_if(value, [](char c) { return c == '\'' || c == '"'; });
+        const bool on = value == "1" || value == "yes" || value == "on" || value == "true" ||
+                        value == "enabled";
+        if (on && kind == "option" && name.starts_with("flow_offloading")) return true;
+    }
     return false;
 }
 

@@ -23,13 +23,17 @@ void check_owners(const Facts& facts, Findings& findings) {
                                     where + " is read by '" + process->name + "' (pid " +
                                         std::to_string(process->pid) + ")",
                                     "stop that program, or give one of both another queue", where});
-            if (owner->lost != 0)
+            const auto tell = [&](std::uint64_t packets, const char* what) {
+                if (packets == 0) return;
                 findings.push_back({"queue-losses", Gravity::warning,
-                                    std::to_string(owner->lost) +
-                                        " packets passed untreated because the queue was full",
+                                    std::to_string(packets) + " packets " + what +
+                                        " because the queue was full",
                                     "queue fewer packets (--out-range, smaller counts in the "
                                     "rules), or use --workers",
                                     where});
+            };
+            tell(static_cast<std::uint64_t>(daemon.lost(queue)), "passed untreated");
+            tell(owner->dropped, "were dropped");
         }
     }
 }

@@ -49,7 +49,7 @@ std::string findings_text(const Findings& findings, const Style& style) {
         text += style.paint(colour_of(finding.gravity), name_of(finding.gravity)) + " " +
                 style.paint(Colour::strong, safe(finding.code));
         if (!finding.where.empty()) text += " (" + safe(finding.where) + ")";
-        text += "\n  " + safe(finding.text) + "\n  -> " + safe(finding.advice) + "\n";
+        text += "\n  " + safe_lines(finding.text, "  ") + "\n  -> " + safe(finding.advice) + "\n";
     }
     return text;
 }

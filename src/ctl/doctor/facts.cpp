@@ -3,6 +3,7 @@
 #include "failure.hpp"
 #include "nfqws2/base/text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <ctime>
 #include <sstream>
@@ -11,17 +12,18 @@ namespace nfqws2::ctl {
 namespace {
 
 constexpr std::size_t longest_report = 4U << 20;
+constexpr const char* queue_table = "/proc/net/netfilter/nfnetlink_queue";
 
 std::vector<QueueOwner> read_owners(const std::string& text) {
     std::vector<QueueOwner> owners;
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
-        // queue, port, waiting, mode, range, lost in the queue, lost at the socket, ...
+        // queue, port, waiting, mode, range, dropped at the queue, dropped at the socket, ...
         std::istringstream words(line);
         QueueOwner owner;
-        std::uint64_t waiting = 0, mode = 0, range = 0, lost = 0, user_lost = 0;
-        if (words >> owner.queue >> owner.port >> waiting >> mode >> range >> lost >> user_lost) {
-            owner.lost = lost + user_lost;
+        std::uint64_t waiting = 0, mode = 0, range = 0, full = 0, socket_full = 0;
+        if (words >> owner.queue >> owner.port >> waiting >> mode >> range >> full >> socket_full) {
+            owner.dropped = full + socket_full;
             owners.push_back(owner);
         }
     }
@@ -114,6 +116,7 @@ void ask_daemon(Daemon& daemon, const Ask& ask) {
             if (line.contains("status")) daemon.status = line["status"];
         for (const Json& line : ask(daemon.socket, {{"cmd", "counters"}})) {
             if (line.contains("total")) daemon.total = line["total"];
+            if (line.contains("worker")) daemon.workers.push_back(line["worker"]);
             if (line.contains("profile")) daemon.profiles.push_back(line["profile"]);
         }
         for (const Json& line : ask(daemon.socket, {{"cmd", "lists"}}))
@@ -149,6 +152,15 @@ std::vector<unsigned> Daemon::queues() const {
         if (const auto number = integer_of(queue); number && *number >= 0 && *number <= 65535)
             found.push_back(static_cast<unsigned>(*number));
     return found;
+}
+
+std::int64_t Daemon::lost(unsigned queue) const {
+    std::int64_t sum = 0;
+    for (const Json& worker : workers)
+        if (integer_of(member(worker, "queue")) == queue)
+            sum += std::max<std::int64_t>(
+                integer_of(member(worker, "queue_lost")).value_or(0), 0);
+    return sum;
 }
 
 std::uint32_t Daemon::mark() const {
@@ -189,7 +201,11 @@ Facts gather(const Machine& machine, const std::vector<std::string>& sockets, co
     Facts facts;
     facts.machine = &machine;
     facts.now = std::time(nullptr);
-    const auto queues = machine.read("/proc/net/netfilter/nfnetlink_queue");
+    auto queues = machine.read(queue_table);
+    if (!queues) {
+        machine.ask_for_queues();
+        queues = machine.read(queue_table);
+    }
     facts.kernel_queues = queues.has_value();
     facts.owners = read_owners(queues.value_or(""));
     facts.processes = read_processes(machine);

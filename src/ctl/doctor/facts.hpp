@@ -18,13 +18,14 @@ struct Daemon { // NOLINT(bugprone-exception-escape): the move of Json does not 
     std::string socket;
     std::string error;  // why it does not
     Json status, total; // of `status` and `counters`
-    std::vector<Json> profiles, lists;
+    std::vector<Json> workers, profiles, lists;
     // What --check --rules-now says of its options and the rules that are there; null: not known.
     Json rules_check;
 
     bool answers() const { return error.empty(); }
     std::int64_t pid() const;
     std::vector<unsigned> queues() const;
+    std::int64_t lost(unsigned queue) const; // packets that passed it because the queue was full
     std::string options() const { return text_of(member(status, "options")); }
     std::uint32_t mark() const; // of packets that it makes
     std::string where() const;  // "queue 300"
@@ -33,7 +34,9 @@ struct Daemon { // NOLINT(bugprone-exception-escape): the move of Json does not 
 struct QueueOwner {
     unsigned queue = 0;
     std::int64_t port = 0; // mostly the pid
-    std::uint64_t lost = 0;
+    // Where the reader has not asked for such packets to pass, as ours does if the kernel can
+    // (from 3.6 on); of those that pass the kernel keeps no count here.
+    std::uint64_t dropped = 0;
 };
 
 // One whose packets are ours: those of containers with a network of their own are left out.

@@ -10,8 +10,12 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,6 +147,23 @@ Output ThisMachine::run(const std::vector<std::string>& words, const std::string
     }
     std::signal(SIGPIPE, before);
     return output;
+}
+
+void ThisMachine::ask_for_queues() const {
+    // Does nothing but to be answered, once the module is there.
+    struct {
+        nlmsghdr header;
+        nfgenmsg family;
+        nlattr attribute;
+        nfqnl_msg_config_cmd command;
+    } message{};
+    message.header = {sizeof message, (NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_CONFIG,
+                      NLM_F_REQUEST | NLM_F_ACK, 1, 0};
+    message.attribute = {sizeof message.attribute + sizeof message.command, NFQA_CFG_CMD};
+    message.command.command = NFQNL_CFG_CMD_PF_UNBIND;
+    const FileDescriptor fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+    // The kernel has answered when this returns; what, the files of /proc tell as well.
+    if (fd) send(fd.get(), &message, sizeof message, 0);
 }
 
 } // namespace nfqws2::ctl

@@ -23,6 +23,8 @@ class Machine {
     virtual std::string target_of(const std::string& link) const = 0; // "" if it is none
     virtual Output run(const std::vector<std::string>& words,
                        const std::string& input = {}) const = 0;
+    // As whoever wants to read one does: the kernel then loads what it needs for it.
+    virtual void ask_for_queues() const = 0;
 
     // The first line; "" if there is no such file.
     std::string line(const std::string& path) const;
@@ -34,6 +36,7 @@ class ThisMachine final : public Machine {
     std::vector<std::string> names_in(const std::string& folder) const override;
     std::string target_of(const std::string& link) const override;
     Output run(const std::vector<std::string>& words, const std::string& input) const override;
+    void ask_for_queues() const override;
 };
 
 } // namespace nfqws2::ctl

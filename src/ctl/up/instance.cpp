@@ -6,6 +6,7 @@
 #include "json.hpp"
 #include "nfqws2/base/file.hpp"
 #include "nfqws2/base/text.hpp"
+#include "view/parts.hpp"
 
 #include <array>
 #include <cerrno>
@@ -85,8 +86,7 @@ void Instance::check() const {
     std::string text = "the options of " + file_ + " are not right:";
     for (const Json& found : elements(member(*report, "findings")))
         if (text_of(member(found, "level")) == "error")
-            text +=
-                "\n  " + text_of(member(found, "where")) + ": " + text_of(member(found, "text"));
+            text += "\n  " + finding_text(found, "    ");
     throw Failure(text);
 }
 

@@ -43,6 +43,16 @@ std::string age_of(std::int64_t unix_time) {
     return duration_text((now - unix_time) * 1000);
 }
 
+std::string finding_text(const Json& finding, std::string_view indent) {
+    const std::string option = text_of(member(finding, "option"));
+    const std::string where = text_of(member(finding, "where"));
+    std::string about;
+    if (!option.empty()) about = "option '--" + option + "'";
+    if (!where.empty()) about += (about.empty() ? "(" : " (") + where + ")";
+    if (!about.empty()) about += ": ";
+    return safe(about) + safe_lines(text_of(member(finding, "text")), indent);
+}
+
 std::string pairs(const std::vector<std::pair<std::string, Cell>>& rows, const Style& style) {
     std::size_t width = 0;
     for (const auto& [key, cell] : rows)

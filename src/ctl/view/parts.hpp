@@ -16,6 +16,8 @@ std::string endpoint(const Json& side); // "192.0.2.1:443"
 // its own come by.
 std::int64_t received(const Json& flow);
 std::string age_of(std::int64_t unix_time); // how long ago
+// What --check has found, "option '--qnum' (/x.conf:3): ..."; lines behind the first are set in.
+std::string finding_text(const Json& finding, std::string_view indent);
 // "key   value" in two columns, without those that have no value.
 std::string pairs(const std::vector<std::pair<std::string, Cell>>& rows, const Style& style);
 

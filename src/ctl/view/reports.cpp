@@ -49,7 +49,8 @@ std::string memory_text(const Json& memory) {
 std::string messages_text(const Json& status, const Style& style) {
     std::string out;
     for (const Json& message : elements(member(status, "messages")))
-        out += "  " + style.paint(Colour::bad, safe(text_of(member(message, "text")))) + "  " +
+        out += "  " +
+               style.paint(Colour::bad, safe_lines(text_of(member(message, "text")), "    ")) + "  " +
                style.paint(Colour::quiet, age_of(number(message, "at")) + " ago") + "\n";
     return out.empty() ? out
                        : "\n" + style.paint(Colour::strong, "Errors since the start") + "\n" + out;
@@ -325,7 +326,7 @@ std::string log_report(const Json& line, const Style& style) {
     const Colour colour = level == "error"   ? Colour::bad
                           : level == "debug" ? Colour::quiet
                                              : Colour::none;
-    return style.paint(colour, safe(text_of(member(log, "text")))) + "\n";
+    return style.paint(colour, safe_lines(text_of(member(log, "text")), "  ")) + "\n";
 }
 
 std::string reload_report(const Lines& lines, const Style& style) {
@@ -333,12 +334,8 @@ std::string reload_report(const Lines& lines, const Style& style) {
     for (const Json& line : lines) {
         const Json& finding = member(line, "finding");
         if (!finding.is_object()) continue;
-        const std::string option = text_of(member(finding, "option"));
-        const std::string where = text_of(member(finding, "where"));
-        std::string text = text_of(member(finding, "level")) + ": ";
-        if (!option.empty()) text += "option '--" + option + "' ";
-        if (!where.empty()) text += "(" + where + "): ";
-        out += style.paint(Colour::quiet, safe(text + text_of(member(finding, "text")))) + "\n";
+        const std::string level = safe(text_of(member(finding, "level")));
+        out += style.paint(Colour::quiet, level + ": " + finding_text(finding, "  ")) + "\n";
     }
     for (const Json& line : lines) {
         const Json& change = member(line, "change");

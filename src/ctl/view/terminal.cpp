@@ -23,6 +23,18 @@ std::string safe(std::string_view text) {
     return out;
 }
 
+std::string safe_lines(std::string_view text, std::string_view indent) {
+    std::string out;
+    for (;;) {
+        const std::size_t end = text.find('\n');
+        out += safe(text.substr(0, end));
+        if (end == std::string_view::npos) return out;
+        text.remove_prefix(end + 1);
+        out += '\n';
+        out += indent;
+    }
+}
+
 Style Style::of_output() {
     if (isatty(STDOUT_FILENO) == 0) return {};
     const char* none = std::getenv("NO_COLOR");

@@ -9,6 +9,8 @@ namespace nfqws2::ctl {
 // Control characters, and such that reverse the direction of text, become visible: \x1b, \u202e.
 // Bytes that are no UTF-8 become U+FFFD. Line ends too: one value is one line.
 std::string safe(std::string_view text);
+// The same for text of several lines, of which each stays one; those behind the first are set in.
+std::string safe_lines(std::string_view text, std::string_view indent);
 
 enum class Colour : char { none, quiet, strong, good, warn, bad, accent };
 

@@ -166,6 +166,8 @@ TEST_F(Diagnosis, CheckAsJsonOfWhatDoesNotEvenStart) {
         const Json& finding = report["findings"][0];
         EXPECT_EQ(finding["option"], row.option != nullptr ? Json(row.option) : Json());
         EXPECT_TRUE(contains(finding["text"], row.text)) << finding["text"];
+        const std::string place = finding["where"].is_string() ? finding["where"] : Json("(none)");
+        EXPECT_FALSE(contains(finding["text"], place)) << "the place is told twice";
     }
 }
 

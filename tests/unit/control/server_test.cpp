@@ -212,6 +212,17 @@ TEST_F(ServerTest, ALongLineEndsTheConnection) {
     EXPECT_EQ(clients(), 0U);
 }
 
+TEST_F(ServerTest, ALongLineIsNoBetterWithItsEnd) {
+    const FileDescriptor file = client();
+    const std::string line =
+        "{\"cmd\":\"count\"" + std::string(Request::max_size, ' ') + "}\n";
+    for (std::size_t at = 0; at < line.size(); at += 16384)
+        say(file, std::string_view(line).substr(at, 16384));
+    turn();
+    EXPECT_NE(heard(file).find("a request has at most 65536 bytes"), std::string::npos);
+    EXPECT_TRUE(is_closed(file));
+}
+
 TEST_F(ServerTest, ALineMayBeAsLongAsItMay) {
     const FileDescriptor file = client();
     std::string line = "{\"cmd\":\"count\"";

@@ -16,6 +16,11 @@ TEST(Terminal, ControlCharactersBecomeVisible) {
     EXPECT_EQ(safe("имя"), "имя");
 }
 
+TEST(Terminal, LinesOfATextStay) {
+    EXPECT_EQ(safe_lines("a\tb\n\x1b\n", "> "), "a\\x09b\n> \\x1b\n> ");
+    EXPECT_EQ(safe_lines("", "> "), "");
+}
+
 TEST(Terminal, ColoursOnlyWhereTheyAreWanted) {
     EXPECT_EQ(Style().paint(Colour::bad, "x"), "x");
     EXPECT_EQ(Style(true, 80).paint(Colour::bad, "x"), "\x1b[31mx\x1b[0m");

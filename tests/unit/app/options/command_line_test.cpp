@@ -111,7 +111,7 @@ TEST(CommandLine, PositionsOfOptions) {
     EXPECT_EQ(parsed.config().profiles[0]->instances[0].position, 5U);
     EXPECT_EQ(parsed.config().profiles[1]->position, 6U);
     const Parsed bad({"--qnum=1", "--filter-tcp", "80-"});
-    EXPECT_TRUE(bad.state.failed);
+    EXPECT_TRUE(bad.state.failure.starts_with("Invalid port filter")) << bad.state.failure;
     EXPECT_EQ(bad.state.position, 1U);
 }
 
@@ -132,13 +132,13 @@ TEST(CommandLine, WhatConcernsSeveralOptionsPointsAtOne) {
     const Parsed file("my.conf", {{"--qnum=1", 2}, {"--pcap-out=-", 5}});
     EXPECT_EQ(file.finish_error,
               "nfqws2: option '--pcap-out' (my.conf:5): --pcap-out needs --pcap-in");
-    EXPECT_TRUE(file.state.failed);
+    EXPECT_EQ(file.state.failure, "--pcap-out needs --pcap-in");
     EXPECT_EQ(file.state.position, 1U);
     // The end of the command line closes a template.
     const Parsed twice({"--qnum=1", "--template=a", "--new", "--template=a"});
     EXPECT_EQ(twice.finish_error,
               "nfqws2: option '--template' (argument 4): template 'a' already present");
-    EXPECT_FALSE(Parsed({"--new"}).state.failed) << "no option is to blame";
+    EXPECT_EQ(Parsed({"--new"}).state.failure, "") << "no option is to blame";
 }
 
 TEST(CommandLine, PartsOfAValueThatAreSkipped) {

@@ -28,7 +28,8 @@ std::vector<std::string> parse(const std::vector<std::string>& words, bool stop 
         case OptionParser::Step::end:
             return out;
         case OptionParser::Step::error:
-            out.push_back("error: " + parser.error());
+            out.push_back("error: " + parser.error() + " (" +
+                          arguments.where(parser.option().position) + ")");
             return out;
         case OptionParser::Step::option: {
             std::string text = names[parser.option().index].name;
@@ -144,7 +145,7 @@ TEST(OptionParser, PositionsAreThoseOfTheWords) {
     ASSERT_EQ(parser.next(), OptionParser::Step::option);
     EXPECT_EQ(parser.option().position, 1U);
     ASSERT_EQ(parser.next(), OptionParser::Step::error);
-    EXPECT_NE(parser.error().find("(my.conf:7)"), std::string::npos);
+    EXPECT_EQ(arguments.where(parser.option().position), "my.conf:7");
 }
 
 } // namespace

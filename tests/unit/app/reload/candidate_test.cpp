@@ -109,12 +109,12 @@ TEST(Candidate, RefusesWhatOnlyARestartCanChange) {
 TEST(Candidate, SaysWhatIsWrongAndWhere) {
     Running running({"--qnum=1"});
     EXPECT_EQ(running.error({"--qnum=1", "--nonsense"}),
-              "nfqws2: unrecognized option '--nonsense' (argument 2)");
+              "unrecognized option '--nonsense' (argument 2)");
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--filter-tcp=70000"}),
                          "option '--filter-tcp' (argument 2): "));
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--lua-desync=h"}),
                          "option '--lua-desync' (argument 2): desync function 'h' does not exist"));
-    EXPECT_TRUE(contains(running.error({"--qnum=1", "--import=t"}), "--import"));
+    EXPECT_EQ(running.error({"--qnum=1", "--import=t"}).find("option '--import' "), 0U);
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--hostlist=/nowhere"}), "/nowhere"));
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--blob=b:@/nowhere"}), "/nowhere"));
     EXPECT_TRUE(contains(running.error({"--qnum=1", "--blob=b:0x1"}), "invalid hex string"));

@@ -1,11 +1,12 @@
-"""A reader of NFQUEUE for what the program's own does not ask for: attributes of the connection."""
+"""A reader of NFQUEUE that asks for other things than the program: attributes of the connection, a short queue,
+and nothing passes that does not fit."""
 import socket
 import struct
 
 NETLINK_NETFILTER = 12
 REQUEST, ACK = 1, 4
 PACKET, VERDICT, CONFIG = 0x300, 0x301, 0x302  # messages of the subsystem "queue"
-CFG_CMD, CFG_PARAMS, CFG_MASK, CFG_FLAGS = 1, 2, 4, 5
+CFG_CMD, CFG_PARAMS, CFG_LENGTH, CFG_MASK, CFG_FLAGS = 1, 2, 3, 4, 5
 BIND, COPY_PACKET, F_CONNTRACK, ACCEPT = 1, 2, 2, 1
 A_HEADER, A_VERDICT, A_CT, A_CT_INFO = 1, 2, 11, 12
 CT_NAMES = {1: "original", 2: "reply", 3: "status", 4: "protoinfo", 7: "timeout", 8: "mark", 9: "counters",
@@ -29,17 +30,23 @@ def attributes(data):
 
 
 class QueueReader:
-    """Binds a queue in a namespace, with the connection's attributes wanted."""
+    """Binds a queue of `length` packets, with the connection's attributes if they are wanted. `buffer`: of its
+    socket, in bytes."""
 
-    def __init__(self, lab, who, number):
+    def __init__(self, number, open_socket=socket.socket, connections=False, length=None, buffer=None):
         self.number = number
-        self.socket = lab.socket(who, socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self.socket = open_socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self.socket.bind((0, 0))
         self.socket.settimeout(120)
+        if buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.ask(CONFIG, attribute(CFG_CMD, struct.pack(">BxH", BIND, 0)))
         self.ask(CONFIG, attribute(CFG_PARAMS, struct.pack(">IB", 0xFFFF, COPY_PACKET)))
-        self.ask(CONFIG, attribute(CFG_FLAGS, struct.pack(">I", F_CONNTRACK)) +
-                 attribute(CFG_MASK, struct.pack(">I", F_CONNTRACK)))
+        if length is not None:
+            self.ask(CONFIG, attribute(CFG_LENGTH, struct.pack(">I", length)))
+        if connections:
+            self.ask(CONFIG, attribute(CFG_FLAGS, struct.pack(">I", F_CONNTRACK)) +
+                     attribute(CFG_MASK, struct.pack(">I", F_CONNTRACK)))
 
     def __enter__(self):
         return self
