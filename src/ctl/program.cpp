@@ -35,8 +35,8 @@ std::string unexpected(const CLI::App& app) {
 void complain(std::string_view text) {
     while (!text.empty()) {
         const std::size_t end = std::min(text.find('\n'), text.size());
-        std::fprintf(stderr, "%s%.*s\n", text.front() == ' ' ? "" : "nfqws2ctl: ",
-                     static_cast<int>(end), text.data());
+        std::fprintf(stderr, "%s%.*s\n",
+                     text.front() == ' ' ? "" : "nfqws2ctl: ", static_cast<int>(end), text.data());
         text.remove_prefix(std::min(end + 1, text.size()));
     }
 }
@@ -50,8 +50,9 @@ int program(int argc, char** argv) {
     app.set_version_flag("-V,--version", std::string("nfqws2ctl ") + build::version);
     app.require_subcommand(0, 1);
     auto shared = std::make_shared<Shared>();
-    CLI::Option* socket = app.add_option("-s,--socket", shared->socket, "control socket of the daemon")
-                              ->type_name("PATH");
+    CLI::Option* socket =
+        app.add_option("-s,--socket", shared->socket, "control socket of the daemon")
+            ->type_name("PATH");
     app.add_option("-q,--queue", shared->queue, "number of its queue, or name of its instance")
         ->type_name("QNUM")
         ->excludes(socket);

@@ -53,7 +53,8 @@ FOREIGN = set("""
     queue-num queue-bypass dport sport dports sports mark connbytes connbytes-dir connbytes-mode
     ctstate tcp-flags notrack prefix-length v4-threshold family local-port connect-to resolve http3 update
     pcap-limit filter-ttl preset install build target now reload global gtest help verbose output-on-failure
-    or-mark set-xmark helper ctdir function long list shell compiler prefix no-block yes set html json cacert top why
+    or-mark set-xmark helper ctdir function long list shell compiler prefix no-block yes set html json cacert top
+    why keep
 """.split())
 # Globals of Lua itself; everything else that scripts see as a function is native.
 LUA_ITSELF = set("""

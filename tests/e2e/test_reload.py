@@ -327,12 +327,12 @@ def test_automatic_lists(env):
             options.must_reload(*wanted)
             check_equal("made", sorted(os.listdir(folder)), ["new.txt", "old.txt"])
 
-            def state():
-                return next(line["list"] for line in ask(options.path, "lists") if line["list"]["file"] == new)
+            def state(**more):
+                return next(line["list"] for line in ask(options.path, "lists", **more) if line["list"]["file"] == new)
             check_equal("list", (state()["automatic"], state()["loaded"], state()["entries"]), (True, True, 0))
             with open(new, "a", encoding="ascii") as f:
                 f.write("example.com\n")
-            lab.wait_for(lambda: state()["entries"] == 1, "it is not read")
+            check_equal("read", state(reload=True)["entries"], 1)
 
 
 def test_refused(env):

@@ -43,7 +43,8 @@ class ListStore {
     // failure nullptr and *error.
     std::shared_ptr<HostList> host_file(const std::string& path, std::string* error);
     std::shared_ptr<NetList> net_file(const std::string& path, std::string* error);
-    // Automatic host list: created if missing, for a reload by make_auto_files() only; gzip refused.
+    // Automatic host list: created if missing, for a reload by make_auto_files() only; gzip
+    // refused.
     std::shared_ptr<HostList> auto_host_file(const std::string& path, std::string* error);
     std::shared_ptr<HostList> anonymous_hosts();
     std::shared_ptr<NetList> anonymous_nets();

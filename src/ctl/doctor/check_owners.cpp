@@ -25,12 +25,12 @@ void check_owners(const Facts& facts, Findings& findings) {
                                     "stop that program, or give one of both another queue", where});
             const auto tell = [&](std::uint64_t packets, const char* what) {
                 if (packets == 0) return;
-                findings.push_back({"queue-losses", Gravity::warning,
-                                    std::to_string(packets) + " packets " + what +
-                                        " because the queue was full",
-                                    "queue fewer packets (--out-range, smaller counts in the "
-                                    "rules), or use --workers",
-                                    where});
+                findings.push_back(
+                    {"queue-losses", Gravity::warning,
+                     std::to_string(packets) + " packets " + what + " because the queue was full",
+                     "queue fewer packets (--out-range, smaller counts in the "
+                     "rules), or use --workers",
+                     where});
             };
             tell(static_cast<std::uint64_t>(daemon.lost(queue)), "passed untreated");
             tell(owner->dropped, "were dropped");

@@ -158,8 +158,7 @@ std::int64_t Daemon::lost(unsigned queue) const {
     std::int64_t sum = 0;
     for (const Json& worker : workers)
         if (integer_of(member(worker, "queue")) == queue)
-            sum += std::max<std::int64_t>(
-                integer_of(member(worker, "queue_lost")).value_or(0), 0);
+            sum += std::max<std::int64_t>(integer_of(member(worker, "queue_lost")).value_or(0), 0);
     return sum;
 }
 

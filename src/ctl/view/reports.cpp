@@ -50,8 +50,8 @@ std::string messages_text(const Json& status, const Style& style) {
     std::string out;
     for (const Json& message : elements(member(status, "messages")))
         out += "  " +
-               style.paint(Colour::bad, safe_lines(text_of(member(message, "text")), "    ")) + "  " +
-               style.paint(Colour::quiet, age_of(number(message, "at")) + " ago") + "\n";
+               style.paint(Colour::bad, safe_lines(text_of(member(message, "text")), "    ")) +
+               "  " + style.paint(Colour::quiet, age_of(number(message, "at")) + " ago") + "\n";
     return out.empty() ? out
                        : "\n" + style.paint(Colour::strong, "Errors since the start") + "\n" + out;
 }

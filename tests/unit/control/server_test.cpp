@@ -214,8 +214,7 @@ TEST_F(ServerTest, ALongLineEndsTheConnection) {
 
 TEST_F(ServerTest, ALongLineIsNoBetterWithItsEnd) {
     const FileDescriptor file = client();
-    const std::string line =
-        "{\"cmd\":\"count\"" + std::string(Request::max_size, ' ') + "}\n";
+    const std::string line = "{\"cmd\":\"count\"" + std::string(Request::max_size, ' ') + "}\n";
     for (std::size_t at = 0; at < line.size(); at += 16384)
         say(file, std::string_view(line).substr(at, 16384));
     turn();
