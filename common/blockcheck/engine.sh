@@ -69,6 +69,7 @@ engine_setup() { # sets ENGINE_OPTIONS
 		# A process for each.
 		[ -n "$PARALLEL_GIVEN" ] || PARALLEL_MAX=$ENGINE_MOST_CURLS
 	}
+	[ -n "$PARALLEL_GIVEN" ] || engine_fit_memory
 	engine_option "--user-agent=$USER_AGENT"
 	engine_option "--max-time=$(engine_max_time)"
 	engine_option "--http-port=$HTTP_PORT"
@@ -87,8 +88,21 @@ engine_setup() { # sets ENGINE_OPTIONS
 	engine_option "--parallel=$([ "$PARALLEL_MAX" -le $ENGINE_MOST ] && echo "$PARALLEL_MAX" || echo $ENGINE_MOST)"
 }
 
-ENGINE_MOST=4096     # connections at once, of blockprobe
-ENGINE_MOST_CURLS=16 # where the user does not say how many
+ENGINE_MOST=4096 # connections at once, of blockprobe
+# Where the user does not say how many:
+ENGINE_MOST_CURLS=16
+ENGINE_LEAST=16
+ENGINE_KB=512 # a connection takes 100 kB, and the system goes on to need memory
+
+# Fewer at once on a small router.
+engine_fit_memory() {
+	local fit
+	fit=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' "${MEMORY_FILE:-/proc/meminfo}" 2>/dev/null)
+	is_number "$fit" || return 0
+	fit=$((fit / ENGINE_KB))
+	[ $fit -ge $ENGINE_LEAST ] || fit=$ENGINE_LEAST
+	[ "$PARALLEL_MAX" -le $fit ] || PARALLEL_MAX=$fit
+}
 
 # Begins to test the strategies of $WORK/keys.
 engine_start() {

@@ -180,6 +180,22 @@ def test_what_only_curl_can(env):
             check_equal("asked with %s" % more, os.path.exists(lab.folder + "/asked"), asked)
 
 
+def test_as_many_as_memory_allows(env):
+    """At once; what the user says counts."""
+    with env.lab("rst") as lab:
+        words = os.path.join(lab.folder, "words")
+        program = env.tool(lab, "spy", '#!/bin/sh\necho "$*" >>%s\nexec %s "$@"\n' % (words, prober(env)))
+        lists = env.custom(lab, [CASE, FAKE])
+        for free, more, wanted in ((30000, {}, 58), (3000, {}, 16), (30000, {"PARALLEL_MAX": 100}, 100),
+                                   (8000000, {}, 384)):
+            memory = env.write(lab, "meminfo", "MemTotal:  60000 kB\nMemAvailable:  %d kB\n" % free)
+            env.run(lab, PROBER=program, MEMORY_FILE=memory, ENABLE_HTTPS_TLS12=0, **lists, **more)
+            with open(words, encoding="utf-8") as f:
+                asked = set(re.findall(r"--parallel=(\d+)", f.read()))
+            os.unlink(words)
+            check_equal("%d kB" % free, asked, {str(wanted)})
+
+
 def test_authorities_of_the_environment(env):
     """Those of CURL_CA_BUNDLE, or else SSL_CERT_FILE, count where the words for curl name none: as for curl."""
     with env.lab("rst") as lab:
