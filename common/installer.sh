@@ -172,7 +172,11 @@ select_fwtype() {
 	local detected
 	echo "* firewall type"
 	detected=$(detect_fwtype)
-	[ "$detected" = unsupported ] && detected=nftables
+	if [ "$detected" = unsupported ]; then
+		# With nft there, it is the kernel that can not: iptables will be installed.
+		detected=nftables
+		! exists nft || detected=iptables
+	fi
 	echo "select firewall type :"
 	ask_list FWTYPE "iptables nftables" "$detected"
 	if [ "$FWTYPE" = nftables ] && exists nft && ! nft_queue_works; then

@@ -8,6 +8,7 @@ check_system() {
 	linux_fwtype
 	case $FWTYPE in
 	iptables | nftables) ;;
+	unsupported) die 5 "no firewall here can queue packets. install iptables, or nftables where the kernel has the module nft_queue" ;;
 	*) die 5 "firewall type $FWTYPE not supported in $UNAME" ;;
 	esac
 	# shellcheck disable=SC1091 # not everywhere

@@ -382,3 +382,6 @@ def test_nftables_that_cannot_queue(env):
         done.has("nftables can not queue packets here (kernel module nft_queue): using iptables")
         done.has("firewall type is iptables")
         check_equal("exit code", done.code, 0)
+        done = env.run(lab, FWTYPE="unsupported", SIMULATE=1)
+        done.has("no firewall here can queue packets. install iptables")
+        check_equal("exit code", done.code, 5)

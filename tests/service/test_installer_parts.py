@@ -39,6 +39,14 @@ def test_packages_of_firewalls(world: World):
     equal(library(world, script % "nftables"), "curl nft, curl nftables\n")
 
 
+def test_firewall_where_none_works(world: World):
+    """What is there and cannot queue is not what gets installed."""
+    script = "ask_list() { FWTYPE=$3; }; write_config_vars() { :; }; linux_ipt_avail() { return 1; }\n" \
+             "nft_queue_works() { return 1; }; exists() { [ $1 = %s ]; }; select_fwtype 2>&1 >/dev/null; echo $FWTYPE"
+    equal(library(world, script % "nft").splitlines()[-1], "iptables")
+    equal(library(world, script % "other").splitlines()[-1], "nftables")
+
+
 def test_prerequisites_alone(world: World):
     make_source(world, "systemd")
     os.remove("/usr/sbin/ipset")
