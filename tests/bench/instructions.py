@@ -3,7 +3,8 @@
 
     instructions.py PROGRAM LUA_DIR [--long] [--update [--why TEXT]] [--top N] [ROW...]
 
-valgrind counts, so the load of the machine does not matter. A row of limits.json is the cost of one packet (flow,
+valgrind counts, so the load of the machine hardly matters: what it does by the clock can only add to a count, so a row
+that costs too much is counted twice more, and the least is taken. A row of limits.json is the cost of one packet (flow,
 name) more; more than that, and the slack for what repeats less exactly, is a failure:
 
     no Lua function runs         0.1 %
@@ -143,6 +144,15 @@ class Bench:
         functions = counted_run.largest(*out, number, top) if top and row.kind is not BYTES else []
         return (many - few) / number, functions
 
+    def least(self, row, top, most):
+        """The same; again while it is more than `most` (None: whatever it is), three times at last."""
+        found = self.measure(row, top)
+        for _ in range(2):
+            if most is None or found[0] <= most:
+                break
+            found = min(found, self.measure(row, top), key=lambda one: one[0])
+        return found
+
 
 class Limits:
     """What limits.json says."""
@@ -160,6 +170,11 @@ class Limits:
     def limit(self, name):
         row = self.said["rows"].get(name)
         return row and row["limit"]
+
+    def most(self, row):
+        """With its slack; None if it is not known."""
+        limit = self.limit(row.name)
+        return limit * (1 + row.kind.slack) if limit else None
 
     def update(self, environment, measured, why):
         """Writes what was measured; None, or what it lacks."""
@@ -245,8 +260,10 @@ def main():
                   if options.long or options.rows or not row.long]
         print("| row | instructions or bytes | to the limit |\n|---|---|---|")
         measured = {}
+        known = not options.update and not limits.strangers(environment)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            for row, begun in [(row, pool.submit(bench.measure, row, options.top)) for row in chosen]:
+            for row, begun in [(row, pool.submit(bench.least, row, options.top, limits.most(row) if known else None))
+                               for row in chosen]:
                 try:
                     value, functions = begun.result()
                 except counted_run.Failed as problem:
