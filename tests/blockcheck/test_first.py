@@ -66,9 +66,9 @@ def test_quick_resumes(env):
 def test_standard_tells_early(env):
     """Before the scripts run something is found; they get its result, and their order is their own."""
     with env.lab("drop") as lab:
-        many = [FAKE + ":repeats=%d" % n for n in range(1, 40)] + [SPLIT]
+        many = [FAKE + ":repeats=%d" % n for n in range(1, 80)] + [SPLIT]
         lists = env.custom(lab, many)
-        common = dict(ENABLE_HTTPS_TLS12=0, PARALLEL_MAX=8, CURL_MAX_TIME=1, **lists)
+        common = dict(ENABLE_HTTPS_TLS12=0, PARALLEL_MAX=32, CURL_MAX_TIME=1, **lists)
         done = env.run(lab, **common)
         told = "found so far : curl_test_http ipv4 blocked.test : nfqws2 " + SPLIT
         check(told in done.text.partition("* script :")[0], done.text[:3000])
