@@ -19,6 +19,9 @@ from harness import cases, check_equal  # noqa: F401 (for the tests)
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PARTS = ("blockcheck2.sh", "blockcheck2.d", "common", "config.default")
 STRATEGY = re.compile(r"- (curl_test_\w+) ipv(\d) (\S+) : nfqws2 (.*)")
+# A number or a word that is not there, in the words of several shells: the script goes on, and is wrong.
+SHELL_FAULT = re.compile(r"^.*(?:Illegal number|bad number|integer expression|unexpected operator|arithmetic syntax).*$",
+                         re.M)
 
 # A resolver's tools as scripts: answers come from the folder in FAKE_DNS, none where it is unset.
 NSLOOKUP = """#!/bin/sh
@@ -174,6 +177,8 @@ class Environment:
         done = subprocess.run(lab.hosted(*shell, self.script(lab), *arguments), stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", env=env,
                               timeout=timeout, input=stdin or "")
+        fault = SHELL_FAULT.search(done.stdout)
+        check(not fault, "a fault of the scripts: %s", fault and fault.group())
         return Result(done.returncode, done.stdout)
 
     def on_terminal(self, lab, answers=(), timeout=180, arguments=(), **variables):
