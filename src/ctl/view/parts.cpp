@@ -23,7 +23,7 @@ std::string profile_name(const Json& profile) {
 }
 
 std::string endpoint(const Json& side) {
-    const std::string address = text_of(member(side, "address"));
+    std::string address = text_of(member(side, "address"));
     const std::int64_t port = number(side, "port");
     if (port == 0) return address;
     const bool v6 = address.find(':') != std::string::npos;

@@ -5,7 +5,7 @@
 
 namespace nfqws2::ctl {
 
-struct Look {
+struct Look {           // NOLINT(bugprone-exception-escape): the move of Json does not
     double seconds = 0; // on a clock that never goes back
     Lines counters, flows;
     Json status;
