@@ -20,8 +20,8 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), 
 PARTS = ("blockcheck2.sh", "blockcheck2.d", "common", "config.default")
 STRATEGY = re.compile(r"- (curl_test_\w+) ipv(\d) (\S+) : nfqws2 (.*)")
 # A number or a word that is not there, in the words of several shells: the script goes on, and is wrong.
-SHELL_FAULT = re.compile(r"^.*(?:Illegal number|bad number|integer expression|unexpected operator|arithmetic syntax).*$",
-                         re.M)
+SHELL_FAULT = re.compile(
+    r"^.*(?:Illegal number|bad number|integer expression|unexpected operator|arithmetic syntax).*$", re.M)
 
 # A resolver's tools as scripts: answers come from the folder in FAKE_DNS, none where it is unset.
 NSLOOKUP = """#!/bin/sh
