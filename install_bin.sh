@@ -58,6 +58,8 @@ link_program() { # FOLDER NAME ARCH
 
 # The library that the loader of programs does not find, in the words of both C libraries.
 missing_library() { # PROGRAM
+	# A script in its place may be a wrapper of somebody else, which is not to be called.
+	head -c 4 "$1" | LC_ALL=C grep -q ELF || return 0
 	"$1" --version 2>&1 </dev/null | sed -n -e 's/.*error while loading shared libraries: \([^ :]*\).*/\1/p' \
 		-e 's/^Error loading shared library \([^ :]*\).*/\1/p' | head -n 1
 }

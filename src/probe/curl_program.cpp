@@ -1,10 +1,10 @@
 #include "asker.hpp"
+#include "numbers.hpp"
 #include "process.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <fcntl.h>
 #include <poll.h>
 #include <string>
@@ -55,24 +55,18 @@ void read_some(FileDescriptor& from, std::string& text) {
     }
 }
 
-std::uint64_t whole_number(std::string_view text) {
-    std::uint64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
-
 // Of seconds with decimals; a version may use a decimal comma.
 std::uint64_t milliseconds_of(std::string_view seconds) {
     const auto point = std::min(seconds.find_first_of(".,"), seconds.size());
     std::string decimals(seconds.substr(std::min(point + 1, seconds.size())));
     decimals.resize(3, '0');
-    return whole_number(seconds.substr(0, point)) * 1000 + whole_number(decimals);
+    return leading_number(seconds.substr(0, point)) * 1000 + leading_number(decimals);
 }
 
 void read_figures(std::string_view line, Attempt& attempt) {
     take_word(line);
-    attempt.status = static_cast<long>(whole_number(take_word(line)));
-    attempt.bytes = whole_number(take_word(line));
+    attempt.status = static_cast<long>(leading_number(take_word(line)));
+    attempt.bytes = leading_number(take_word(line));
     attempt.milliseconds = milliseconds_of(take_word(line));
     const std::string_view connect = take_word(line);
     // Some versions count a TLS connection only when its handshake is over, but tell the address.
@@ -85,7 +79,7 @@ std::optional<long> status_of(std::string_view line) {
     if (take_word(line).substr(0, 5) != "HTTP/") {
         return std::nullopt;
     }
-    return static_cast<long>(whole_number(take_word(line)));
+    return static_cast<long>(leading_number(take_word(line)));
 }
 
 std::string seconds_text(std::uint32_t milliseconds) {

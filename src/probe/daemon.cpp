@@ -1,9 +1,9 @@
 #include "daemon.hpp"
 
 #include "batch.hpp"
+#include "lines.hpp"
 #include "verdict.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <fcntl.h>
 #include <initializer_list>
@@ -27,17 +27,10 @@ std::string text_of(const std::string& path) {
     return {result.data.begin(), result.data.end()};
 }
 
-// The next line without its end; the text becomes what stands behind it.
-std::string_view take_line(std::string_view& text) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    return line;
-}
-
 bool is_bound(const std::string& list_of_queues, std::uint16_t queue) {
     const std::string list = text_of(list_of_queues);
     for (std::string_view rest = list; !rest.empty();) {
-        std::string_view line = take_line(rest);
+        std::string_view line = take_part(rest, '\n');
         if (take_word(line) == std::to_string(queue)) {
             return true;
         }
@@ -69,7 +62,7 @@ Words joined(std::initializer_list<const Words*> parts) {
 std::string last_words(std::string_view log) {
     std::string_view last;
     while (!log.empty()) {
-        const std::string_view line = take_line(log);
+        const std::string_view line = take_part(log, '\n');
         last = line.empty() ? last : line;
     }
     return last.empty() ? "nfqws2 ended without a word" : plain_text(last);
@@ -81,7 +74,7 @@ std::map<std::size_t, std::string> lua_errors(std::string_view log) {
     std::map<std::size_t, std::string> errors;
     std::string said;
     while (!log.empty()) {
-        std::string_view line = take_line(log);
+        std::string_view line = take_part(log, '\n');
         if (line.substr(0, error.size()) == error) {
             said = plain_text(line);
         } else if (!said.empty() && line.substr(0, place.size()) == place) {

@@ -1,9 +1,11 @@
-// Lines of a file.
+// Lines of a file, and parts of a line.
 #pragma once
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 
 namespace nfqws2::probe {
@@ -43,6 +45,18 @@ template <typename Take> void each_line(const std::string& path, const Take& tak
         take(line);
     }
     std::fclose(file);
+}
+
+// What stands before the first `end`, or all; the text becomes what stands behind it.
+inline std::string_view take_part(std::string_view& text, char end) {
+    const std::string_view part = text.substr(0, text.find(end));
+    text.remove_prefix(std::min(part.size() + 1, text.size()));
+    return part;
+}
+
+// False: it could not be written, all of it.
+inline bool write_text(std::string_view text, std::FILE* file) {
+    return std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0;
 }
 
 } // namespace nfqws2::probe

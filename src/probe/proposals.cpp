@@ -16,9 +16,7 @@ End propose(const Options& options, std::FILE* requests, std::FILE* results) {
     for (const auto& one : pool.pick(options.pick)) {
         text += one + '\n';
     }
-    const bool written = std::fwrite(text.data(), 1, text.size(), results) == text.size() &&
-                         std::fflush(results) == 0;
-    return written ? End::done : End::failed;
+    return write_text(text, results) ? End::done : End::failed;
 }
 
 } // namespace nfqws2::probe

@@ -6,7 +6,6 @@
 
 #include "nfqws2/base/json.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <ctime>
@@ -14,12 +13,6 @@
 namespace nfqws2::probe {
 
 namespace {
-
-std::string take_part(std::string_view& line, char end) {
-    const std::string_view part = line.substr(0, line.find(end));
-    line.remove_prefix(std::min(part.size() + 1, line.size()));
-    return std::string(part);
-}
 
 std::string_view verdict_name(std::uint64_t code) {
     switch (code) {
@@ -107,8 +100,7 @@ bool write_records(std::FILE* results, std::FILE* json) {
     while (lines.next(line)) {
         const std::string text = record_of(line, lines);
         // Who writes the results is not to wait, nor end, because of this.
-        if (good && (std::fwrite(text.data(), 1, text.size(), json) != text.size() ||
-                     std::fflush(json) != 0)) {
+        if (good && !write_text(text, json)) {
             std::perror("the results cannot be written");
             good = false;
         }

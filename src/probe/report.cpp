@@ -20,12 +20,6 @@ std::string file_text(const std::string& path) {
     return text;
 }
 
-std::string take_field(std::string_view& line) {
-    const std::string_view field = line.substr(0, line.find('\t'));
-    line.remove_prefix(std::min(field.size() + 1, line.size()));
-    return std::string(field);
-}
-
 Finding finding_of(const std::string& line) {
     constexpr std::string_view between = " : ";
     const auto at = line.find(between);
@@ -80,11 +74,6 @@ void write_kinds(JsonWriter& json, const Report& report) {
     json.close_array();
 }
 
-bool write_text(const std::string& text, std::FILE* output) {
-    return std::fwrite(text.data(), 1, text.size(), output) == text.size() &&
-           std::fflush(output) == 0;
-}
-
 } // namespace
 
 bool Finding::is_strategy() const {
@@ -100,13 +89,13 @@ Report::Report(const std::string& folder)
     each_line(folder + "/kinds", [this](std::string_view line) {
         Kind one;
         for (std::string* field : {&one.test, &one.version, &one.domain, &one.kind}) {
-            *field = take_field(line);
+            *field = take_part(line, '\t');
         }
         one.evidence = line;
         kinds.push_back(std::move(one));
     });
     each_line(folder + "/facts", [this](std::string_view line) {
-        const std::string name = take_field(line);
+        const std::string name(take_part(line, '\t'));
         facts[name] = line;
     });
 }

@@ -1,5 +1,6 @@
 #include "results.hpp"
 
+#include "lines.hpp"
 #include "words.hpp"
 
 #include <cstddef>
@@ -30,8 +31,7 @@ bool write_results(const std::vector<Item>& items, const std::string& said, std:
     }
     text += (count == 0 ? "" : "}\n") + std::string("RESULTS=") + std::to_string(count) +
             " RESULTS_GOOD=" + std::to_string(good) + " BATCH_SAID=" + quote_word(said) + '\n';
-    return std::fwrite(text.data(), 1, text.size(), results) == text.size() &&
-           std::fflush(results) == 0;
+    return write_text(text, results);
 }
 
 } // namespace nfqws2::probe
