@@ -34,7 +34,7 @@ cross_root() { # $1 = ARCH
 	tools="cmake ninja-build ccache pkg-config python3 qemu-user-static nlohmann-json3-dev g++-$triplet"
 	foreign=
 	for library in libnetfilter-queue-dev libnetfilter-conntrack-dev libmnl-dev $engine zlib1g-dev libcap-dev libseccomp-dev \
-		libmbedtls-dev libpcap-dev libgtest-dev; do
+		libmbedtls-dev libpcap-dev libidn2-dev libgtest-dev; do
 		foreign="$foreign $library:$debian"
 	done
 	[ "$(cat "$root/packages" 2>/dev/null)" = "$tools$foreign" ] && return
