@@ -60,20 +60,20 @@ newcomer() { # $1 = release
 # Builds a preset in a root that is kept for this, and runs some of its tests.
 try() { # $1 = what is tried, $2 = release, $3 = preset, $4 = more packages, $5 = variables, $6 = words for ctest
 	base_root "$2"
-	root=$cache/compilers-$2 log=build/logs/root-$2-$1
+	root=$cache/compilers-$2 logs=build/logs/root-$2-$1
 	[ -d "$root" ] || cp -a "$base" "$root"
 	copy_tree "$root"
-	step "$2: packages for $1" "$log-packages.log" inside "$root" "" sh -c "apt-get update -q &&
+	step "$2: packages for $1" "$logs-packages.log" inside "$root" "" sh -c "apt-get update -q &&
 		apt-get install -y -q $4 cmake ninja-build ccache pkg-config python3 \
 			libnetfilter-queue-dev libnetfilter-conntrack-dev libmnl-dev libluajit-5.1-dev zlib1g-dev libcap-dev \
 			libseccomp-dev libc-ares-dev libmbedtls-dev libpcap-dev libtomlplusplus-dev libmaxminddb-dev libgtest-dev \
 			nlohmann-json3-dev &&
 		apt-get clean" || return
-	step "$2: $1 builds" "$log-build.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
+	step "$2: $1 builds" "$logs-build.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
 		$with_ccache $5 && cmake/build.sh $3 -t nfqws2 unit_tests" || return
-	step "$2: $1, tests" "$log-tests.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
+	step "$2: $1, tests" "$logs-tests.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
 		ctest --preset $3 -j$(nproc) -V --no-tests=error $6"
-	tell_ctest "$log-tests.log"
+	tell_ctest "$logs-tests.log"
 }
 
 compile() { # $1 = compiler, $2 = release
