@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds for other processors and runs the tests there under qemu-user: the unit tests of base,
-# packet, protocol, flow and lua, the golden captures, the seeded ones.
+# Builds for other processors and runs the tests there under qemu-user (i386 on x86_64 without it): the
+# unit tests of base, packet, protocol, flow and lua, the golden captures, the seeded ones.
 # usage: cross.sh [--prepare] ARCH...        ARCH: aarch64 armhf i386 mipsel s390x, or all
 #   --prepare   only make the roots
 #
@@ -34,7 +34,7 @@ cross_root() { # $1 = ARCH
 	tools="cmake ninja-build ccache pkg-config python3 qemu-user-static nlohmann-json3-dev g++-$triplet"
 	foreign=
 	for library in libnetfilter-queue-dev libnetfilter-conntrack-dev libmnl-dev $engine zlib1g-dev libcap-dev libseccomp-dev \
-		libmbedtls-dev libpcap-dev libgtest-dev; do
+		libmbedtls-dev libpcap-dev libidn2-dev libgtest-dev; do
 		foreign="$foreign $library:$debian"
 	done
 	[ "$(cat "$root/packages" 2>/dev/null)" = "$tools$foreign" ] && return
@@ -77,7 +77,7 @@ run() { # $1 = ARCH
 		return
 	fi
 	passed=$((passed + 1)) built=$(date +%s) log=build/logs/cross-$1.ctest.log before=$failed
-	say "$1: built in $((built - begin)) s; tests under qemu"
+	say "$1: built in $((built - begin)) s; tests begin"
 	inside "$root" "$binds" sh -c "$common && ctest --preset cross-$1 -j$(nproc) -V --no-tests=error" \
 		>"$log" 2>&1 </dev/null
 	code=$?

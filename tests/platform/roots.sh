@@ -2,11 +2,13 @@
 # What a newcomer meets on a fresh Debian, and what other compilers say. Run by hand, as root.
 # usage: roots.sh [--keep] [RELEASE...]
 #        roots.sh --compiler COMPILER RELEASE...
+#        roots.sh --static RELEASE...
 #   --keep    leaves that root, fresh-RELEASE beside the others, for a look around
 #   RELEASE   bookworm trixie sid; all three if none is named. In a root made anew `./bootstrap demo` and
 #             `./bootstrap test quick` are run on a copy of this tree, without a compiler cache.
 #   COMPILER  gcc-12 ... gcc-14, clang-14 ... clang-19, as far as the release has it: the preset release
 #             (warnings are errors) is built by it, then unit tests and golden captures run.
+#   --static  the same for the preset static, with all unit tests, Lua suites and golden captures
 #
 # Minimal roots are kept below ${XDG_CACHE_HOME:-~/.cache}/nfqws2/roots. Logs: build/logs/root-*.log.
 # Last line: "N passed, N failed, N skipped", counting these steps.
@@ -55,32 +57,38 @@ newcomer() { # $1 = release
 	[ -n "$keep" ] || rm -rf "$fresh"
 }
 
-compile() { # $1 = compiler, $2 = release
+# Builds a preset in a root that is kept for this, and runs some of its tests.
+try() { # $1 = what is tried, $2 = release, $3 = preset, $4 = more packages, $5 = variables, $6 = words for ctest
 	base_root "$2"
-	root=$cache/compilers-$2
+	root=$cache/compilers-$2 logs=build/logs/root-$2-$1
 	[ -d "$root" ] || cp -a "$base" "$root"
 	copy_tree "$root"
+	step "$2: packages for $1" "$logs-packages.log" inside "$root" "" sh -c "apt-get update -q &&
+		apt-get install -y -q $4 cmake ninja-build ccache pkg-config python3 \
+			libnetfilter-queue-dev libnetfilter-conntrack-dev libmnl-dev libluajit-5.1-dev zlib1g-dev libcap-dev \
+			libseccomp-dev libc-ares-dev libmbedtls-dev libpcap-dev libtomlplusplus-dev libmaxminddb-dev libgtest-dev \
+			nlohmann-json3-dev &&
+		apt-get clean" || return
+	step "$2: $1 builds" "$logs-build.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
+		$with_ccache $5 && cmake/build.sh $3 -t nfqws2 unit_tests" || return
+	step "$2: $1, tests" "$logs-tests.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
+		ctest --preset $3 -j$(nproc) -V --no-tests=error $6"
+	tell_ctest "$logs-tests.log"
+}
+
+compile() { # $1 = compiler, $2 = release
 	case $1 in
 	gcc-*) package=g++-${1#gcc-} c=$1 cxx=g++-${1#gcc-} ;;
 	clang-*) package=$1 c=$1 cxx=clang++-${1#clang-} ;;
 	*) die "no such compiler: $1" ;;
 	esac
-	log=build/logs/root-$2-$1
-	step "$2: packages for $1" "$log-packages.log" inside "$root" "" sh -c "apt-get update -q &&
-		apt-get install -y -q $package cmake ninja-build ccache pkg-config python3 \
-			libnetfilter-queue-dev libnetfilter-conntrack-dev libmnl-dev libluajit-5.1-dev zlib1g-dev libcap-dev \
-			libseccomp-dev libc-ares-dev libmbedtls-dev libpcap-dev libtomlplusplus-dev libmaxminddb-dev libgtest-dev \
-			nlohmann-json3-dev &&
-		apt-get clean" || return
-	step "$2: $1 builds" "$log-build.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
-		$with_ccache CC=$c CXX=$cxx && cmake/build.sh release -t nfqws2 unit_tests" || return
-	step "$2: $1, tests" "$log-tests.log" inside "$root" "$ccache_bind" sh -c "cd /src &&
-		ctest --preset release -j$(nproc) -V --no-tests=error -R '^(unit/(base|packet|protocol|flow|profile|lua|engine)|golden/captures)$'"
-	tell_ctest "$log-tests.log"
+	try "$1" "$2" release "$package" "CC=$c CXX=$cxx" \
+		"-R '^(unit/(base|packet|protocol|flow|profile|lua|engine)|golden/captures)$'"
 }
 
-compiler='' keep=''
+compiler='' keep='' static=''
 [ "${1:-}" != --keep ] || { keep=yes; shift; }
+[ "${1:-}" != --static ] || { static=yes; shift; }
 [ "${1:-}" != --compiler ] || { compiler=$2; shift 2; }
 [ $# != 0 ] || set -- bookworm trixie sid
 prepare_host
@@ -88,6 +96,8 @@ need git git
 for release; do
 	if [ -n "$compiler" ]; then
 		compile "$compiler" "$release"
+	elif [ -n "$static" ]; then
+		try static "$release" static g++ "" "" # all that the preset chooses
 	else
 		newcomer "$release"
 	fi

@@ -38,9 +38,9 @@ with_ccache="export CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CC
 # shellcheck disable=SC2034
 ccache_bind=$cache/ccache:/ccache
 
-# What the entries of ctest said, short: names with results, failed cases, counts.
+# What the entries of ctest said, short: names with results, failed and skipped cases, counts.
 tell_ctest() { # $1 = log of ctest -V
-	sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: (.*)/    \1/p; s/^[0-9]+: (FAILED .*)/\1/p
+	sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: (.*)/    \1/p; s/^[0-9]+: ((FAILED|SKIPPED) .*)/\1/p
 		s/^[0-9]+: ([0-9]+ passed, .* skipped)$/    \1/p' "$1"
 }
 

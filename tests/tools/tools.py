@@ -116,6 +116,18 @@ def test_no_file_is_told_to_look_into_the_systems_folder_of_headers(folder):
     return wrong[0] if wrong else None
 
 
+def test_other_platforms_tell_what_failed_and_why_something_was_skipped(folder):
+    log = os.path.join(folder, "log")
+    write(log, "1: [  SKIPPED ] Idn.Names (0 ms)\n1: SKIPPED Idn.Names: built without libidn2\n"
+          "1: FAILED Log.Opens\n1: 3 passed, 1 failed, 1 skipped\n"
+          "1/1 Test  #1: unit/base ..........***Failed    0.10 sec\n")
+    said = subprocess.run(["sh", "-c", '. tests/platform/roots_lib.sh && tell_ctest "$1"', "sh", log], cwd=ROOT,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+    told = ("SKIPPED Idn.Names: built without libidn2\nFAILED Log.Opens\n    3 passed, 1 failed, 1 skipped\n"
+            "    unit/base ..........***Failed    0.10 sec\n")
+    return None if said == told else said
+
+
 def main():
     dispositions.restore()
     report = cases.Report(command=cases.this_script())
