@@ -12,8 +12,7 @@ namespace nfqws2::test {
 
 inline std::vector<std::vector<std::uint8_t>> golden_packets() {
     std::vector<std::vector<std::uint8_t>> packets;
-    for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(in_data("golden"))) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(in_data("golden"))) {
         if (entry.path().filename() != "in.pcap") continue;
         const ReadResult file = read_file(entry.path().string());
         const std::vector<std::uint8_t>& data = file.data;
