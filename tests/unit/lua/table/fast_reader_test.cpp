@@ -96,7 +96,8 @@ TEST_F(FastReaderTest, LeavesToTheApiWhatIsNotPlain) {
                 for _, path in ipairs { "ip", "ip6", "tcp", "udp" } do variants(three, four, path) end
             end
         end
-    )lua"), "");
+    )lua"),
+              "");
     for (const char* list : {"plain", "packets", "plain"}) {
         lua_getglobal(L(), list);
         const int at = lua_gettop(L());
