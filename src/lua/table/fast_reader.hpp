@@ -1,5 +1,5 @@
-// The compiled way from a dissect table to a Blueprint, for the tables that scripts usually send: of
-// IPv4 or IPv6 with TCP or UDP, without IP options, extension headers and metatables, and with
+// The compiled way from a dissect table to a Blueprint, for the tables that scripts usually send:
+// of IPv4 or IPv6 with TCP or UDP, without IP options, extension headers and metatables, and with
 // fields of their natural types. Everything else is left to TableReader (read_packet.cpp), which
 // says what fields mean. With the C API a field costs 170 instructions, here ten.
 #pragma once

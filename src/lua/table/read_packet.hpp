@@ -49,7 +49,8 @@ struct RebuildOptions {
     bool last_proto_named = false; // ip6_last_proto was given, be it 59
     std::uint8_t ip6_last_proto = 59;
 };
-// Reads the options of `reconstruct_*` at the absolute `index`, which holds nil, nothing or a table.
+// Reads the options of `reconstruct_*` at the absolute `index`, which holds nil, nothing or a
+// table.
 RebuildOptions read_rebuild_options(lua_State* L, int index, int keys);
 
 // The packet in the scratch buffer, or the reason of the failure. `raises`: the reason is to be
