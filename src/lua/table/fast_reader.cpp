@@ -14,7 +14,7 @@ namespace nfqws2::lua {
 
 namespace {
 
-constexpr std::string_view source = R"lua(
+constexpr std::string_view reader_source = R"lua(
 local numbers, texts, sizes = ...
 local ffi = require("ffi")
 local n, s, size = ffi.cast("double *", numbers), ffi.cast("const char **", texts), ffi.cast("uint32_t *", sizes)
@@ -92,14 +92,14 @@ end
 )lua";
 
 // What the function answers.
-enum Kind : lua_Integer { other, ip4_tcp, ip4_udp, ip6_tcp, ip6_udp };
+enum PlainKind : lua_Integer { not_plain, ip4_tcp, ip4_udp, ip6_tcp, ip6_udp };
 
 } // namespace
 
 void FastReader::open(lua_State* L, const Compiler& compiler) {
     if (!is_luajit) return;
     const int top = lua_gettop(L);
-    bool good = luaL_loadbuffer(L, source.data(), source.size(), "=fast_reader") == 0;
+    bool good = luaL_loadbuffer(L, reader_source.data(), reader_source.size(), "=fast_reader") == 0;
     if (good) {
         lua_pushlightuserdata(L, fields_.numbers.data());
         lua_pushlightuserdata(L, fields_.texts.data());
@@ -122,7 +122,7 @@ bool FastReader::read(lua_State* L, int dis, packet::Blueprint& plan) {
     lua_pushvalue(L, dis);
     lua_call(L, 1, 2);
     const lua_Integer kind = lua_tointeger(L, -2);
-    if (kind == other) {
+    if (kind == not_plain) {
         lua_pop(L, 2);
         return false;
     }

@@ -5,7 +5,7 @@ namespace nfqws2::lua {
 namespace {
 
 // In the registry, where references are positive.
-constexpr int place = -2;
+constexpr int place_of_keys = -2;
 
 constexpr const char* names[] = {
 #define NFQWS2_KEY(name) #name,
@@ -21,13 +21,13 @@ void make_keys(lua_State* L) {
         lua_rawseti(L, -2, i + 1);
     }
     lua_pushvalue(L, -1);
-    lua_rawseti(L, LUA_REGISTRYINDEX, place);
+    lua_rawseti(L, LUA_REGISTRYINDEX, place_of_keys);
 }
 
 } // namespace
 
 int push_keys(lua_State* L) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, place);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, place_of_keys);
     if (!lua_istable(L, -1)) {
         lua_pop(L, 1);
         make_keys(L);
