@@ -14,7 +14,7 @@ set(built_for_speed
     flow/slab_pool flow/tcp_state flow/track flow/tuple
     lua/api/arguments lua/api/bit lua/api/control lua/api/packet lua/api/payload lua/api/send lua/desync
     lua/desync_arguments lua/flow_states lua/guard/guard lua/guard/memory lua/guard/shed lua/guard/waiting
-    lua/nflua/conditions lua/table/api_table lua/table/fast_table lua/table/fill lua/table/keys lua/table/push_packet
+    lua/nflua/conditions lua/table/api_table lua/table/fast_reader lua/table/fast_table lua/table/fill lua/table/keys lua/table/push_packet
     lua/table/push_rules lua/table/read_packet
     packet/blueprint packet/checksum packet/connection packet/dissect packet/header_walk packet/header_writer
     packet/reconstruct

@@ -58,6 +58,13 @@ local function copy_tcp(tcp)
 	})
 end
 
+-- Copy of an array. Of up to four elements, as the options of most TCP headers, it gets its size at once.
+local function copy_array(list)
+	local copy = { list[1], list[2], list[3], list[4] }
+	for i = 5, #list do copy[i] = list[i] end
+	return copy
+end
+
 -- Do two trees hold the same values?
 local function same_tree(a, b)
 	if a == b then return true end

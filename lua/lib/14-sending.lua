@@ -145,7 +145,7 @@ local function copy_for_sending(dis, fooling, ipfrag)
 	if dis.ip6 then copy.ip6 = deepcopy(dis.ip6) end
 	if dis.tcp then
 		copy.tcp = copy_tcp(dis.tcp)
-		if dis.tcp.options then copy.tcp.options = copy_fields(dis.tcp.options) end
+		if dis.tcp.options then copy.tcp.options = copy_array(dis.tcp.options) end
 	end
 	return copy
 end
@@ -172,17 +172,8 @@ local function send_fooled_segment(desync, segment, added, options)
 	return sent
 end
 
--- Sends a dissect after fooling, as TCP segments if it does not fit into mss. `dis` is not changed.
--- Returns true if all was sent; false at the first failure, or if the headers leave no room for payload.
--- Flags (except URG) are the same in every segment. UDP is never segmented.
--- dis     : default desync.dis
--- mss     : default desync.tcp_mss
--- options : default desync_opts(desync); .fooling, .ipid default to desync.arg; .rawsend, .reconstruct,
---           .ipfrag as in rawsend_dissect_ipfrag
-function rawsend_dissect_segmented(desync, dis, mss, options)
-	dis = dis or desync.dis
-	options = options or desync_opts(desync)
-	local segment = copy_for_sending(dis, options.fooling or desync.arg, options.ipfrag)
+-- Sends `segment`, a copy of `dis` for sending with a payload of its own, after fooling.
+local function send_segments(desync, dis, segment, mss, options)
 	apply_fooling(desync, segment, options.fooling)
 
 	local tcp, payload = segment.tcp, segment.payload
@@ -217,19 +208,46 @@ function rawsend_dissect_segmented(desync, dis, mss, options)
 	return true
 end
 
+-- Sends a dissect after fooling, as TCP segments if it does not fit into mss. `dis` is not changed.
+-- Returns true if all was sent; false at the first failure, or if the headers leave no room for payload.
+-- Flags (except URG) are the same in every segment. UDP is never segmented.
+-- dis     : default desync.dis
+-- mss     : default desync.tcp_mss
+-- options : default desync_opts(desync); .fooling, .ipid default to desync.arg; .rawsend, .reconstruct,
+--           .ipfrag as in rawsend_dissect_ipfrag
+function rawsend_dissect_segmented(desync, dis, mss, options)
+	dis = dis or desync.dis
+	options = options or desync_opts(desync)
+	local segment = copy_for_sending(dis, options.fooling or desync.arg, options.ipfrag)
+	return send_segments(desync, dis, segment, mss, options)
+end
+
+local dissect_segmented = rawsend_dissect_segmented
+
+-- One level copy of a dissect with another payload and sequence number; the dissect itself if neither is wanted.
+local function dis_with(dis, payload, seq)
+	if not (payload or seq and seq ~= 0) then return dis end
+	local copy = copy_dis(dis)
+	copy.payload = payload or dis.payload
+	if dis.tcp and seq and seq ~= 0 then
+		copy.tcp = copy_tcp(dis.tcp)
+		copy.tcp.th_seq = u32add(dis.tcp.th_seq, seq)
+	end
+	return copy
+end
+
 -- Sends the current packet with another payload and sequence number, segmented and fooled as above.
 -- payload : default the payload of the packet
 -- seq     : added to the TCP sequence number, may be negative
 -- options : see rawsend_dissect_segmented
 function rawsend_payload_segmented(desync, payload, seq, options)
 	local dis = desync.dis
-	if payload or seq and seq ~= 0 then
-		dis = copy_dis(dis) -- the headers are copied by rawsend_dissect_segmented
-		dis.payload = payload or dis.payload
-		if dis.tcp and seq and seq ~= 0 then
-			dis.tcp = copy_tcp(dis.tcp)
-			dis.tcp.th_seq = u32add(dis.tcp.th_seq, seq)
-		end
+	if rawsend_dissect_segmented ~= dissect_segmented then -- a script has put its own in place of ours
+		return rawsend_dissect_segmented(desync, dis_with(dis, payload, seq), nil, options)
 	end
-	return rawsend_dissect_segmented(desync, dis, nil, options)
+	options = options or desync_opts(desync)
+	local segment = copy_for_sending(dis, options.fooling or desync.arg, options.ipfrag)
+	segment.payload = payload or dis.payload
+	if segment.tcp and seq and seq ~= 0 then segment.tcp.th_seq = u32add(dis.tcp.th_seq, seq) end
+	return send_segments(desync, dis, segment, nil, options)
 end

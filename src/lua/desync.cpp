@@ -12,6 +12,7 @@
 #include "guard/collector.hpp"
 #include "nflua/conditions.hpp"
 #include "table/desync_table.hpp"
+#include "table/keys.hpp"
 #include "table/push_packet.hpp"
 #include "table/read_packet.hpp"
 
@@ -288,8 +289,10 @@ void Desync::run_due(Run& run) {
         run.answer = rebuild(view, desync_index, (verdict & verdict_preserve_next) != 0);
 }
 
+// The names of fields lie below the table.
 int Desync::push_table(const PacketView& view) {
     lua_State* L = state_.lua();
+    push_keys(L);
     if (!state_.desync_table().push(L, view)) lua_error(L);
     const int index = lua_gettop(L);
     if (view.rules != nullptr) {
@@ -312,7 +315,10 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     lua_State* L = state_.lua();
     state_.guard().next_call(instance);
     // The function is looked up now: scripts may redefine it at run time.
-    lua_getglobal(L, instance.func.c_str());
+    lua_pushglobaltable(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.func_ref);
+    lua_gettable(L, -2);
+    lua_remove(L, -2);
     if (!lua_isfunction(L, -1)) {
         const std::string error = "desync function '" + instance.func + "' does not exist";
         log::error_text(error);
@@ -322,17 +328,22 @@ std::optional<int> Desync::call(const PacketView& view, const profile::LuaInstan
     lua_pushvalue(L, desync_index);
 
     // Arguments are resolved against the table as the previous instance left it.
+    const int keys = desync_index - 1;
+    push_key(L, keys, Key::arg);
     if (!push_arguments(prepared, desync_index)) {
         log::error("  in %s", describe(view, instance).c_str());
         return instance_failed(substitute_error_);
     }
-    lua_setfield(L, desync_index, "arg");
+    lua_settable(L, desync_index);
+    push_key(L, keys, Key::func);
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.func_ref);
-    lua_setfield(L, desync_index, "func");
+    lua_settable(L, desync_index);
+    push_key(L, keys, Key::func_n);
     lua_pushinteger(L, static_cast<lua_Integer>(instance.func_n));
-    lua_setfield(L, desync_index, "func_n");
+    lua_settable(L, desync_index);
+    push_key(L, keys, Key::func_instance);
     lua_rawgeti(L, LUA_REGISTRYINDEX, prepared.name_ref);
-    lua_setfield(L, desync_index, "func_instance");
+    lua_settable(L, desync_index);
     log_call(instance);
 
     running.track = view.track;

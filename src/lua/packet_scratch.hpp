@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nfqws2/packet/blueprint.hpp"
+#include "table/fast_reader.hpp"
 
 #include <array>
 #include <cstdint>
@@ -13,6 +14,7 @@ namespace nfqws2::lua {
 struct PacketScratch {
     std::array<std::uint8_t, 65536> packet;
     packet::BlueprintScratch blueprint;
+    FastReader reader;
     std::string error; // of the last rebuild() that failed
 };
 

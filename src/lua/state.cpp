@@ -319,6 +319,7 @@ void State::load_libraries(bool report) {
     lua_settop(L, 0);
     flow_states_->open(L);
     desync_table_->open(L);
+    scratch_->reader.open(L, guard_.compiler());
     guard_files(L, services_.file_gate);
     restrict_libraries(L);
 }

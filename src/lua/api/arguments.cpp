@@ -42,16 +42,6 @@ std::int64_t to_int(lua_State* L, int index) {
 
 #else
 
-namespace {
-
-std::int64_t cut_to_int(lua_Number value) {
-    constexpr lua_Number limit = 9223372036854775808.0; // 2^63
-    if (!(value > -limit && value < limit)) return std::numeric_limits<std::int64_t>::min();
-    return static_cast<std::int64_t>(value);
-}
-
-} // namespace
-
 std::int64_t check_int(lua_State* L, int index) {
     return cut_to_int(luaL_checknumber(L, index));
 }

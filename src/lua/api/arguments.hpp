@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 namespace nfqws2::lua {
@@ -20,8 +21,13 @@ void check_count(lua_State* L, const char* name, int from, int to);
 // luaL_error, which does not say that it never returns.
 [[noreturn]] void raise(lua_State* L, const char* message);
 
-// Class `int`: numbers and numeric strings. Before Lua 5.3 a fraction is cut off, and what does not
-// fit into 64 bits becomes INT64_MIN.
+// A fraction is cut off, and what does not fit becomes INT64_MIN.
+inline std::int64_t cut_to_int(double value) {
+    constexpr double limit = 9223372036854775808.0; // 2^63
+    if (!(value > -limit && value < limit)) return std::numeric_limits<std::int64_t>::min();
+    return static_cast<std::int64_t>(value);
+}
+// Class `int`: numbers and numeric strings, before Lua 5.3 by cut_to_int().
 std::int64_t check_int(lua_State* L, int index);
 // Any value: what is not convertible gives 0.
 std::int64_t to_int(lua_State* L, int index);

@@ -95,8 +95,9 @@ int reconstruct_iphdr(lua_State* L) {
 int reconstruct_ip6hdr(lua_State* L) {
     check_count(L, "reconstruct_ip6hdr", 1, 2);
     check_optional_table(L, 2);
+    lua_settop(L, 2);
     PacketScratch& scratch = state_of(L).scratch();
-    const RebuildOptions options = read_rebuild_options(L, 2);
+    const RebuildOptions options = read_rebuild_options(L, 2, push_keys(L));
     packet::Ipv6Fields fields;
     std::size_t size = 0;
     bool bad_payload_len = false;
@@ -143,7 +144,8 @@ int reconstruct_dissect(lua_State* L) {
     check_count(L, "reconstruct_dissect", 1, 2);
     if (!lua_istable(L, 1)) return luaL_error(L, "invalid dissect data");
     check_optional_table(L, 2);
-    push(L, check_rebuild(L, 1, read_rebuild_options(L, 2)));
+    lua_settop(L, 2);
+    push(L, check_rebuild(L, 1, read_rebuild_options(L, 2, push_keys(L))));
     return 1;
 }
 

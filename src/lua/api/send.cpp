@@ -5,6 +5,7 @@
 #include "api/owned.hpp"
 #include "api/packet.hpp"
 #include "table/desync_table.hpp"
+#include "table/keys.hpp"
 
 #include "nfqws2/base/log.hpp"
 
@@ -21,20 +22,20 @@ struct SendOptions {
     std::string_view ifout; // lives as long as the options table
 };
 
-// `index` holds nil, nothing or a table.
-SendOptions read_send_options(lua_State* L, int index) {
+// The absolute `index` holds nil, nothing or a table.
+SendOptions read_send_options(lua_State* L, int index, int keys) {
     SendOptions options;
     options.mark = state_of(L).services().desync_fwmark;
     if (!check_optional_table(L, index)) return options;
-    lua_getfield(L, index, "repeats");
+    get_field(L, keys, index, Key::repeats);
     const std::int64_t repeats = to_int(L, -1);
     if (repeats < 0) luaL_error(L, "rawsend: negative repeats");
     if (repeats != 0)
         options.repeats = static_cast<unsigned>(
             std::min<std::int64_t>(repeats, std::numeric_limits<unsigned>::max()));
-    lua_getfield(L, index, "fwmark");
+    get_field(L, keys, index, Key::fwmark);
     options.mark |= static_cast<std::uint32_t>(to_int(L, -1));
-    lua_getfield(L, index, "ifout");
+    get_field(L, keys, index, Key::ifout);
     if (lua_type(L, -1) == LUA_TSTRING) {
         // A string that a metatable made would not live in the table: keep all three values on the
         // stack until the packet is sent.
@@ -60,7 +61,8 @@ bool send(lua_State* L, Bytes packet, const SendOptions& options) {
 int rawsend(lua_State* L) {
     check_count(L, "rawsend", 1, 2);
     const Bytes packet = check_string(L, 1);
-    const SendOptions options = read_send_options(L, 2);
+    lua_settop(L, 2);
+    const SendOptions options = read_send_options(L, 2, push_keys(L));
     if (log::debug_enabled())
         log::debug("rawsend repeats=%u size=%zu ifout=%.*s fwmark=%08X", options.repeats,
                    packet.size(), static_cast<int>(options.ifout.size()), options.ifout.data(),
@@ -73,9 +75,10 @@ int rawsend_dissect(lua_State* L) {
     check_count(L, "rawsend_dissect", 1, 3);
     if (!lua_istable(L, 1)) wrong_type(L, 1, "table");
     lua_settop(L, 3);
-    const SendOptions options = read_send_options(L, 2);
+    const int keys = push_keys(L);
+    const SendOptions options = read_send_options(L, 2, keys);
     check_optional_table(L, 3);
-    const RebuildOptions how = read_rebuild_options(L, 3);
+    const RebuildOptions how = read_rebuild_options(L, 3, keys);
     const Bytes packet = check_rebuild(L, 1, how);
     if (log::debug_enabled())
         log::debug("rawsend_dissect repeats=%u size=%zu badsum=%u ifout=%.*s fwmark=%08X",
@@ -124,7 +127,8 @@ int conntrack_feed(lua_State* L) {
         packet = check_text(L, 1);
     } else if (lua_istable(L, 1)) {
         check_optional_table(L, 2);
-        packet = check_rebuild(L, 1, read_rebuild_options(L, 2));
+        lua_settop(L, 2);
+        packet = check_rebuild(L, 1, read_rebuild_options(L, 2, push_keys(L)));
     } else {
         return luaL_error(L, "invalid packet data type");
     }

@@ -4,7 +4,8 @@ namespace nfqws2::lua {
 
 namespace {
 
-char registry_tag;
+// In the registry, where references are positive.
+constexpr int place_of_keys = -2;
 
 constexpr const char* names[] = {
 #define NFQWS2_KEY(name) #name,
@@ -19,16 +20,14 @@ void make_keys(lua_State* L) {
         lua_pushstring(L, names[i]);
         lua_rawseti(L, -2, i + 1);
     }
-    lua_pushlightuserdata(L, &registry_tag);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, place_of_keys);
 }
 
 } // namespace
 
 int push_keys(lua_State* L) {
-    lua_pushlightuserdata(L, &registry_tag);
-    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, place_of_keys);
     if (!lua_istable(L, -1)) {
         lua_pop(L, 1);
         make_keys(L);

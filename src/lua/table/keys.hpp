@@ -1,5 +1,6 @@
-// The field names of packet tables as preinterned Lua strings: they stand in one registry table, so
-// that setting or reading a field neither hashes nor compares text.
+// The field names of packet tables, and of what goes with each packet that is shown or sent, as
+// preinterned Lua strings: they stand in one registry table, so that setting or reading a field
+// neither hashes nor compares text.
 #pragma once
 
 #include "nfqws2/lua/lua.hpp"
@@ -16,7 +17,9 @@ namespace nfqws2::lua {
     X(th_sport) X(th_dport) X(th_seq) X(th_ack) X(th_x2) X(th_off) X(th_flags) X(th_win) \
     X(th_sum) X(th_urp) \
     X(uh_sport) X(uh_dport) X(uh_ulen) X(uh_sum) \
-    X(icmp_type) X(icmp_code) X(icmp_cksum) X(icmp_data)
+    X(icmp_type) X(icmp_code) X(icmp_cksum) X(icmp_data) \
+    X(arg) X(func) X(func_n) X(func_instance) \
+    X(repeats) X(fwmark) X(ifout) X(keepsum) X(badsum) X(ip6_preserve_next) X(ip6_last_proto)
 // clang-format on
 
 // Positions in the registry table.
@@ -32,6 +35,12 @@ int push_keys(lua_State* L);
 
 inline void push_key(lua_State* L, int keys, Key key) {
     lua_rawgeti(L, keys, static_cast<int>(key));
+}
+
+// As lua_getfield(), with an absolute index of the table.
+inline void get_field(lua_State* L, int keys, int table, Key key) {
+    push_key(L, keys, key);
+    lua_gettable(L, table);
 }
 
 } // namespace nfqws2::lua

@@ -122,20 +122,27 @@ bool TableReader::tcp(int table, packet::TcpFields& out,
     optional(table, Key::th_x2, out.x2);
     optional(table, Key::th_urp, out.urgent);
     optional(table, Key::th_sum, out.checksum);
-    std::size_t count = 0;
-    const bool has_list = push_field(table, Key::options) == LUA_TTABLE;
-    const bool good_list = !has_list || tcp_options(lua_gettop(L_), scratch, count);
+    push_field(table, Key::options);
+    const bool good_list = tcp_options(lua_gettop(L_), out, scratch);
     lua_pop(L_, 1);
-    out.options = scratch.first(count);
     return good_list && required(table, Key::th_sport, out.source_port) &&
            required(table, Key::th_dport, out.destination_port) &&
            required(table, Key::th_seq, out.seq) && required(table, Key::th_ack, out.ack) &&
            required(table, Key::th_flags, out.flags) && required(table, Key::th_win, out.window);
 }
 
+// What is no list is none.
+bool TableReader::tcp_options(int index, packet::TcpFields& out,
+                              std::span<packet::TcpOptionField> scratch) {
+    std::size_t count = 0;
+    const bool good = !lua_istable(L_, index) || list_of_options(index, scratch, count);
+    out.options = scratch.first(count);
+    return good;
+}
+
 // Kind 0 ends the list whatever follows.
-bool TableReader::tcp_options(int list, std::span<packet::TcpOptionField> scratch,
-                              std::size_t& count) {
+bool TableReader::list_of_options(int list, std::span<packet::TcpOptionField> scratch,
+                                  std::size_t& count) {
     for (int i = 1;; i++) {
         lua_rawgeti(L_, list, i);
         if (lua_isnil(L_, -1)) {
@@ -181,6 +188,13 @@ class PlanReader {
     PlanReader(lua_State* L, packet::BlueprintScratch& scratch)
         : L_(L), reader_(L), scratch_(scratch) {}
 
+    // What the compiled reader has left on the stack, where the names of fields came after it.
+    Rebuilt finish(packet::Blueprint& plan) {
+        if (plan.l4 == packet::L4::tcp &&
+            !reader_.tcp_options(lua_gettop(L_) - 1, plan.tcp, scratch_.tcp_options))
+            return {{}, "bad tcp", false};
+        return {};
+    }
     Rebuilt read(int dis, packet::Blueprint& plan) {
         // First, since a number becomes a string: a finalizer that runs then may change the tables.
         const int type = reader_.push_field(dis, Key::payload);
@@ -240,7 +254,9 @@ Rebuilt rebuild(lua_State* L, PacketScratch& scratch, Random& random, int index,
     const int top = lua_gettop(L);
     luaL_checkstack(L, 20, "packet tables");
     packet::Blueprint plan;
-    Rebuilt result = PlanReader(L, scratch.blueprint).read(index, plan);
+    const bool fast = scratch.reader.read(L, index, plan);
+    PlanReader reader(L, scratch.blueprint);
+    Rebuilt result = fast ? reader.finish(plan) : reader.read(index, plan);
     if (result.error == nullptr) {
         if (options.last_proto_named) plan.raw_protocol = packet::proto::none;
         packet::ReconstructOptions how;
@@ -259,19 +275,19 @@ Rebuilt rebuild(lua_State* L, PacketScratch& scratch, Random& random, int index,
     return result;
 }
 
-RebuildOptions read_rebuild_options(lua_State* L, int index) {
+RebuildOptions read_rebuild_options(lua_State* L, int index, int keys) {
     RebuildOptions options;
     if (!lua_istable(L, index)) return options;
-    const auto is_set = [L, index](const char* name) {
-        lua_getfield(L, index, name);
+    const auto is_set = [L, index, keys](Key key) {
+        get_field(L, keys, index, key);
         const bool set = lua_toboolean(L, -1);
         lua_pop(L, 1);
         return set;
     };
-    options.keepsum = is_set("keepsum");
-    options.badsum = is_set("badsum");
-    options.ip6_preserve_next = is_set("ip6_preserve_next");
-    lua_getfield(L, index, "ip6_last_proto");
+    options.keepsum = is_set(Key::keepsum);
+    options.badsum = is_set(Key::badsum);
+    options.ip6_preserve_next = is_set(Key::ip6_preserve_next);
+    get_field(L, keys, index, Key::ip6_last_proto);
     if (lua_isnumber(L, -1)) {
         options.last_proto_named = true;
         options.ip6_last_proto = static_cast<std::uint8_t>(to_int(L, -1));

@@ -21,6 +21,8 @@ class TableReader {
     bool ipv6(int table, packet::Ipv6Fields& out, std::vector<packet::ExtensionField>& scratch,
               bool* bad_payload_len);
     bool tcp(int table, packet::TcpFields& out, std::span<packet::TcpOptionField> scratch);
+    bool tcp_options(int index, packet::TcpFields& out,
+                     std::span<packet::TcpOptionField> scratch); // of whatever stands there
     bool udp(int table, packet::UdpFields& out);
     bool icmp(int table, packet::IcmpFields& out);
 
@@ -35,7 +37,7 @@ class TableReader {
     template <typename T> bool required(int table, Key key, T& out);
     template <typename T> void optional(int table, Key key, T& out);
     template <std::size_t N> bool address(int table, Key key, std::array<std::uint8_t, N>& out);
-    bool tcp_options(int list, std::span<packet::TcpOptionField> scratch, std::size_t& count);
+    bool list_of_options(int list, std::span<packet::TcpOptionField> scratch, std::size_t& count);
     bool extensions(int list, std::vector<packet::ExtensionField>& out);
 
     lua_State* L_;
@@ -47,8 +49,9 @@ struct RebuildOptions {
     bool last_proto_named = false; // ip6_last_proto was given, be it 59
     std::uint8_t ip6_last_proto = 59;
 };
-// Reads the options of `reconstruct_*` at `index`, which holds nil, nothing or a table.
-RebuildOptions read_rebuild_options(lua_State* L, int index);
+// Reads the options of `reconstruct_*` at the absolute `index`, which holds nil, nothing or a
+// table.
+RebuildOptions read_rebuild_options(lua_State* L, int index, int keys);
 
 // The packet in the scratch buffer, or the reason of the failure. `raises`: the reason is to be
 // raised as it is; otherwise the Lua error is "invalid dissect data" and the reason goes to the

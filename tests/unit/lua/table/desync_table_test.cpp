@@ -1,38 +1,16 @@
 // Both ways of building the `desync` table must give the same table: every packet of the golden
 // captures is built twice and compared deeply.
 #include "../../ct_tuple.hpp"
-#include "../../places.hpp"
 #include "../fixture.hpp"
+#include "golden_packets.hpp"
 #include "lua/table/desync_table.hpp"
 
-#include "nfqws2/base/file.hpp"
 #include "nfqws2/lua/connections.hpp"
 #include "nfqws2/profile/list_store.hpp"
-
-#include <filesystem>
 
 namespace nfqws2::lua {
 
 namespace {
-
-std::vector<std::vector<std::uint8_t>> golden_packets() {
-    std::vector<std::vector<std::uint8_t>> packets;
-    for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(nfqws2::test::in_data("golden"))) {
-        if (entry.path().filename() != "in.pcap") continue;
-        const ReadResult file = read_file(entry.path().string());
-        const std::vector<std::uint8_t>& data = file.data;
-        std::size_t at = 24; // classic pcap, little endian
-        while (at + 16 <= data.size()) {
-            const std::size_t size = data[at + 8] + 256U * data[at + 9];
-            if (at + 16 + size > data.size()) break;
-            const auto begin = data.begin() + static_cast<std::ptrdiff_t>(at + 16);
-            packets.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(size));
-            at += 16 + size;
-        }
-    }
-    return packets;
-}
 
 // Text of the first difference between the globals `a` and `b`, "" if they are equal. Tables that
 // appear twice (track.pos) must be the same object on both sides.
@@ -282,7 +260,7 @@ TEST_F(DesyncTableTest, TheBuilderIsCompiled) {
 }
 
 TEST_F(DesyncTableTest, BothWaysGiveTheSameTable) {
-    const std::vector<std::vector<std::uint8_t>> packets = golden_packets();
+    const std::vector<std::vector<std::uint8_t>> packets = test::golden_packets();
     ASSERT_GT(packets.size(), 500U);
     std::size_t with_track = 0;
     auto expect_same = [this, n = 0U](const PacketView& view) mutable {
