@@ -75,14 +75,19 @@ class Runs:
         return max(numbers(r"(?m)^mem_heap_B=(\d+)", out))
 
     def _run(self, options, argv, out, compiler=False):
-        user = ["--user=root"] if os.geteuid() == 0 else []  # who may open the file for the counts
-        command = ["setarch", "-R", "env", "LD_PRELOAD=" + self.same_random, "valgrind", *options, argv[0], *user,
-                   *PLAIN, *argv[1:], *([] if compiler else [NO_COMPILER])]
+        command = ["setarch", "-R", "env", "LD_PRELOAD=" + self.same_random, "valgrind", *options,
+                   *words(argv, compiler)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False,
                               stdin=subprocess.DEVNULL, errors="replace")
         if done.returncode != 0 or not os.path.exists(out) or not os.path.getsize(out):
             raise Failed("%s: exit code %d\n%s" % (" ".join(command), done.returncode,
                                                    (done.stdout + done.stderr)[-2000:]))
+
+
+def words(argv, compiler):
+    """The program and its options, with those that make counts repeat."""
+    user = ["--user=root"] if os.geteuid() == 0 else []  # who may open the file for the counts
+    return [argv[0], *user, *PLAIN, *argv[1:], *([] if compiler else [NO_COMPILER])]
 
 
 def numbers(pattern, path):

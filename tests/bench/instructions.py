@@ -105,10 +105,10 @@ def rows(folder):
 class Bench:
     """Runs rows. Everything is in a folder of its own."""
 
-    def __init__(self, program, lua, folder):
+    def __init__(self, program, lua, folder, runs, packets=PACKETS):
         self.program, self.folder, self.lua = program, folder, lua
         self.libraries = libraries(folder, lua, "lib", "antidpi", "auto")
-        self.runs = counted_run.Runs(folder)
+        self.runs, self.packets = runs, packets
         self.captures = {}
 
     def capture(self, load, number):
@@ -138,7 +138,7 @@ class Bench:
 
     def measure(self, row, top=0):
         """Cost of one thing more, and the functions that cost most of it."""
-        number = NAMES if row.load is None else PACKETS
+        number = NAMES if row.load is None else self.packets
         out = [os.path.join(self.folder, "%s-%d.out" % (row.name, k)) for k in (1, 2)]
         few, many = (self.run(row, k * number, path) for k, path in zip((1, 2), out))
         functions = counted_run.largest(*out, number, top) if top and row.kind is not BYTES else []
@@ -255,7 +255,7 @@ def main():
         return report.finish()
     limits, environment = Limits(), counted_run.environment(options.program)
     with tempfile.TemporaryDirectory(prefix="nfqws2-bench-") as folder:
-        bench = Bench(options.program, options.lua_dir, folder)
+        bench = Bench(options.program, options.lua_dir, folder, counted_run.Runs(folder))
         chosen = [row for row in cases.chosen(list(rows(folder)), options.rows, lambda row: row.name)
                   if options.long or options.rows or not row.long]
         print("| row | instructions or bytes | to the limit |\n|---|---|---|")
