@@ -1,8 +1,9 @@
 """The program under valgrind, fed from a capture: what a packet, a flow or a name costs, without noise.
 
 What makes counts differ from run to run is off: addresses and choices do not vary (setarch -R, --seed,
-same_random.c), Lua calls have no limits, whose clock ticks would be counted. The cost of one thing is the difference
-of two runs, of which one has twice as many: start and end are in both.
+same_random.c), nor does the place of the stack with the length of words and environment, by which a packet would cost
+up to 7 instructions more; Lua calls have no limits, whose clock ticks would be counted. The cost of one thing is the
+difference of two runs, of which one has twice as many: start and end are in both.
 """
 import collections
 import os
@@ -17,6 +18,7 @@ NO_COMPILER = "--lua-init=if jit then jit.off() end"
 # copying and comparing by it, whichever machine is below.
 CLASSES = ("avx2", "avx", "sse4_2")
 PATIENCE = 1800  # seconds
+PAGE, POINTER = 4096, 8  # bytes
 
 Cost = collections.namedtuple("Cost", "function of per_packet")
 
@@ -75,10 +77,12 @@ class Runs:
         return max(numbers(r"(?m)^mem_heap_B=(\d+)", out))
 
     def _run(self, options, argv, out, compiler=False):
-        command = ["setarch", "-R", "env", "LD_PRELOAD=" + self.same_random, "valgrind", *options,
-                   *words(argv, compiler)]
+        program = words(argv, compiler)
+        preload = "LD_PRELOAD=" + self.same_random
+        command = ["setarch", "-R", "env", preload, "valgrind", *options, *program]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False,
-                              stdin=subprocess.DEVNULL, errors="replace")
+                              stdin=subprocess.DEVNULL, errors="replace",
+                              env={"PATH": os.environ["PATH"], "FILL": filling([*program, program[0], preload])})
         if done.returncode != 0 or not os.path.exists(out) or not os.path.getsize(out):
             raise Failed("%s: exit code %d\n%s" % (" ".join(command), done.returncode,
                                                    (done.stdout + done.stderr)[-2000:]))
@@ -88,6 +92,12 @@ def words(argv, compiler):
     """The program and its options, with those that make counts repeat."""
     user = ["--user=root"] if os.geteuid() == 0 else []  # who may open the file for the counts
     return [argv[0], *user, *PLAIN, *argv[1:], *([] if compiler else [NO_COMPILER])]
+
+
+def filling(others):
+    """What fills the words that lie above a stack, which are `others` and PATH, to whole pages."""
+    used = sum(len(word) + 1 + POINTER for word in others) + len(os.environ["PATH"])
+    return "x" * (PAGE - used % PAGE)
 
 
 def numbers(pattern, path):
