@@ -54,7 +54,7 @@ FOREIGN = set("""
     ctstate tcp-flags notrack prefix-length v4-threshold family local-port connect-to resolve http3 update
     pcap-limit filter-ttl preset install build target now reload global gtest help verbose output-on-failure
     or-mark set-xmark helper ctdir function long list shell compiler prefix no-block yes set html json cacert top
-    why keep
+    why keep static
 """.split())
 # Globals of Lua itself; everything else that scripts see as a function is native.
 LUA_ITSELF = set("""
