@@ -98,8 +98,8 @@ def test_address_of_both_names(env):
     with env.lab() as lab:
         lab.sh("server", "ip addr add 10.77.2.3/24 dev eth0")
         lab.sh("box", "iptables -A FORWARD -d 10.77.2.2 -p tcp --dport 80 -j DROP")
-        lab.sh("box", "iptables -A FORWARD -d 10.77.2.3 -p tcp --dport 80 -m string --algo bm --string blocked.test "
-                      "-j DROP")
+        lab.sh("box", "iptables -A FORWARD -d 10.77.2.3 -p tcp --dport 80 -m string --algo bm --from 52 "
+                      "--string blocked.test -j DROP")
         own = env.write(lab, "dns/system/iana.org", "10.77.2.3\n")
         for addresses, said in (("10.77.2.2\n10.77.2.3\n", ["no connection"]),
                                 ("10.77.2.2\n", ["no connection", "by address"])):
@@ -175,7 +175,7 @@ def test_other_answers(env):
     with env.lab("redirect") as lab:
         lab.sh("server", "ip addr add 10.77.2.3/24 dev eth0")
         lab.sh("box", "iptables -t mangle -I PREROUTING -d 10.77.2.3 -j ACCEPT")
-        lab.sh("box", "iptables -A FORWARD -p tcp --dport 80 -m string --algo bm --string good.test -j DROP")
+        lab.sh("box", "iptables -A FORWARD -p tcp --dport 80 -m string --algo bm --from 52 --string good.test -j DROP")
         hosts(lab, ("10.77.2.2 blocked.test", "10.77.2.3 blocked.test"))
         told = kinds(run(env, lab, ENABLE_HTTPS_TLS12=0, DOMAINS="good.test", UNBLOCKED_DOM="blocked.test"))
         told = told["curl_test_http ipv4 good.test"]

@@ -227,10 +227,7 @@ class Stage:
         if mark.value("filter", "box") == "box":
             lab.filter_words(*FILTERED)
             return
-        for tables in laboratory.TABLES:
-            for word in FILTERED:
-                lab.run("server", tables, "-A", "INPUT", "-p", "tcp", "-m", "string", "--string",
-                        word, "--algo", "bm", "-j", "REJECT", "--reject-with", "tcp-reset")
+        lab.filter_words(*FILTERED, who="server", chain="INPUT", interface=None)
 
     @staticmethod
     def end_daemons(path):

@@ -54,10 +54,7 @@ class AutoList:
 
 def drop_words(lab, *words):
     """The box swallows every packet towards the server that shows one of the words."""
-    for word in words:
-        for tables in laboratory.TABLES:
-            lab.run("box", tables, "-A", "FORWARD", "-i", "to-client", "-p", "tcp", "-m", "string",
-                    "--string", word, "--algo", "bm", "-j", "DROP")
+    lab.filter_words(*words, drop=True)
 
 
 def fetch(lab, path="", name=SITE, timeout=20):

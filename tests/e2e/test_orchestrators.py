@@ -54,9 +54,7 @@ def reset_words(lab):
 
 def drop_words(lab):
     """A box that swallows packets instead."""
-    for tables in laboratory.TABLES:
-        lab.run("box", tables, "-A", "FORWARD", "-i", "to-client", "-p", "tcp", "-m", "string",
-                "--string", SITE, "--algo", "bm", "-j", "DROP")
+    lab.filter_words(SITE, drop=True)
 
 
 def run_circular(env, arguments, strategies, behave, obstruct=reset_words):

@@ -25,7 +25,8 @@ CLIENT4, CLIENT6 = "10.77.1.2", "fd77:1::2"
 SERVER4, SERVER6 = "10.77.2.2", "fd77:2::2"
 CLIENT = {4: CLIENT4, 6: CLIENT6}
 SERVER = {4: SERVER4, 6: SERVER6}
-TABLES = ("iptables", "ip6tables")
+HEADERS = {"iptables": 52, "ip6tables": 72}  # bytes of IP and of TCP with time stamps
+TABLES = tuple(HEADERS)
 
 # Threads of the program, each with a queue of its own.
 WORKERS = int(os.environ.get("NFQWS2_TEST_WORKERS", "1"))
@@ -303,13 +304,15 @@ class Lab:
                 request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(value))
                 fcntl.ioctl(control, SIOCETHTOOL, request)
 
-    def filter_words(self, *words):
-        """The box resets every packet towards the server that shows one of the words."""
+    def filter_words(self, *words, who="box", chain="FORWARD", interface="to-client", drop=False):
+        """The box, or somebody else, resets or drops every packet towards the server that shows one of the words. It
+        looks behind the time stamps of the header: with some of them the rest of a word would be a whole one."""
+        where = [chain] + (["-i", interface] if interface else [])
+        end = ["DROP"] if drop else ["REJECT", "--reject-with", "tcp-reset"]
         for word in words:
             for tables in TABLES:
-                self.run("box", tables, "-A", "FORWARD", "-i", "to-client", "-p", "tcp", "-m",
-                         "string", "--string", word, "--algo", "bm", "-j", "REJECT",
-                         "--reject-with", "tcp-reset")
+                self.run(who, tables, "-A", *where, "-p", "tcp", "-m", "string", "--string", word, "--algo", "bm",
+                         "--from", str(HEADERS[tables]), "-j", *end)
 
     # --- tools
 

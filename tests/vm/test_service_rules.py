@@ -28,9 +28,7 @@ def expect(lab, state, urls=URLS, versions=(4, 6)):
 def filter_at(lab, who, interface):
     """Resets what shows the name: the box for a host, the server itself behind a router."""
     chain = "FORWARD" if who == "box" else "INPUT"
-    for tables in laboratory.TABLES:
-        lab.run(who, tables, "-A", chain, "-i", interface, "-p", "tcp", "-m", "string", "--string", BLOCKED,
-                "--algo", "bm", "-j", "REJECT", "--reject-with", "tcp-reset")
+    lab.filter_words(BLOCKED, who=who, chain=chain, interface=interface)
 
 
 def host(lab):
