@@ -19,7 +19,8 @@ class FastReader {
     void open(lua_State* L, const Compiler& compiler);
     // Fills everything but plan.tcp.options, whose table (or whatever stands in its place) is left
     // on the stack if there is TCP, and nothing else. False: nothing was done, use TableReader. May
-    // raise an error. Strings are not copied, as with TableReader.
+    // raise an error. Strings are not copied, and not kept: options are read raw and without a new
+    // string, so that no script runs before the packet is built.
     bool read(lua_State* L, int dis, packet::Blueprint& plan);
 
   private:
