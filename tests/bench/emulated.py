@@ -74,8 +74,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="nfqws2-bench-") as folder:
         bench = instructions.Bench(options.program, options.lua_dir, folder, EmulatedRuns(options.emulator),
                                    options.packets)
-        chosen = [row for row in instructions.rows(folder)
-                  if row.name in options.rows and row.kind is not instructions.BYTES]
+        counted = [row for row in instructions.rows(folder) if row.kind is not instructions.BYTES]
+        chosen = cases.chosen(counted, options.rows, lambda row: row.name)
         print("| row | instructions | of x86-64's limit | packets/s |\n|---|---|---|---|")
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             for row, begun in [(row, pool.submit(bench.measure, row)) for row in chosen]:
